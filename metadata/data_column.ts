@@ -1,0 +1,105 @@
+import type { CellValue, DataType } from "./data_type.ts";
+import type { DataTable } from "./data_table.ts";
+import { compileColumn, recursion } from "./computed.ts";
+
+/** The array behind a column that stores its values, for the modules that fill tables in bulk. */
+export let storageOf: (column: DataColumn) => CellValue[];
+
+/**
+ * A typed column of a {@linkcode DataTable}: its values stand in one array, row by row.
+ *
+ * A column with an `expression` is computed: its values follow from the row's other columns by a filter expression
+ * (§9), worked out when first asked for and again after the table changed.
+ *
+ * @example
+ * ```ts
+ * import { DataTable } from "@sttp/sttp/metadata";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const table = new DataTable("DeviceDetail");
+ * table.addColumn("Acronym", "string");
+ * table.addColumn("FramesPerSecond", "int32");
+ * table.addRow({ Acronym: "SHELBY", FramesPerSecond: 30 });
+ * assertEquals(table.column("framespersecond")?.values, [30]);
+ * ```
+ */
+export class DataColumn {
+  /** The table that the column belongs to. */
+  readonly table: DataTable;
+  /** The name, in the spelling of the schema. */
+  readonly name: string;
+  /** What the values are. */
+  readonly type: DataType;
+  /** Its place among the table's columns, from 0. */
+  readonly index: number;
+  /** The filter expression that computes the values, or `undefined` for a column that stores them. */
+  readonly expression: string | undefined;
+  readonly #values: CellValue[] = [];
+  #evaluate: ((row: number) => CellValue) | undefined;
+  #version = -1;
+  #known: Uint8Array = new Uint8Array(0);
+  #evaluating = false;
+
+  /** Columns are made by {@linkcode DataTable.addColumn}. */
+  constructor(table: DataTable, name: string, type: DataType, index: number, expression?: string) {
+    this.table = table;
+    this.name = name;
+    this.type = type;
+    this.index = index;
+    this.expression = expression;
+  }
+
+  /** Whether the values follow from an expression. */
+  get computed(): boolean {
+    return this.expression !== undefined;
+  }
+
+  /**
+   * The values of all rows, for bulk work; a view on the column's own array, to be read only. Of a column that stores
+   * its values it is always the same array, which grows with the table.
+   *
+   * @throws {SttpError} `InvalidFilter` when the expression of a computed column can't be parsed or evaluated.
+   */
+  get values(): readonly CellValue[] {
+    if (this.expression !== undefined) {
+      for (let row = 0; row < this.table.rowCount; row++) this.at(row);
+    }
+    return this.#values;
+  }
+
+  /**
+   * The value in one row; `null` where there is none. A computed value is worked out for this row alone.
+   *
+   * @throws {SttpError} `InvalidFilter` when the expression of a computed column can't be parsed or evaluated.
+   */
+  at(row: number): CellValue {
+    if (this.expression === undefined) return this.#values[row] ?? null;
+    return this.#compute(row);
+  }
+
+  /** Computes each value once, however often and deep other expressions refer to it. */
+  #compute(row: number): CellValue {
+    if (this.#version !== this.table.version) {
+      this.#version = this.table.version;
+      this.#known = new Uint8Array(this.table.rowCount);
+      this.#values.length = 0;
+      for (let i = 0; i < this.table.rowCount; i++) this.#values.push(null);
+    }
+    if (this.#known[row] !== 0) return this.#values[row] ?? null;
+    if (this.#evaluating) throw recursion(this);
+    this.#evaluating = true;
+    try {
+      this.#evaluate ??= compileColumn(this);
+      const value = this.#evaluate(row);
+      this.#values[row] = value;
+      this.#known[row] = 1;
+      return value;
+    } finally {
+      this.#evaluating = false;
+    }
+  }
+
+  static {
+    storageOf = (column) => column.#values;
+  }
+}
