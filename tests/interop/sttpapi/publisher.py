@@ -1,0 +1,83 @@
+"""A publisher on sttpapi that does as it is told.
+
+Settings: metadata (an XML file); port (0 = any); doubleTicks (ticks as sttpapi's documented uint64, from which its
+encoder makes doubles: true by default; false = int64, which keeps irregular times exact).
+
+Commands: publish FPS FILE (frames of measurements; a line is frame number, signal ID, ticks, flags, bits) | quit
+Events: listening, connected, disconnected, subscribed, published, status, error
+"""
+
+import os
+import threading
+import time
+import uuid
+
+import numpy as np
+from sttp.publisher import Publisher
+from sttp.transport.constants import StateFlags
+from sttp.transport.measurement import Measurement
+
+from partner import commands, emit, float_from_bits, options
+
+
+def read_frames(path, ticks_type):
+    frames = {}
+    with open(path, encoding="ascii") as lines:
+        for line in lines:
+            frame, signal, ticks, flags, bits = line.split()
+            frames.setdefault(int(frame), []).append(
+                Measurement(
+                    uuid.UUID(signal), np.float64(float_from_bits(bits)), ticks_type(int(ticks)), StateFlags(int(flags))
+                )
+            )
+    return [frames[number] for number in sorted(frames)]
+
+
+def main():
+    chosen = options()
+    publisher = Publisher()
+    ticks_type = np.uint64 if chosen.get("doubleTicks", True) else np.int64
+
+    publisher.statusmessage_logger = lambda text: emit("status", text=text)
+    publisher.errormessage_logger = lambda text: emit("error", text=text)
+    publisher.clientconnected_receiver = lambda connection: emit("connected")
+    publisher.clientdisconnected_receiver = lambda connection: emit("disconnected")
+
+    def watch():
+        # sttpapi tells nobody when a subscription starts, so look; a new cache object is a new subscription.
+        known = {}
+        while True:
+            for connection in publisher.subscriber_connections:
+                cache = connection.signal_index_cache
+                if connection.is_subscribed and cache is not None and known.get(connection) is not cache:
+                    known[connection] = cache
+                    emit("subscribed", count=int(cache.count))
+            time.sleep(0.01)
+
+    def publish(text):
+        rate, _, path = text.partition(" ")
+        frames = read_frames(path, ticks_type)
+        next_frame = time.monotonic()
+        for frame in frames:
+            publisher.publish_measurements(frame)
+            next_frame += 1 / float(rate)
+            time.sleep(max(0, next_frame - time.monotonic()))
+        emit("published", count=sum(map(len, frames)))
+
+    publisher.metadata_path = chosen["metadata"]
+    problem = publisher.load_metadata()
+    if problem is not None:
+        emit("fatal", text=str(problem))
+        return
+    publisher.start(chosen.get("port", 0))
+    # The port in use is not part of sttpapi's public surface.
+    emit("listening", port=publisher._datapublisher._server_socket.getsockname()[1])
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        commands({"publish": publish})
+    finally:
+        emit("ended")
+        os._exit(0)
+
+
+main()
