@@ -1,4 +1,5 @@
 import { SttpError } from "../../errors.ts";
+import { DefaultLimits } from "../../limits.ts";
 import type { MeasurementBatch } from "../batch.ts";
 import { Code, nextSequence, TSSC_HEADER_LENGTH, TSSC_VERSION } from "./codes.ts";
 import { ENTRY_LENGTH_SHIFT, Field, Model, ORIGIN, PointTable } from "./points.ts";
@@ -6,7 +7,7 @@ import { TimeHistory } from "./times.ts";
 
 /** What a {@linkcode TsscDecoder} accepts, so that a hostile publisher can't take all memory. */
 export interface TsscDecoderOptions {
-  /** The highest signal index; default 2,147,483,647. Memory grows with the number of signals, not with it. */
+  /** The highest signal index; default 4,194,303. */
   maxSignalIndex?: number;
   /** How many different signals there may be between two resets; default 1,048,576 (about 100 MB). */
   maxSignals?: number;
@@ -56,7 +57,11 @@ export class TsscDecoder {
    * @throws {RangeError} When a limit is not a positive whole number, or `maxSignalIndex` not a uint32.
    */
   constructor(options: TsscDecoderOptions = {}) {
-    const { maxSignalIndex = 0x7fff_ffff, maxSignals = 1 << 20, maxMeasurements = 1 << 20 } = options;
+    const {
+      maxSignalIndex = DefaultLimits.signalIndex,
+      maxSignals = DefaultLimits.cacheEntries,
+      maxMeasurements = DefaultLimits.packetMeasurements,
+    } = options;
     this.#maxSignalIndex = checkLimit("maxSignalIndex", maxSignalIndex, 0, 0xffff_ffff);
     this.#maxSignals = checkLimit("maxSignals", maxSignals, 1, 1 << 24);
     this.#maxMeasurements = checkLimit("maxMeasurements", maxMeasurements, 1, 0x7fff_ffff);
