@@ -1,0 +1,63 @@
+/**
+ * The limits that stand between a peer's numbers and our memory.
+ *
+ * @module
+ */
+
+/**
+ * The most that codecs and sessions accept, unless told otherwise. Every one of these sizes comes from the other
+ * side; none of them is believed before it has met its limit.
+ *
+ * | name | default | what it stops |
+ * | --- | --- | --- |
+ * | `handshakeFrameLength` | 8,197 | a stranger (a web browser, a port scanner) whose first bytes read as a huge frame |
+ * | `commandFrameLength` | 8 MiB | a subscriber that fills the publisher's memory with one endless command |
+ * | `responseFrameLength` | 512 MiB | a publisher that fills the subscriber's memory with one endless response |
+ * | `connectionStringLength` | 4 MiB | a Subscribe whose text costs more to take apart than to send |
+ * | `filterLength` | 2 Mi characters | a filter expression that keeps the parser busy |
+ * | `metadataLength` | 1 GiB | a gzip bomb in place of metadata |
+ * | `cacheLength` | 128 MiB | a gzip bomb in place of a signal index cache |
+ * | `gzipRatio` | 250 | a gzip bomb under the other limits: a MiB or more of output from next to nothing |
+ * | `cacheEntries` | 1,048,576 | a cache that announces or carries entries without end |
+ * | `signalIndex` | 4,194,303 | a table sized by an index: one entry with index 2^31 - 1 |
+ * | `packetMeasurements` | 1,048,576 | a packet whose few bytes stand for millions of measurements |
+ */
+export interface Limits {
+  /** Bytes of a frame before the peer has shown that it speaks STTP (§1). */
+  readonly handshakeFrameLength: number;
+  /** Bytes of a frame with a command. */
+  readonly commandFrameLength: number;
+  /** Bytes of a frame with responses; metadata of 300,000 measurements takes 240 MB when it is not compressed. */
+  readonly responseFrameLength: number;
+  /** Bytes of a Subscribe's connection string. */
+  readonly connectionStringLength: number;
+  /** Characters of a filter expression, in a Subscribe or a MetadataRefresh; room for 50,000 signal IDs. */
+  readonly filterLength: number;
+  /** Bytes of metadata after decompression. */
+  readonly metadataLength: number;
+  /** Bytes of a signal index cache after decompression. */
+  readonly cacheLength: number;
+  /** Bytes of gzip output for a byte of input, once the output is over 1 MiB. */
+  readonly gzipRatio: number;
+  /** Entries of a signal index cache, and its unauthorized signals. */
+  readonly cacheEntries: number;
+  /** The highest signal index. */
+  readonly signalIndex: number;
+  /** Measurements of one data packet; 32 KB of TSSC can hold 262,144. */
+  readonly packetMeasurements: number;
+}
+
+/** The limits in force where none are given; see {@linkcode Limits}. */
+export const DefaultLimits: Limits = Object.freeze({
+  handshakeFrameLength: 8_197,
+  commandFrameLength: 8 * 1024 ** 2,
+  responseFrameLength: 512 * 1024 ** 2,
+  connectionStringLength: 4 * 1024 ** 2,
+  filterLength: 2 * 1024 ** 2,
+  metadataLength: 1024 ** 3,
+  cacheLength: 128 * 1024 ** 2,
+  gzipRatio: 250,
+  cacheEntries: 1_048_576,
+  signalIndex: 4_194_303,
+  packetMeasurements: 1_048_576,
+});

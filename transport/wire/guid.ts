@@ -1,0 +1,99 @@
+/**
+ * GUIDs: text at the edge, 16 bytes in RFC 4122 order on the wire (§5).
+ *
+ * @module
+ */
+
+// Two lower-case hex digits for every byte.
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+const CANONICAL = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const ANY = /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32})$/i;
+
+/** How many bytes a GUID takes on the wire. */
+export const GUID_LENGTH = 16;
+
+/** The GUID of all zeros. */
+export const EMPTY_GUID = "00000000-0000-0000-0000-000000000000";
+
+/** The 32 or 36 characters inside `{}` or `()`, or the text itself. */
+function unwrapped(text: string): string {
+  const trimmed = text.trim();
+  const first = trimmed[0];
+  const last = trimmed[trimmed.length - 1];
+  return (first === "{" && last === "}") || (first === "(" && last === ")") ? trimmed.slice(1, -1) : trimmed;
+}
+
+/**
+ * A GUID in the spelling that this library uses everywhere: lower case, hyphens, no braces.
+ *
+ * @param text Any case; with or without hyphens, `{}` or `()`; any version, the nil GUID too.
+ * @throws {TypeError} When it is not a GUID.
+ *
+ * @example
+ * ```ts
+ * import { normalizeGuid } from "@sttp/sttp/transport";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(normalizeGuid("{9AE6DD95-BDDB-5DD8-8717-57DA1268B9CA}"), "9ae6dd95-bddb-5dd8-8717-57da1268b9ca");
+ * ```
+ */
+export function normalizeGuid(text: string): string {
+  if (CANONICAL.test(text)) return text;
+  const bare = unwrapped(text);
+  if (!ANY.test(bare)) {
+    throw new TypeError(`"${text.slice(0, 50)}" is not a GUID such as ${EMPTY_GUID}`);
+  }
+  const lower = bare.toLowerCase();
+  if (lower.length === 36) return lower;
+  return `${lower.slice(0, 8)}-${lower.slice(8, 12)}-${lower.slice(12, 16)}-${lower.slice(16, 20)}-${
+    lower.slice(20)
+  }`;
+}
+
+/** Whether {@linkcode normalizeGuid} accepts a text. */
+export function isGuid(text: string): boolean {
+  return ANY.test(unwrapped(text));
+}
+
+/**
+ * Reads 16 bytes as a GUID, first byte first.
+ *
+ * @returns Lower case with hyphens.
+ * @throws {RangeError} When fewer than 16 bytes follow `offset`.
+ */
+export function readGuid(bytes: Uint8Array, offset: number = 0): string {
+  if (offset < 0 || offset + GUID_LENGTH > bytes.length) {
+    throw new RangeError(`no 16 bytes of a GUID at offset ${offset} of ${bytes.length}`);
+  }
+  let text = "";
+  for (let i = 0; i < GUID_LENGTH; i++) {
+    text += HEX[bytes[offset + i]!]!;
+    if (i === 3 || i === 5 || i === 7 || i === 9) text += "-";
+  }
+  return text;
+}
+
+/**
+ * Writes a GUID as 16 bytes, first byte first.
+ *
+ * @throws {TypeError} When `text` is not a GUID.
+ * @throws {RangeError} When fewer than 16 bytes follow `offset`.
+ */
+export function writeGuid(text: string, bytes: Uint8Array, offset: number = 0): void {
+  if (offset < 0 || offset + GUID_LENGTH > bytes.length) {
+    throw new RangeError(`no room for 16 bytes of a GUID at offset ${offset} of ${bytes.length}`);
+  }
+  const guid = normalizeGuid(text);
+  let position = 0;
+  for (let i = 0; i < GUID_LENGTH; i++) {
+    if (guid.charCodeAt(position) === 0x2d) position++;
+    bytes[offset + i] = nibble(guid.charCodeAt(position)) << 4 | nibble(guid.charCodeAt(position + 1));
+    position += 2;
+  }
+}
+
+/** The value of a lower-case hex digit. */
+function nibble(charCode: number): number {
+  return charCode - (charCode < 0x3a ? 0x30 : 0x57);
+}
