@@ -14,6 +14,7 @@
  * | `commandFrameLength` | 8 MiB | a subscriber that fills the publisher's memory with one endless command |
  * | `responseFrameLength` | 512 MiB | a publisher that fills the subscriber's memory with one endless response |
  * | `connectionStringLength` | 4 MiB | a Subscribe whose text costs more to take apart than to send |
+ * | `connectionStringPairs` | 1,024 | a Subscribe of a million tiny pairs, each of which costs far more than its bytes |
  * | `filterLength` | 2 Mi characters | a filter expression that keeps the parser busy |
  * | `metadataLength` | 1 GiB | a gzip bomb in place of metadata |
  * | `cacheLength` | 128 MiB | a gzip bomb in place of a signal index cache |
@@ -31,6 +32,8 @@ export interface Limits {
   readonly responseFrameLength: number;
   /** Bytes of a Subscribe's connection string. */
   readonly connectionStringLength: number;
+  /** Pairs in a connection string. */
+  readonly connectionStringPairs: number;
   /** Characters of a filter expression, in a Subscribe or a MetadataRefresh; room for 50,000 signal IDs. */
   readonly filterLength: number;
   /** Bytes of metadata after decompression. */
@@ -53,6 +56,7 @@ export const DefaultLimits: Limits = Object.freeze({
   commandFrameLength: 8 * 1024 ** 2,
   responseFrameLength: 512 * 1024 ** 2,
   connectionStringLength: 4 * 1024 ** 2,
+  connectionStringPairs: 1024,
   filterLength: 2 * 1024 ** 2,
   metadataLength: 1024 ** 3,
   cacheLength: 128 * 1024 ** 2,

@@ -10,6 +10,8 @@ import { DefaultLimits } from "../limits.ts";
 export interface ConnectionStringOptions {
   /** The longest text to take apart, in characters; default `DefaultLimits.connectionStringLength`. */
   readonly maxLength?: number;
+  /** The most pairs; default `DefaultLimits.connectionStringPairs`. */
+  readonly maxPairs?: number;
 }
 
 /**
@@ -20,7 +22,8 @@ export interface ConnectionStringOptions {
  * `=` or without a key is ignored; of several pairs with the same key the last wins.
  *
  * @returns Values by lower-case key, in the order in which the keys first came.
- * @throws {SttpError} `MalformedText` when braces do not pair, `LimitExceeded` when the text is too long.
+ * @throws {SttpError} `MalformedText` when braces do not pair, `LimitExceeded` when the text is too long or
+ * has too many pairs.
  *
  * @example
  * ```ts
@@ -36,7 +39,8 @@ export function parseConnectionString(
   text: string,
   options: ConnectionStringOptions = {},
 ): Map<string, string> {
-  const { maxLength = DefaultLimits.connectionStringLength } = options;
+  const { maxLength = DefaultLimits.connectionStringLength, maxPairs = DefaultLimits.connectionStringPairs } =
+    options;
   if (text.length > maxLength) {
     throw new SttpError(
       "LimitExceeded",
@@ -71,6 +75,9 @@ export function parseConnectionString(
       if (equals >= 0) {
         const key = text.slice(start, equals).trim().toLowerCase();
         if (key !== "") settings.set(key, unwrapped(text.slice(equals + 1, i).trim()));
+        if (settings.size > maxPairs) {
+          throw new SttpError("LimitExceeded", `connection string of more than ${maxPairs} pairs`);
+        }
       }
       start = i + 1;
       equals = -1;
@@ -165,7 +172,7 @@ export function parseBoolean(text: string): boolean | undefined {
 /** Reads a decimal number such as `5`, `-1`, `1.000000` or `1e3`; `undefined` for any other text. */
 export function parseNumber(text: string): number | undefined {
   const trimmed = text.trim();
-  if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(trimmed)) return undefined;
+  if (!/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i.test(trimmed)) return undefined;
   const value = Number(trimmed);
   return Number.isFinite(value) ? value : undefined;
 }

@@ -64,7 +64,11 @@ export class FrameReader {
   #start = 0;
   #end = 0;
 
-  /** @throws {RangeError} When a setting is not a whole number, or `readSize` is not positive. */
+  /**
+   * A reader with nothing in it.
+   *
+   * @throws {RangeError} When a setting is not a whole number, or `readSize` is not positive.
+   */
   constructor(options: FrameReaderOptions) {
     const { maxLength, readSize = DEFAULT_READ_SIZE } = options;
     if (!Number.isInteger(maxLength) || maxLength < 0) {
@@ -98,11 +102,16 @@ export class FrameReader {
       if (this.#buffer.length - buffered >= this.#readSize) {
         this.#moveTo(this.#buffer);
       } else {
-        // Doubling what has arrived keeps the copying linear in the length of a long frame.
-        this.#moveTo(new Uint8Array(2 * this.#buffer.length));
+        this.#moveTo(new Uint8Array(this.#grownLength()));
       }
     }
     return this.#buffer.subarray(this.#end);
+  }
+
+  /** Doubling keeps the copying linear in what arrives; no more than the frame in front and a read is needed. */
+  #grownLength(): number {
+    const frame = FRAME_HEADER_LENGTH + readUint32(this.#buffer, this.#start);
+    return Math.min(2 * this.#buffer.length, Math.max(frame, this.buffered) + this.#readSize);
   }
 
   #moveTo(buffer: Uint8Array<ArrayBuffer>): void {

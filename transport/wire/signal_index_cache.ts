@@ -74,7 +74,11 @@ export class SignalIndexCache implements SignalIndexCacheColumns {
   /** How many entries another one with the same index replaced. */
   readonly duplicates: number;
 
-  /** @throws {RangeError} When the columns are not of one length. */
+  /**
+   * A cache over columns, which are not copied.
+   *
+   * @throws {RangeError} When the columns are not of one length.
+   */
   constructor(columns: SignalIndexCacheColumns, options: SignalIndexCacheOptions = {}) {
     const { indexes, signalIds, sources, ids } = columns;
     if (

@@ -45,3 +45,13 @@ export function decodeText(
     throw new SttpError("MalformedText", `${bytes.length} bytes are not ${encoding} text`, { cause });
   }
 }
+
+/**
+ * Reads the text of a Succeeded or Failed response. One publisher puts its length in front, in four bytes: they are
+ * dropped when they hold the length of the rest.
+ */
+export function decodeResponseText(body: Uint8Array, encoding: TextEncoding): string {
+  const prefixed = body.length >= 4 &&
+    new DataView(body.buffer, body.byteOffset).getUint32(0) === body.length - 4;
+  return decodeText(prefixed ? body.subarray(4) : body, encoding);
+}
