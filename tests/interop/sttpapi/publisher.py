@@ -4,7 +4,7 @@ Settings: metadata (an XML file); port (0 = any); doubleTicks (ticks as sttpapi'
 encoder makes doubles: true by default; false = int64, which keeps irregular times exact).
 
 Commands: publish FPS FILE (frames of measurements; a line is frame number, signal ID, ticks, flags, bits) | quit
-Events: listening, connected, disconnected, subscribed, published, status, error
+Events: listening (port, tables), connected, disconnected, subscribed, published, status, error
 """
 
 import os
@@ -13,11 +13,12 @@ import time
 import uuid
 
 import numpy as np
+from sttp.data.dataset import DataSet
 from sttp.publisher import Publisher
 from sttp.transport.constants import StateFlags
 from sttp.transport.measurement import Measurement
 
-from partner import commands, emit, float_from_bits, options
+from partner import commands, describe_tables, emit, float_from_bits, options
 
 
 def read_frames(path, ticks_type):
@@ -64,14 +65,16 @@ def main():
             time.sleep(max(0, next_frame - time.monotonic()))
         emit("published", count=sum(map(len, frames)))
 
-    publisher.metadata_path = chosen["metadata"]
-    problem = publisher.load_metadata()
+    with open(chosen["metadata"], encoding="utf-8") as file:
+        metadata, problem = DataSet.from_xml(file.read())
     if problem is not None:
         emit("fatal", text=str(problem))
         return
+    publisher.define_metadata(metadata)
     publisher.start(chosen.get("port", 0))
     # The port in use is not part of sttpapi's public surface.
-    emit("listening", port=publisher._datapublisher._server_socket.getsockname()[1])
+    port = publisher._datapublisher._server_socket.getsockname()[1]
+    emit("listening", port=port, tables=describe_tables(metadata))
     threading.Thread(target=watch, daemon=True).start()
     try:
         commands({"publish": publish})

@@ -1,0 +1,35 @@
+/**
+ * Everything against every partner: `deno task interop`. Each partner is one test with a step for every scenario.
+ *
+ * @module
+ */
+import { fromSttpapi } from "./from_sttpapi.ts";
+import { ensureGo, ensurePython, type Partner, verdict } from "./partners.ts";
+import { type Scenario, Stage } from "./scenario.ts";
+import { toSubscribers } from "./to_subscribers.ts";
+
+const only = Deno.env.get("STTP_INTEROP_ONLY");
+
+function test(name: string, ensure: () => Promise<Partner>, scenarios: Scenario[]): void {
+  Deno.test(name, async (t) => {
+    const partner = await ensure();
+    const what = verdict(partner, Deno.env.get("STTP_INTEROP_REQUIRE"));
+    if (partner.state === "missing") {
+      if (what === "fail") throw new Error(`${name} is required and missing: ${partner.reason}`);
+      console.warn(`SKIPPED ${name}: ${partner.reason}`);
+      await t.step({ name: `${name} is not here`, ignore: true, fn: () => {} });
+      return;
+    }
+    console.log(`${name} ${partner.version}`);
+    for (const scenario of scenarios) {
+      if (only !== undefined && !scenario.name.includes(only)) continue;
+      await t.step(scenario.name, async () => {
+        await using stage = await Stage.set(partner);
+        console.log(await scenario.run(stage));
+      });
+    }
+  });
+}
+
+test("sttpapi", ensurePython, [...toSubscribers, ...fromSttpapi]);
+test("goapi", ensureGo, toSubscribers);
