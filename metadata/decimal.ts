@@ -1,28 +1,164 @@
 /**
- * Exact decimals, which keep the scale that they were written with: `2.50` stays `2.50`.
+ * Exact decimal numbers that keep their scale: `2.50` is equal to `2.5` and still prints as `2.50`.
+ *
+ * The arithmetic is a library's; what is here bounds it, since the texts and factors come from remote peers: without
+ * bounds `1e999999999` read as a decimal and added to 1 would take a gigabyte.
  *
  * @module
  */
-import { Big, type BigDecimal } from "bigdecimal.js";
+import { Big, type BigDecimal, type MathContext, MC, RoundingMode } from "bigdecimal.js";
 
-/** An exact decimal number. */
+/** An exact decimal number, as the `bigdecimal.js` library has it. */
 export type Decimal = BigDecimal;
 
-// Longer ones, or such as 1E999999999, would cost more to work with than any metadata is worth.
-const MAX_DIGITS = 256;
-const PATTERN = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
+/** The most significant digits that a result keeps; what is longer is rounded, half to even. */
+export const MaxDecimalDigits = 100;
 
-/** Reads a decimal, with or without an exponent; `undefined` when the text is none or is too long. */
+/** How many significant digits a quotient gets that can't be written exactly. */
+export const QuotientDigits = 28;
+
+/** The longest text, digits and exponent that {@linkcode parseDecimal} takes. */
+const MAX_TEXT_LENGTH = 1200;
+const MAX_EXPONENT = 1000;
+
+/** The greatest scale of a result, either way: the sum of those of two factors that were read from text. */
+const MAX_SCALE = 2 * (MAX_TEXT_LENGTH + MAX_EXPONENT);
+
+const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE]([+-]?\d{1,6}))?$/;
+
+const KEPT: MathContext = MC(MaxDecimalDigits, RoundingMode.HALF_EVEN);
+
+/** Zero, with no digits after the point. */
+export const DecimalZero: Decimal = Big(0);
+
+/**
+ * Reads a decimal number: digits with an optional sign, point and exponent, white space around it ignored.
+ *
+ * @returns The number with the scale it is written with, or `undefined` for any other text: also for one of more than
+ * 1,200 characters or with an exponent beyond 1,000, which no meter needs and an attacker would.
+ *
+ * @example
+ * ```ts
+ * import { formatDecimal, parseDecimal } from "@sttp/sttp/metadata";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(formatDecimal(parseDecimal("2.50")!), "2.50");
+ * assertEquals(parseDecimal("two"), undefined);
+ * ```
+ */
 export function parseDecimal(text: string): Decimal | undefined {
-  return text.length <= MAX_DIGITS && PATTERN.test(text) ? Big(text) : undefined;
+  const trimmed = text.trim();
+  if (trimmed.length > MAX_TEXT_LENGTH) return undefined;
+  const match = DECIMAL.exec(trimmed);
+  if (match === null || Math.abs(Number(match[1] ?? 0)) > MAX_EXPONENT) return undefined;
+  return Big(trimmed);
 }
 
-/** A decimal as text, with its scale and without an exponent. */
-export function formatDecimal(decimal: Decimal): string {
-  return decimal.toPlainString();
+/** A decimal as text without an exponent and with all of its scale, such as `2.50`. */
+export function formatDecimal(value: Decimal): string {
+  return value.toPlainString();
 }
 
-/** The nearest double. */
-export function decimalToNumber(decimal: Decimal): number {
-  return decimal.numberValue();
+/** The double nearest to a decimal. */
+export function decimalToNumber(value: Decimal): number {
+  return Number(value.toString());
+}
+
+/** An integer as a decimal, exactly. */
+export function decimalFromInteger(value: number | bigint): Decimal {
+  return Big(value);
+}
+
+/**
+ * A double as a decimal with every binary digit of it: 0.1 has 55 decimals.
+ *
+ * @throws {RangeError} For NaN and the infinities.
+ */
+export function decimalFromNumber(value: number): Decimal {
+  if (!Number.isFinite(value)) throw new RangeError(`${value} is not a decimal number`);
+  if (Number.isInteger(value)) return Big(BigInt(value));
+  let exponent = 0;
+  let scaled = value;
+  while (!Number.isInteger(scaled)) {
+    scaled *= 2;
+    exponent++;
+  }
+  // n / 2^k = n * 5^k / 10^k
+  return Big(BigInt(scaled) * 5n ** BigInt(exponent), exponent);
+}
+
+/** The whole part of a decimal, towards zero. */
+export function truncateDecimal(value: Decimal): bigint {
+  return value.setScale(0, RoundingMode.DOWN).unscaledValue();
+}
+
+/** How {@linkcode roundDecimal} goes to an integer. */
+export type DecimalRounding = "floor" | "ceiling" | "half-even";
+
+/** The integer near a decimal, of scale 0. */
+export function roundDecimal(value: Decimal, rounding: DecimalRounding): Decimal {
+  const mode = rounding === "floor"
+    ? RoundingMode.FLOOR
+    : rounding === "ceiling"
+    ? RoundingMode.CEILING
+    : RoundingMode.HALF_EVEN;
+  return value.setScale(0, mode);
+}
+
+/** Keeps a result within the digits and the scale that the next operation may be given. */
+function bounded(value: Decimal): Decimal {
+  const kept = value.precision() > MaxDecimalDigits ? value.round(KEPT) : value;
+  if (Math.abs(kept.scale()) > MAX_SCALE) {
+    throw new RangeError(
+      `a decimal with an exponent of ${-kept.scale()}, at most ${MAX_SCALE} either way expected`,
+    );
+  }
+  return kept;
+}
+
+/** The sum. @throws {RangeError} When its exponent is out of bounds. */
+export function addDecimals(left: Decimal, right: Decimal): Decimal {
+  return bounded(left.add(right));
+}
+
+/** The difference. @throws {RangeError} When its exponent is out of bounds. */
+export function subtractDecimals(left: Decimal, right: Decimal): Decimal {
+  return bounded(left.subtract(right));
+}
+
+/** The product. @throws {RangeError} When its exponent is out of bounds. */
+export function multiplyDecimals(left: Decimal, right: Decimal): Decimal {
+  return bounded(left.multiply(right));
+}
+
+/**
+ * The quotient: exact if it has an end within {@linkcode MaxDecimalDigits}, else rounded to {@linkcode QuotientDigits}
+ * or the digits of the longer operand, half to even.
+ *
+ * @throws {RangeError} When its exponent is out of bounds. The divisor must not be zero.
+ */
+export function divideDecimals(left: Decimal, right: Decimal): Decimal {
+  const quotient = left.divideWithMathContext(right, KEPT);
+  if (quotient.multiply(right).compareTo(left) === 0) return bounded(quotient);
+  const digits = Math.max(QuotientDigits, Math.min(left.precision(), MaxDecimalDigits));
+  return bounded(left.divideWithMathContext(right, MC(digits, RoundingMode.HALF_EVEN)));
+}
+
+/**
+ * A whole power, by repeated squaring; a negative exponent divides.
+ *
+ * @throws {RangeError} When the result has more than {@linkcode MaxDecimalDigits} digits before the point, or its
+ * exponent is out of bounds.
+ */
+export function raiseDecimal(base: Decimal, exponent: number): Decimal {
+  let result: Decimal = Big(1);
+  let square = base;
+  for (let rest = Math.abs(exponent); rest > 0; rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) result = bounded(result.multiply(square));
+    if (rest > 1) square = bounded(square.multiply(square));
+  }
+  if (result.precision() - result.scale() > MaxDecimalDigits) {
+    throw new RangeError(`a power of more than ${MaxDecimalDigits} digits`);
+  }
+  return exponent < 0 ? divideDecimals(Big(1), result) : result;
 }
