@@ -6,7 +6,6 @@ import { SwingFrequencies, type SystemState } from "./system.ts";
 const FrequencyStep = 0.001;
 const SlopeStep = 0.01;
 const AngleStep = 180 / Math.PI * 1e-4;
-const LastAngleStep = 31_415;
 const FullScale = 1.5 / 32_767;
 const AnalogStep = 0.1;
 
@@ -98,7 +97,8 @@ export class DeviceValues {
   }
 
   #writeDevice(system: SystemState, device: number, place: number, values: Float32Array, at: number): void {
-    const { nominalFrequency, phases, currents, analogs, digitals } = this.#options;
+    const { nominalFrequency, phases, currents, analogs, digitals, format } = this.#options;
+    const integer = format === "integer";
     const own = this.#character;
     const noise = this.#noise;
     const phasesOf = phases === 3 ? 4 : 1;
@@ -127,9 +127,9 @@ export class DeviceValues {
     const rating = own.rating[device]!;
 
     values[at++] = this.#status[device]!;
-    values[at++] = nominalFrequency +
-      FrequencyStep * Math.round(deviation / FrequencyStep + noise[place++ & (NoiseLength - 1)]!);
-    values[at++] = SlopeStep * Math.round(slope / SlopeStep + noise[place++ & (NoiseLength - 1)]!);
+    const mask = NoiseLength - 1;
+    values[at++] = nominalFrequency + measured(deviation, FrequencyStep, noise[place++ & mask]!, integer);
+    values[at++] = measured(slope, SlopeStep, noise[place++ & mask]!, integer);
 
     for (let source = 0; source <= currents; source++) {
       const line = device * currents + source - 1;
@@ -144,10 +144,8 @@ export class DeviceValues {
       for (let phase = 4 - phasesOf; phase < 4; phase++) {
         const exact = angle + turn + PhaseShift[phase]!;
         const wrapped = exact - 360 * Math.round(exact / 360);
-        const steps = Math.round(wrapped / AngleStep + noise[place++ & (NoiseLength - 1)]!);
-        values[at++] = step *
-          Math.round(magnitude * Unbalance[phase]! / step + 2 * noise[place++ & (NoiseLength - 1)]!);
-        values[at++] = AngleStep * Math.max(-LastAngleStep, Math.min(LastAngleStep, steps));
+        values[at++] = measured(magnitude * Unbalance[phase]!, step, 2 * noise[place++ & mask]!, integer);
+        values[at++] = measured(wrapped, AngleStep, noise[place++ & mask]!, integer);
       }
     }
 
@@ -161,7 +159,7 @@ export class DeviceValues {
         else if (i % 4 === 1) exact = megavoltamperes * Math.sin(lag);
         else if (i % 4 === 2) exact = 20 + 40 * load;
         else exact = 129;
-        values[at++] = AnalogStep * Math.round(exact / AnalogStep + noise[place++ & (NoiseLength - 1)]!);
+        values[at++] = measured(exact, AnalogStep, noise[place++ & mask]!, integer);
       }
     }
     for (let i = 0; i < digitals; i++) {
@@ -183,6 +181,12 @@ export class DeviceValues {
       this.#switched[device] = unit(operation) < 0.01 ? 1 << (operation & 15) : 0;
     }
   }
+}
+
+/** What a sensor makes of an exact value: noise in steps of its resolution, then perhaps rounding to those. */
+function measured(exact: number, step: number, noise: number, integer: boolean): number {
+  const steps = exact / step + noise;
+  return step * (integer ? Math.round(steps) : steps);
 }
 
 function characterOf(options: Required<GridOptions>, devices: readonly GridDevice[]): Character {

@@ -21,7 +21,7 @@ const Epoch = 637_134_336_000_000_000n;
  * What is believable about the values: all devices share the slow wander of the frequency and two oscillations between
  * areas; phasor angles are the exact integral of the frequency; current, voltage and power follow slow changes of load;
  * everything carries noise of the size of the sensor's resolution and is rounded to the steps of the 16-bit formats of
- * IEEE C37.118 (1 mHz, 0.01 Hz/s, 0.0001 radian, 1.5 times nominal / 32,767), so it compresses as real data does. Now
+ * IEEE C37.118 (1 mHz, 0.01 Hz/s, 0.0001 radian, 1.5 times nominal / 32,767), unless the format is `float`. Now
  * and then a device loses its time synchronisation or reports invalid data, which shows in its status flags and in the
  * state flags of its measurements.
  *
@@ -33,7 +33,7 @@ const Epoch = 637_134_336_000_000_000n;
  *
  * const grid = await Grid.create({ devices: 3 });
  * assertEquals(grid.signals.length, 30);
- * assertEquals(grid.signals[1]?.pointTag, "RVE_ALDERBROOK_1:FREQ");
+ * assertEquals(grid.signals[1]?.pointTag, "HLT_ALDERBROOK_1:FREQ");
  *
  * const batch = new MeasurementBatch();
  * grid.write(batch, grid.frameTime(Ticks.now()));

@@ -244,6 +244,26 @@ Deno.test("Grid's values come in the steps of a 16-bit sensor, with noise of abo
   });
 });
 
+Deno.test("Grid's values are the same but for rounding when the format is float", async () => {
+  const integer = record(await Grid.create({ devices: 5 }), 30);
+  const float = record(await Grid.create({ devices: 5, format: "float" }), 30);
+  const whole = (batch: MeasurementBatch, signal: number, step: number): boolean => {
+    const steps = batch.values[signal]! / step;
+    return Math.abs(steps - Math.round(steps)) < 0.01;
+  };
+  const grid = await Grid.create({ devices: 5 });
+  for (let device = 0; device < 5; device++) {
+    const angle = find(grid, "VPHA", device);
+    const step = 0.018 / Math.PI;
+    assertAlmostEquals(integer.at(angle)[0]!, float.at(angle)[0]!, 0.51 * step);
+    assert(integer.at(angle).every((_, i) => whole(integer.batch, i * grid.signals.length + angle, step)));
+    assert(!float.at(angle).every((_, i) => whole(float.batch, i * grid.signals.length + angle, step)));
+    const frequency = find(grid, "FREQ", device);
+    assertAlmostEquals(integer.at(frequency)[0]!, float.at(frequency)[0]!, 0.00051);
+    assertGreater(new Set(float.at(frequency)).size, 25);
+  }
+});
+
 Deno.test("Grid shows trouble in status word and state flags alike", async () => {
   const grid = await Grid.create({ devices: 1000, troubleRate: 0.1 });
   const { batch } = record(grid, 1);
@@ -301,6 +321,7 @@ Deno.test("Grid.create() names the option that is out of range", async () => {
     [{ currents: -1 }, "currents is -1, expected a whole number from 0 to 100"],
     [{ analogs: 101 }, "analogs is 101, expected a whole number from 0 to 100"],
     [{ digitals: NaN }, "digitals is NaN, expected a whole number from 0 to 100"],
+    [{ format: "text" as "float" }, 'format is "text", expected "integer" or "float"'],
     [{ seed: -1 }, "seed is -1, expected a whole number from 0 to 4294967295"],
     [{ troubleRate: 1.1 }, "troubleRate is 1.1, expected 0 to 1"],
   ];

@@ -5,7 +5,7 @@
  */
 import { NAMESPACE_URL, v5 } from "@std/uuid";
 import { Companies, Places, Regions, VoltageLevels } from "./places.ts";
-import { between, hash } from "./random.ts";
+import { hash } from "./random.ts";
 
 /** Sizes of a synthetic grid. */
 export interface GridOptions {
@@ -23,6 +23,11 @@ export interface GridOptions {
   analogs?: number;
   /** Digital status words of each device, 0 to 100; default 1. */
   digitals?: number;
+  /**
+   * How devices report values. `integer` (default): rounded to the steps of the 16-bit formats of IEEE C37.118.
+   * `float`: not rounded, so that noise reaches the last bits of a value and less can be compressed.
+   */
+  format?: "integer" | "float";
   /** What all randomness comes from, a uint32: the same seed gives the same values. IDs and names do not depend on it. Default 1. */
   seed?: number;
   /** The share of time in which a device is in trouble, 0 to 1: lost time synchronisation or invalid data. Default 0.002. */
@@ -38,7 +43,7 @@ export interface GridSignal {
   readonly signalId: string;
   /** Measurement key, `GRID:1` for the first signal and so on. */
   readonly key: string;
-  /** Name for people, such as `WPL_ALDERBROOK_1:FREQ`. */
+  /** Name for people, such as `HLT_ALDERBROOK_1:FREQ`. */
   readonly pointTag: string;
   /** Device and kind, such as `ALDERBROOK_1-FQ`. */
   readonly signalReference: string;
@@ -105,7 +110,8 @@ export async function idOf(name: string): Promise<string> {
  */
 export function checkOptions(options: GridOptions): Required<GridOptions> {
   const { devices = 20, framesPerSecond = 30, nominalFrequency = 60, phases = 1 } = options;
-  const { currents = 1, analogs = 2, digitals = 1, seed = 1, troubleRate = 0.002 } = options;
+  const { currents = 1, analogs = 2, digitals = 1, format = "integer" } = options;
+  const { seed = 1, troubleRate = 0.002 } = options;
   requireWhole("devices", devices, 1, MaxDevices);
   requireWhole("framesPerSecond", framesPerSecond, 1, 1000);
   requireWhole("currents", currents, 0, 100);
@@ -116,6 +122,9 @@ export function checkOptions(options: GridOptions): Required<GridOptions> {
     throw new RangeError(`nominalFrequency is ${nominalFrequency}, expected 50 or 60`);
   }
   if (phases !== 1 && phases !== 3) throw new RangeError(`phases is ${phases}, expected 1 or 3`);
+  if (format !== "integer" && format !== "float") {
+    throw new RangeError(`format is "${format}", expected "integer" or "float"`);
+  }
   if (!(troubleRate >= 0 && troubleRate <= 1)) {
     throw new RangeError(`troubleRate is ${troubleRate}, expected 0 to 1`);
   }
@@ -127,6 +136,7 @@ export function checkOptions(options: GridOptions): Required<GridOptions> {
     currents,
     analogs,
     digitals,
+    format,
     seed,
     troubleRate,
   };
@@ -160,9 +170,9 @@ async function layOutDevice(
   const region = Regions[options.nominalFrequency];
   const levels = VoltageLevels[options.nominalFrequency];
   const level = levels[hash(n, 10) % levels.length]!;
-  // Four decimals of a degree are about ten metres.
-  const longitude = Number(between(hash(n, 11), region.west, region.east).toFixed(4));
-  const latitude = Number(between(hash(n, 12), region.south, region.north).toFixed(4));
+  // Evenly spread for any number of devices: multiples of two irrational numbers, modulo 1.
+  const longitude = placed(0.5 + n * 0.754877666, region.west, region.east);
+  const latitude = placed(0.5 + n * 0.569840291, region.south, region.north);
   const eastward = (longitude - region.west) / (region.east - region.west);
   const company = Companies[Math.min(Companies.length - 1, Math.floor(eastward * Companies.length))]!;
   const phasors = layOutPhasors(n, level.kilovolts, options);
@@ -190,6 +200,11 @@ async function layOutDevice(
     phasors,
     signals: signals.map((signal, i) => ({ signalId: signalIds[i]!, ...signal })),
   };
+}
+
+/** Takes the fraction of a number to a coordinate between two others. Four decimals of a degree are about ten metres. */
+function placed(fraction: number, low: number, high: number): number {
+  return Number((low + (high - low) * (fraction % 1)).toFixed(4));
 }
 
 function layOutPhasors(n: number, kilovolts: number, options: Required<GridOptions>): GridPhasor[] {
