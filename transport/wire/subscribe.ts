@@ -200,7 +200,7 @@ function checkPort(port: number): void {
  * the connection string are ignored; a setting whose value is empty has its default.
  *
  * @param encoding The session's encoding.
- * @param limits `connectionStringLength` and `filterLength` are applied.
+ * @param limits `connectionStringLength`, `connectionStringPairs` and `filterLength` are applied.
  * @throws {SttpError} `MalformedFrame` when the length does not fit the body; `MalformedText` when the text is not
  * in the session's encoding, braces do not pair or a value is not of its setting's kind; `LimitExceeded`.
  */
@@ -219,7 +219,7 @@ export function decodeSubscribe(
       `Subscribe announces a connection string of ${length} bytes, ${body.length - HEADER_LENGTH} are left`,
     );
   }
-  const { connectionStringLength, filterLength } = { ...DefaultLimits, ...limits };
+  const { connectionStringLength, connectionStringPairs, filterLength } = { ...DefaultLimits, ...limits };
   if (length > connectionStringLength) {
     throw new SttpError(
       "LimitExceeded",
@@ -227,7 +227,9 @@ export function decodeSubscribe(
     );
   }
   const text = decodeText(body.subarray(HEADER_LENGTH, HEADER_LENGTH + length), encoding, { fatal: true });
-  const settings = new Settings(parseConnectionString(text, { maxLength: connectionStringLength }));
+  const settings = new Settings(
+    parseConnectionString(text, { maxLength: connectionStringLength, maxPairs: connectionStringPairs }),
+  );
   const synonym = settings.text("inputMeasurementKeys");
   const filterExpression = settings.text("filterExpression") || synonym;
   if (filterExpression.length > filterLength) {

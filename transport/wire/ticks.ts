@@ -83,9 +83,8 @@ export function fromUnixMilliseconds(milliseconds: number): bigint {
     throw outOfRange(`${milliseconds} ms since 1970`);
   }
   const whole = Math.floor(milliseconds);
-  const ticks = UnixEpochTicks + BigInt(whole) * TicksPerMillisecond +
+  return UnixEpochTicks + BigInt(whole) * TicksPerMillisecond +
     BigInt(Math.round((milliseconds - whole) * 10_000));
-  return ticks > MaxTicks ? MaxTicks : ticks;
 }
 
 /**

@@ -1,0 +1,61 @@
+/**
+ * Trying a decoder with damaged input.
+ *
+ * @module
+ */
+import { assert, assertThrows, fail } from "@std/assert";
+import { SttpError, type SttpErrorCode } from "../../transport/errors.ts";
+
+/**
+ * Runs a decoder and insists that it gives a value or throws an `SttpError`.
+ *
+ * @returns The error's code, or `undefined` for a value.
+ */
+export function outcome(decode: () => unknown): SttpErrorCode | undefined {
+  try {
+    decode();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SttpError)) {
+      fail(`an SttpError or a value expected, got ${error instanceof Error ? error.stack : error}`);
+    }
+    assert(error.message.length > 0);
+    return error.code;
+  }
+}
+
+/**
+ * Cuts input short at every byte and insists on a value or an `SttpError`.
+ *
+ * @returns The lengths at which there was a value.
+ */
+export function lengthsAccepted(bytes: Uint8Array, decode: (bytes: Uint8Array) => unknown): number[] {
+  const accepted: number[] = [];
+  for (let length = 0; length < bytes.length; length++) {
+    if (outcome(() => decode(bytes.slice(0, length))) === undefined) accepted.push(length);
+  }
+  return accepted;
+}
+
+/** Sets every byte in turn to several values and insists on a value or an `SttpError` each time. */
+export function corruptEachByte(bytes: Uint8Array, decode: (bytes: Uint8Array) => unknown): void {
+  for (let i = 0; i < bytes.length; i++) {
+    for (const value of [0x00, 0xff, 0x7f, 0x80, bytes[i]! ^ 0x01, bytes[i]! + 1]) {
+      const damaged = bytes.slice();
+      damaged[i] = value;
+      outcome(() => decode(damaged));
+    }
+  }
+}
+
+/** Insists on an `SttpError` with this code, and gives it. */
+export function assertSttpError(code: SttpErrorCode, decode: () => unknown, messagePart?: string): SttpError {
+  const error = assertThrows(decode, SttpError, messagePart);
+  assert(error.code === code, `code ${code} expected, got ${error.code}: ${error.message}`);
+  return error;
+}
+
+/** Bytes from hex digits; spaces are ignored. */
+export function hex(digits: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.fromHex(digits.replaceAll(/\s/g, ""));
+}
