@@ -1,0 +1,169 @@
+/**
+ * The double-buffered signal index caches of a connection (§5): what a signal index stands for.
+ *
+ * @module
+ */
+import type { SignalTable } from "../transport/signal_table.ts";
+import type { MeasurementBatch } from "../transport/wire/batch.ts";
+import type { CompactDecoder } from "../transport/wire/compact.ts";
+import type { SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
+import type { TsscDecoder } from "../transport/wire/tssc/mod.ts";
+
+/** Turns the signal indexes of one cache into the subscriber's stable signal handles. */
+export class SignalMap {
+  /** Handles by index, -1 where there is none. The cache's limit on indexes bounds its length. */
+  readonly #handles: Int32Array;
+  /** How many signals there are. */
+  readonly size: number;
+
+  /** Adds the cache's signals to the table of handles. */
+  constructor(cache: SignalIndexCache, signals: SignalTable) {
+    const { indexes, signalIds, size } = cache;
+    let highest = -1;
+    for (const index of indexes) highest = Math.max(highest, index);
+    this.#handles = new Int32Array(highest + 1).fill(-1);
+    for (let i = 0; i < size; i++) this.#handles[indexes[i]!] = signals.add(signalIds[i]!);
+    this.size = size;
+  }
+
+  /**
+   * Replaces the signal indexes of a batch by handles, from measurement `from` on, and takes out the measurements
+   * whose index is not in the cache.
+   *
+   * @returns How many were taken out.
+   */
+  apply(batch: MeasurementBatch, from: number): number {
+    const { signals, length } = batch;
+    const handles = this.#handles;
+    const end = handles.length;
+    for (let i = from; i < length; i++) {
+      const index = signals[i]!;
+      // The comparison is unsigned, so it also holds off indexes beyond int32.
+      const handle = index >>> 0 < end ? handles[index]! : -1;
+      if (handle < 0) return this.#squeeze(batch, i);
+      signals[i] = handle;
+    }
+    return 0;
+  }
+
+  /** Does what is left of `apply` once a measurement has to go: those behind it move up. */
+  #squeeze(batch: MeasurementBatch, from: number): number {
+    const { signals, ticks, valueBits, flags, length } = batch;
+    const handles = this.#handles;
+    let kept = from;
+    for (let i = from; i < length; i++) {
+      const index = signals[i]!;
+      const handle = index >>> 0 < handles.length ? handles[index]! : -1;
+      if (handle < 0) continue;
+      signals[kept] = handle;
+      ticks[kept] = ticks[i]!;
+      valueBits[kept] = valueBits[i]!;
+      flags[kept] = flags[i]!;
+      kept++;
+    }
+    batch.length = kept;
+    return length - kept;
+  }
+}
+
+/** One of the two caches, with what its packets are read by. */
+export interface CacheSlot {
+  /** What its indexes stand for. */
+  readonly map: SignalMap;
+  /** For its compact packets: their format is that of the subscription that the cache came with. */
+  readonly compact: CompactDecoder;
+  /** Its TSSC stream, which outlives a new cache under the same index (§8). */
+  readonly tssc: TsscDecoder;
+}
+
+/**
+ * The caches by index, and the answer to "which one does this packet mean".
+ *
+ * A publisher marks packets of cache 1 with the CacheIndex flag. One peer never does (§15), although it switches
+ * between the caches: there a packet without the flag belongs to the newest cache that we confirmed, from the
+ * moment on at which the publisher has read the confirmation. Until a flag was seen, a subscriber can't know which
+ * kind of publisher it has. It therefore sends a harmless command behind the confirmation of a cache that changes
+ * the index: once that is answered, a publisher that sets flags would set them, so packets without flag tell.
+ * A TSSC stream shows the moment itself: it starts over at sequence 0. But a stream may also start over for other
+ * reasons, so such packets are held until the first packet after that answer tells whose they are.
+ */
+export class CacheSlots {
+  readonly #slots: [CacheSlot | undefined, CacheSlot | undefined] = [undefined, undefined];
+  readonly #double: boolean;
+  readonly #newTsscDecoder: () => TsscDecoder;
+  /** Whether the publisher is known to set the CacheIndex flag. */
+  #flagSeen = false;
+  /** The slot that a packet without the flag means. */
+  #plain: 0 | 1 = 0;
+  /** The slot that packets without the flag will mean if this publisher never sets it. */
+  #next: 0 | 1 | undefined;
+  #answered = false;
+  #holding = false;
+
+  /**
+   * @param version The protocol version: above 1 there are two caches.
+   * @param newTsscDecoder Makes a decoder with the limits in force.
+   */
+  constructor(version: number, newTsscDecoder: () => TsscDecoder) {
+    this.#double = version > 1;
+    this.#newTsscDecoder = newTsscDecoder;
+  }
+
+  /** Puts a cache in its place; what is still held belongs to neither any more. */
+  install(at: 0 | 1, map: SignalMap, compact: CompactDecoder): void {
+    if (this.#slots[0] === undefined && this.#slots[1] === undefined) this.#plain = at;
+    this.#slots[at] = { map, compact, tssc: this.#slots[at]?.tssc ?? this.#newTsscDecoder() };
+    this.#holding = false;
+    this.#answered = false;
+    this.#next = this.#flagSeen || at === this.#plain ? undefined : at;
+  }
+
+  /** Whether the publisher's answer to another command is needed to know when it switches caches. */
+  get undecided(): boolean {
+    return this.#next !== undefined;
+  }
+
+  /** The publisher has read the confirmation of the newest cache. */
+  answered(): void {
+    this.#answered = true;
+  }
+
+  /**
+   * The cache that a packet means.
+   *
+   * @param flagged Whether it has the CacheIndex flag.
+   * @param tsscStart For a TSSC packet, whether it has sequence 0; `undefined` for a compact one.
+   * @returns The cache; `undefined` when there is none; `"hold"` when only a later packet can tell.
+   */
+  choose(flagged: boolean, tsscStart: boolean | undefined): CacheSlot | "hold" | undefined {
+    if (flagged && this.#double) {
+      this.#flagSeen = true;
+      this.#plain = 0;
+      this.#next = undefined;
+      this.#holding = false;
+      return this.#slots[1] ?? this.#slots[0];
+    }
+    if (this.#next !== undefined) {
+      const switches = tsscStart ?? true;
+      if (this.#answered && (switches || this.#holding)) {
+        this.#plain = this.#next;
+        this.#next = undefined;
+        this.#holding = false;
+      } else if (tsscStart === true || this.#holding) {
+        this.#holding = true;
+        return "hold";
+      }
+    }
+    return this.plain;
+  }
+
+  /** The cache that packets without the flag mean. */
+  get plain(): CacheSlot | undefined {
+    return this.#slots[this.#plain] ?? this.#slots[0] ?? this.#slots[1];
+  }
+
+  /** All there are. */
+  all(): CacheSlot[] {
+    return this.#slots.filter((slot) => slot !== undefined);
+  }
+}

@@ -1,0 +1,312 @@
+/**
+ * The hand-over of measurements from the connection to their consumer.
+ *
+ * @module
+ */
+import { SttpError } from "../transport/errors.ts";
+import { MeasurementBatch } from "../transport/wire/batch.ts";
+import type { OverflowPolicy } from "./options.ts";
+
+/** What a {@linkcode Delivery} is made of. */
+export interface DeliveryOptions {
+  /** How many measurements may wait. */
+  capacity: number;
+  /** What happens to more. */
+  overflow: OverflowPolicy;
+  /** The consumer, when it is a function. */
+  onBatch?: ((batch: MeasurementBatch) => void | Promise<void>) | undefined;
+  /** Told how many measurements were discarded. */
+  onDropped?: (count: number) => void;
+}
+
+/** What a limit is stretched by while somebody waits for an answer that comes behind the data. */
+const stretch = 4;
+
+/**
+ * Two batches that change places: the connection fills one while the consumer reads the other, so nothing is
+ * allocated or copied per batch, and packets that come in while the consumer is busy reach it as one batch.
+ *
+ * There is one consumer at a time, an iterator or a function. A batch is lent: it is valid until the consumer asks
+ * for the next one.
+ */
+export class Delivery {
+  #filling: MeasurementBatch;
+  #lent: MeasurementBatch;
+  readonly #capacity: number;
+  readonly #overflow: OverflowPolicy;
+  readonly #onBatch: DeliveryOptions["onBatch"];
+  readonly #onDropped: (count: number) => void;
+  #ended = false;
+  #iterating = false;
+  #calling = false;
+  #wakeConsumer: (() => void) | undefined;
+  #wakeFiller: (() => void) | undefined;
+  #stretched = 0;
+  /** Whether the lent batch came back with something in it. */
+  #returned = false;
+
+  /** See {@linkcode DeliveryOptions}. */
+  constructor(options: DeliveryOptions) {
+    const initial = Math.min(options.capacity, 4096);
+    this.#filling = new MeasurementBatch(initial);
+    this.#lent = new MeasurementBatch(initial);
+    this.#capacity = options.capacity;
+    this.#overflow = options.overflow;
+    this.#onBatch = options.onBatch;
+    this.#onDropped = options.onDropped ?? (() => {});
+  }
+
+  /** The batch to append to. Ask for it anew after every wait: it changes places. */
+  get filling(): MeasurementBatch {
+    return this.#filling;
+  }
+
+  /** How many measurements wait for the consumer. */
+  get waiting(): number {
+    return this.#filling.length + (this.#returned ? this.#lent.length : 0);
+  }
+
+  /** Whether the connection has to wait before it appends more; after {@linkcode Delivery.trim}. */
+  get full(): boolean {
+    if (this.#overflow !== "pause" || this.#ended) return false;
+    return this.#filling.length >= this.#capacity * (this.#stretched > 0 ? stretch : 1);
+  }
+
+  /** Resolves when there is room again, or when it no longer matters. */
+  room(): Promise<void> {
+    if (!this.full) return Promise.resolve();
+    return new Promise((resolve) => this.#wakeFiller = resolve);
+  }
+
+  /**
+   * While this is held, four times as much may wait: an answer arrives behind the data, so a consumer that waits
+   * for one between two batches would otherwise wait for itself.
+   */
+  hold(): void {
+    this.#stretched++;
+    this.#resume();
+  }
+
+  /** Ends a {@linkcode Delivery.hold}. */
+  release(): void {
+    this.#stretched--;
+  }
+
+  /** Applies `dropOldest`. Discards a quarter at a time, so that the cost of moving the rest stays small. */
+  trim(): void {
+    const batch = this.#filling;
+    const excess = batch.length - this.#capacity;
+    if (this.#overflow !== "dropOldest" || excess <= 0) return;
+    const dropped = Math.min(batch.length, Math.max(excess, this.#capacity >> 2));
+    removeFirst(batch, dropped);
+    this.#onDropped(dropped);
+  }
+
+  /** What was appended so far may go to the consumer. Called once a read from the connection, not a packet. */
+  commit(): void {
+    if (this.#filling.length === 0) return;
+    if (this.#onBatch !== undefined) this.#call();
+    else this.#wake();
+  }
+
+  /** Opens it (again) for a new run. What was left over is still delivered. */
+  start(): void {
+    this.#ended = false;
+  }
+
+  /** No more will come: the consumer gets what there is, then the end. */
+  end(): void {
+    this.#ended = true;
+    this.commit();
+    this.#wake();
+    this.#resume();
+  }
+
+  /** The next batch if one is ready. It is lent until the next call. */
+  poll(): MeasurementBatch | undefined {
+    if (this.#returned) {
+      this.#returned = false;
+      return this.#lent;
+    }
+    this.#lent.clear();
+    if (this.#filling.length === 0) return undefined;
+    const batch = this.#filling;
+    this.#filling = this.#lent;
+    this.#lent = batch;
+    this.#resume();
+    return batch;
+  }
+
+  /** Takes back the lent batch from measurement `from` on: {@linkcode Delivery.poll} gives it out again. */
+  giveBack(from: number): void {
+    if (from >= this.#lent.length) return;
+    removeFirst(this.#lent, from);
+    this.#returned = true;
+  }
+
+  /** Whether no more will come. There may still be something to {@linkcode Delivery.poll}. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Calls `wake` once, when there is something to poll or no more will come; `undefined` takes it back. */
+  notify(wake: (() => void) | undefined): void {
+    this.#wakeConsumer = wake;
+    if (wake !== undefined && (this.waiting > 0 || this.#ended)) this.#wake();
+  }
+
+  /**
+   * Makes the caller the one consumer until {@linkcode Delivery.unclaim}.
+   *
+   * @throws {SttpError} `InvalidState` when there is one already.
+   */
+  claim(): void {
+    if (this.#onBatch !== undefined) {
+      throw new SttpError("InvalidState", "measurements go to onBatch, so they can't be iterated as well");
+    }
+    if (this.#iterating) {
+      throw new SttpError("InvalidState", "measurements are being iterated already; end that loop first");
+    }
+    this.#iterating = true;
+  }
+
+  /** The consumer is done; there may be another one, which goes on where this one ended. */
+  unclaim(): void {
+    this.#iterating = false;
+    this.#wakeConsumer = undefined;
+  }
+
+  #wake(): void {
+    const wake = this.#wakeConsumer;
+    this.#wakeConsumer = undefined;
+    wake?.();
+  }
+
+  #resume(): void {
+    if (this.#wakeFiller === undefined || this.full) return;
+    const wake = this.#wakeFiller;
+    this.#wakeFiller = undefined;
+    wake();
+  }
+
+  /** Calls the consumer until nothing is left, or until it returned a promise: then again when that settles. */
+  #call(): void {
+    if (this.#calling) return;
+    for (;;) {
+      const batch = this.poll();
+      if (batch === undefined) return;
+      this.#calling = true;
+      let result: void | Promise<void> = undefined;
+      try {
+        result = this.#onBatch?.(batch);
+      } catch (error) {
+        // The same as for an event listener: the fault shows, the data goes on.
+        reportError(error);
+      }
+      if (result instanceof Promise) {
+        result.catch(reportError).then(() => {
+          this.#calling = false;
+          this.#call();
+        });
+        return;
+      }
+      this.#calling = false;
+    }
+  }
+}
+
+function removeFirst(batch: MeasurementBatch, count: number): void {
+  const { signals, ticks, valueBits, flags, length } = batch;
+  signals.copyWithin(0, count, length);
+  ticks.copyWithin(0, count, length);
+  valueBits.copyWithin(0, count, length);
+  flags.copyWithin(0, count, length);
+  batch.length = length - count;
+}
+
+/** Iterates a {@linkcode Delivery}'s batches, each lent until the next is asked for. */
+export class BatchIterator implements AsyncIterableIterator<MeasurementBatch> {
+  readonly #delivery: Delivery;
+  readonly #signal: AbortSignal | undefined;
+  #state: "new" | "claimed" | "done" = "new";
+  /** Ends the wait of the `next()` that is pending, if one is. */
+  #stopWaiting: (() => void) | undefined;
+  readonly #onAbort = (): void => this.wake();
+
+  /** @param signal Ends the iteration with an `Aborted` error. */
+  constructor(delivery: Delivery, signal?: AbortSignal) {
+    this.#delivery = delivery;
+    this.#signal = signal;
+  }
+
+  /** Itself: there is one pass over the measurements. */
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** The next batch; waits for it. @throws {SttpError} `InvalidState`, `Aborted`. */
+  async next(): Promise<IteratorResult<MeasurementBatch, undefined>> {
+    for (;;) {
+      const batch = this.poll();
+      if (batch !== undefined) return { done: false, value: batch };
+      if (this.done) return { done: true, value: undefined };
+      await this.wait();
+    }
+  }
+
+  /** Whether the iteration has ended. */
+  get done(): boolean {
+    return this.#state === "done";
+  }
+
+  /** The next batch if one is ready, `undefined` if not or at the end. @throws {SttpError} As `next` does. */
+  poll(): MeasurementBatch | undefined {
+    if (this.#state === "done") return undefined;
+    if (this.#signal?.aborted) {
+      this.#finish();
+      throw new SttpError("Aborted", "the iteration of measurements was aborted", {
+        cause: this.#signal.reason,
+      });
+    }
+    if (this.#state === "new") {
+      this.#delivery.claim();
+      this.#state = "claimed";
+      this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
+    }
+    const batch = this.#delivery.poll();
+    if (batch === undefined && this.#delivery.ended) this.#finish();
+    return batch;
+  }
+
+  /** Resolves when there may be something to {@linkcode BatchIterator.poll}, at the end, or by `wake()`. */
+  async wait(): Promise<void> {
+    if (this.#stopWaiting !== undefined) {
+      throw new SttpError("InvalidState", "next() was called while another next() waits");
+    }
+    await new Promise<void>((resolve) => {
+      this.#stopWaiting = resolve;
+      this.#delivery.notify(resolve);
+    });
+    this.#stopWaiting = undefined;
+  }
+
+  /** Ends the wait that is on, if one is. */
+  wake(): void {
+    this.#stopWaiting?.();
+  }
+
+  /** Ends the iteration; what waits stays for the next one. */
+  return(): Promise<IteratorResult<MeasurementBatch, undefined>> {
+    this.#finish();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  #finish(): void {
+    if (this.#state === "claimed") {
+      this.#delivery.unclaim();
+      this.#signal?.removeEventListener("abort", this.#onAbort);
+    }
+    this.#state = "done";
+    this.wake();
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Commands that are answered, and their answers.
+ *
+ * @module
+ */
+import type { Clock } from "../transport/clock.ts";
+import { SttpError } from "../transport/errors.ts";
+import { commandName } from "../transport/wire/codes.ts";
+
+/** How one exchange may be cut short. */
+export interface ExchangeOptions {
+  /** How long to wait for the answer, in milliseconds. */
+  timeout: number;
+  /** Stops waiting; what was sent stays sent. */
+  signal?: AbortSignal | undefined;
+}
+
+/** An answer: the body of a Succeeded, which the receiver may keep. */
+interface Pending {
+  readonly resolve: (body: Uint8Array) => void;
+  readonly reject: (error: SttpError) => void;
+}
+
+/** The AbortSignal's reason as this library's error. */
+export function abortError(signal: AbortSignal, what: string): SttpError {
+  return new SttpError("Aborted", `${what} was aborted`, { cause: signal.reason });
+}
+
+/**
+ * Waits for the answers of commands. An answer names its command only by its code, so there is one exchange a code
+ * at a time; others with the same code wait for their turn.
+ */
+export class Exchanges {
+  readonly #clock: Clock;
+  readonly #send: (command: number, body: Uint8Array) => void;
+  readonly #pending = new Map<number, Pending>();
+  readonly #turns = new Map<number, Promise<void>>();
+  #closedBy: SttpError | undefined;
+
+  /** @param send Puts a command on the wire. */
+  constructor(clock: Clock, send: (command: number, body: Uint8Array) => void) {
+    this.#clock = clock;
+    this.#send = send;
+  }
+
+  /**
+   * Sends a command and waits for its answer.
+   *
+   * @returns The body of the Succeeded.
+   * @throws {SttpError} `Refused` with the publisher's text, `TimedOut`, `Aborted`, or why the connection ended.
+   */
+  async request(command: number, body: Uint8Array, options: ExchangeOptions): Promise<Uint8Array> {
+    const { signal } = options;
+    const before = this.#turns.get(command);
+    const turn = Promise.withResolvers<void>();
+    this.#turns.set(command, turn.promise);
+    await before;
+    if (this.#closedBy !== undefined || signal?.aborted) {
+      turn.resolve();
+      throw this.#closedBy ?? abortError(signal!, commandName(command));
+    }
+    const answer = Promise.withResolvers<Uint8Array>();
+    const cancelTimer = this.#clock.schedule(options.timeout, () =>
+      this.#fail(
+        command,
+        new SttpError("TimedOut", `no answer to ${commandName(command)} in ${options.timeout} ms`),
+      ));
+    this.#pending.set(command, answer);
+    // Its turn lasts until the answer came or can't come any more, even when nobody waits for it.
+    const done = answer.promise.then(() => {}, () => {}).then(() => {
+      cancelTimer();
+      turn.resolve();
+    });
+    this.#send(command, body);
+    if (signal === undefined) {
+      await done;
+      return await answer.promise;
+    }
+    const aborted = Promise.withResolvers<never>();
+    const onAbort = (): void => aborted.reject(abortError(signal, commandName(command)));
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await Promise.race([answer.promise, aborted.promise]);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** A Succeeded came. @returns Whether its command was waiting for one. */
+  succeed(command: number, body: () => Uint8Array): boolean {
+    const pending = this.#pending.get(command);
+    if (pending === undefined) return false;
+    this.#pending.delete(command);
+    pending.resolve(body());
+    return true;
+  }
+
+  /** A Failed came. @returns Whether its command was waiting for an answer. */
+  refuse(command: number, message: string): boolean {
+    return this.#fail(command, new SttpError("Refused", message || `${commandName(command)} was refused`));
+  }
+
+  /** Whether a command is waiting for its answer. */
+  isPending(command: number): boolean {
+    return this.#pending.has(command);
+  }
+
+  /** No more answers will come. */
+  close(error: SttpError): void {
+    this.#closedBy = error;
+    for (const command of [...this.#pending.keys()]) this.#fail(command, error);
+  }
+
+  #fail(command: number, error: SttpError): boolean {
+    const pending = this.#pending.get(command);
+    if (pending === undefined) return false;
+    this.#pending.delete(command);
+    pending.reject(error);
+    return true;
+  }
+}

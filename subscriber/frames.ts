@@ -1,0 +1,335 @@
+/**
+ * Measurements sorted into frames: all those of one instant together.
+ *
+ * @module
+ */
+import type { Clock } from "../transport/clock.ts";
+import { MeasurementBatch } from "../transport/wire/batch.ts";
+import { ticksNow } from "../transport/wire/ticks.ts";
+import type { BatchIterator } from "./delivery.ts";
+
+/** How measurements are sorted into frames. */
+export interface FrameOptions {
+  /** Frames a second, which divide each second evenly from its start; at most 10,000. Default 30. */
+  framesPerSecond?: number;
+  /** Seconds that a frame waits for its measurements before it is handed over. Default 5. */
+  lagTime?: number;
+  /** Seconds that a timestamp may be ahead of the local clock; what is further ahead is discarded. Default 5. */
+  leadTime?: number;
+  /**
+   * What a frame's age is measured by: `true`, the local clock; `false`, the latest timestamp received, so that
+   * frames follow their data when it is delayed, replayed, or stamped by another clock. Default true.
+   */
+  useLocalClockAsRealTime?: boolean;
+}
+
+/** Measurements whose timestamps round to the same instant. */
+export interface Frame {
+  /** The instant, in ticks. */
+  readonly ticks: bigint;
+  /**
+   * Its measurements, one a signal: where several round to the same frame, the last to arrive. They keep their own
+   * timestamps.
+   */
+  readonly measurements: MeasurementBatch;
+}
+
+/** What a {@linkcode FrameSorter} counts. */
+export interface FrameStats {
+  /** Frames handed over. */
+  readonly frames: number;
+  /** Measurements that came when their frame had been handed over, and were discarded. */
+  readonly late: number;
+  /** Measurements too far ahead of the local clock, discarded. */
+  readonly future: number;
+  /** Measurements replaced by a later one of the same signal in the same frame. */
+  readonly replaced: number;
+}
+
+/** Iterates frames; see `Subscriber.frames`. */
+export interface FrameIterator extends AsyncIterableIterator<Frame> {
+  /** What was counted so far. */
+  stats(): FrameStats;
+}
+
+const ticksPerSecond = 10_000_000;
+/** 2^32 modulo the ticks of a second: takes the remainder of a time without 64-bit arithmetic. */
+const wordRemainder = 4_294_967_296 % ticksPerSecond;
+/** The time is the low 62 bits; the other two are about leap seconds. */
+const highTimeBits = 0x3fff_ffff;
+
+/** A frame that is being filled. */
+class OpenFrame implements Frame {
+  key = 0;
+  ticks = 0n;
+  readonly measurements = new MeasurementBatch(64);
+  /** Where a signal's measurement is. Made when measurements of a signal come in disorder, which is rare. */
+  #positions: Map<number, number> | undefined;
+
+  open(key: number, ticks: bigint): void {
+    this.key = key;
+    this.ticks = ticks;
+    this.measurements.clear();
+    this.#positions = undefined;
+  }
+
+  find(signal: number): number | undefined {
+    if (this.#positions === undefined) {
+      const { signals, length } = this.measurements;
+      this.#positions = new Map();
+      for (let i = 0; i < length; i++) this.#positions.set(signals[i]!, i);
+    }
+    return this.#positions.get(signal);
+  }
+
+  /** Copies a measurement to a position, or to the end. @returns The position. */
+  put(batch: MeasurementBatch, i: number, at?: number): number {
+    const { measurements } = this;
+    const signal = batch.signals[i]!;
+    if (at === undefined) {
+      at = measurements.length;
+      measurements.reserve(at + 1);
+      measurements.length = at + 1;
+      measurements.signals[at] = signal;
+      this.#positions?.set(signal, at);
+    }
+    measurements.ticks[at] = batch.ticks[i]!;
+    measurements.valueBits[at] = batch.valueBits[i]!;
+    measurements.flags[at] = batch.flags[i]!;
+    return at;
+  }
+}
+
+/** Sorts measurements into frames. Knows no clock: the time is given to it. */
+export class FrameSorter {
+  readonly #framesPerSecond: number;
+  readonly #lagTicks: bigint;
+  readonly #leadTicks: bigint;
+  readonly #useLocalClock: boolean;
+  /** No more frames are open than lag and lead time can need. */
+  readonly #maxOpen: number;
+  readonly #open = new Map<number, OpenFrame>();
+  readonly #spare: OpenFrame[] = [];
+  #lent: OpenFrame | undefined;
+  /** The frame handed over last; measurements for it or before it are late. */
+  #lastKey = -1;
+  /** The latest frame that there are measurements for. */
+  #latestKey = -1;
+  /** The latest frame of each signal, by handle, and where its measurement is in there. */
+  #signalKeys = new Float64Array(64).fill(-1);
+  #signalPositions = new Int32Array(64);
+  #frames = 0;
+  #late = 0;
+  #future = 0;
+  #replaced = 0;
+
+  /**
+   * @throws {TypeError} When an option does not exist or is of a wrong type.
+   * @throws {RangeError} When a number is out of its range.
+   */
+  constructor(options: FrameOptions = {}) {
+    const { framesPerSecond = 30, lagTime = 5, leadTime = 5, useLocalClockAsRealTime = true, ...rest } =
+      options;
+    for (const name of Object.keys(rest)) throw new TypeError(`frames have no option "${name}"`);
+    if (typeof useLocalClockAsRealTime !== "boolean") {
+      throw new TypeError("useLocalClockAsRealTime must be a boolean");
+    }
+    if (!Number.isInteger(framesPerSecond) || framesPerSecond < 1 || framesPerSecond > 10_000) {
+      throw new RangeError(`framesPerSecond must be a whole number from 1 to 10000, not ${framesPerSecond}`);
+    }
+    for (const [name, value] of Object.entries({ lagTime, leadTime })) {
+      if (!(value >= 0 && value <= 3600)) {
+        throw new RangeError(`${name} must be a number of seconds from 0 to 3600, not ${value}`);
+      }
+    }
+    this.#framesPerSecond = framesPerSecond;
+    this.#lagTicks = BigInt(Math.round(lagTime * ticksPerSecond));
+    this.#leadTicks = BigInt(Math.round(leadTime * ticksPerSecond));
+    this.#useLocalClock = useLocalClockAsRealTime;
+    this.#maxOpen = Math.ceil((lagTime + leadTime + 1) * framesPerSecond);
+  }
+
+  /**
+   * Sorts the measurements of a batch from `from` on.
+   *
+   * @param now The local time in ticks.
+   * @returns Where it stopped: before the end of the batch when a frame has to be taken first.
+   */
+  add(batch: MeasurementBatch, from: number, now: bigint): number {
+    const { signals, tickWords, length } = batch;
+    const fps = this.#framesPerSecond;
+    const last = this.#keyOf(now + this.#leadTicks);
+    let frame: OpenFrame | undefined;
+    for (let i = from; i < length; i++) {
+      const low = tickWords[2 * i]! >>> 0;
+      const high = tickWords[2 * i + 1]! & highTimeBits;
+      const subsecond = (high * wordRemainder + low) % ticksPerSecond;
+      // The sum is not exact, but it is off by far less than half a second.
+      const second = Math.round((high * 4_294_967_296 + low - subsecond) / ticksPerSecond);
+      const key = second * fps + Math.round(subsecond * fps / ticksPerSecond);
+      if (key <= this.#lastKey) {
+        this.#late++;
+        continue;
+      }
+      if (key > last) {
+        this.#future++;
+        continue;
+      }
+      if (frame?.key !== key) {
+        frame = this.#open.get(key) ?? this.#openFrame(key);
+        if (frame === undefined) return i;
+      }
+      this.#sort(batch, i, signals[i]!, frame);
+    }
+    return length;
+  }
+
+  #sort(batch: MeasurementBatch, i: number, signal: number, frame: OpenFrame): void {
+    if (signal >= this.#signalKeys.length) this.#makeRoom(signal);
+    const latest = this.#signalKeys[signal]!;
+    if (frame.key > latest) {
+      this.#signalKeys[signal] = frame.key;
+      this.#signalPositions[signal] = frame.put(batch, i);
+      return;
+    }
+    const at = frame.key === latest ? this.#signalPositions[signal]! : frame.find(signal);
+    if (at !== undefined) this.#replaced++;
+    frame.put(batch, i, at);
+  }
+
+  #makeRoom(signal: number): void {
+    const keys = new Float64Array(2 * signal + 2).fill(-1);
+    const positions = new Int32Array(keys.length);
+    keys.set(this.#signalKeys);
+    positions.set(this.#signalPositions);
+    this.#signalKeys = keys;
+    this.#signalPositions = positions;
+  }
+
+  #openFrame(key: number): OpenFrame | undefined {
+    if (this.#open.size >= this.#maxOpen) return undefined;
+    const frame = this.#spare.pop() ?? new OpenFrame();
+    frame.open(key, this.#ticksOf(key));
+    this.#open.set(key, frame);
+    this.#latestKey = Math.max(this.#latestKey, key);
+    return frame;
+  }
+
+  /**
+   * The oldest frame if it is due, or if no more can be open. It is lent until the next call.
+   *
+   * @param now The local time in ticks.
+   * @param flush Whether all frames are due.
+   */
+  take(now: bigint, flush: boolean): Frame | undefined {
+    if (this.#lent !== undefined) this.#spare.push(this.#lent);
+    this.#lent = undefined;
+    const frame = this.#oldest();
+    if (frame === undefined) return undefined;
+    const due = flush || this.#open.size >= this.#maxOpen ||
+      frame.ticks + this.#lagTicks <= (this.#useLocalClock ? now : this.#ticksOf(this.#latestKey));
+    if (!due) return undefined;
+    this.#open.delete(frame.key);
+    this.#lastKey = frame.key;
+    this.#lent = frame;
+    this.#frames++;
+    return frame;
+  }
+
+  /** How many milliseconds of the local clock until a frame is due; `undefined` when time alone makes none due. */
+  dueIn(now: bigint): number | undefined {
+    const frame = this.#oldest();
+    if (frame === undefined || !this.#useLocalClock) return undefined;
+    return Math.max(0, Math.ceil(Number(frame.ticks + this.#lagTicks - now) / 10_000));
+  }
+
+  /** What was counted so far. */
+  stats(): FrameStats {
+    return { frames: this.#frames, late: this.#late, future: this.#future, replaced: this.#replaced };
+  }
+
+  #oldest(): OpenFrame | undefined {
+    let oldest: OpenFrame | undefined;
+    for (const frame of this.#open.values()) {
+      if (oldest === undefined || frame.key < oldest.key) oldest = frame;
+    }
+    return oldest;
+  }
+
+  #keyOf(ticks: bigint): number {
+    const second = ticks / BigInt(ticksPerSecond);
+    const subsecond = Number(ticks % BigInt(ticksPerSecond));
+    return Number(second) * this.#framesPerSecond +
+      Math.round(subsecond * this.#framesPerSecond / ticksPerSecond);
+  }
+
+  #ticksOf(key: number): bigint {
+    const second = Math.floor(key / this.#framesPerSecond);
+    const subsecond = Math.round((key % this.#framesPerSecond) * ticksPerSecond / this.#framesPerSecond);
+    return BigInt(second) * BigInt(ticksPerSecond) + BigInt(subsecond);
+  }
+}
+
+/** Takes batches, gives frames: as the consumer asks for them, so that what it is too slow for waits where it is. */
+export class SortedFrames implements FrameIterator {
+  readonly #batches: BatchIterator;
+  readonly #sorter: FrameSorter;
+  readonly #clock: Clock;
+  #batch: MeasurementBatch | undefined;
+  #position = 0;
+
+  /** @param batches Where measurements come from; this iterator is its only user. */
+  constructor(batches: BatchIterator, sorter: FrameSorter, clock: Clock) {
+    this.#batches = batches;
+    this.#sorter = sorter;
+    this.#clock = clock;
+  }
+
+  /** Itself: there is one pass over the frames. */
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** The next frame; waits until it is due. */
+  async next(): Promise<IteratorResult<Frame, undefined>> {
+    for (;;) {
+      // Everything that has arrived comes first: it is not late only because the consumer was.
+      const complete = this.#sortWaiting();
+      const now = ticksNow(this.#clock);
+      const frame = this.#sorter.take(now, complete && this.#batches.done);
+      if (frame !== undefined) return { done: false, value: frame };
+      if (!complete) continue;
+      if (this.#batches.done) return { done: true, value: undefined };
+      const dueIn = this.#sorter.dueIn(now);
+      const cancel = dueIn === undefined
+        ? undefined
+        : this.#clock.schedule(dueIn, () => this.#batches.wake());
+      await this.#batches.wait();
+      cancel?.();
+    }
+  }
+
+  /** @returns Whether all that has arrived is sorted. */
+  #sortWaiting(): boolean {
+    const now = ticksNow(this.#clock);
+    for (;;) {
+      this.#batch ??= this.#batches.poll();
+      if (this.#batch === undefined) return true;
+      this.#position = this.#sorter.add(this.#batch, this.#position, now);
+      if (this.#position < this.#batch.length) return false;
+      this.#batch = undefined;
+      this.#position = 0;
+    }
+  }
+
+  /** What was counted so far. */
+  stats(): FrameStats {
+    return this.#sorter.stats();
+  }
+
+  /** Ends the iteration; frames that are not due yet are discarded. */
+  async return(): Promise<IteratorResult<Frame, undefined>> {
+    await this.#batches.return();
+    return { done: true, value: undefined };
+  }
+}

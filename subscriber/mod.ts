@@ -1,0 +1,17 @@
+/**
+ * The subscribing side: {@linkcode Subscriber} connects to a publisher, gets its metadata and receives measurements.
+ *
+ * @module
+ */
+export * from "./subscriber.ts";
+export type {
+  Connector,
+  OverflowPolicy,
+  ReconnectOptions,
+  SubscribeOptions,
+  SubscriberLimits,
+  SubscriberOptions,
+} from "./options.ts";
+export type { Frame, FrameIterator, FrameOptions, FrameStats } from "./frames.ts";
+export type { DropReason, SubscriberStats } from "./stats.ts";
+export type { CloseReason, SubscriberStatus } from "./status.ts";

@@ -1,0 +1,319 @@
+/**
+ * What a subscriber can be told: every option, its default and its check, in one place.
+ *
+ * @module
+ */
+import type { Channel } from "../transport/channel.ts";
+import { type Clock, systemClock } from "../transport/clock.ts";
+import { DefaultLimits, type Limits } from "../transport/limits.ts";
+import type { MeasurementBatch } from "../transport/wire/batch.ts";
+import type { SubscriptionOptions } from "../transport/wire/subscribe.ts";
+
+/** Which measurements, and how the publisher is to send them (§4): the parts that may change while running. */
+export interface SubscribeOptions extends Omit<SubscriptionOptions, "filterExpression" | "dataChannel"> {
+  /**
+   * What to subscribe to (§9): a filter expression, signal IDs, measurement keys, point tags, or several of them
+   * separated by `;`. Default: nothing.
+   */
+  readonly filter?: string;
+}
+
+/** How a lost connection is made again (§2). */
+export interface ReconnectOptions {
+  /** Milliseconds before the first attempt; each further one waits twice as long. Default 1,000. */
+  initialDelay?: number;
+  /** No wait is longer than this many milliseconds. Default 30,000. */
+  maxDelay?: number;
+  /** Attempts in a row without success after which to give up. Default: no limit. */
+  maxRetries?: number;
+  /**
+   * The part of each delay, 0 to 1, that is left to chance, so that many subscribers do not come back in step:
+   * a delay `d` becomes anything from `d * (1 - jitter)` to `d`. Default 0.2.
+   */
+  jitter?: number;
+}
+
+/** Bounds on what a publisher can make a subscriber spend; `Limits` has each one's default and what it stops. */
+export type SubscriberLimits = Partial<
+  Pick<
+    Limits,
+    | "responseFrameLength"
+    | "metadataLength"
+    | "cacheLength"
+    | "gzipRatio"
+    | "cacheEntries"
+    | "signalIndex"
+    | "packetMeasurements"
+  >
+>;
+
+/** Opens the command channel to a publisher; what {@linkcode SubscriberOptions.connector} is. */
+export type Connector = (address: string, options: { signal: AbortSignal }) => Promise<Channel>;
+
+/** What to do with measurements that arrive while the consumer is busy and the delivery buffer is full. */
+export type OverflowPolicy = "pause" | "dropOldest";
+
+/** Options of a `Subscriber`. Durations are in milliseconds, unless they go to the publisher as §4 has them. */
+export interface SubscriberOptions extends SubscribeOptions {
+  /** Where the publisher is, `host:port`. Default `localhost:7165`. `connect(address)` overrides it. */
+  address?: string;
+  /** Narrows the metadata (§3): filter expressions, each for one table. Default: all metadata. */
+  metadataFilters?: string | readonly string[];
+  /** Get the metadata at every connection and whenever it changes. Default true. */
+  autoRequestMetadata?: boolean;
+  /** Subscribe at every connection and whenever the publisher's configuration changes. Default true. */
+  autoSubscribe?: boolean;
+  /** Protocol version to ask for (§2). Default 2. */
+  version?: 1 | 2 | 3;
+  /** Ask for TSSC, else the compact format. Default true. */
+  compressPayload?: boolean;
+  /** Ask for gzipped metadata. Default true. */
+  compressMetadata?: boolean;
+  /** Ask for a gzipped signal index cache. Default true. */
+  compressSignalIndexCache?: boolean;
+  /** Ask for metadata of signals that the publisher itself received from elsewhere. Default true. */
+  receiveExternalMetadata?: boolean;
+  /** Ask for metadata of the publisher's own signals. Default true. */
+  receiveInternalMetadata?: boolean;
+  /** How to come back after a lost connection; `false`: not at all. */
+  reconnect?: ReconnectOptions | false;
+  /**
+   * A connection on which nothing arrived for this long counts as dead; publishers send a NoOP every 5 s.
+   * 0: never. Default 20,000.
+   */
+  heartbeatTimeout?: number;
+  /** How long an attempt to connect may take. Default 10,000. */
+  connectTimeout?: number;
+  /** How long the publisher may take to answer a command. Default 60,000. */
+  commandTimeout?: number;
+  /**
+   * How many measurements may wait for the consumer before {@linkcode SubscriberOptions.overflow} applies. They
+   * take 24 bytes each, and there are two such buffers. Default 262,144.
+   */
+  deliveryBuffer?: number;
+  /**
+   * `"pause"`: stop reading from the connection until the consumer is back, so that nothing is lost on this side
+   * (a publisher may drop a subscriber that stays away). `"dropOldest"`: discard the oldest, and count them.
+   * Default `"pause"`.
+   */
+  overflow?: OverflowPolicy;
+  /**
+   * Receives each batch, instead of iteration by `batches()` and its like. The batch is lent until the function
+   * returns, or until the promise that it returns settles; meanwhile the next one fills.
+   */
+  onBatch?: (batch: MeasurementBatch) => void | Promise<void>;
+  /** How channels are opened; default: TCP. */
+  connector?: Connector;
+  /** Bounds on what a publisher can make this subscriber spend. */
+  limits?: SubscriberLimits;
+  /** Where time and timers come from; for tests. Default: the machine's. */
+  clock?: Clock;
+}
+
+type Settled<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
+
+/** {@linkcode SubscriberOptions}, checked, with every default filled in. */
+export interface CheckedOptions {
+  readonly address: string;
+  readonly subscription: Readonly<SubscribeOptions>;
+  readonly metadataFilters: string;
+  readonly autoRequestMetadata: boolean;
+  readonly autoSubscribe: boolean;
+  readonly version: 1 | 2 | 3;
+  readonly compressPayload: boolean;
+  readonly compressMetadata: boolean;
+  readonly compressSignalIndexCache: boolean;
+  readonly receiveExternalMetadata: boolean;
+  readonly receiveInternalMetadata: boolean;
+  readonly reconnect: Settled<ReconnectOptions> | undefined;
+  readonly heartbeatTimeout: number;
+  readonly connectTimeout: number;
+  readonly commandTimeout: number;
+  readonly deliveryBuffer: number;
+  readonly overflow: OverflowPolicy;
+  readonly onBatch: ((batch: MeasurementBatch) => void | Promise<void>) | undefined;
+  readonly connector: Connector | undefined;
+  readonly limits: Limits;
+  readonly clock: Clock;
+}
+
+/** A record's check: what a value must be, told by the word that an error uses for it. */
+type Kind = "string" | "boolean" | "number" | "object" | "function";
+
+const subscriptionKinds: Readonly<Record<keyof SubscribeOptions, Kind>> = {
+  filter: "string",
+  throttled: "boolean",
+  publishInterval: "number",
+  includeTime: "boolean",
+  enableTimeReasonabilityCheck: "boolean",
+  lagTime: "number",
+  leadTime: "number",
+  useLocalClockAsRealTime: "boolean",
+  useMillisecondResolution: "boolean",
+  requestNaNValueFilter: "boolean",
+  processingInterval: "number",
+  startTimeConstraint: "string",
+  stopTimeConstraint: "string",
+  timeConstraintParameters: "string",
+  bufferBlockRetransmissionTimeout: "number",
+  assemblyInfo: "object",
+  extra: "object",
+};
+
+const ownKinds: Readonly<Record<Exclude<keyof SubscriberOptions, keyof SubscribeOptions>, Kind | "any">> = {
+  address: "string",
+  metadataFilters: "any",
+  autoRequestMetadata: "boolean",
+  autoSubscribe: "boolean",
+  version: "number",
+  compressPayload: "boolean",
+  compressMetadata: "boolean",
+  compressSignalIndexCache: "boolean",
+  receiveExternalMetadata: "boolean",
+  receiveInternalMetadata: "boolean",
+  reconnect: "any",
+  heartbeatTimeout: "number",
+  connectTimeout: "number",
+  commandTimeout: "number",
+  deliveryBuffer: "number",
+  overflow: "string",
+  onBatch: "function",
+  connector: "function",
+  limits: "object",
+  clock: "object",
+};
+
+/** Refuses unknown names, which are most often misspelt ones, and values of another type. */
+function checkKinds(value: object, kinds: Readonly<Record<string, string>>, where: string): void {
+  for (const [name, given] of Object.entries(value)) {
+    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+    if (kind === undefined) throw new TypeError(`${where} has no option "${name}"`);
+    if (given === undefined || kind === "any") continue;
+    if (typeof given !== kind || given === null) {
+      throw new TypeError(
+        `${where}: "${name}" must be a ${kind}, not ${given === null ? "null" : typeof given}`,
+      );
+    }
+  }
+}
+
+function inRange(value: number, name: string, min: number, max: number, whole: boolean): number {
+  if (!(value >= min && value <= max) || (whole && !Number.isInteger(value))) {
+    const what = whole ? "a whole number" : "a number";
+    throw new RangeError(`${name} must be ${what} from ${min} to ${max}, not ${value}`);
+  }
+  return value;
+}
+
+const longest = 2_147_483_647;
+
+function duration(value: number | undefined, name: string, fallback: number, min = 1): number {
+  return inRange(value ?? fallback, name, min, longest, false);
+}
+
+function checkReconnect(given: ReconnectOptions | false | undefined): Settled<ReconnectOptions> | undefined {
+  if (given === false) return undefined;
+  const options = given ?? {};
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError("reconnect must be an object or false");
+  }
+  const kinds = { initialDelay: "number", maxDelay: "number", maxRetries: "number", jitter: "number" };
+  checkKinds(options, kinds, "reconnect");
+  const maxRetries = options.maxRetries ?? Infinity;
+  if (maxRetries !== Infinity) inRange(maxRetries, "reconnect.maxRetries", 0, Number.MAX_SAFE_INTEGER, true);
+  const initialDelay = duration(options.initialDelay, "reconnect.initialDelay", 1000);
+  return {
+    initialDelay,
+    maxDelay: duration(options.maxDelay, "reconnect.maxDelay", Math.max(30_000, initialDelay), initialDelay),
+    maxRetries,
+    jitter: inRange(options.jitter ?? 0.2, "reconnect.jitter", 0, 1, false),
+  };
+}
+
+const limitNames: readonly (keyof SubscriberLimits)[] = [
+  "responseFrameLength",
+  "metadataLength",
+  "cacheLength",
+  "gzipRatio",
+  "cacheEntries",
+  "signalIndex",
+  "packetMeasurements",
+];
+
+function checkLimits(given: SubscriberLimits | undefined): Limits {
+  const limits: Record<string, number> = { ...DefaultLimits };
+  for (const [name, value] of Object.entries(given ?? {})) {
+    if (!(limitNames as readonly string[]).includes(name)) {
+      throw new TypeError(`limits has no option "${name}"`);
+    }
+    if (value !== undefined) limits[name] = inRange(value, `limits.${name}`, 1, longest, true);
+  }
+  return limits as unknown as Limits;
+}
+
+/**
+ * The filters of a metadata request as the one text that goes over the wire.
+ *
+ * @throws {TypeError} When it is neither a text nor an array of texts.
+ */
+export function joinMetadataFilters(filters: string | readonly string[] | undefined): string {
+  if (filters === undefined) return "";
+  if (typeof filters === "string") return filters;
+  if (!Array.isArray(filters) || filters.some((filter) => typeof filter !== "string")) {
+    throw new TypeError("metadataFilters must be a text or an array of texts");
+  }
+  return filters.join("; ");
+}
+
+/**
+ * Checks what a subscription asks for.
+ *
+ * @throws {TypeError} When an option does not exist or is of a wrong type.
+ */
+export function checkSubscribeOptions(options: SubscribeOptions): SubscribeOptions {
+  if (typeof options !== "object" || options === null) throw new TypeError("options must be an object");
+  checkKinds(options, subscriptionKinds, "the subscription");
+  return options;
+}
+
+/**
+ * Checks a subscriber's options and fills in the defaults.
+ *
+ * @throws {TypeError} When an option does not exist or is of a wrong type.
+ * @throws {RangeError} When a number is out of its range.
+ */
+export function checkOptions(options: SubscriberOptions = {}): CheckedOptions {
+  if (typeof options !== "object" || options === null) throw new TypeError("options must be an object");
+  checkKinds(options, { ...subscriptionKinds, ...ownKinds }, "the subscriber");
+  const subscription: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(options)) {
+    if (Object.hasOwn(subscriptionKinds, name) && value !== undefined) subscription[name] = value;
+  }
+  const overflow = options.overflow ?? "pause";
+  if (overflow !== "pause" && overflow !== "dropOldest") {
+    throw new RangeError(`overflow must be "pause" or "dropOldest", not "${overflow}"`);
+  }
+  return {
+    address: options.address ?? "localhost:7165",
+    subscription: subscription as SubscribeOptions,
+    metadataFilters: joinMetadataFilters(options.metadataFilters),
+    autoRequestMetadata: options.autoRequestMetadata ?? true,
+    autoSubscribe: options.autoSubscribe ?? true,
+    version: inRange(options.version ?? 2, "version", 1, 3, true) as 1 | 2 | 3,
+    compressPayload: options.compressPayload ?? true,
+    compressMetadata: options.compressMetadata ?? true,
+    compressSignalIndexCache: options.compressSignalIndexCache ?? true,
+    receiveExternalMetadata: options.receiveExternalMetadata ?? true,
+    receiveInternalMetadata: options.receiveInternalMetadata ?? true,
+    reconnect: checkReconnect(options.reconnect),
+    heartbeatTimeout: duration(options.heartbeatTimeout, "heartbeatTimeout", 20_000, 0),
+    connectTimeout: duration(options.connectTimeout, "connectTimeout", 10_000),
+    commandTimeout: duration(options.commandTimeout, "commandTimeout", 60_000),
+    deliveryBuffer: inRange(options.deliveryBuffer ?? 262_144, "deliveryBuffer", 1, 1 << 28, true),
+    overflow,
+    onBatch: options.onBatch,
+    connector: options.connector,
+    limits: checkLimits(options.limits),
+    clock: options.clock ?? systemClock,
+  };
+}

@@ -1,0 +1,196 @@
+/**
+ * From data packets to measurements with stable signal handles.
+ *
+ * @module
+ */
+import type { Clock } from "../transport/clock.ts";
+import { SttpError } from "../transport/errors.ts";
+import type { Limits } from "../transport/limits.ts";
+import type { SignalTable } from "../transport/signal_table.ts";
+import { decodeBaseTimes } from "../transport/wire/base_times.ts";
+import type { BaseTimes } from "../transport/wire/base_times.ts";
+import type { MeasurementBatch } from "../transport/wire/batch.ts";
+import { DataPacketFlags } from "../transport/wire/codes.ts";
+import { CompactDecoder, type CompactFormat } from "../transport/wire/compact.ts";
+import { type DataPacket, decodePacketHeader } from "../transport/wire/data_packet.ts";
+import type { SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
+import { ticksNow } from "../transport/wire/ticks.ts";
+import { TsscDecoder } from "../transport/wire/tssc/mod.ts";
+import { type CacheSlot, CacheSlots, SignalMap } from "./cache_slots.ts";
+import type { Counters, DropReason } from "./stats.ts";
+
+/** What a {@linkcode PacketReader} needs from its surroundings. */
+export interface PacketReaderOptions {
+  /** The protocol version in force. */
+  version: number;
+  /** Bounds on packets. */
+  limits: Limits;
+  /** What stamps measurements that come without a time. */
+  clock: Clock;
+  /** Where signals get their stable handles. */
+  signals: SignalTable;
+  /** What is counted. */
+  counters: Counters;
+  /** Counts and reports what is dropped. */
+  drop: (reason: DropReason, message: string, count?: number) => void;
+}
+
+/** Most packets and bytes that are held until it is known which cache they mean. */
+const maxHeldPackets = 256;
+const maxHeldBytes = 4 * 1024 * 1024;
+
+/** Reads a connection's data packets; keeps all state that this takes: caches, TSSC streams, base times. */
+export class PacketReader {
+  readonly #options: PacketReaderOptions;
+  readonly #slots: CacheSlots;
+  #baseTimes: BaseTimes | undefined;
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+  /**
+   * Whether compact packets may come without their count, as one publisher sends them (§15). The session sets it
+   * when it recognises that publisher.
+   */
+  toleratesMissingCount = false;
+
+  /** See {@linkcode PacketReaderOptions}. */
+  constructor(options: PacketReaderOptions) {
+    this.#options = options;
+    const { limits } = options;
+    this.#slots = new CacheSlots(options.version, () =>
+      new TsscDecoder({
+        maxSignalIndex: limits.signalIndex,
+        maxSignals: Math.min(limits.cacheEntries, 1 << 24),
+        maxMeasurements: limits.packetMeasurements,
+      }));
+  }
+
+  /** A new signal index cache is in place. @param format That of the subscription it belongs to. */
+  installCache(cacheIndex: 0 | 1, cache: SignalIndexCache, format: CompactFormat): void {
+    this.dropHeld();
+    const compact = new CompactDecoder(format, { maxMeasurements: this.#options.limits.packetMeasurements });
+    compact.baseTimes = this.#baseTimes;
+    this.#slots.install(cacheIndex, new SignalMap(cache, this.#options.signals), compact);
+  }
+
+  /** Whether an answer to a command behind the confirmation is needed; see {@linkcode CacheSlots}. */
+  get undecided(): boolean {
+    return this.#slots.undecided;
+  }
+
+  /** That answer came. */
+  confirmationAnswered(): void {
+    this.#slots.answered();
+  }
+
+  /** The body of an UpdateBaseTimes. @throws {SttpError} `MalformedFrame`. */
+  updateBaseTimes(body: Uint8Array): void {
+    this.#baseTimes = decodeBaseTimes(body);
+    for (const slot of this.#slots.all()) slot.compact.baseTimes = this.#baseTimes;
+  }
+
+  /** Appends the measurements of a data packet's body to a batch. Whatever can't be used is counted and dropped. */
+  read(body: Uint8Array, into: MeasurementBatch): void {
+    const { counters, drop } = this.#options;
+    counters.packets++;
+    counters.dataBytes += body.length;
+    let packet: DataPacket;
+    try {
+      packet = decodePacketHeader(body);
+    } catch (error) {
+      return drop("malformedPacket", (error as Error).message);
+    }
+    const { flags, payload } = packet;
+    const tssc = (flags & DataPacketFlags.Compressed) !== 0;
+    const tsscStart = tssc ? payload[1] === 0 && payload[2] === 0 : undefined;
+    const slot = this.#slots.choose((flags & DataPacketFlags.CacheIndex) !== 0, tsscStart);
+    if (slot === "hold") return this.#hold(body);
+    if (slot === undefined) {
+      return drop("noCache", "a data packet came before any signal index cache");
+    }
+    if (this.#held.length > 0) this.#readHeld(into);
+    this.#decode(packet, body, slot, into);
+  }
+
+  #decode(
+    { flags, count, payload }: DataPacket,
+    body: Uint8Array,
+    slot: CacheSlot,
+    into: MeasurementBatch,
+  ): void {
+    const { counters, drop } = this.#options;
+    const start = into.length;
+    try {
+      if ((flags & DataPacketFlags.Compressed) === 0) {
+        this.#decodeCompact(count, payload, body, slot, into);
+      } else if (slot.tssc.decode(payload, into) < 0) {
+        return drop(
+          "outOfSequence",
+          `a TSSC packet is not number ${slot.tssc.expectedSequence}, which is next`,
+        );
+      } else if (payload[1] === 0 && payload[2] === 0) {
+        counters.tsscResets++;
+      }
+    } catch (error) {
+      if (!(error instanceof SttpError)) throw error;
+      return drop("malformedPacket", error.message);
+    }
+    const unknown = slot.map.apply(into, start);
+    if (unknown > 0) drop("unknownSignal", "a signal index is not in the signal index cache", unknown);
+    counters.measurements += into.length - start;
+  }
+
+  #decodeCompact(
+    count: number,
+    payload: Uint8Array,
+    body: Uint8Array,
+    slot: CacheSlot,
+    into: MeasurementBatch,
+  ): void {
+    const arrival = slot.compact.format.includeTime ? 0n : ticksNow(this.#options.clock);
+    try {
+      slot.compact.decode(payload, count, into, arrival);
+    } catch (error) {
+      if (this.toleratesMissingCount && slot.compact.format.includeTime && (body.length - 1) % 17 === 0) {
+        slot.compact.decode(body.subarray(1), undefined, into);
+        return;
+      }
+      // A publisher may apply the options of a new subscription before it switches caches.
+      const other = this.#slots.all().find((other) => other !== slot)?.compact;
+      if (other === undefined || sameFormat(other.format, slot.compact.format)) throw error;
+      other.decode(payload, count, into, ticksNow(this.#options.clock));
+    }
+  }
+
+  #hold(body: Uint8Array): void {
+    this.#held.push(body.slice());
+    this.#heldBytes += body.length;
+    if (this.#held.length > maxHeldPackets || this.#heldBytes > maxHeldBytes) this.dropHeld();
+  }
+
+  /** What was held belongs to the cache that packets without the flag have turned out to mean. */
+  #readHeld(into: MeasurementBatch): void {
+    const held = this.#held;
+    this.#held = [];
+    this.#heldBytes = 0;
+    const slot = this.#slots.plain;
+    for (const body of held) {
+      if (slot !== undefined) this.#decode(decodePacketHeader(body), body, slot, into);
+    }
+  }
+
+  /** Gives up on the packets that are held. */
+  dropHeld(): void {
+    if (this.#held.length === 0) return;
+    this.#options.drop(
+      "ambiguousCache",
+      "it did not become known to which signal index cache data packets belong",
+      this.#held.length,
+    );
+    this.#held = [];
+    this.#heldBytes = 0;
+  }
+}
+
+function sameFormat(a: CompactFormat, b: CompactFormat): boolean {
+  return a.includeTime === b.includeTime && a.useMillisecondResolution === b.useMillisecondResolution;
+}

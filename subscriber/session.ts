@@ -1,0 +1,493 @@
+/**
+ * One connection to a publisher: what is sent, what is awaited, and what each response does.
+ *
+ * @module
+ */
+import type { Channel } from "../transport/channel.ts";
+import { SttpError } from "../transport/errors.ts";
+import type { SignalTable } from "../transport/signal_table.ts";
+import { Command, commandName, Response, responseName } from "../transport/wire/codes.ts";
+import type { CompactFormat } from "../transport/wire/compact.ts";
+import { decodeDataStartTime } from "../transport/wire/data_packet.ts";
+import { encodeCommand, FrameReader, readResponses, type ResponseView } from "../transport/wire/frame.ts";
+import { encodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
+import { encodeOperationalModes } from "../transport/wire/operational_modes.ts";
+import { decodeCacheUpdate } from "../transport/wire/signal_index_cache.ts";
+import { encodeSubscribe } from "../transport/wire/subscribe.ts";
+import { decodeResponseText } from "../transport/wire/text.ts";
+import type { Delivery } from "./delivery.ts";
+import { Exchanges } from "./exchange.ts";
+import type { CheckedOptions, SubscribeOptions } from "./options.ts";
+import { PacketReader } from "./packets.ts";
+import type { Counters, DropReason } from "./stats.ts";
+import type { SubscriberStatus } from "./status.ts";
+
+/** Where a session is; see {@linkcode transitions}. */
+export type SessionState =
+  | "new"
+  | "ready"
+  | "subscribing"
+  | "subscribed"
+  | "resubscribing"
+  | "unsubscribing"
+  | "closed";
+
+/** Which state may follow which. A failed Subscribe leads back to where it came from (§4). */
+const transitions: Readonly<Record<SessionState, readonly SessionState[]>> = {
+  new: ["ready", "closed"],
+  ready: ["subscribing", "closed"],
+  subscribing: ["subscribed", "ready", "closed"],
+  subscribed: ["resubscribing", "unsubscribing", "closed"],
+  resubscribing: ["subscribed", "closed"],
+  unsubscribing: ["ready", "closed"],
+  closed: [],
+};
+
+/** How a session ended. */
+export type SessionEnd =
+  /** By our own `close()`. */
+  | { readonly kind: "closed"; readonly error: SttpError }
+  /** The publisher does not want this subscriber, or can't do what it asks for. */
+  | { readonly kind: "refused"; readonly error: SttpError }
+  /** Any other way. */
+  | { readonly kind: "lost"; readonly error: SttpError };
+
+/** What a session needs from the subscriber that it works for. */
+export interface SessionHost {
+  /** The subscriber's options. */
+  readonly options: CheckedOptions;
+  /** Stable handles of signals. */
+  readonly signals: SignalTable;
+  /** What is counted, over all sessions. */
+  readonly counters: Counters;
+  /** Where measurements go. */
+  readonly delivery: Delivery;
+  /** Reports an event. */
+  readonly emit: (event: SubscriberStatus) => void;
+  /** Counts something dropped, and reports it now and then. */
+  readonly drop: (reason: DropReason, message: string, count?: number) => void;
+  /** The publisher's configuration changed. */
+  readonly configurationChanged: () => void;
+}
+
+/** How long the signal index cache may come after the answer to Subscribe that it belongs to, in milliseconds. */
+const cacheGrace = 2000;
+/** Some publishers do not answer Unsubscribe (§15). */
+const unsubscribeTimeout = 1000;
+/** A publisher had time enough to read a confirmation after so many milliseconds, even if it does not say so. */
+const confirmationTimeout = 5000;
+/** While more than this many bytes of commands wait to be written, nothing more is read. */
+const maxQueuedBytes = 64 * 1024;
+
+const encoding = "utf-8";
+
+/** A session: made for a channel, started once, ended once. */
+export class Session {
+  readonly #channel: Channel;
+  readonly #host: SessionHost;
+  readonly #exchanges: Exchanges;
+  readonly #packets: PacketReader;
+  readonly #ended = Promise.withResolvers<SessionEnd>();
+  #state: SessionState = "new";
+  /** Ends of the operation before: subscribing and unsubscribing take turns. */
+  #turn: Promise<void> = Promise.resolve();
+  #format: CompactFormat = { includeTime: true, useMillisecondResolution: false };
+  #processingInterval = -1;
+  #cachesReceived = 0;
+  #signalCount = 0;
+  #onCache: ((error?: SttpError) => void) | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #queuedBytes = 0;
+  #lastHeard = 0;
+  #paused = false;
+  #stopWatchdog: () => void = () => {};
+
+  /** @param channel An open channel, which the session closes when it ends. */
+  constructor(channel: Channel, host: SessionHost) {
+    const { options, signals, counters } = host;
+    this.#channel = channel;
+    this.#host = host;
+    this.#exchanges = new Exchanges(options.clock, (command, body) => this.#send(command, body));
+    this.#packets = new PacketReader({
+      version: options.version,
+      limits: options.limits,
+      clock: options.clock,
+      signals,
+      counters,
+      drop: host.drop,
+    });
+  }
+
+  /** Where the session is. */
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** How many signals the newest signal index cache has. */
+  get signalCount(): number {
+    return this.#signalCount;
+  }
+
+  /** Resolves when the session has ended. Never rejects. */
+  get ended(): Promise<SessionEnd> {
+    return this.#ended.promise;
+  }
+
+  /** Sends the operational modes and begins to read. */
+  start(): void {
+    const { options, counters, emit } = this.#host;
+    if (this.#state === "closed") return;
+    this.#enter("ready");
+    counters.connections++;
+    const body = encodeOperationalModes({
+      version: options.version,
+      gzip: options.compressMetadata || options.compressSignalIndexCache,
+      tssc: options.compressPayload,
+      encoding,
+      extension: 0,
+      receiveExternalMetadata: options.receiveExternalMetadata,
+      receiveInternalMetadata: options.receiveInternalMetadata,
+      compressPayloadData: options.compressPayload,
+      compressSignalIndexCache: options.compressSignalIndexCache,
+      compressMetadata: options.compressMetadata,
+    });
+    this.#send(Command.DefineOperationalModes, body);
+    emit({ kind: "connected", peer: this.#channel.peer.address });
+    this.#lastHeard = options.clock.monotonic();
+    this.#watch(options.heartbeatTimeout);
+    this.#read().catch((error: unknown) => this.#end("lost", asSttpError(error)));
+  }
+
+  /** Ends the session from this side. */
+  close(): void {
+    this.#end("closed", new SttpError("Closed", "the connection was closed by this side"));
+  }
+
+  /**
+   * Asks for the metadata.
+   *
+   * @param filters Filter expressions, each for one table; empty for all.
+   * @returns The document as it came, gzipped or not.
+   */
+  async requestMetadata(filters: string, signal?: AbortSignal): Promise<Uint8Array> {
+    return await this.#request(Command.MetadataRefresh, encodeMetadataRefresh(filters, encoding), signal);
+  }
+
+  /**
+   * Subscribes, or replaces the subscription. Resolves when the publisher has accepted it and its signal index cache
+   * is in place.
+   */
+  subscribe(options: SubscribeOptions, signal?: AbortSignal): Promise<{ message: string; signals: number }> {
+    return this.#inTurn(async () => {
+      this.#checkOpen();
+      const { filter, ...rest } = options;
+      const body = encodeSubscribe({ ...rest, filterExpression: filter ?? "" }, encoding);
+      const before = this.#state;
+      const formatBefore = this.#format;
+      this.#enter(before === "subscribed" ? "resubscribing" : "subscribing");
+      // The cache of this subscription may come before the answer.
+      this.#format = {
+        includeTime: options.includeTime ?? true,
+        useMillisecondResolution: options.useMillisecondResolution ?? false,
+      };
+      const cachesBefore = this.#cachesReceived;
+      try {
+        const answer = await this.#request(Command.Subscribe, body, signal);
+        await this.#cacheAfter(cachesBefore);
+        this.#processingInterval = options.processingInterval ?? -1;
+        this.#enter("subscribed");
+        const message = this.#text(answer);
+        this.#host.emit({ kind: "subscribed", message, signals: this.#signalCount });
+        return { message, signals: this.#signalCount };
+      } catch (error) {
+        if (this.#cachesReceived === cachesBefore) this.#format = formatBefore;
+        if ((this.#state as SessionState) !== "closed") {
+          this.#enter(before === "subscribed" ? before : "ready");
+        }
+        throw error;
+      }
+    });
+  }
+
+  /** Ends the subscription; the connection stays. */
+  unsubscribe(signal?: AbortSignal): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#checkOpen();
+      if (this.#state !== "subscribed") return;
+      this.#enter("unsubscribing");
+      try {
+        await this.#request(Command.Unsubscribe, new Uint8Array(0), signal, unsubscribeTimeout);
+      } catch (error) {
+        if (!(error instanceof SttpError) || error.code !== "TimedOut") throw error;
+      } finally {
+        if ((this.#state as SessionState) !== "closed") this.#enter("ready");
+      }
+      this.#host.emit({ kind: "unsubscribed" });
+    });
+  }
+
+  #checkOpen(): void {
+    if (this.#state === "new" || this.#state === "closed") {
+      throw new SttpError("Closed", "there is no connection to a publisher");
+    }
+  }
+
+  async #inTurn<T>(operation: () => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    await before;
+    try {
+      return await operation();
+    } finally {
+      resolve();
+    }
+  }
+
+  /** Sends a command and waits for its answer, while the consumer may be waiting for it, too. */
+  async #request(
+    command: number,
+    body: Uint8Array,
+    signal?: AbortSignal,
+    timeout?: number,
+  ): Promise<Uint8Array> {
+    const { delivery, options } = this.#host;
+    this.#checkOpen();
+    delivery.hold();
+    try {
+      return await this.#exchanges.request(command, body, {
+        timeout: timeout ?? options.commandTimeout,
+        signal,
+      });
+    } finally {
+      delivery.release();
+    }
+  }
+
+  /** Resolves when a cache has come, or is late enough to be no longer expected: not all peers keep one order. */
+  #cacheAfter(count: number): Promise<void> {
+    if (this.#cachesReceived > count) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const cancel = this.#host.options.clock.schedule(cacheGrace, () => this.#onCache?.());
+      this.#onCache = (error) => {
+        this.#onCache = undefined;
+        cancel();
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+    });
+  }
+
+  #enter(state: SessionState): void {
+    if (!transitions[this.#state].includes(state)) {
+      throw new SttpError("InvalidState", `a session can't go from ${this.#state} to ${state}`);
+    }
+    this.#state = state;
+  }
+
+  #end(kind: SessionEnd["kind"], error: SttpError): void {
+    if (this.#state === "closed") return;
+    this.#enter("closed");
+    this.#stopWatchdog();
+    this.#packets.dropHeld();
+    this.#channel.close();
+    this.#exchanges.close(error);
+    this.#onCache?.(error);
+    this.#host.delivery.commit();
+    this.#ended.resolve({ kind, error });
+  }
+
+  /** Ends a connection on which nothing was heard for `timeout` milliseconds. */
+  #watch(timeout: number): void {
+    if (timeout === 0) return;
+    const { clock } = this.#host.options;
+    const check = (): void => {
+      // While we do not read, silence is our own.
+      if (this.#paused) this.#lastHeard = clock.monotonic();
+      const idle = clock.monotonic() - this.#lastHeard;
+      if (idle >= timeout) {
+        this.#end(
+          "lost",
+          new SttpError("TimedOut", `nothing was heard from the publisher for ${timeout} ms`),
+        );
+      } else {
+        this.#stopWatchdog = clock.schedule(timeout - idle, check);
+      }
+    };
+    this.#stopWatchdog = clock.schedule(timeout, check);
+  }
+
+  #send(command: number, body: Uint8Array): void {
+    const frame = encodeCommand(command, body);
+    this.#queuedBytes += frame.length;
+    this.#writing = this.#writing.then(async () => {
+      if (this.#state === "closed") return;
+      await this.#channel.write(frame);
+      this.#queuedBytes -= frame.length;
+    }).catch((error: unknown) => this.#end("lost", asSttpError(error)));
+  }
+
+  async #read(): Promise<void> {
+    const { options, counters, delivery } = this.#host;
+    const frames = new FrameReader({ maxLength: options.limits.responseFrameLength });
+    for (;;) {
+      const count = await this.#channel.read(frames.writable());
+      if (this.#state === "closed") return;
+      if (count === null) break;
+      frames.commit(count);
+      counters.bytes += count;
+      this.#lastHeard = options.clock.monotonic();
+      for (let payload = frames.next(); payload !== undefined; payload = frames.next()) {
+        counters.frames++;
+        try {
+          for (const response of readResponses(payload)) {
+            this.#handle(response);
+            if (delivery.full || this.#queuedBytes > maxQueuedBytes) await this.#rest();
+            if (this.#isClosed()) return;
+          }
+        } catch (error) {
+          // The frame's own length was right, so the next one can be read.
+          if (!(error instanceof SttpError) || error.code !== "MalformedFrame") throw error;
+          this.#host.drop("malformedFrame", error.message);
+        }
+      }
+      delivery.commit();
+    }
+    this.#end("lost", new SttpError("ConnectionLost", "the publisher closed the connection"));
+  }
+
+  /** A method, because the state changes behind the compiler's back. */
+  #isClosed(): boolean {
+    return this.#state === "closed";
+  }
+
+  /** Reads nothing until the consumer has made room and the publisher has read its commands. */
+  async #rest(): Promise<void> {
+    const { delivery, counters, emit } = this.#host;
+    delivery.commit();
+    if (this.#queuedBytes > maxQueuedBytes) await this.#writing;
+    if (!delivery.full) return;
+    this.#paused = true;
+    counters.pauses++;
+    emit({ kind: "paused", waiting: delivery.waiting });
+    await Promise.race([delivery.room(), this.#ended.promise]);
+    this.#paused = false;
+    this.#lastHeard = this.#host.options.clock.monotonic();
+    if (!this.#isClosed()) emit({ kind: "resumed", waiting: delivery.waiting });
+  }
+
+  #handle({ code, inResponseTo, body }: ResponseView): void {
+    const { delivery, emit } = this.#host;
+    try {
+      switch (code) {
+        case Response.DataPacket:
+          this.#packets.read(body, delivery.filling);
+          delivery.trim();
+          return;
+        case Response.NoOP:
+          return;
+        case Response.Succeeded:
+          return this.#succeeded(inResponseTo, body);
+        case Response.Failed:
+          return this.#failed(inResponseTo, this.#text(body));
+        case Response.UpdateSignalIndexCache:
+          return this.#updateCache(body);
+        case Response.UpdateBaseTimes:
+          return this.#packets.updateBaseTimes(body);
+        case Response.DataStartTime:
+          return emit({ kind: "dataStartTime", ticks: decodeDataStartTime(body) });
+        case Response.ProcessingComplete:
+          return emit({ kind: "processingComplete", message: this.#text(body) });
+        case Response.ConfigurationChanged:
+          return this.#host.configurationChanged();
+        default:
+          return this.#handOff(code);
+      }
+    } catch (error) {
+      if (!(error instanceof SttpError)) throw error;
+      this.#host.drop("malformedResponse", `${responseName(code)}: ${error.message}`);
+    }
+  }
+
+  /** Where responses go that nothing here makes use of. */
+  #handOff(code: number): void {
+    const known = code >= Response.UserResponse00 && code <= Response.UserResponse15 ||
+      code === Response.UpdateCipherKeys || code === Response.BufferBlock || code === Response.Notify;
+    if (known) this.#host.drop("unsupportedResponse", `${responseName(code)} came without being asked for`);
+    else this.#host.drop("unknownResponse", `there is no response ${responseName(code)}`);
+  }
+
+  #succeeded(command: number, body: Uint8Array): void {
+    if (command === Command.DefineOperationalModes) {
+      return this.#host.emit({ kind: "modesAccepted", message: this.#text(body) });
+    }
+    // The body is a view of the read buffer; whoever waits for it may keep a copy.
+    if (!this.#exchanges.succeed(command, () => body.slice())) {
+      this.#host.drop(
+        "unexpectedResponse",
+        `Succeeded to ${commandName(command)}, which was not waiting for it`,
+      );
+    }
+  }
+
+  #failed(command: number, message: string): void {
+    if (command === Command.Connect) {
+      return this.#end(
+        "refused",
+        new SttpError("Refused", message || "the publisher refused the connection"),
+      );
+    }
+    if (command === Command.DefineOperationalModes) {
+      return this.#end(
+        "refused",
+        new SttpError("UnsupportedVersion", message || "the publisher refused the operational modes"),
+      );
+    }
+    if (!this.#exchanges.refuse(command, message)) {
+      this.#host.drop("unexpectedResponse", `Failed to ${commandName(command)}: ${message}`);
+    }
+  }
+
+  #updateCache(body: Uint8Array): void {
+    const { options, counters, emit } = this.#host;
+    const { version, limits } = options;
+    try {
+      const gzip = options.compressSignalIndexCache;
+      const { cacheIndex, cache } = decodeCacheUpdate(body, { version, gzip, encoding, limits });
+      this.#packets.installCache(cacheIndex, cache, this.#format);
+      counters.caches++;
+      this.#cachesReceived++;
+      this.#signalCount = cache.size;
+      if (version > 1) this.#confirmCache();
+      emit({ kind: "signals", cacheIndex, signals: cache.size, unauthorized: cache.unauthorized });
+      this.#onCache?.();
+    } catch (error) {
+      if (!(error instanceof SttpError)) throw error;
+      this.#host.drop("malformedCache", error.message);
+      this.#onCache?.(error);
+    }
+  }
+
+  #confirmCache(): void {
+    this.#send(Command.ConfirmUpdateSignalIndexCache, new Uint8Array(0));
+    if (!this.#packets.undecided) return;
+    // Behind the confirmation a command that changes nothing; its answer tells that the confirmation was read.
+    const body = new Uint8Array(4);
+    new DataView(body.buffer).setInt32(0, this.#processingInterval);
+    const answered = (): void => this.#packets.confirmationAnswered();
+    this.#exchanges.request(Command.UpdateProcessingInterval, body, { timeout: confirmationTimeout })
+      .then(answered, answered);
+  }
+
+  /** A text as the publisher sends it. One of them puts an int32 length in front (§15), which gives it away. */
+  #text(body: Uint8Array): string {
+    const view = new DataView(body.buffer, body.byteOffset, body.length);
+    if (body.length >= 4 && view.getUint32(0) === body.length - 4) this.#packets.toleratesMissingCount = true;
+    return decodeResponseText(body, encoding);
+  }
+}
+
+function asSttpError(error: unknown): SttpError {
+  if (error instanceof SttpError) return error;
+  return new SttpError("ConnectionLost", "the connection broke", { cause: error });
+}

@@ -1,0 +1,138 @@
+/**
+ * What a subscriber counts.
+ *
+ * @module
+ */
+import type { Clock } from "../transport/clock.ts";
+
+/**
+ * Why something that arrived did not reach the consumer.
+ *
+ * | reason | what is counted |
+ * | --- | --- |
+ * | `malformedFrame` | frames whose responses do not fit their length |
+ * | `malformedPacket` | data packets that can't be decoded |
+ * | `malformedCache` | signal index caches that can't be decoded |
+ * | `malformedResponse` | other responses that can't be decoded |
+ * | `outOfSequence` | TSSC packets that are not the next one (§8) |
+ * | `noCache` | data packets for which there is no signal index cache |
+ * | `ambiguousCache` | data packets of which it could not be told to which of two caches they belong |
+ * | `unknownSignal` | measurements whose signal index is not in the cache |
+ * | `overflow` | measurements discarded because the consumer was too slow (`overflow: "dropOldest"`) |
+ * | `unexpectedResponse` | answers to commands that were not waiting for one |
+ * | `unknownResponse` | responses with a code that the protocol does not have |
+ * | `unsupportedResponse` | responses of a kind that this subscriber did not ask for and can't use |
+ */
+export type DropReason =
+  | "malformedFrame"
+  | "malformedPacket"
+  | "malformedCache"
+  | "malformedResponse"
+  | "outOfSequence"
+  | "noCache"
+  | "ambiguousCache"
+  | "unknownSignal"
+  | "overflow"
+  | "unexpectedResponse"
+  | "unknownResponse"
+  | "unsupportedResponse";
+
+/** A subscriber's counters at one moment. All count from the subscriber's construction and never fall. */
+export interface SubscriberStats {
+  /** Connections that came about. */
+  readonly connections: number;
+  /** Bytes received over all connections. */
+  readonly bytes: number;
+  /** Frames received. */
+  readonly frames: number;
+  /** Data packets received, dropped ones included. */
+  readonly packets: number;
+  /** Bytes of data packets received, their headers included. */
+  readonly dataBytes: number;
+  /** Measurements handed over or waiting to be. */
+  readonly measurements: number;
+  /** Signal index caches received. */
+  readonly caches: number;
+  /** TSSC streams that began (anew) at sequence 0. */
+  readonly tsscResets: number;
+  /** Metadata documents received. */
+  readonly metadataRefreshes: number;
+  /** Times that the publisher announced a change of configuration. */
+  readonly configurationChanges: number;
+  /** Times that reading stopped because the delivery buffer was full. */
+  readonly pauses: number;
+  /** What was dropped, by reason; every reason is present. */
+  readonly dropped: Readonly<Record<DropReason, number>>;
+  /** Measurements that wait for the consumer now. */
+  readonly waiting: number;
+  /** Signals in the cache in force now. */
+  readonly signals: number;
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The counters behind {@linkcode SubscriberStats}. */
+export class Counters implements Writable<Omit<SubscriberStats, "waiting" | "signals">> {
+  connections = 0;
+  bytes = 0;
+  frames = 0;
+  packets = 0;
+  dataBytes = 0;
+  measurements = 0;
+  caches = 0;
+  tsscResets = 0;
+  metadataRefreshes = 0;
+  configurationChanges = 0;
+  pauses = 0;
+  readonly dropped: Record<DropReason, number> = {
+    malformedFrame: 0,
+    malformedPacket: 0,
+    malformedCache: 0,
+    malformedResponse: 0,
+    outOfSequence: 0,
+    noCache: 0,
+    ambiguousCache: 0,
+    unknownSignal: 0,
+    overflow: 0,
+    unexpectedResponse: 0,
+    unknownResponse: 0,
+    unsupportedResponse: 0,
+  };
+
+  /** A copy of everything, completed with what is not a counter. */
+  snapshot(waiting: number, signals: number): SubscriberStats {
+    return { ...this, dropped: { ...this.dropped }, waiting, signals };
+  }
+}
+
+/** Milliseconds between two reports of the same reason. */
+const reportInterval = 2000;
+
+/** Counts what is dropped, and reports each reason at most every 2 s: a flood of faults is no flood of events. */
+export class DropLog {
+  readonly #counters: Counters;
+  readonly #clock: Clock;
+  readonly #report: (reason: DropReason, count: number, message: string) => void;
+  readonly #reported = new Map<DropReason, { at: number; count: number }>();
+
+  /** @param report Gets how many were dropped since it was last told of that reason. */
+  constructor(
+    counters: Counters,
+    clock: Clock,
+    report: (reason: DropReason, count: number, message: string) => void,
+  ) {
+    this.#counters = counters;
+    this.#clock = clock;
+    this.#report = report;
+  }
+
+  /** Counts `count` dropped things. */
+  drop(reason: DropReason, message: string, count: number = 1): void {
+    const total = this.#counters.dropped[reason] += count;
+    const now = this.#clock.monotonic();
+    const last = this.#reported.get(reason);
+    if (last !== undefined && now - last.at < reportInterval) return;
+    this.#reported.set(reason, { at: now, count: total });
+    this.#report(reason, total - (last?.count ?? 0), message);
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * What happens to a subscriber, as events.
+ *
+ * @module
+ */
+import type { SttpError } from "../transport/errors.ts";
+import type { DropReason } from "./stats.ts";
+
+/** Why a subscriber's run ended; what `closed` resolves with. */
+export type CloseReason =
+  /** `disconnect()` was called, or the subscriber was disposed of. */
+  | { readonly kind: "disconnected" }
+  /** The first connection did not come about; `connect()` rejected with the same error. */
+  | { readonly kind: "connectFailed"; readonly error: SttpError }
+  /** The publisher refuses this subscriber (§2.6) or its operational modes: coming back would not help. */
+  | { readonly kind: "refused"; readonly error: SttpError }
+  /** The connection was lost and reconnecting is off, or all retries are used up. */
+  | { readonly kind: "lost"; readonly error: SttpError };
+
+/** An event of a subscriber; `kind` tells which. */
+export type SubscriberStatus =
+  /** A connection is being made; `attempt` counts from 0 since the last success. */
+  | { readonly kind: "connecting"; readonly address: string; readonly attempt: number }
+  /** The connection is there and the operational modes are sent. */
+  | { readonly kind: "connected"; readonly peer: string }
+  /** The publisher answered the operational modes; not every publisher does. */
+  | { readonly kind: "modesAccepted"; readonly message: string }
+  /** Metadata came: what it took, and the rows of each of its tables. */
+  | {
+    readonly kind: "metadata";
+    /** Bytes on the wire. */
+    readonly bytes: number;
+    /** From the request to the answer. */
+    readonly requestMilliseconds: number;
+    /** Decompressing and reading it. */
+    readonly parseMilliseconds: number;
+    readonly tables: readonly { readonly name: string; readonly rows: number }[];
+  }
+  /** Metadata could not be had at a connection or change; the rest goes on without. */
+  | { readonly kind: "metadataFailed"; readonly error: SttpError }
+  /** The publisher accepted a subscription. */
+  | { readonly kind: "subscribed"; readonly message: string; readonly signals: number }
+  /** A subscription that was not asked for by a call of its own failed: after a reconnection or a change. */
+  | { readonly kind: "subscribeFailed"; readonly error: SttpError }
+  /** The publisher ended the subscription on request. */
+  | { readonly kind: "unsubscribed" }
+  /** A signal index cache came: how many signals are granted, and how many refused. */
+  | {
+    readonly kind: "signals";
+    readonly cacheIndex: number;
+    readonly signals: number;
+    readonly unauthorized: readonly string[];
+  }
+  /** The first measurement's timestamp (§6), in ticks. */
+  | { readonly kind: "dataStartTime"; readonly ticks: bigint }
+  /** A temporal subscription came to its end (§11). */
+  | { readonly kind: "processingComplete"; readonly message: string }
+  /** The publisher's metadata or rights changed; the subscriber refreshes and subscribes anew by itself. */
+  | { readonly kind: "configurationChanged" }
+  /** The delivery buffer is full and reading stopped (`overflow: "pause"`), or goes on again. */
+  | { readonly kind: "paused" | "resumed"; readonly waiting: number }
+  /** Something was dropped; at most one event per reason every 2 s, `stats()` has them all. */
+  | {
+    readonly kind: "dropped";
+    readonly reason: DropReason;
+    /** How many since the last event of this reason. */
+    readonly count: number;
+    readonly message: string;
+  }
+  /** The connection ended. */
+  | { readonly kind: "connectionLost"; readonly error: SttpError }
+  /** Another attempt follows after a delay. */
+  | { readonly kind: "reconnecting"; readonly attempt: number; readonly delayMilliseconds: number }
+  /** The run ended. */
+  | { readonly kind: "closed"; readonly reason: CloseReason }
+  /** This reader of the stream was too slow: so many events are missing here. */
+  | { readonly kind: "missed"; readonly count: number };
+
+/** How many events a slow reader of the status stream may be behind. */
+const readerCapacity = 256;
+
+class StatusReader implements AsyncIterableIterator<SubscriberStatus> {
+  readonly #readers: Set<StatusReader>;
+  readonly #events: SubscriberStatus[] = [];
+  #missed = 0;
+  #ended = false;
+  #waiting: ((result: IteratorResult<SubscriberStatus, undefined>) => void) | undefined;
+
+  constructor(readers: Set<StatusReader>) {
+    this.#readers = readers;
+    readers.add(this);
+  }
+
+  push(event: SubscriberStatus): void {
+    if (this.#waiting !== undefined) {
+      const resolve = this.#waiting;
+      this.#waiting = undefined;
+      resolve({ done: false, value: event });
+      return;
+    }
+    if (this.#events.length === readerCapacity) {
+      this.#events.shift();
+      this.#missed++;
+    }
+    this.#events.push(event);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<SubscriberStatus, undefined>> {
+    if (this.#missed > 0) {
+      const count = this.#missed;
+      this.#missed = 0;
+      return Promise.resolve({ done: false, value: { kind: "missed", count } });
+    }
+    const event = this.#events.shift();
+    if (event !== undefined) return Promise.resolve({ done: false, value: event });
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => this.#waiting = resolve);
+  }
+
+  return(): Promise<IteratorResult<SubscriberStatus, undefined>> {
+    this.#events.length = 0;
+    this.end();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#readers.delete(this);
+    this.#waiting?.({ done: true, value: undefined });
+    this.#waiting = undefined;
+  }
+}
+
+/** Hands each event to every reader; none of them can hold up the others or the sender. */
+export class StatusStream {
+  readonly #readers = new Set<StatusReader>();
+
+  /** Sends an event to everybody who reads. */
+  emit(event: SubscriberStatus): void {
+    for (const reader of this.#readers) reader.push(event);
+  }
+
+  /** Another reader, from now on. A reader more than 256 events behind loses the oldest and is told so. */
+  read(): AsyncIterableIterator<SubscriberStatus> {
+    return new StatusReader(this.#readers);
+  }
+
+  /** Ends every reader once it has read what it has. */
+  end(): void {
+    for (const reader of [...this.#readers]) reader.end();
+  }
+}

@@ -1,0 +1,513 @@
+/**
+ * The subscriber as a program uses it.
+ *
+ * @module
+ */
+import { parseHostPort } from "../transport/address.ts";
+import type { Channel } from "../transport/channel.ts";
+import { SttpError } from "../transport/errors.ts";
+import { SignalTable } from "../transport/signal_table.ts";
+import { connectTcp } from "../transport/tcp.ts";
+import type { Measurement, MeasurementBatch } from "../transport/wire/batch.ts";
+import type { DataSet } from "../metadata/data_set.ts";
+import { BatchIterator, Delivery } from "./delivery.ts";
+import { abortError } from "./exchange.ts";
+import { type FrameIterator, type FrameOptions, FrameSorter, SortedFrames } from "./frames.ts";
+import { MeasurementIterator, MeasurementsOfBatch } from "./measurements.ts";
+import { readMetadata } from "./metadata.ts";
+import {
+  type CheckedOptions,
+  checkOptions,
+  checkSubscribeOptions,
+  joinMetadataFilters,
+  type SubscribeOptions,
+  type SubscriberOptions,
+} from "./options.ts";
+import { Backoff, pause } from "./reconnect.ts";
+import { Session } from "./session.ts";
+import { Counters, DropLog, type SubscriberStats } from "./stats.ts";
+import { type CloseReason, StatusStream, type SubscriberStatus } from "./status.ts";
+
+/** The customary port of a publisher without TLS (§1). */
+const defaultPort = 7165;
+
+/** Where a subscriber is. */
+export type SubscriberState =
+  /** Not running: not yet connected, or closed. */
+  | "idle"
+  /** A connection is being made. */
+  | "connecting"
+  /** Connected; metadata and subscription are being asked for. */
+  | "preparing"
+  /** Connected and ready. */
+  | "connected"
+  /** The connection was lost; another attempt follows after a delay. */
+  | "waiting";
+
+const transitions: Readonly<Record<SubscriberState, readonly SubscriberState[]>> = {
+  idle: ["connecting"],
+  connecting: ["preparing", "waiting", "idle"],
+  preparing: ["connected", "waiting", "idle"],
+  connected: ["waiting", "idle"],
+  waiting: ["connecting", "idle"],
+};
+
+/** Options of everything that waits. */
+export interface WaitOptions {
+  /** Stops waiting, with an `Aborted` error. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@linkcode Subscriber.connect}. */
+export interface ConnectOptions extends WaitOptions {
+  /**
+   * When the first connection does not come about, keep trying as after a lost one, instead of rejecting; not when
+   * the publisher answers and refuses. Default false.
+   */
+  retry?: boolean;
+}
+
+/** From `connect()` to the end. */
+interface Run {
+  readonly address: string;
+  readonly retry: boolean;
+  /** Ends the run; its reason is the error for those who wait. */
+  readonly stop: AbortController;
+  /** What `connect()` waits for. */
+  readonly ready: PromiseWithResolvers<void>;
+  /** Settles when the run has ended; never rejects. */
+  ended: Promise<void>;
+  /** Whether there was a connection that could do what it was made for. */
+  established: boolean;
+  /** The connection that there is, if there is one. */
+  session: Session | undefined;
+  /** Whether metadata and subscription are being renewed, and whether they have to be once more. */
+  renewing: "no" | "yes" | "again";
+}
+
+/**
+ * Receives measurements from a publisher.
+ *
+ * `connect()` connects, gets the metadata and subscribes; a lost connection comes back by itself. Measurements are
+ * taken by iteration, or by the function `onBatch`: one of them, one consumer at a time.
+ *
+ * @example Printing what arrives
+ * ```ts no-run
+ * import { Subscriber } from "@sttp/sttp/subscriber";
+ *
+ * await using subscriber = new Subscriber({ filter: "FILTER TOP 20 ActiveMeasurements WHERE True" });
+ * await subscriber.connect("localhost:7175");
+ * for await (const batch of subscriber.batches()) {
+ *   for (const { signalId, value } of subscriber.measurementsOf(batch)) console.log(signalId, value);
+ * }
+ * ```
+ */
+export class Subscriber implements AsyncDisposable {
+  /**
+   * What the handles in a batch's `signals` column stand for. A signal keeps its handle over resubscriptions and
+   * reconnections.
+   */
+  readonly signals: SignalTable = new SignalTable();
+  readonly #options: CheckedOptions;
+  readonly #counters = new Counters();
+  readonly #status = new StatusStream();
+  readonly #drops: DropLog;
+  readonly #delivery: Delivery;
+  #subscription: SubscribeOptions;
+  /** Whether there should be a subscription: at the next connection, too. */
+  #subscribing: boolean;
+  #metadata: DataSet | undefined;
+  #state: SubscriberState = "idle";
+  #run: Run | undefined;
+  #closed = Promise.withResolvers<CloseReason>();
+  /** Whether there was a run before, whose end `closed` tells until the next begins. */
+  #ran = false;
+
+  /**
+   * Checks the options; nothing happens before {@linkcode Subscriber.connect}.
+   *
+   * @throws {TypeError} When an option does not exist or is of a wrong type.
+   * @throws {RangeError} When a number is out of its range.
+   */
+  constructor(options: SubscriberOptions = {}) {
+    this.#options = checkOptions(options);
+    this.#subscription = this.#options.subscription;
+    this.#subscribing = this.#options.autoSubscribe;
+    this.#drops = new DropLog(this.#counters, this.#options.clock, (reason, count, message) => {
+      this.#status.emit({ kind: "dropped", reason, count, message });
+    });
+    const { deliveryBuffer, overflow, onBatch } = this.#options;
+    this.#delivery = new Delivery({
+      capacity: deliveryBuffer,
+      overflow,
+      onBatch,
+      onDropped: (count) => this.#drops.drop("overflow", "the consumer is too slow", count),
+    });
+  }
+
+  /** Where the subscriber is. */
+  get state(): SubscriberState {
+    return this.#state;
+  }
+
+  /** The metadata of the publisher, as last received; `undefined` before that. It stays when the connection goes. */
+  get metadata(): DataSet | undefined {
+    return this.#metadata;
+  }
+
+  /** What is, or will be, subscribed to. */
+  get subscription(): Readonly<SubscribeOptions> {
+    return this.#subscription;
+  }
+
+  /** Resolves with the reason when the run has ended: the present one, else the last, else the first. Never rejects. */
+  get closed(): Promise<CloseReason> {
+    return this.#closed.promise;
+  }
+
+  /**
+   * Connects, gets the metadata (unless `autoRequestMetadata` is off) and subscribes (unless `autoSubscribe` is off).
+   * May be called again after the end.
+   *
+   * @param address `host:port`; default: the `address` of the options.
+   * @throws {SttpError} `ConnectFailed`, `TimedOut`, `ConnectionLost`; `Refused` or `UnsupportedVersion` with the
+   * publisher's reason; `Aborted`; `Closed` by `disconnect()`; `InvalidState` when running already.
+   * @throws {TypeError} When the address can't be read.
+   */
+  async connect(address: string = this.#options.address, options: ConnectOptions = {}): Promise<void> {
+    const { signal, retry = false } = options;
+    if (this.#options.connector === undefined) parseHostPort(address, defaultPort);
+    if (this.#run !== undefined) {
+      throw new SttpError("InvalidState", `the subscriber is running already, with ${this.#run.address}`);
+    }
+    if (signal?.aborted) throw abortError(signal, "connect()");
+    const run: Run = {
+      address,
+      retry,
+      stop: new AbortController(),
+      ready: Promise.withResolvers(),
+      ended: Promise.resolve(),
+      established: false,
+      session: undefined,
+      renewing: "no",
+    };
+    const onAbort = (): void => run.stop.abort(abortError(signal!, "connect()"));
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (this.#ran) this.#closed = Promise.withResolvers();
+    this.#ran = true;
+    this.#run = run;
+    this.#delivery.start();
+    run.ended = this.#supervise(run);
+    try {
+      await run.ready.promise;
+    } catch (error) {
+      await run.ended;
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /**
+   * Subscribes to something else or in another way; what is not given stays as it is. While there is a subscription,
+   * the new one replaces it without a gap; if the publisher refuses it, the old one goes on. Without a connection,
+   * this is what the next one subscribes to.
+   *
+   * @throws {SttpError} `Refused` with the publisher's reason, `TimedOut`, `Aborted`, `ConnectionLost`.
+   * @throws {TypeError} When an option does not exist or is of a wrong type.
+   */
+  async subscribe(options: SubscribeOptions = {}, { signal }: WaitOptions = {}): Promise<void> {
+    const before = this.#subscription;
+    const wanted: SubscribeOptions = { ...before, ...checkSubscribeOptions(options) };
+    this.#subscription = wanted;
+    this.#subscribing = true;
+    const session = this.#run?.session;
+    if (session === undefined) return;
+    try {
+      await session.subscribe(wanted, signal);
+    } catch (error) {
+      const refused = error instanceof SttpError && error.code === "Refused";
+      if (refused && this.#subscription === wanted) this.#subscription = before;
+      throw error;
+    }
+  }
+
+  /**
+   * Ends the subscription and keeps the connection. There is none at the next connection either, until
+   * {@linkcode Subscriber.subscribe} is called.
+   *
+   * @throws {SttpError} `Aborted`, `ConnectionLost`; `Refused` with the publisher's reason.
+   */
+  async unsubscribe({ signal }: WaitOptions = {}): Promise<void> {
+    this.#subscribing = false;
+    await this.#run?.session?.unsubscribe(signal);
+  }
+
+  /**
+   * Gets the metadata anew.
+   *
+   * @param filters Filter expressions, each for one table, which is narrowed (§3); default: those of the options.
+   * @returns The metadata, which is now {@linkcode Subscriber.metadata}, too.
+   * @throws {SttpError} `Closed` when there is no connection; `Refused` with the publisher's reason; `TimedOut`,
+   * `Aborted`, `ConnectionLost`; `InvalidMetadata` or `LimitExceeded` when the answer can't be used.
+   */
+  async refreshMetadata(
+    filters: string | readonly string[] = this.#options.metadataFilters,
+    { signal }: WaitOptions = {},
+  ): Promise<DataSet> {
+    const text = joinMetadataFilters(filters);
+    const session = this.#run?.session;
+    if (session === undefined) throw new SttpError("Closed", "there is no connection to a publisher");
+    return await this.#refreshMetadata(session, text, signal);
+  }
+
+  /**
+   * The measurements, in batches: the fastest way. Each batch is lent until the next one is asked for; `clone()` it
+   * to keep it. Packets that arrive while the loop is busy come together in the next batch. The iteration goes over
+   * reconnections and ends when the run ends; ended by `break`, another one can go on from there.
+   *
+   * @throws {SttpError} From the iterator: `InvalidState` when somebody iterates already or there is an `onBatch`;
+   * `Aborted`.
+   */
+  batches({ signal }: WaitOptions = {}): AsyncIterableIterator<MeasurementBatch> {
+    return new BatchIterator(this.#delivery, signal);
+  }
+
+  /**
+   * The measurements one by one, as objects. `for await` costs about 100 ns for each; where that matters, iterate
+   * {@linkcode Subscriber.batches} and walk each batch by {@linkcode Subscriber.measurementsOf}, four times as fast.
+   *
+   * @throws {SttpError} From the iterator, as {@linkcode Subscriber.batches}.
+   */
+  measurements({ signal }: WaitOptions = {}): AsyncIterableIterator<Measurement> {
+    return new MeasurementIterator(new BatchIterator(this.#delivery, signal), this.#delivery, this.signals);
+  }
+
+  /** The measurements of one batch as objects of their own, which may be kept. */
+  measurementsOf(batch: MeasurementBatch): IterableIterator<Measurement> {
+    return new MeasurementsOfBatch(batch, this.signals.ids());
+  }
+
+  /**
+   * The measurements sorted into frames: `framesPerSecond` instants a second, each with all measurements whose
+   * timestamps round to it, in order of time. A frame is handed over when `lagTime` has passed; measurements that
+   * come later than that, or are more than `leadTime` ahead, are discarded and counted in the iterator's `stats()`.
+   * Each frame is lent until the next one is asked for.
+   *
+   * @throws {TypeError} When an option does not exist or is of a wrong type.
+   * @throws {RangeError} When a number is out of its range.
+   * @throws {SttpError} From the iterator, as {@linkcode Subscriber.batches}.
+   *
+   * @example
+   * ```ts no-run
+   * import { Subscriber } from "@sttp/sttp/subscriber";
+   *
+   * await using subscriber = new Subscriber({ filter: "FILTER ActiveMeasurements WHERE SignalType = 'FREQ'" });
+   * await subscriber.connect("localhost:7175");
+   * for await (const { ticks, measurements } of subscriber.frames({ framesPerSecond: 30, lagTime: 2 })) {
+   *   console.log(ticks, measurements.length);
+   * }
+   * ```
+   */
+  frames(options: FrameOptions = {}, { signal }: WaitOptions = {}): FrameIterator {
+    const batches = new BatchIterator(this.#delivery, signal);
+    return new SortedFrames(batches, new FrameSorter(options), this.#options.clock);
+  }
+
+  /**
+   * What happens from now on, until the run ends. Any number may read; one that is more than 256 events behind loses
+   * the oldest and is told how many.
+   */
+  status(): AsyncIterableIterator<SubscriberStatus> {
+    return this.#status.read();
+  }
+
+  /** The counters at this moment. */
+  stats(): SubscriberStats {
+    return this.#counters.snapshot(this.#delivery.waiting, this.#run?.session?.signalCount ?? 0);
+  }
+
+  /** Ends the run: resolves when the connection is closed and nothing is left behind. May be called at any time. */
+  async disconnect(): Promise<void> {
+    const run = this.#run;
+    if (run === undefined) return;
+    run.stop.abort(new SttpError("Closed", "the subscriber was disconnected"));
+    await run.ended;
+  }
+
+  /** The same as {@linkcode Subscriber.disconnect}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.disconnect();
+  }
+
+  #enter(state: SubscriberState): void {
+    if (!transitions[this.#state].includes(state)) {
+      throw new SttpError("InvalidState", `a subscriber can't go from ${this.#state} to ${state}`);
+    }
+    this.#state = state;
+  }
+
+  /** Runs until there is a reason not to go on. Never rejects. */
+  async #supervise(run: Run): Promise<void> {
+    const { signal } = run.stop;
+    const { reconnect, clock } = this.#options;
+    const backoff = reconnect && new Backoff(reconnect);
+    let reason: CloseReason | undefined;
+    while (reason === undefined) {
+      this.#enter("connecting");
+      this.#status.emit({ kind: "connecting", address: run.address, attempt: backoff?.attempt ?? 0 });
+      const { refused, error } = await this.#connection(run, () => {
+        run.established = true;
+        backoff?.reset();
+        run.ready.resolve();
+      });
+      if (signal.aborted) {
+        reason = { kind: "disconnected" };
+      } else if (refused) {
+        reason = { kind: "refused", error };
+      } else if (!run.established && !run.retry) {
+        reason = { kind: "connectFailed", error };
+      } else {
+        this.#status.emit({ kind: "connectionLost", error });
+        const delayMilliseconds = backoff?.next();
+        if (backoff === undefined || delayMilliseconds === undefined) {
+          reason = { kind: "lost", error };
+        } else {
+          this.#enter("waiting");
+          this.#status.emit({ kind: "reconnecting", attempt: backoff.attempt, delayMilliseconds });
+          await pause(clock, delayMilliseconds, signal);
+          if (signal.aborted) reason = { kind: "disconnected" };
+        }
+      }
+    }
+    this.#close(run, reason);
+  }
+
+  #close(run: Run, reason: CloseReason): void {
+    this.#enter("idle");
+    this.#run = undefined;
+    this.#delivery.end();
+    // No effect when connect() has its answer already.
+    run.ready.reject(reason.kind === "disconnected" ? run.stop.signal.reason : reason.error);
+    this.#status.emit({ kind: "closed", reason });
+    this.#status.end();
+    this.#closed.resolve(reason);
+  }
+
+  /** One connection from its opening to its end. @returns Why it ended, and whether coming back would not help. */
+  async #connection(run: Run, onReady: () => void): Promise<{ refused: boolean; error: SttpError }> {
+    const { signal } = run.stop;
+    let channel: Channel;
+    try {
+      channel = await this.#open(run.address, signal);
+    } catch (error) {
+      return { refused: false, error: asSttpError(error) };
+    }
+    const session: Session = new Session(channel, {
+      options: this.#options,
+      signals: this.signals,
+      counters: this.#counters,
+      delivery: this.#delivery,
+      emit: (event) => this.#status.emit(event),
+      drop: (reason, message, count) => this.#drops.drop(reason, message, count),
+      configurationChanged: () => {
+        this.#counters.configurationChanges++;
+        this.#status.emit({ kind: "configurationChanged" });
+        this.#renew(run, session);
+      },
+    });
+    const close = (): void => session.close();
+    signal.addEventListener("abort", close, { once: true });
+    if (signal.aborted) close();
+    this.#enter("preparing");
+    run.session = session;
+    run.renewing = "yes";
+    session.start();
+    const failure = await this.#prepare(session);
+    // connect() reports what goes wrong the first time; later it is the status that does, and a connection on which
+    // only the subscription was refused is kept: a change of the publisher's configuration may bring it back.
+    if (failure === undefined || (run.established && failure.code === "Refused")) {
+      if (failure !== undefined) this.#status.emit({ kind: "subscribeFailed", error: failure });
+      if (session.state !== "closed") {
+        this.#enter("connected");
+        onReady();
+      }
+    } else {
+      session.close();
+    }
+    this.#renewed(run, session);
+    const end = await session.ended;
+    run.session = undefined;
+    signal.removeEventListener("abort", close);
+    if (end.kind !== "closed") return { refused: end.kind === "refused", error: end.error };
+    return { refused: failure?.code === "Refused", error: failure ?? end.error };
+  }
+
+  #open(address: string, signal: AbortSignal): Promise<Channel> {
+    const { connector, connectTimeout } = this.#options;
+    if (connector !== undefined) return connector(address, { signal });
+    return connectTcp({ ...parseHostPort(address, defaultPort), signal, timeout: connectTimeout });
+  }
+
+  /** Gets metadata and subscription. @returns Why there is no subscription, if there should be one. */
+  async #prepare(session: Session): Promise<SttpError | undefined> {
+    const { autoRequestMetadata, metadataFilters } = this.#options;
+    try {
+      if (autoRequestMetadata) await this.#refreshMetadata(session, metadataFilters);
+    } catch (error) {
+      // A publisher may forbid it, and a subscription does not need it.
+      if (session.state === "closed") return asSttpError(error);
+      this.#status.emit({ kind: "metadataFailed", error: asSttpError(error) });
+    }
+    try {
+      if (this.#subscribing) await session.subscribe(this.#subscription);
+    } catch (error) {
+      return asSttpError(error);
+    }
+    return undefined;
+  }
+
+  /** Gets metadata and subscription anew, after what is under way; once for any number of changes meanwhile. */
+  #renew(run: Run, session: Session): void {
+    if (run.renewing !== "no") {
+      run.renewing = "again";
+      return;
+    }
+    run.renewing = "yes";
+    this.#prepare(session).then((failure) => {
+      if (session.state === "closed") return;
+      if (failure !== undefined) this.#status.emit({ kind: "subscribeFailed", error: failure });
+      this.#renewed(run, session);
+    });
+  }
+
+  #renewed(run: Run, session: Session): void {
+    const again = run.renewing === "again";
+    run.renewing = "no";
+    if (again && session.state !== "closed") this.#renew(run, session);
+  }
+
+  async #refreshMetadata(session: Session, filters: string, signal?: AbortSignal): Promise<DataSet> {
+    const { limits, clock } = this.#options;
+    const asked = clock.monotonic();
+    const body = await session.requestMetadata(filters, signal);
+    const answered = clock.monotonic();
+    const metadata = await readMetadata(body, limits);
+    this.#metadata = metadata;
+    this.#counters.metadataRefreshes++;
+    this.#status.emit({
+      kind: "metadata",
+      bytes: body.length,
+      requestMilliseconds: answered - asked,
+      parseMilliseconds: clock.monotonic() - answered,
+      tables: metadata.tables.map(({ name, rowCount }) => ({ name, rows: rowCount })),
+    });
+    return metadata;
+  }
+}
+
+function asSttpError(error: unknown): SttpError {
+  if (error instanceof SttpError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new SttpError("ConnectFailed", `no connection could be made: ${message}`, { cause: error });
+}
