@@ -2,7 +2,7 @@ import { SttpError } from "../../errors.ts";
 import { DefaultLimits } from "../../limits.ts";
 import type { MeasurementBatch } from "../batch.ts";
 import { Code, nextSequence, TSSC_HEADER_LENGTH, TSSC_VERSION } from "./codes.ts";
-import { ENTRY_LENGTH_SHIFT, Field, Model, ORIGIN, PointTable } from "./points.ts";
+import { Field, ORIGIN, PointTable } from "./points.ts";
 import { TimeHistory } from "./times.ts";
 
 /** What a {@linkcode TsscDecoder} accepts, so that a hostile publisher can't take all memory. */
@@ -20,6 +20,9 @@ const PADDING = 32;
 
 /** Parts of a measurement in their order on the wire. */
 const Part = { None: 0, Index: 1, Time: 2, Flags: 3 } as const;
+
+/** In place of a code: none was read. */
+const NO_CODE = -1;
 
 /**
  * Reads the TSSC packets (§8 of the wire contract) that a {@linkcode TsscEncoder} or a field implementation wrote.
@@ -46,11 +49,14 @@ export class TsscDecoder {
   /** Those bits, from the top of the word down. */
   #pending = 0;
 
-  // The measurement being read.
-  /** The point of the measurement before. */
+  /** The point of the last measurement, whose model reads the codes of the next. */
   #last: number = ORIGIN;
+  /** The signal index of the measurement being read: the predicted one until a code says otherwise. */
   #index = 0;
+  /** Its point, or {@linkcode ORIGIN} while nobody looked it up. */
   #point: number = ORIGIN;
+  /** The code that ended a run of values. */
+  #code: number = NO_CODE;
 
   /**
    * @param options Limits; see {@linkcode TsscDecoderOptions}.
@@ -136,156 +142,173 @@ export class TsscDecoder {
   /** @returns The length that `into` should have. */
   #decodeBlock(end: number, into: MeasurementBatch): number {
     const points = this.#points;
-    const times = this.#times;
+    const start = into.length;
+    const most = start + this.#maxMeasurements;
+    let n = start;
+    let part: number = Part.None;
+    this.#index = points.words[this.#last + Field.NextIndex]!;
+    this.#point = points.words[this.#last + Field.NextPoint]!;
+    for (;;) {
+      const before = n;
+      n = this.#decodeValues(into, n, Math.min(most, into.capacity), end);
+      if (n > before) part = Part.None;
+      const code = this.#code;
+      if (code === Code.EndOfStream) {
+        if (part !== Part.None || this.#position !== end) {
+          throw this.#malformed(
+            `end of stream at byte ${this.#position} of ${end}, in measurement ${n - start}`,
+          );
+        }
+        return n;
+      }
+      if (code !== NO_CODE) {
+        part = this.#decodeChange(code, part);
+      } else if (points.isDue(this.#last)) {
+        points.adapt(this.#last);
+      } else if (this.#position > end || (this.#position === end && this.#left === 0)) {
+        if (this.#position > end || part !== Part.None) {
+          throw this.#malformed(`${end} bytes end within measurement ${n - start}`);
+        }
+        return n;
+      } else if (this.#point === ORIGIN) {
+        this.#resolve();
+      } else if (n === most) {
+        throw this.#malformed(`more than ${this.#maxMeasurements} measurements`);
+      } else {
+        into.length = n;
+        into.reserve(n + 1);
+        into.length = start;
+      }
+    }
+  }
+
+  /**
+   * Reads measurements of which nothing but the value is on the wire: the subscriber spends its time here. To be
+   * fast, the loop keeps all state in locals, calls nothing, turns sums into integers with `| 0` (no check for
+   * overflow) and avoids branches that the data makes unpredictable.
+   *
+   * It ends before something that is not a value, leaving the code in `#code`; or with `NO_CODE` where the block
+   * ends, where a model must adapt, where a point must be looked up, or at `room`.
+   *
+   * @returns How many measurements `into` holds then.
+   */
+  #decodeValues(into: MeasurementBatch, from: number, room: number, end: number): number {
+    // Copied from Field, Model and Code: only local constants become part of the machine code.
+    const NextIndex = 0;
+    const NextPoint = 1;
+    const Flags1 = 2;
+    const Value1 = 4;
+    const Value2 = 5;
+    const Value3 = 6;
+    const Model = 7;
+    const Counts = 8;
+    const CodeValue1 = 20;
+    const CodeValue2 = 21;
+    const CodeValue3 = 22;
+    const CodeValueZero = 23;
+
+    const { signals, tickWords, valueBits, flags } = into;
+    const { words } = this.#points;
+    const { low, high } = this.#times;
     const view = this.#view;
-    const stop = into.length + this.#maxMeasurements;
-    // All state in locals: this loop is what the subscriber spends its time in.
-    let { words, codes } = points;
-    let { low, high } = times;
     let last = this.#last;
+    let index = this.#index;
+    let point = this.#point;
     let position = this.#position;
     let left = this.#left;
     let pending = this.#pending;
-    let { signals, tickWords, valueBits, flags: flagsColumn, length: n } = into;
-    let room = Math.min(stop, signals.length);
-    let part: number = Part.None;
-    let index = words[last + Field.NextIndex]!;
-    let point = words[last + Field.NextPoint]!;
-
+    let n = from | 0;
+    let code: number = NO_CODE;
     for (;;) {
-      if (position >= end) {
-        if (position > end) throw this.#malformed(`ends within a measurement, after ${n - into.length}`);
-        if (left === 0) {
-          if (part !== Part.None) {
-            throw this.#malformed(`ends within a measurement, after ${n - into.length}`);
-          }
-          break;
-        }
+      const model = words[(last + Model) | 0]!;
+      if ((position >= end && (position > end || left === 0)) || (model & 0xff) === 0) {
+        code = NO_CODE;
+        break;
       }
 
-      // The next code, in the last point's model: zeros as many as there are favourites announce a plain one.
+      // A code's word: fewer zeros before its 1 than there are favourites, or as many and then the code itself.
       const window = pending | (view.getInt32(position) >>> left);
-      const model = words[last + Field.Model]!;
-      const favourites = (model >>> Model.CountShift) & Model.CountMask;
+      const favourites = (model >>> 26) & 3;
       const zeros = Math.clz32(window);
-      const code = zeros < favourites
-        ? (model >>> (Model.FavouriteShift + Model.FavouriteBits * zeros)) & 31
-        : (window >>> (27 - favourites)) & 31;
-      const at = (last << 2) + code;
-      const entry = codes[at]!;
-      codes[at] = entry + 1;
-      words[last + Field.Model] = model - 1;
-      if (((model - 1) & Model.CountdownMask) === 0) points.adapt(last);
-      const length = entry >> ENTRY_LENGTH_SHIFT;
-
-      if (code < Code.Value1) {
-        // Anything but a value is rare.
-        const taken = (length - left + 7) >> 3;
-        this.#position = position + taken;
-        this.#left = left + (taken << 3) - length;
-        this.#pending = (window << length) & ~(-1 >>> this.#left);
-        if (code === Code.EndOfStream) {
-          if (part !== Part.None || this.#position !== end) {
-            throw this.#malformed(
-              `end of stream at byte ${this.#position} of ${end}, within a measurement or block`,
-            );
-          }
-          break;
-        }
-        this.#last = last;
-        this.#index = index;
-        this.#point = point;
-        part = this.#decodeChange(code, part);
-        ({ words, codes } = points);
-        ({ low, high } = times);
-        index = this.#index;
-        point = this.#point;
-        position = this.#position;
-        left = this.#left;
-        pending = this.#pending;
-        continue;
+      const isFavourite = (zeros - favourites) >> 31;
+      const plain = (window >>> (27 - favourites)) & 31;
+      code = plain ^ ((plain ^ (model >>> (8 + 6 * zeros))) & isFavourite & 31);
+      const plainLength = 5 + favourites;
+      const length = plainLength ^ ((plainLength ^ (zeros + 1)) & isFavourite);
+      if (code >= CodeValue1 && (point === ORIGIN || n === room)) {
+        code = NO_CODE;
+        break;
       }
+      words[(last + Model) | 0] = model - 1;
+      const counts = (last + Counts + (code >> 2)) | 0;
+      words[counts] = words[counts]! + (1 << ((code & 3) << 3));
 
-      if (point === ORIGIN) {
-        point = this.#resolve(index);
-        words = points.words;
-        codes = points.codes;
-        words[last + Field.NextPoint] = point;
-      }
-
-      // The value, and with the code's bits the odd half byte of an XOR operand.
-      const halves = code < Code.ValueXor4 ? 0 : code - Code.ValueXor4 + 1;
+      // Take the word and, of an odd number of half bytes, the lowest from the bits.
+      const halves = code > CodeValueZero ? (code - CodeValueZero) | 0 : 0;
       const odd = (halves & 1) << 2;
-      const bits = length + odd;
-      const taken = (bits - left + 7) >> 3;
-      position += taken;
-      left += (taken << 3) - bits;
+      const bits = (length + odd) | 0;
+      const bytes = (bits - left + 7) >> 3;
+      position = (position + bytes) | 0;
+      left = (left + (bytes << 3) - bits) | 0;
       pending = (window << bits) & ~(-1 >>> left);
-      const value1 = words[point + Field.Value1]!;
+      if (code < CodeValue1) break;
+
+      const value1 = words[(point + Value1) | 0]!;
       let value = value1;
-      if (halves > 0) {
-        const half = odd === 0 ? 0 : (window << length) >>> 28;
-        const operand = (view.getInt32(position, true) << odd) | half;
-        position += halves >> 1;
-        value = value1 ^ (operand & (-1 >>> (32 - 4 * halves)));
-        words[point + Field.Value3] = words[point + Field.Value2]!;
-        words[point + Field.Value2] = value1;
-        words[point + Field.Value1] = value;
-      } else if (code !== Code.Value1) {
-        const value2 = words[point + Field.Value2]!;
-        if (code === Code.Value2) {
+      if (halves !== 0) {
+        const half = ((window << length) >>> 28) & ((odd << 2) - (odd >> 2));
+        const change = (view.getInt32(position, true) << odd) | half;
+        position = (position + (halves >> 1)) | 0;
+        value = value1 ^ (change & (-1 >>> (32 - 4 * halves)));
+        words[(point + Value3) | 0] = words[(point + Value2) | 0]!;
+        words[(point + Value2) | 0] = value1;
+        words[(point + Value1) | 0] = value;
+      } else if (code !== CodeValue1) {
+        const value2 = words[(point + Value2) | 0]!;
+        if (code === CodeValue2) {
           value = value2;
         } else {
-          value = code === Code.Value3 ? words[point + Field.Value3]! : 0;
-          words[point + Field.Value3] = value2;
+          value = code === CodeValue3 ? words[(point + Value3) | 0]! : 0;
+          words[(point + Value3) | 0] = value2;
         }
-        words[point + Field.Value2] = value1;
-        words[point + Field.Value1] = value;
+        words[(point + Value2) | 0] = value1;
+        words[(point + Value1) | 0] = value;
       }
 
-      if (n === room) {
-        if (n === stop) throw this.#malformed(`more than ${this.#maxMeasurements} measurements`);
-        const length = into.length;
-        into.length = n;
-        into.reserve(n + 1);
-        into.length = length;
-        ({ signals, tickWords, valueBits, flags: flagsColumn } = into);
-        room = Math.min(stop, signals.length);
-      }
       signals[n] = index;
-      tickWords[2 * n] = low;
-      tickWords[2 * n + 1] = high;
+      tickWords[n << 1] = low;
+      tickWords[(n << 1) | 1] = high;
       valueBits[n] = value;
-      flagsColumn[n] = words[point + Field.Flags1]!;
-      n++;
+      flags[n] = words[(point + Flags1) | 0]!;
+      n = (n + 1) | 0;
       last = point;
-      part = Part.None;
-      index = words[last + Field.NextIndex]!;
-      point = words[last + Field.NextPoint]!;
+      index = words[last + NextIndex]!;
+      point = words[last + NextPoint]!;
     }
+    this.#code = code;
     this.#last = last;
+    this.#index = index;
+    this.#point = point;
+    this.#position = position;
+    this.#left = left;
+    this.#pending = pending;
     return n;
   }
 
   /** Reads what follows a code for an index, a time or flags. @returns The part of the measurement just read. */
   #decodeChange(code: number, before: number): number {
-    const points = this.#points;
     const part = code <= Code.PointIdXor32 ? Part.Index : code <= Code.TimeXor7Bit ? Part.Time : Part.Flags;
-    if (part <= before) throw this.#malformed(`code ${code} out of order at byte ${this.#position}`);
+    if (part <= before) throw this.#malformed(`code ${code} out of order before byte ${this.#position}`);
     if (part === Part.Index) {
       this.#index ^= this.#takeIndexChange(code);
-      points.words[this.#last + Field.NextIndex] = this.#index;
-      this.#point = this.#resolve(this.#index);
-      points.words[this.#last + Field.NextPoint] = this.#point;
+      this.#points.words[this.#last + Field.NextIndex] = this.#index;
+      this.#resolve();
     } else if (part === Part.Time) {
       if (code === Code.TimeXor7Bit) this.#takeTime();
       else this.#times.follow(code);
     } else {
-      if (this.#point === ORIGIN) {
-        this.#point = this.#resolve(this.#index);
-        points.words[this.#last + Field.NextPoint] = this.#point;
-      }
-      const { words } = points;
+      if (this.#point === ORIGIN) this.#resolve();
+      const { words } = this.#points;
       const point = this.#point;
       const flags = code === Code.Quality2 ? words[point + Field.Flags2]! : this.#takeFlags();
       words[point + Field.Flags2] = words[point + Field.Flags1]!;
@@ -294,17 +317,20 @@ export class TsscDecoder {
     return part;
   }
 
-  /** The point of a signal index, made if new. */
-  #resolve(index: number): number {
-    const point = this.#points.find(index);
-    if (point !== ORIGIN) return point;
-    if (index >>> 0 > this.#maxSignalIndex) {
-      throw this.#malformed(`signal index ${index >>> 0}, at most ${this.#maxSignalIndex} expected`);
+  /** Looks up the point of the measurement being read, or makes it if the limits allow. */
+  #resolve(): void {
+    const points = this.#points;
+    const index = this.#index;
+    let point = points.find(index);
+    if (point === ORIGIN) {
+      if (index >>> 0 > this.#maxSignalIndex) {
+        throw this.#malformed(`signal index ${index >>> 0}, at most ${this.#maxSignalIndex} expected`);
+      }
+      if (points.size === this.#maxSignals) throw this.#malformed(`more than ${this.#maxSignals} signals`);
+      point = points.add(index);
     }
-    if (this.#points.size === this.#maxSignals) {
-      throw this.#malformed(`more than ${this.#maxSignals} signals`);
-    }
-    return this.#points.add(index);
+    this.#point = point;
+    points.words[this.#last + Field.NextPoint] = point;
   }
 
   #takeIndexChange(code: number): number {

@@ -1,7 +1,7 @@
 import { SttpError } from "../../errors.ts";
 import type { MeasurementBatch } from "../batch.ts";
 import { Code, nextSequence, TSSC_HEADER_LENGTH, TSSC_RESERVE, TSSC_VERSION } from "./codes.ts";
-import { ENTRY_LENGTH_SHIFT, Field, Model, ORIGIN, PointTable } from "./points.ts";
+import { Field, ORIGIN, PointTable } from "./points.ts";
 import { TimeHistory } from "./times.ts";
 
 /**
@@ -118,113 +118,127 @@ export class TsscEncoder {
     if (!(from >= 0 && from <= to && to <= batch.length)) {
       throw new RangeError(`measurements ${from} to ${to} of a batch of ${batch.length}`);
     }
-    const { signals, tickWords, valueBits, flags: flagsColumn } = batch;
-    const points = this.#points;
-    const times = this.#times;
+    const { signals, tickWords, flags } = batch;
+    const stop = this.#limit - TSSC_RESERVE;
+    let i = from;
+    if (i < to && this.#position <= stop) {
+      for (;;) {
+        i = this.#encodePredicted(batch, i, to, stop);
+        if (i === to || this.#position > stop) break;
+        this.#encodeChanges(signals[i]!, tickWords[2 * i]!, tickWords[2 * i + 1]!, flags[i]! | 0);
+      }
+    }
+    this.#count += i - from;
+    return i;
+  }
+
+  /**
+   * Writes measurements as long as index, time and flags are as predicted, so that only the values take space: the
+   * publisher spends its time here. To be fast, the loop keeps all state in locals, calls nothing, turns sums into
+   * integers with `| 0` (no check for overflow) and avoids branches that the data makes unpredictable.
+   *
+   * @param from The first measurement, which is written even if fewer bytes than `stop` says are free: what is
+   * before its value may be there already.
+   * @param stop The last position at which another measurement may start.
+   * @returns The first measurement that is not as predicted, or not reached.
+   */
+  #encodePredicted(batch: MeasurementBatch, from: number, to: number, stop: number): number {
+    // Copied from Field, Model and Code: only local constants become part of the machine code.
+    const NextIndex = 0;
+    const NextPoint = 1;
+    const Flags1 = 2;
+    const Value1 = 4;
+    const Value2 = 5;
+    const Value3 = 6;
+    const Model = 7;
+    const Counts = 8;
+    const CodeValue1 = 20;
+    const CodeValue2 = 21;
+    const CodeValue3 = 22;
+    const CodeValueZero = 23;
+
+    const { signals, tickWords, valueBits, flags } = batch;
+    const { words } = this.#points;
+    const { low, high } = this.#times;
     const out = this.#out;
     const view = this.#view;
-    const stop = this.#limit - TSSC_RESERVE;
-    // All state in locals: this loop is what the publisher spends its time in.
-    let { words, codes } = points;
-    let { low: timeLow, high: timeHigh } = times;
     let last = this.#last;
     let position = this.#position;
     let home = this.#home;
     let used = this.#used;
     let pending = this.#pending;
-
-    let i = from;
-    for (; i < to && position <= stop; i++) {
-      const index = signals[i]!;
-      const low = tickWords[2 * i]!;
-      const high = tickWords[2 * i + 1]!;
-      const flags = flagsColumn[i]! | 0;
-      let point = words[last + Field.NextPoint]!;
+    let i = from | 0;
+    do {
+      const point = words[last + NextPoint]!;
+      const model = words[(last + Model) | 0]!;
       if (
-        point === ORIGIN || words[last + Field.NextIndex] !== index || low !== timeLow || high !== timeHigh ||
-        words[point + Field.Flags1] !== flags
-      ) {
-        this.#position = position;
-        this.#home = home;
-        this.#used = used;
-        this.#pending = pending;
-        this.#last = last;
-        point = this.#encodeChanges(index, low, high, flags);
-        position = this.#position;
-        home = this.#home;
-        used = this.#used;
-        pending = this.#pending;
-        timeLow = low;
-        timeHigh = high;
-        ({ words, codes } = points);
-      }
+        point === ORIGIN || (model & 0xff) === 0 || words[last + NextIndex] !== signals[i] ||
+        tickWords[i << 1] !== low || tickWords[(i << 1) | 1] !== high ||
+        words[(point + Flags1) | 0] !== (flags[i]! | 0)
+      ) break;
 
-      // The value: its code, and for an XOR form the operand, of which an odd half byte goes with the code's bits.
+      // Which code the value gets, and for an XOR form of how many half bytes.
       const value = valueBits[i]!;
-      const value1 = words[point + Field.Value1]!;
-      let operand = value ^ value1;
-      let code: number;
+      const value1 = words[(point + Value1) | 0]!;
+      const change = value ^ value1;
+      let code = CodeValue1;
       let halves = 0;
-      if (operand === 0) {
-        code = Code.Value1;
-      } else {
-        const value2 = words[point + Field.Value2]!;
-        words[point + Field.Value1] = value;
-        words[point + Field.Value2] = value1;
+      if (change !== 0) {
+        const value2 = words[(point + Value2) | 0]!;
+        words[(point + Value1) | 0] = value;
+        words[(point + Value2) | 0] = value1;
         if (value === value2) {
-          code = Code.Value2;
+          code = CodeValue2;
         } else {
-          const value3 = words[point + Field.Value3]!;
-          words[point + Field.Value3] = value2;
+          const value3 = words[(point + Value3) | 0]!;
+          words[(point + Value3) | 0] = value2;
           if (value === value3) {
-            code = Code.Value3;
+            code = CodeValue3;
           } else if (value === 0) {
-            code = Code.ValueZero;
+            code = CodeValueZero;
           } else {
-            halves = (35 - Math.clz32(operand)) >> 2;
-            code = Code.ValueXor4 - 1 + halves;
+            halves = (35 - Math.clz32(change)) >> 2;
+            code = (CodeValueZero + halves) | 0;
           }
         }
       }
 
-      const at = (last << 2) + code;
-      const entry = codes[at]!;
-      codes[at] = entry + 1;
-      const length = entry >> ENTRY_LENGTH_SHIFT;
-      const odd = (halves & 1) << 2;
-      // A favourite's word is a 1 after zeros; any other's the code itself after zeros.
-      const word = length < 5 ? 1 : code;
-      const bits = (word << odd) | (operand & ((1 << odd) - 1));
-      pending |= (bits << (32 - length - odd)) >>> used;
-      used += length + odd;
-      out[home] = pending >>> 24;
-      out[position] = pending >>> 16;
-      out[position + 1] = pending >>> 8;
-      const full = (used - 1) >> 3;
-      if (full > 0) {
-        position += full;
-        home = position - 1;
-        pending <<= full << 3;
-        used -= full << 3;
-      }
-      operand >>>= odd;
-      if (halves > 1) {
-        view.setInt32(position, operand, true);
-        position += halves >> 1;
-      }
+      // Count the code, and find its word: a 1 after zeros for a favourite, else the code itself after zeros.
+      words[(last + Model) | 0] = model - 1;
+      const counts = (last + Counts + (code >> 2)) | 0;
+      words[counts] = words[counts]! + (1 << ((code & 3) << 3));
+      const isFirst = ((code ^ ((model >>> 8) & 0x3f)) - 1) >> 31;
+      const isSecond = ((code ^ ((model >>> 14) & 0x3f)) - 1) >> 31;
+      const isThird = ((code ^ ((model >>> 20) & 0x3f)) - 1) >> 31;
+      const plain = 5 + ((model >>> 26) & 3);
+      const length = (plain + (isFirst & (1 - plain)) + (isSecond & (2 - plain)) + (isThird & (3 - plain))) |
+        0;
+      const word = code ^ ((code ^ 1) & (isFirst | isSecond | isThird));
 
-      const model = words[last + Field.Model]! - 1;
-      words[last + Field.Model] = model;
-      if ((model & Model.CountdownMask) === 0) points.adapt(last);
+      // The word and, of an odd number of half bytes, the lowest go to the bits. See #putBits.
+      const odd = (halves & 1) << 2;
+      const bits = (word << odd) | (change & ((1 << odd) - 1));
+      pending |= (bits << (32 - length - odd)) >>> used;
+      used = (used + length + odd) | 0;
+      out[home] = pending >>> 24;
+      view.setInt16(position, pending >>> 8);
+      const full = (used - 1) >> 3;
+      position = (position + full) | 0;
+      home = (home + ((position - 1 - home) & -((full + 1) >> 1))) | 0;
+      pending <<= full << 3;
+      used = (used - (full << 3)) | 0;
+      // The other half bytes follow; what is written beyond them will be overwritten.
+      view.setInt32(position, change >>> odd, true);
+      position = (position + (halves >> 1)) | 0;
       last = point;
-    }
+      i = (i + 1) | 0;
+    } while (i < to && position <= stop);
 
     this.#position = position;
     this.#home = home;
     this.#used = used;
     this.#pending = pending;
     this.#last = last;
-    this.#count += i - from;
     return i;
   }
 
@@ -242,22 +256,20 @@ export class TsscEncoder {
     return this.#position;
   }
 
-  /** Writes what differs from the prediction, but for the value. @returns The measurement's point. */
-  #encodeChanges(index: number, low: number, high: number, flags: number): number {
+  /** Writes what of a measurement differs from the prediction, but for the value; then it is as predicted. */
+  #encodeChanges(index: number, low: number, high: number, flags: number): void {
     const points = this.#points;
     const times = this.#times;
     const last = this.#last;
-    let point: number;
+    if (points.isDue(last)) points.adapt(last);
+    let point = points.words[last + Field.NextPoint]!;
     const change = index ^ points.words[last + Field.NextIndex]!;
-    if (change === 0) {
-      point = points.words[last + Field.NextPoint]!;
-      if (point === ORIGIN) point = points.find(index) || points.add(index);
-    } else {
-      this.#putIndexChange(change);
+    if (change !== 0) this.#putIndexChange(change);
+    if (change !== 0 || point === ORIGIN) {
       point = points.find(index) || points.add(index);
       points.words[last + Field.NextIndex] = index;
+      points.words[last + Field.NextPoint] = point;
     }
-    points.words[last + Field.NextPoint] = point;
 
     if (low !== times.low || high !== times.high) {
       const code = times.codeOf(low, high);
@@ -278,7 +290,7 @@ export class TsscEncoder {
       words[point + Field.Flags2] = flags1;
       words[point + Field.Flags1] = flags;
     }
-    return point;
+    if (points.isDue(last)) points.adapt(last);
   }
 
   #putIndexChange(change: number): void {
@@ -293,16 +305,12 @@ export class TsscEncoder {
 
   /** Writes a code in the last point's model, followed by `extraLength` bits. */
   #putCode(code: number, extraLength: number, extra: number): void {
-    const { words, codes } = this.#points;
+    const points = this.#points;
     const last = this.#last;
-    const at = (last << 2) + code;
-    const entry = codes[at]!;
-    codes[at] = entry + 1;
-    const length = entry >> ENTRY_LENGTH_SHIFT;
-    const bits = ((length < 5 ? 1 : code) << extraLength) | extra;
-    this.#putBits(bits, length + extraLength);
-    const model = --words[last + Field.Model]!;
-    if ((model & Model.CountdownMask) === 0) this.#points.adapt(last);
+    if (points.isDue(last)) points.adapt(last);
+    const length = points.wordLength(last, code);
+    points.count(last, code);
+    this.#putBits((length < 5 ? 1 : code) << extraLength | extra, length + extraLength);
   }
 
   /** Writes up to 12 bits, reserving the next free byte whenever the one at hand is full. */

@@ -5,7 +5,10 @@
  */
 import { Code, CODE_COUNT } from "./codes.ts";
 
-/** Where a point's fields lie in {@linkcode PointTable.words}, counted from the point's handle. */
+/**
+ * Where a point's fields lie in {@linkcode PointTable.words}, counted from the point's handle. All of a point fits
+ * in 16 words, a cache line.
+ */
 export const Field = {
   /** The signal index that came after this point last time. */
   NextIndex: 0,
@@ -16,68 +19,61 @@ export const Field = {
   Value1: 4,
   Value2: 5,
   Value3: 6,
-  /** The code-word model, packed: see {@linkcode Model}. */
+  /** The code-word model, packed as {@linkcode Model} says. */
   Model: 7,
+  /** How often each code was used since the model adapted: a byte a code, four in each of eight words. */
+  Counts: 8,
 } as const;
 
-/** Words a point; with handles as multiples of it, `handle << 2` finds the point's 32 code entries. */
-const POINT_WORDS = 8;
+const POINT_WORDS = 16;
 
-/** How the fields of a model share its word. */
+/** The packed form of a code-word model. */
 export const Model = {
-  /** Bits 0-7: codes still to be counted until the model adapts. */
+  /** Bits 0-7: codes still to be counted; at 0 the model must adapt before it is used again. */
   CountdownMask: 0xff,
-  /** Bits 8-22: three favourite codes, five bits each, the first one lowest. */
+  /** Bits 8-25: the favourites, first one lowest, in {@linkcode Model.FavouriteBits} each. */
   FavouriteShift: 8,
-  FavouriteBits: 5,
-  /** Bits 23-24: how many favourites have a short code word; the mode less one. */
-  CountShift: 23,
-  CountMask: 3,
-  /** Bits 25-26: how often the model adapted, counted to 2. */
-  StageShift: 25,
+  /** One bit more than a code has, for `NO_FAVOURITE`. */
+  FavouriteBits: 6,
+  FavouriteMask: 0x3f,
+  /** Bits 26-27: how many favourites there are; the mode less one. */
+  SizeShift: 26,
+  SizeMask: 3,
+  /** Bits 28-29: how often the model adapted, counted to 2. */
+  StageShift: 28,
 } as const;
 
-/** Codes counted before the first adaptation, the second, and each one after. */
+/** In place of a favourite that the mode does not use: equal to no code. */
+const NO_FAVOURITE = 32;
+
+/** Codes counted before the first adaptation, the second, and each one after. None is over 255. */
 const PERIODS = [6, 21, 101] as const;
 
-/** Bits of a code entry that count; above them stands the length of the code's word. */
-export const ENTRY_LENGTH_SHIFT = 8;
-const ENTRY_COUNT_MASK = 0xff;
-
-/** The pseudo-point before the first one. */
+/** The pseudo-point before a stream's first one. As a next point it means: not looked up yet. */
 export const ORIGIN = 0;
 
 const INITIAL_CAPACITY = 64;
 
 /**
- * All points of a stream, in flat arrays and found by signal index.
+ * All points of a stream, in a flat array and found by signal index.
  *
- * A handle is the position of the point's fields in `words`, stays valid until `reset`, and is never 0 for a real
- * point. Storage grows with the number of points, whatever their indexes are. `words` and `codes` are replaced
- * when it grows: take them again after `resolve`.
+ * A point's handle is where its fields start in `words`. It stays valid until `reset`. Storage grows with the
+ * number of points, whatever their indexes are, and `words` is replaced when it does: take it again after `add`.
  */
 export class PointTable {
-  /** Eight words a point, laid out as {@linkcode Field} says. */
-  words: Int32Array<ArrayBuffer>;
-  /** 32 entries a point: how often each code was used, and above that the length of its word in bits. */
-  codes: Uint16Array<ArrayBuffer>;
-  /** The same memory as `codes`, two entries at a time. */
-  #codePairs: Int32Array<ArrayBuffer>;
+  /** 16 words a point, laid out as {@linkcode Field} says. */
+  words: Int32Array<ArrayBuffer> = new Int32Array(INITIAL_CAPACITY * POINT_WORDS);
   /** One past the last handle in use. */
   #end = POINT_WORDS;
-  // Open addressing. The multiplier is random, so that nobody can choose indexes that collide.
-  readonly #multiplier = (Math.random() * 0x1_0000_0000) | 1;
-  #keys: Int32Array<ArrayBuffer>;
-  #handles: Int32Array<ArrayBuffer>;
-  #shift: number;
+
+  // From signal index to handle: open addressing in tables twice the capacity.
+  #keys: Int32Array<ArrayBuffer> = new Int32Array(2 * INITIAL_CAPACITY);
+  #handles: Int32Array<ArrayBuffer> = new Int32Array(2 * INITIAL_CAPACITY);
+  #shift: number = Math.clz32(2 * INITIAL_CAPACITY) + 1;
+  /** Random, so that nobody can choose indexes that collide. */
+  readonly #multiplier: number = (Math.random() * 0x1_0000_0000) | 1;
 
   constructor() {
-    this.words = new Int32Array(INITIAL_CAPACITY * POINT_WORDS);
-    this.codes = new Uint16Array(INITIAL_CAPACITY * CODE_COUNT);
-    this.#codePairs = new Int32Array(this.codes.buffer);
-    this.#keys = new Int32Array(2 * INITIAL_CAPACITY);
-    this.#handles = new Int32Array(2 * INITIAL_CAPACITY);
-    this.#shift = Math.clz32(2 * INITIAL_CAPACITY) + 1;
     this.#initialize(ORIGIN, 0);
   }
 
@@ -93,7 +89,7 @@ export class PointTable {
     this.#initialize(ORIGIN, 0);
   }
 
-  /** The handle of the point with this signal index, or 0 when there is none. */
+  /** The handle of the point with this signal index, or {@linkcode ORIGIN} when there is none. */
   find(index: number): number {
     const mask = this.#keys.length - 1;
     for (let at = Math.imul(index, this.#multiplier) >>> this.#shift;; at = (at + 1) & mask) {
@@ -112,13 +108,31 @@ export class PointTable {
     return handle;
   }
 
-  /**
-   * Turns to the model that would have written the codes counted since last time in the fewest bits, and counts
-   * afresh. To be called when the countdown in the model's word has reached 0.
-   */
+  /** Whether a point's model must adapt before it is used for another code. */
+  isDue(point: number): boolean {
+    return (this.words[point + Field.Model]! & Model.CountdownMask) === 0;
+  }
+
+  /** Counts a use of a code in a point's model, which must not be due. */
+  count(point: number, code: number): void {
+    this.words[point + Field.Model]!--;
+    this.words[point + Field.Counts + (code >> 2)]! += 1 << ((code & 3) << 3);
+  }
+
+  /** The length in bits of a code's word in a point's model: up to 3 for a favourite, from 5 for any other. */
+  wordLength(point: number, code: number): number {
+    const model = this.words[point + Field.Model]!;
+    const size = (model >>> Model.SizeShift) & Model.SizeMask;
+    for (let i = 0; i < size; i++) {
+      const favourite = model >>> (Model.FavouriteShift + i * Model.FavouriteBits);
+      if ((favourite & Model.FavouriteMask) === code) return i + 1;
+    }
+    return 5 + size;
+  }
+
+  /** Turns to the model that would have taken the fewest bits for the codes counted, and counts afresh. */
   adapt(point: number): void {
-    const { codes } = this;
-    const base = point << 2;
+    const { words } = this;
     // The three most frequent codes.
     let first = 0;
     let second = 1;
@@ -127,74 +141,57 @@ export class PointTable {
     let secondCount = 0;
     let thirdCount = 0;
     let total = 0;
-    for (let code = 0; code < CODE_COUNT; code++) {
-      const count = codes[base + code]! & ENTRY_COUNT_MASK;
-      total += count;
-      if (count > firstCount) {
-        third = second;
-        thirdCount = secondCount;
-        second = first;
-        secondCount = firstCount;
-        first = code;
-        firstCount = count;
-      } else if (count > secondCount) {
-        third = second;
-        thirdCount = secondCount;
-        second = code;
-        secondCount = count;
-      } else if (count > thirdCount) {
-        third = code;
-        thirdCount = count;
+    for (let i = 0; i < CODE_COUNT / 4; i++) {
+      let counts = words[point + Field.Counts + i]!;
+      words[point + Field.Counts + i] = 0;
+      for (let code = 4 * i; counts !== 0; code++) {
+        const count = counts & 0xff;
+        counts >>>= 8;
+        total += count;
+        if (count > firstCount) {
+          third = second;
+          thirdCount = secondCount;
+          second = first;
+          secondCount = firstCount;
+          first = code;
+          firstCount = count;
+        } else if (count > secondCount) {
+          third = second;
+          thirdCount = secondCount;
+          second = code;
+          secondCount = count;
+        } else if (count > thirdCount) {
+          third = code;
+          thirdCount = count;
+        }
       }
     }
+
     // What the codes would have cost with 0, 1, 2 and 3 favourites.
-    let favourites = 0;
+    let size = 0;
     let least = 5 * total;
     const one = firstCount + 6 * (total - firstCount);
     if (one < least) {
       least = one;
-      favourites = 1;
+      size = 1;
     }
     const two = firstCount + 2 * secondCount + 7 * (total - firstCount - secondCount);
     if (two < least) {
       least = two;
-      favourites = 2;
+      size = 2;
     }
     const three = firstCount + 2 * secondCount + 3 * thirdCount +
       8 * (total - firstCount - secondCount - thirdCount);
-    if (three < least) favourites = 3;
+    if (three < least) size = 3;
 
-    const stage = this.words[point + Field.Model]! >>> Model.StageShift;
-    this.#setModel(point, favourites, first, second, third, Math.min(stage + 1, 2));
-  }
-
-  #setModel(
-    point: number,
-    favourites: number,
-    first: number,
-    second: number,
-    third: number,
-    stage: number,
-  ): void {
-    this.words[point + Field.Model] = PERIODS[stage as 0 | 1 | 2] |
-      first << Model.FavouriteShift |
-      second << (Model.FavouriteShift + Model.FavouriteBits) |
-      third << (Model.FavouriteShift + 2 * Model.FavouriteBits) |
-      favourites << Model.CountShift |
-      stage << Model.StageShift;
-    const base = point << 2;
-    const plain = (5 + favourites) << ENTRY_LENGTH_SHIFT;
-    this.#codePairs.fill(plain | plain << 16, base >> 1, (base + CODE_COUNT) >> 1);
-    // From the last to the first: where two favourites are the same code, the shorter word holds.
-    if (favourites > 2) this.codes[base + third] = 3 << ENTRY_LENGTH_SHIFT;
-    if (favourites > 1) this.codes[base + second] = 2 << ENTRY_LENGTH_SHIFT;
-    if (favourites > 0) this.codes[base + first] = 1 << ENTRY_LENGTH_SHIFT;
+    const stage = words[point + Field.Model]! >>> Model.StageShift;
+    words[point + Field.Model] = packModel(Math.min(stage + 1, 2), size, first, second, third);
   }
 
   #initialize(point: number, nextIndex: number): void {
     this.words.fill(0, point, point + POINT_WORDS);
     this.words[point + Field.NextIndex] = nextIndex;
-    this.#setModel(point, 3, Code.Value1, Code.Value2, Code.Value3, 0);
+    this.words[point + Field.Model] = packModel(0, 3, Code.Value1, Code.Value2, Code.Value3);
   }
 
   #insert(index: number, handle: number): void {
@@ -209,10 +206,6 @@ export class PointTable {
     const words = new Int32Array(2 * this.words.length);
     words.set(this.words);
     this.words = words;
-    const codes = new Uint16Array(2 * this.codes.length);
-    codes.set(this.codes);
-    this.codes = codes;
-    this.#codePairs = new Int32Array(codes.buffer);
     const keys = this.#keys;
     const handles = this.#handles;
     this.#keys = new Int32Array(2 * keys.length);
@@ -222,4 +215,13 @@ export class PointTable {
       if (handles[at] !== 0) this.#insert(keys[at]!, handles[at]!);
     }
   }
+}
+
+// A favourite that is used was counted, so that no two of them are the same code.
+function packModel(stage: number, size: number, first: number, second: number, third: number): number {
+  const favourites = (size > 0 ? first : NO_FAVOURITE) |
+    (size > 1 ? second : NO_FAVOURITE) << Model.FavouriteBits |
+    (size > 2 ? third : NO_FAVOURITE) << (2 * Model.FavouriteBits);
+  return PERIODS[stage as 0 | 1 | 2] | favourites << Model.FavouriteShift | size << Model.SizeShift |
+    stage << Model.StageShift;
 }
