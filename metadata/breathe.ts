@@ -1,0 +1,23 @@
+/** How long a document is worked on before sockets and timers get their turn, in milliseconds. */
+const SLICE = 10;
+
+/**
+ * Lets other work in during a long one: `await breath.due()` between steps costs a clock reading, and every 10 ms a
+ * turn of the event loop.
+ */
+export class Breath {
+  #since = performance.now();
+
+  /** Whether the slice is used up, for callers that can do without `await` until then. */
+  get spent(): boolean {
+    return performance.now() - this.#since >= SLICE;
+  }
+
+  /** Gives way when the slice is used up. */
+  async due(): Promise<void> {
+    if (!this.spent) return;
+    // A timer: setImmediate and message ports come round without polling the sockets, and would starve them.
+    await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    this.#since = performance.now();
+  }
+}
