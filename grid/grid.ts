@@ -33,7 +33,7 @@ const Epoch = 637_134_336_000_000_000n;
  *
  * const grid = await Grid.create({ devices: 3 });
  * assertEquals(grid.signals.length, 30);
- * assertEquals(grid.signals[1]?.pointTag, "HLT_ALDERBROOK_1:FREQ");
+ * assertEquals(grid.signals[1]?.pointTag, "RVE_ALDERBROOK_1:FREQ");
  *
  * const batch = new MeasurementBatch();
  * grid.write(batch, grid.frameTime(Ticks.now()));

@@ -43,7 +43,7 @@ export interface GridSignal {
   readonly signalId: string;
   /** Measurement key, `GRID:1` for the first signal and so on. */
   readonly key: string;
-  /** Name for people, such as `HLT_ALDERBROOK_1:FREQ`. */
+  /** Name for people, such as `RVE_ALDERBROOK_1:FREQ`. */
   readonly pointTag: string;
   /** Device and kind, such as `ALDERBROOK_1-FQ`. */
   readonly signalReference: string;
@@ -171,8 +171,8 @@ async function layOutDevice(
   const levels = VoltageLevels[options.nominalFrequency];
   const level = levels[hash(n, 10) % levels.length]!;
   // Evenly spread for any number of devices: multiples of two irrational numbers, modulo 1.
-  const longitude = placed(0.5 + n * 0.754877666, region.west, region.east);
-  const latitude = placed(0.5 + n * 0.569840291, region.south, region.north);
+  const longitude = placed(0.5 + (n + 1) * 0.754877666, region.west, region.east);
+  const latitude = placed(0.5 + (n + 1) * 0.569840291, region.south, region.north);
   const eastward = (longitude - region.west) / (region.east - region.west);
   const company = Companies[Math.min(Companies.length - 1, Math.floor(eastward * Companies.length))]!;
   const phasors = layOutPhasors(n, level.kilovolts, options);
