@@ -1,0 +1,99 @@
+/** What a {@linkcode CacheSwitch} has done for a session, which does the sending. */
+export interface CacheSwitchActions<Subscription> {
+  /** Sends a subscription's signal index cache; the index is `undefined` at version 1. */
+  sendCache(subscription: Subscription, cacheIndex: 0 | 1 | undefined): void;
+  /** Starts data under this cache, and ends what was active before. */
+  activate(subscription: Subscription, cacheIndex: 0 | 1): void;
+  /** Ends data. */
+  deactivate(): void;
+}
+
+/**
+ * Double-buffered signal index caches (§5): which of a session's subscriptions is in force and which are to come.
+ *
+ * The session starts as if on cache 1. A new subscription's cache goes out under the other index, and data goes on
+ * under the old one until the subscriber confirms. While one is unconfirmed, only the newest of those that follow
+ * waits. At version 1 there is a single cache, in force at once.
+ */
+export class CacheSwitch<Subscription> {
+  readonly #doubleBuffered: boolean;
+  readonly #actions: CacheSwitchActions<Subscription>;
+  #cacheIndex: 0 | 1 = 1;
+  #active: Subscription | undefined;
+  /** A cache that was sent and not confirmed; without a subscription when that was cancelled meanwhile. */
+  #unconfirmed: { subscription: Subscription | undefined } | undefined;
+  #waiting: Subscription | undefined;
+
+  /**
+   * @param version The session's protocol version.
+   * @param actions What is done.
+   */
+  constructor(version: number, actions: CacheSwitchActions<Subscription>) {
+    this.#doubleBuffered = version > 1;
+    this.#actions = actions;
+    if (!this.#doubleBuffered) this.#cacheIndex = 0;
+  }
+
+  /** The subscription that data is sent for. */
+  get active(): Subscription | undefined {
+    return this.#active;
+  }
+
+  /** The latest subscription asked for: the one that will be, or is, in force. */
+  get latest(): Subscription | undefined {
+    return this.#waiting ?? this.#unconfirmed?.subscription ?? this.#active;
+  }
+
+  /** Which cache data refers to. */
+  get cacheIndex(): 0 | 1 {
+    return this.#cacheIndex;
+  }
+
+  /** Whether a cache is out that the subscriber has not confirmed. */
+  get isUnconfirmed(): boolean {
+    return this.#unconfirmed !== undefined;
+  }
+
+  /** A subscription that replaces whatever there is. */
+  subscribe(subscription: Subscription): void {
+    if (!this.#doubleBuffered) {
+      // In force at once: what was encoded for the old cache must go before the new one does.
+      this.#actions.deactivate();
+      this.#actions.sendCache(subscription, undefined);
+      this.#active = subscription;
+      this.#actions.activate(subscription, 0);
+    } else if (this.#unconfirmed === undefined) {
+      this.#send(subscription);
+    } else {
+      this.#waiting = subscription;
+    }
+  }
+
+  #send(subscription: Subscription): void {
+    this.#unconfirmed = { subscription };
+    this.#actions.sendCache(subscription, this.#cacheIndex === 0 ? 1 : 0);
+  }
+
+  /** The subscriber confirmed a cache. @returns False when none was waiting for that. */
+  confirm(): boolean {
+    if (this.#unconfirmed === undefined) return false;
+    const { subscription } = this.#unconfirmed;
+    this.#unconfirmed = undefined;
+    this.#cacheIndex = this.#cacheIndex === 0 ? 1 : 0;
+    this.#active = subscription;
+    // One that was cancelled has ended data already.
+    if (subscription !== undefined) this.#actions.activate(subscription, this.#cacheIndex);
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting !== undefined) this.#send(waiting);
+    return true;
+  }
+
+  /** Ends data and forgets what was to come; an unconfirmed cache stays unconfirmed. */
+  unsubscribe(): void {
+    this.#waiting = undefined;
+    if (this.#unconfirmed !== undefined) this.#unconfirmed.subscription = undefined;
+    this.#active = undefined;
+    this.#actions.deactivate();
+  }
+}

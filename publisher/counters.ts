@@ -1,0 +1,24 @@
+/** Totals by reason: every loss and every oddity is counted under a name that a snapshot shows. */
+export class Counters {
+  readonly #totals = new Map<string, number>();
+
+  /** Adds `amount` (default 1) under `reason`; adding 0 leaves no trace. */
+  add(reason: string, amount: number = 1): void {
+    if (amount !== 0) this.#totals.set(reason, this.get(reason) + amount);
+  }
+
+  /** Adds every total of `other` to this one. */
+  addAll(other: Counters): void {
+    for (const [reason, amount] of other.#totals) this.add(reason, amount);
+  }
+
+  /** The total under `reason`, 0 when it never happened. */
+  get(reason: string): number {
+    return this.#totals.get(reason) ?? 0;
+  }
+
+  /** A plain copy, in the order in which the reasons first came up. */
+  toObject(): Record<string, number> {
+    return Object.fromEntries(this.#totals);
+  }
+}

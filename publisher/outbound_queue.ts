@@ -1,0 +1,321 @@
+import type { Channel } from "../transport/channel.ts";
+import type { Clock } from "../transport/clock.ts";
+import type { BufferPool } from "./buffer_pool.ts";
+
+/** Bytes on their way to one or many subscribers; never changed once queued, so that queues can share them. */
+export interface OutboundFrame {
+  /** What goes on the wire: a frame, or a piece of one. */
+  readonly bytes: Uint8Array;
+  /** How many measurements it carries. */
+  readonly measurements: number;
+  /** Whether it may be thrown away when the subscriber is slow: data may, answers may not. */
+  readonly droppable: boolean;
+}
+
+/** Settings of an {@linkcode OutboundQueue}. */
+export interface OutboundQueueOptions {
+  /** Where the bytes go. The queue is its only writer. */
+  readonly channel: Channel;
+  /** For how long writes take. */
+  readonly clock: Clock;
+  /** Bytes of droppable frames to hold, those being written included. */
+  readonly limit: number;
+  /** Bytes of answers to hold; one more may always be added, however long. */
+  readonly controlLimit: number;
+  /** Where small frames are gathered to go out in one write. */
+  readonly buffers: BufferPool;
+  /** What is told. Called from the writer loop or a push; must not throw. */
+  readonly events: OutboundQueueEvents;
+}
+
+/** What an {@linkcode OutboundQueue} tells its session. */
+export interface OutboundQueueEvents {
+  /** Everything that was queued has been written. */
+  onIdle(): void;
+  /** Data was thrown away, for this reason. */
+  onDropped(reason: DropReason, measurements: number, bytes: number): void;
+  /** More answers wait than are allowed. The queue takes no more. */
+  onControlOverflow(): void;
+  /** Writing failed; the channel is of no more use. */
+  onFailed(error: unknown): void;
+}
+
+/**
+ * Why measurements that a subscriber asked for did not go out: `overflow`, its queue was full; `detached`, it was
+ * waiting for its queue to drain and its group to start afresh; `closed`, its connection ended before they went.
+ */
+export type DropReason = "overflow" | "detached" | "closed";
+
+/** Frames at least this long are written where they are; shorter ones are gathered. */
+const DIRECT_WRITE = 65_536;
+/** The most that one write carries, so that a long frame shows progress. */
+const MAX_WRITE = 262_144;
+
+/**
+ * What waits to be written to one subscriber, in order, bounded in bytes, with the loop that writes it.
+ *
+ * Pushing never waits. When droppable frames would exceed the limit, all of them are thrown away and counted: what
+ * a slow subscriber gets next should be fresh, not the oldest of a backlog.
+ */
+export class OutboundQueue {
+  readonly #channel: Channel;
+  readonly #clock: Clock;
+  readonly #limit: number;
+  readonly #controlLimit: number;
+  readonly #buffers: BufferPool;
+  readonly #events: OutboundQueueEvents;
+  #frames: OutboundFrame[] = [];
+  #head = 0;
+  /** How much of the first frame has been written already. */
+  #headOffset = 0;
+  #dataBytes = 0;
+  #controlBytes = 0;
+  /** Of the write in progress. */
+  #writingData = 0;
+  #writingControl = 0;
+  #writingMeasurements = 0;
+  #running = false;
+  #loop: Promise<void> = Promise.resolve();
+  #closed = false;
+  #writingSince: number | undefined;
+  #waiters: { below: number; resolve: () => void }[] = [];
+
+  /** Bytes written. */
+  sentBytes = 0;
+  /** Measurements written. */
+  sentMeasurements = 0;
+  /** Writes made. */
+  writes = 0;
+
+  /** See {@linkcode OutboundQueueOptions}. */
+  constructor(options: OutboundQueueOptions) {
+    this.#channel = options.channel;
+    this.#clock = options.clock;
+    this.#limit = options.limit;
+    this.#controlLimit = options.controlLimit;
+    this.#buffers = options.buffers;
+    this.#events = options.events;
+  }
+
+  /** Whether nothing waits and nothing is being written: the subscriber takes all that it gets. */
+  get idle(): boolean {
+    return !this.#running;
+  }
+
+  /** Bytes of data that wait, those being written included. */
+  get dataBytes(): number {
+    return this.#dataBytes + this.#writingData;
+  }
+
+  /** Bytes of answers that wait, those being written included. */
+  get controlBytes(): number {
+    return this.#controlBytes + this.#writingControl;
+  }
+
+  /** Frames, or pieces of them, that wait. */
+  get depth(): number {
+    return this.#frames.length - this.#head;
+  }
+
+  /** For how many milliseconds the present write has been waiting for the subscriber; 0 when there is none. */
+  get stalledFor(): number {
+    return this.#writingSince === undefined ? 0 : this.#clock.monotonic() - this.#writingSince;
+  }
+
+  /** Queues an answer, in one piece or several. */
+  pushControl(answer: Uint8Array | readonly Uint8Array[]): void {
+    if (this.#closed) return;
+    if (this.controlBytes > this.#controlLimit) {
+      this.#closed = true;
+      this.#events.onControlOverflow();
+      return;
+    }
+    for (const bytes of answer instanceof Uint8Array ? [answer] : answer) {
+      if (bytes.length === 0) continue;
+      this.#frames.push({ bytes, measurements: 0, droppable: false });
+      this.#controlBytes += bytes.length;
+    }
+    this.#start();
+  }
+
+  /**
+   * Queues data.
+   *
+   * @returns Whether it was taken; if not, it and all data that waited has been dropped.
+   */
+  pushData(frame: OutboundFrame): boolean {
+    if (this.#closed) {
+      this.#events.onDropped("closed", frame.measurements, frame.bytes.length);
+      return true;
+    }
+    if (this.dataBytes + frame.bytes.length > this.#limit) {
+      this.#dropData("overflow", frame.measurements, frame.bytes.length);
+      return false;
+    }
+    this.#frames.push(frame);
+    this.#dataBytes += frame.bytes.length;
+    this.#start();
+    return true;
+  }
+
+  /** Resolves when at most `bytes` of answers wait, or the queue is closed. */
+  controlBelow(bytes: number): Promise<void> {
+    if (this.#closed || this.controlBytes <= bytes) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push({ below: bytes, resolve }));
+  }
+
+  /** Resolves when nothing is being written any more. */
+  async drained(): Promise<void> {
+    while (this.#running) await this.#loop;
+  }
+
+  /**
+   * Drops what waits, counting the data under `closed`, and takes no more.
+   *
+   * @returns When the write in progress is over, which the channel must have been closed for if it may hang.
+   */
+  close(): Promise<void> {
+    if (!this.#closed || this.depth > 0) {
+      this.#closed = true;
+      this.#dropData("closed", 0, 0);
+      this.#frames = [];
+      this.#head = 0;
+      this.#controlBytes = 0;
+      this.#wake();
+    }
+    return this.#loop;
+  }
+
+  #dropData(reason: DropReason, measurements: number, bytes: number): void {
+    const kept: OutboundFrame[] = [];
+    let keptBytes = 0;
+    for (let i = this.#head; i < this.#frames.length; i++) {
+      const frame = this.#frames[i]!;
+      const begun = i === this.#head && this.#headOffset > 0;
+      if (!frame.droppable) {
+        kept.push(frame);
+      } else if (begun && !this.#closed) {
+        // The rest of a frame must follow its start.
+        kept.push(frame);
+        keptBytes = frame.bytes.length - this.#headOffset;
+      } else {
+        measurements += frame.measurements;
+        bytes += frame.bytes.length - (begun ? this.#headOffset : 0);
+      }
+    }
+    this.#frames = kept;
+    this.#head = 0;
+    this.#dataBytes = keptBytes;
+    if (bytes > 0) this.#events.onDropped(reason, measurements, bytes);
+  }
+
+  #start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#loop = this.#run();
+  }
+
+  async #run(): Promise<void> {
+    // What is pushed in the same turn goes out in the same write.
+    await undefined;
+    let gathering: Uint8Array<ArrayBuffer> | undefined;
+    try {
+      while (!this.#closed && this.depth > 0) {
+        const bytes = this.#takeDirect() ?? this.#gather(gathering ??= this.#buffers.take());
+        this.#writingSince = this.#clock.monotonic();
+        await this.#channel.write(bytes);
+        this.#settle(bytes.length);
+      }
+      this.#running = false;
+      if (!this.#closed) this.#events.onIdle();
+    } catch (error) {
+      this.#running = false;
+      this.#lose();
+      this.#events.onFailed(error);
+    } finally {
+      if (gathering !== undefined) this.#buffers.give(gathering);
+    }
+  }
+
+  /** The next write when it needs no gathering: a long frame, or a lone one. */
+  #takeDirect(): Uint8Array | undefined {
+    const frame = this.#frames[this.#head]!;
+    const left = frame.bytes.length - this.#headOffset;
+    if (left < DIRECT_WRITE && this.depth > 1) return undefined;
+    const from = this.#headOffset;
+    if (left <= MAX_WRITE) {
+      this.#take(frame, left);
+      return from === 0 ? frame.bytes : frame.bytes.subarray(from);
+    }
+    this.#headOffset += MAX_WRITE;
+    this.#account(frame, MAX_WRITE);
+    return frame.bytes.subarray(from, from + MAX_WRITE);
+  }
+
+  /** Copies frames into one buffer, as many as fit. */
+  #gather(into: Uint8Array<ArrayBuffer>): Uint8Array {
+    let length = 0;
+    while (this.depth > 0) {
+      const frame = this.#frames[this.#head]!;
+      const left = frame.bytes.length - this.#headOffset;
+      if (left > into.length - length || left >= DIRECT_WRITE) break;
+      into.set(this.#headOffset === 0 ? frame.bytes : frame.bytes.subarray(this.#headOffset), length);
+      length += left;
+      this.#take(frame, left);
+    }
+    return into.subarray(0, length);
+  }
+
+  #take(frame: OutboundFrame, bytes: number): void {
+    this.#headOffset = 0;
+    this.#head++;
+    if (this.#head === this.#frames.length) {
+      this.#frames.length = 0;
+      this.#head = 0;
+    } else if (this.#head >= 1024 && 2 * this.#head >= this.#frames.length) {
+      this.#frames.splice(0, this.#head);
+      this.#head = 0;
+    }
+    this.#account(frame, bytes);
+    this.#writingMeasurements += frame.measurements;
+  }
+
+  /** Moves bytes from those that wait to those being written. */
+  #account(frame: OutboundFrame, bytes: number): void {
+    if (frame.droppable) {
+      this.#dataBytes -= bytes;
+      this.#writingData += bytes;
+    } else {
+      this.#controlBytes -= bytes;
+      this.#writingControl += bytes;
+    }
+  }
+
+  #settle(bytes: number): void {
+    this.sentBytes += bytes;
+    this.sentMeasurements += this.#writingMeasurements;
+    this.writes++;
+    this.#writingData = this.#writingControl = this.#writingMeasurements = 0;
+    this.#writingSince = undefined;
+    if (this.#waiters.length > 0) this.#wake();
+  }
+
+  /** Counts what a failed write carried. */
+  #lose(): void {
+    if (this.#writingData > 0) {
+      this.#events.onDropped("closed", this.#writingMeasurements, this.#writingData);
+    }
+    this.#writingData = this.#writingControl = this.#writingMeasurements = 0;
+    this.#writingSince = undefined;
+    this.close();
+  }
+
+  #wake(): void {
+    const { controlBytes } = this;
+    this.#waiters = this.#waiters.filter(({ below, resolve }) => {
+      if (!this.#closed && controlBytes > below) return true;
+      resolve();
+      return false;
+    });
+  }
+}

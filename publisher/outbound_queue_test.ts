@@ -1,0 +1,212 @@
+import { assertEquals } from "@std/assert";
+import type { Channel } from "../transport/channel.ts";
+import { ManualClock } from "../transport/clock.ts";
+import { SttpError } from "../transport/errors.ts";
+import { BufferPool } from "./buffer_pool.ts";
+import { type OutboundFrame, OutboundQueue } from "./outbound_queue.ts";
+
+/** A channel whose writes are recorded and settle when the test says so, unless it is open. */
+class GatedChannel implements Channel {
+  readonly peer = { address: "gated" };
+  readonly writes: Uint8Array[] = [];
+  isOpen: boolean;
+  #pending: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+
+  constructor(isOpen: boolean) {
+    this.isOpen = isOpen;
+  }
+
+  read(): Promise<number | null> {
+    return Promise.resolve(null);
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    this.writes.push(bytes.slice());
+    if (this.isOpen) return Promise.resolve();
+    return new Promise((resolve, reject) => this.#pending = { resolve, reject });
+  }
+
+  /** Lets the write in progress succeed. */
+  release(): void {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    pending?.resolve();
+  }
+
+  close(): void {
+    this.#pending?.reject(new SttpError("ConnectionLost", "closed"));
+    this.#pending = undefined;
+  }
+
+  get lengths(): number[] {
+    return this.writes.map((bytes) => bytes.length);
+  }
+}
+
+interface Rig {
+  readonly channel: GatedChannel;
+  readonly clock: ManualClock;
+  readonly queue: OutboundQueue;
+  readonly log: string[];
+}
+
+function createRig(options: { open?: boolean; limit?: number; controlLimit?: number } = {}): Rig {
+  const channel = new GatedChannel(options.open ?? true);
+  const clock = new ManualClock();
+  const log: string[] = [];
+  const queue = new OutboundQueue({
+    channel,
+    clock,
+    limit: options.limit ?? 1_000_000,
+    controlLimit: options.controlLimit ?? 1_000_000,
+    buffers: new BufferPool(131_072),
+    events: {
+      onIdle: () => log.push("idle"),
+      onDropped: (reason, measurements, bytes) => log.push(`${reason} ${measurements} in ${bytes}`),
+      onControlOverflow: () => log.push("control overflow"),
+      onFailed: () => log.push("failed"),
+    },
+  });
+  return { channel, clock, queue, log };
+}
+
+function data(length: number, measurements: number, fill = 0): OutboundFrame {
+  return { bytes: new Uint8Array(length).fill(fill), measurements, droppable: true };
+}
+
+/** Long enough for every promise that can settle. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await undefined;
+}
+
+Deno.test("what is pushed in one turn goes out in one write, in order", async () => {
+  const { channel, queue, log } = createRig();
+  queue.pushControl(Uint8Array.of(1, 2));
+  queue.pushData(data(3, 7, 3));
+  queue.pushControl([Uint8Array.of(4), new Uint8Array(0), Uint8Array.of(5)]);
+  assertEquals(queue.idle, false);
+  await queue.drained();
+  assertEquals(channel.writes, [Uint8Array.of(1, 2, 3, 3, 3, 4, 5)]);
+  assertEquals([queue.sentBytes, queue.sentMeasurements, queue.writes], [7, 7, 1]);
+  assertEquals(log, ["idle"]);
+  assertEquals(queue.idle, true);
+});
+
+Deno.test("a lone frame and long frames are not copied together with others", async () => {
+  const { channel, queue } = createRig({ limit: 10_000_000 });
+  queue.pushControl(new Uint8Array(600_000));
+  queue.pushData(data(10, 1));
+  queue.pushData(data(20, 1));
+  await queue.drained();
+  // In steps that show progress; the last piece of a long frame may take others along.
+  assertEquals(channel.lengths, [262_144, 262_144, 75_712, 30]);
+});
+
+Deno.test("a write gathers no more than its buffer holds", async () => {
+  const { channel, queue } = createRig({ limit: 10_000_000 });
+  for (let i = 0; i < 10; i++) queue.pushData(data(30_000, 1));
+  await queue.drained();
+  assertEquals(channel.lengths, [120_000, 120_000, 60_000]);
+});
+
+Deno.test("overflow drops all data that waits, keeps answers, and counts exactly", async () => {
+  const { channel, queue, log } = createRig({ open: false, limit: 100 });
+  queue.pushData(data(40, 4));
+  await settle();
+  assertEquals(channel.lengths, [40], "in progress: can't be dropped any more");
+  queue.pushControl(Uint8Array.of(9));
+  assertEquals(queue.pushData(data(30, 3)), true);
+  assertEquals(queue.pushData(data(30, 3)), true);
+  assertEquals(queue.dataBytes, 100);
+  assertEquals(queue.pushData(data(1, 1)), false);
+  assertEquals(log, ["overflow 7 in 61"]);
+  assertEquals(queue.dataBytes, 40);
+  channel.isOpen = true;
+  channel.release();
+  await queue.drained();
+  assertEquals(channel.writes[1], Uint8Array.of(9));
+  assertEquals(queue.sentMeasurements, 4);
+});
+
+Deno.test("too many answers are reported once and end the queue", () => {
+  const { queue, log } = createRig({ open: false, controlLimit: 100 });
+  queue.pushControl(new Uint8Array(5000));
+  assertEquals(log, [], "one answer may be as long as it likes");
+  queue.pushControl(Uint8Array.of(1));
+  queue.pushControl(Uint8Array.of(1));
+  assertEquals(log, ["control overflow"]);
+});
+
+Deno.test("closing counts what waits, and the write in progress when it fails", async () => {
+  const { channel, queue, log } = createRig({ open: false });
+  queue.pushData(data(40, 4));
+  await settle();
+  queue.pushData(data(50, 5));
+  const over = queue.close();
+  assertEquals(log, ["closed 5 in 50"]);
+  channel.close();
+  await over;
+  assertEquals(log, ["closed 5 in 50", "closed 4 in 40", "failed"]);
+  queue.pushData(data(60, 6));
+  assertEquals(log.at(-1), "closed 6 in 60");
+  assertEquals(queue.sentMeasurements, 0);
+});
+
+Deno.test("a write that fails ends the queue", async () => {
+  const { channel, queue, log } = createRig({ open: false });
+  queue.pushData(data(40, 4));
+  await settle();
+  queue.pushData(data(50, 5));
+  channel.close();
+  await settle();
+  assertEquals(log, ["closed 4 in 40", "closed 5 in 50", "failed"]);
+});
+
+Deno.test("waiting for answers to be taken", async () => {
+  const { channel, queue } = createRig({ open: false });
+  queue.pushControl(new Uint8Array(100));
+  let below = false;
+  queue.controlBelow(50).then(() => below = true);
+  await settle();
+  assertEquals(below, false);
+  channel.release();
+  await settle();
+  assertEquals(below, true);
+  await queue.controlBelow(0);
+});
+
+Deno.test("closing ends the waiting", async () => {
+  const { channel, queue } = createRig({ open: false });
+  queue.pushControl(new Uint8Array(100));
+  const below = queue.controlBelow(50);
+  queue.close();
+  channel.close();
+  await below;
+});
+
+Deno.test("a stalled write shows for how long", async () => {
+  const { channel, clock, queue } = createRig({ open: false });
+  assertEquals(queue.stalledFor, 0);
+  queue.pushData(data(10, 1));
+  await settle();
+  clock.advance(2500);
+  assertEquals(queue.stalledFor, 2500);
+  channel.release();
+  await queue.drained();
+  assertEquals(queue.stalledFor, 0);
+});
+
+Deno.test("a long backlog drains in order", async () => {
+  const { channel, queue } = createRig({ open: false, limit: 10_000_000 });
+  for (let i = 0; i < 5000; i++) queue.pushData(data(100, 1, i & 0xff));
+  await settle();
+  channel.isOpen = true;
+  channel.release();
+  await queue.drained();
+  assertEquals(queue.sentMeasurements, 5000);
+  let i = 0;
+  for (const bytes of channel.writes) {
+    for (let offset = 0; offset < bytes.length; offset += 100, i++) assertEquals(bytes[offset], i & 0xff);
+  }
+  assertEquals(i, 5000);
+});
