@@ -1,0 +1,73 @@
+import { assertEquals, assertNotEquals } from "@std/assert";
+import { DefaultOperationalModes } from "../transport/wire/operational_modes.ts";
+import { decodeSubscribe, encodeSubscribe, type SubscriptionOptions } from "../transport/wire/subscribe.ts";
+import { type Delivery, deliveryKey, deliveryOf, type NaNValueFilter } from "./delivery.ts";
+
+function deliver(
+  options: SubscriptionOptions,
+  tssc: boolean,
+  nanValueFilter: NaNValueFilter = "allow",
+): Delivery {
+  const request = decodeSubscribe(encodeSubscribe(options, "utf-8"), "utf-8");
+  return deliveryOf(request, { ...DefaultOperationalModes, tssc }, nanValueFilter);
+}
+
+Deno.test("TSSC needs both of its bits", () => {
+  const request = decodeSubscribe(encodeSubscribe({}, "utf-8"), "utf-8");
+  const both = deliveryOf(request, DefaultOperationalModes, "allow");
+  const noKind = deliveryOf(request, { ...DefaultOperationalModes, tssc: false }, "allow");
+  const noPayload = deliveryOf(request, { ...DefaultOperationalModes, compressPayloadData: false }, "allow");
+  assertEquals([both.tssc, noKind.tssc, noPayload.tssc], [true, false, false]);
+});
+
+Deno.test("settings that make no difference do not keep subscriptions apart", () => {
+  const plain = deliveryKey(deliver({}, true));
+  for (
+    const options of [
+      { includeTime: false },
+      { useMillisecondResolution: true },
+      { lagTime: 3, leadTime: 4, enableTimeReasonabilityCheck: true },
+      { publishInterval: 7 },
+      { useLocalClockAsRealTime: true },
+      { assemblyInfo: { source: "x", version: "1", updatedOn: "" } },
+    ] satisfies SubscriptionOptions[]
+  ) {
+    assertEquals(deliveryKey(deliver(options, true)), plain, JSON.stringify(options));
+  }
+  const throttled = deliveryKey(deliver({ throttled: true }, true));
+  assertEquals(deliveryKey(deliver({ throttled: true, lagTime: 3 }, true)), throttled);
+});
+
+Deno.test("settings that make a difference do", () => {
+  const plain = deliveryKey(deliver({}, false));
+  for (
+    const options of [
+      { includeTime: false },
+      { useMillisecondResolution: true },
+      { useLocalClockAsRealTime: true },
+      { throttled: true },
+      { requestNaNValueFilter: true },
+    ] satisfies SubscriptionOptions[]
+  ) {
+    assertNotEquals(deliveryKey(deliver(options, false)), plain, JSON.stringify(options));
+  }
+  const checked = { throttled: true, enableTimeReasonabilityCheck: true };
+  assertNotEquals(
+    deliveryKey(deliver(checked, true)),
+    deliveryKey(deliver({ ...checked, lagTime: 3 }, true)),
+  );
+});
+
+Deno.test("the publisher may forbid or force the NaN filter", () => {
+  const asked = { requestNaNValueFilter: true };
+  assertEquals(deliver(asked, true, "allow").withoutNaN, true);
+  assertEquals(deliver({}, true, "allow").withoutNaN, false);
+  assertEquals(deliver(asked, true, "forbid").withoutNaN, false);
+  assertEquals(deliver({}, true, "force").withoutNaN, true);
+});
+
+Deno.test("throttle intervals are seconds, within what a timer should do", () => {
+  const interval = (publishInterval: number) =>
+    deliver({ throttled: true, publishInterval }, true).throttle?.interval;
+  assertEquals([interval(2.5), interval(0.000001), interval(1e9)], [2500, 10, 86_400_000]);
+});

@@ -1,0 +1,449 @@
+import { assertEquals } from "@std/assert";
+import { ManualClock } from "../transport/clock.ts";
+import { decodeBaseTimes } from "../transport/wire/base_times.ts";
+import { MeasurementBatch } from "../transport/wire/batch.ts";
+import { DataPacketFlags } from "../transport/wire/codes.ts";
+import { CompactDecoder } from "../transport/wire/compact.ts";
+import { decodePacketHeader } from "../transport/wire/data_packet.ts";
+import { ticksNow } from "../transport/wire/ticks.ts";
+import { TsscDecoder } from "../transport/wire/tssc/mod.ts";
+import { BufferPool } from "./buffer_pool.ts";
+import type { Delivery } from "./delivery.ts";
+import { Group, type GroupEnvironment, Member, type MemberSink, packetBufferSize } from "./group.ts";
+import type { OutboundFrame } from "./outbound_queue.ts";
+import { Router } from "./router.ts";
+import { Selector } from "./selector.ts";
+import { SignalSet } from "./signal_set.ts";
+
+const tssc: Delivery = {
+  tssc: true,
+  includeTime: true,
+  useMillisecondResolution: false,
+  useLocalClock: false,
+  withoutNaN: false,
+  throttle: undefined,
+};
+const compact: Delivery = { ...tssc, tssc: false };
+
+/** A member's end: what it was sent, and whether it is ready or full. */
+class FakeSink implements MemberSink {
+  idle = true;
+  isFull = false;
+  readonly frames: OutboundFrame[] = [];
+  readonly log: string[] = [];
+  readonly baseTimes: Uint8Array[] = [];
+  detached = 0;
+
+  sendData(frame: OutboundFrame): boolean {
+    if (this.isFull) return false;
+    this.frames.push(frame);
+    this.log.push(`${frame.measurements}`);
+    return true;
+  }
+
+  sendDataStartTime(ticks: bigint): void {
+    this.log.push(`start ${ticks}`);
+  }
+
+  sendBaseTimes(frame: Uint8Array): void {
+    this.baseTimes.push(frame);
+    this.log.push("base times");
+  }
+
+  countDetached(measurements: number): void {
+    this.detached += measurements;
+  }
+
+  attached(missed: number): void {
+    this.detached += missed;
+    this.log.push(`attached after ${missed}`);
+  }
+
+  /** The sequence numbers of its TSSC packets. */
+  get sequences(): number[] {
+    return this.frames.map(({ bytes }) => (bytes[16]! << 8) | bytes[17]!);
+  }
+
+  /** Everything that its packets decode to; fails on any packet out of sequence. */
+  decoded(): MeasurementBatch {
+    const decoder = new TsscDecoder();
+    const into = new MeasurementBatch();
+    for (const { bytes, measurements } of this.frames) {
+      const packet = decodePacketHeader(bytes.subarray(10));
+      assertEquals(packet.count, measurements);
+      assertEquals(decoder.decode(packet.payload, into), measurements);
+    }
+    return into;
+  }
+}
+
+function createEnvironment(
+  options: Partial<GroupEnvironment> = {},
+): GroupEnvironment & { clock: ManualClock } {
+  const maxPacketSize = options.maxPacketSize ?? 32_767;
+  return {
+    selector: new Selector(),
+    packetBuffers: new BufferPool(packetBufferSize(maxPacketSize)),
+    maxPacketSize,
+    maxPublishInterval: 0,
+    recentTicks: () => undefined,
+    ...options,
+    clock: new ManualClock(),
+  };
+}
+
+/** Signals 0 to `size - 1`. */
+function signals(size: number): SignalSet {
+  return new SignalSet(Int32Array.from({ length: size }, (_, i) => i));
+}
+
+/** One value for each of `size` signals. */
+function batchOf(size: number, ticks = 1000n, value = 1): MeasurementBatch {
+  const batch = new MeasurementBatch(size);
+  for (let i = 0; i < size; i++) batch.add(i, ticks, value + i, 0);
+  return batch;
+}
+
+function join(group: Group, cacheIndex: 0 | 1 = 0): { member: Member; sink: FakeSink } {
+  const sink = new FakeSink();
+  const member = new Member(sink, cacheIndex);
+  group.join(member);
+  return { member, sink };
+}
+
+Deno.test("one encoding serves all members, in the same memory", () => {
+  const group = new Group(1, signals(3), tssc, createEnvironment());
+  const sinks = [join(group), join(group), join(group)].map(({ sink }) => sink);
+  group.publish(batchOf(3));
+  group.publish(batchOf(3, 2000n));
+  assertEquals(group.snapshot().packets, 2);
+  assertEquals(sinks[0]!.log, ["attached after 0", "start 1000", "3", "3"]);
+  for (const sink of sinks) {
+    assertEquals(sink.frames.map(({ bytes }) => bytes), sinks[0]!.frames.map(({ bytes }) => bytes));
+    assertEquals(sink.frames[0]!.bytes === sinks[0]!.frames[0]!.bytes, true);
+  }
+  const decoded = sinks[2]!.decoded();
+  assertEquals([...decoded.signals.subarray(0, 6)], [0, 1, 2, 0, 1, 2]);
+  assertEquals([...decoded.ticks.subarray(0, 6)], [1000n, 1000n, 1000n, 2000n, 2000n, 2000n]);
+  group.dispose();
+});
+
+Deno.test("members on different caches get packets that differ in one bit", () => {
+  const group = new Group(1, signals(3), tssc, createEnvironment());
+  const on1 = join(group, 1).sink;
+  const on0 = join(group, 0).sink;
+  const alsoOn1 = join(group, 1).sink;
+  group.publish(batchOf(3));
+  const [a, b] = [on0.frames[0]!.bytes, on1.frames[0]!.bytes];
+  assertEquals(a[10], DataPacketFlags.Compressed);
+  assertEquals(b[10], DataPacketFlags.Compressed | DataPacketFlags.CacheIndex);
+  assertEquals(a.subarray(11), b.subarray(11));
+  assertEquals(b === alsoOn1.frames[0]!.bytes, true);
+  group.dispose();
+});
+
+Deno.test("a large publication is cut into packets within the limit", () => {
+  const group = new Group(1, signals(5000), tssc, createEnvironment({ maxPacketSize: 1000 }));
+  const { sink } = join(group);
+  group.publish(batchOf(5000));
+  assertEquals(sink.frames.length > 5, true);
+  for (const { bytes } of sink.frames) assertEquals(bytes.length <= 10 + 1000, true);
+  assertEquals(sink.decoded().length, 5000);
+  group.dispose();
+});
+
+Deno.test("a late joiner resets the encoder at the next publication; several coalesce", () => {
+  const group = new Group(1, signals(3), tssc, createEnvironment());
+  const first = join(group).sink;
+  group.publish(batchOf(3));
+  group.publish(batchOf(3));
+  const [second, third] = [join(group).sink, join(group).sink];
+  assertEquals(group.snapshot().resets, 1);
+  group.publish(batchOf(3, 7000n));
+  assertEquals(group.snapshot().resets, 2);
+  assertEquals(first.sequences, [0, 1, 0]);
+  assertEquals(second.sequences, [0]);
+  assertEquals(third.log, ["attached after 0", "start 7000", "3"]);
+  assertEquals([first.decoded().length, second.decoded().length], [9, 3]);
+  group.dispose();
+});
+
+Deno.test("joining storms share resets, and what they wait through is counted", () => {
+  const environment = createEnvironment();
+  const group = new Group(1, signals(2), tssc, environment);
+  const sinks = [join(group).sink];
+  for (let i = 0; i < 50; i++) {
+    group.publish(batchOf(2));
+    sinks.push(join(group).sink);
+  }
+  assertEquals(group.snapshot().resets, 8);
+  environment.clock.advance(500);
+  group.publish(batchOf(2));
+  assertEquals(group.snapshot().resets, 9);
+  sinks.forEach((sink, i) => {
+    const published = 2 * (51 - i);
+    assertEquals(sink.decoded().length + sink.detached, published, `member ${i}`);
+  });
+  assertEquals(sinks.every((sink) => sink.frames.length > 0), true);
+  group.dispose();
+});
+
+Deno.test("an overflow detaches; the member is back at a reset when it has drained", () => {
+  const environment = createEnvironment();
+  const group = new Group(1, signals(4), tssc, environment);
+  const good = join(group).sink;
+  const { member, sink: slow } = join(group);
+  group.publish(batchOf(4));
+  slow.isFull = true;
+  group.publish(batchOf(4));
+  slow.isFull = false;
+  assertEquals(group.snapshot().detachedMembers, 1);
+  group.publish(batchOf(4));
+  group.publish(batchOf(4));
+  assertEquals(group.missedBy(member), 8);
+  group.memberIdle(member);
+  // Not so soon after the reset that let it in: nobody else should pay for one that flaps.
+  group.publish(batchOf(4));
+  assertEquals(slow.frames.length, 1);
+  environment.clock.advance(500);
+  group.publish(batchOf(4, 9000n));
+  assertEquals(slow.log.slice(-2), ["attached after 12", "4"]);
+  assertEquals(slow.sequences, [0, 0]);
+  assertEquals(slow.decoded().ticks[4], 9000n);
+  assertEquals(good.decoded().length, 24);
+  assertEquals(good.sequences, [0, 1, 2, 3, 4, 0]);
+  assertEquals(group.missedBy(member), 0);
+  group.dispose();
+});
+
+Deno.test("while all are slow nothing is encoded, and everything is counted", () => {
+  const group = new Group(1, signals(4), tssc, createEnvironment());
+  const { member, sink } = join(group);
+  sink.isFull = true;
+  group.publish(batchOf(4));
+  assertEquals(group.snapshot().packets, 1);
+  for (let i = 0; i < 10; i++) group.publish(batchOf(4));
+  assertEquals(group.snapshot().packets, 1);
+  assertEquals(group.missedBy(member), 40);
+  group.leave(member);
+  assertEquals(sink.detached, 40);
+  group.dispose();
+});
+
+Deno.test("an overflow in the middle of a publication is counted to the measurement", () => {
+  const group = new Group(1, signals(3000), tssc, createEnvironment({ maxPacketSize: 1000 }));
+  const { member, sink } = join(group);
+  let lost = 0;
+  sink.sendData = (frame) => {
+    if (sink.frames.length === 2) {
+      lost = frame.measurements;
+      return false;
+    }
+    sink.frames.push(frame);
+    return true;
+  };
+  group.publish(batchOf(3000));
+  assertEquals(sink.decoded().length + lost + group.missedBy(member), 3000);
+  assertEquals(lost > 0, true);
+  group.dispose();
+});
+
+Deno.test("while all members are busy a packet stays open for more", () => {
+  const environment = createEnvironment();
+  const group = new Group(1, signals(3), tssc, environment);
+  const a = join(group);
+  const b = join(group);
+  group.publish(batchOf(3));
+  a.sink.idle = b.sink.idle = false;
+  group.publish(batchOf(3));
+  group.publish(batchOf(3));
+  assertEquals(a.sink.frames.length, 1);
+  b.sink.idle = true;
+  group.memberIdle(b.member);
+  assertEquals(a.sink.frames.map(({ measurements }) => measurements), [3, 6]);
+  assertEquals(b.sink.decoded().length, 9);
+  group.dispose();
+});
+
+Deno.test("a full packet goes even when all are busy", () => {
+  const group = new Group(1, signals(3000), tssc, createEnvironment({ maxPacketSize: 1000 }));
+  const { sink } = join(group);
+  group.publish(batchOf(1));
+  sink.idle = false;
+  group.publish(batchOf(3000));
+  const before = sink.frames.length;
+  assertEquals(before > 1, true);
+  group.flush();
+  assertEquals(sink.frames.length, before + 1);
+  assertEquals(sink.decoded().length, 3001);
+  group.dispose();
+});
+
+Deno.test("maxPublishInterval gathers publications while members are ready", () => {
+  const environment = createEnvironment({ maxPublishInterval: 20 });
+  const { clock } = environment;
+  const group = new Group(1, signals(3), tssc, environment);
+  const { member, sink } = join(group);
+  group.publish(batchOf(3));
+  clock.advance(19);
+  group.publish(batchOf(3));
+  assertEquals(sink.frames.length, 0);
+  clock.advance(1);
+  assertEquals(sink.frames.map(({ measurements }) => measurements), [6]);
+  assertEquals(clock.pending, 0);
+  // When nobody is ready at that moment, it goes as soon as somebody is.
+  group.publish(batchOf(3));
+  sink.idle = false;
+  clock.advance(50);
+  assertEquals(sink.frames.length, 1);
+  sink.idle = true;
+  group.memberIdle(member);
+  assertEquals(sink.frames.length, 2);
+  group.publish(batchOf(3));
+  group.dispose();
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("who leaves takes what was published before", () => {
+  const group = new Group(1, signals(3), tssc, createEnvironment());
+  const a = join(group);
+  const b = join(group);
+  group.publish(batchOf(3));
+  a.sink.idle = b.sink.idle = false;
+  group.publish(batchOf(3));
+  group.leave(a.member);
+  group.leave(a.member);
+  assertEquals(a.sink.decoded().length, 6);
+  group.publish(batchOf(3));
+  group.flush();
+  assertEquals([a.sink.decoded().length, b.sink.decoded().length], [6, 9]);
+  assertEquals(group.size, 1);
+  group.dispose();
+});
+
+Deno.test("compact members join without a reset and learn the base times first", () => {
+  const environment = createEnvironment();
+  const { clock } = environment;
+  const group = new Group(1, signals(2), compact, environment);
+  const first = join(group);
+  const now = ticksNow(clock);
+  group.publish(batchOf(2, now + 5_000_000n));
+  const late = join(group);
+  group.publish(batchOf(2, now + 6_000_000n));
+  assertEquals(late.sink.log, ["base times", "attached after 0", `start ${now + 6_000_000n}`, "2"]);
+  assertEquals(first.sink.frames[0]!.bytes[10], DataPacketFlags.Compact);
+  const decoder = new CompactDecoder({ includeTime: true, useMillisecondResolution: false });
+  decoder.baseTimes = decodeBaseTimes(late.sink.baseTimes[0]!.subarray(10));
+  assertEquals([decoder.baseTimes.timeIndex, decoder.baseTimes.base(0)], [0, now]);
+  const into = new MeasurementBatch();
+  const { payload, count } = decodePacketHeader(late.sink.frames[0]!.bytes.subarray(10));
+  assertEquals(payload.length, 2 * 13);
+  decoder.decode(payload, count, into);
+  assertEquals(into.ticks[1], now + 6_000_000n);
+  group.dispose();
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("base times rotate every 420 s, every 60 s in milliseconds, with an open packet closed first", () => {
+  for (const [useMillisecondResolution, interval] of [[false, 420_000], [true, 60_000]] as const) {
+    const environment = createEnvironment();
+    const { clock } = environment;
+    const group = new Group(1, signals(2), { ...compact, useMillisecondResolution }, environment);
+    const { sink } = join(group);
+    const start = ticksNow(clock);
+    group.publish(batchOf(2));
+    sink.idle = false;
+    group.publish(batchOf(2));
+    clock.advance(interval - 1);
+    assertEquals(sink.baseTimes.length, 1);
+    clock.advance(1);
+    assertEquals(sink.log.slice(-2), ["2", "base times"]);
+    const rotated = decodeBaseTimes(sink.baseTimes[1]!.subarray(10));
+    const step = BigInt(interval) * 10_000n;
+    assertEquals([rotated.timeIndex, rotated.base(1), rotated.base(0)], [1, start + step, start + 2n * step]);
+    group.dispose();
+    assertEquals(clock.pending, 0);
+  }
+});
+
+Deno.test("the first base time is the timestamp last published, unless the local clock is asked for", () => {
+  const environment = createEnvironment({ recentTicks: () => 1234n });
+  const recent = new Group(1, signals(1), compact, environment);
+  const local = new Group(2, signals(1), { ...compact, useLocalClock: true }, environment);
+  const bases = [recent, local].map((group) =>
+    decodeBaseTimes(join(group).sink.baseTimes[0]!.subarray(10)).base(0)
+  );
+  assertEquals(bases, [1234n, ticksNow(environment.clock)]);
+  recent.dispose();
+  local.dispose();
+});
+
+Deno.test("without time there are no base times and no timers", () => {
+  const environment = createEnvironment();
+  const group = new Group(1, signals(2), { ...compact, includeTime: false }, environment);
+  const { sink } = join(group);
+  group.publish(batchOf(2));
+  assertEquals(sink.frames[0]!.bytes.length, 15 + 2 * 9);
+  assertEquals(sink.baseTimes.length, 0);
+  assertEquals(environment.clock.pending, 0);
+});
+
+Deno.test("a compact member that overflowed learns what base times are in force when it is back", () => {
+  const environment = createEnvironment();
+  const group = new Group(1, signals(1), compact, environment);
+  const { member, sink } = join(group);
+  sink.isFull = true;
+  group.publish(batchOf(1));
+  environment.clock.advance(420_000);
+  assertEquals(sink.baseTimes.length, 1);
+  sink.isFull = false;
+  group.memberIdle(member);
+  group.publish(batchOf(1));
+  assertEquals(sink.log.slice(-3, -1), ["base times", "attached after 0"]);
+  assertEquals(decodeBaseTimes(sink.baseTimes[1]!.subarray(10)).timeIndex, 1);
+  group.dispose();
+});
+
+Deno.test("a throttled group sends the latest values on its beat", () => {
+  const environment = createEnvironment();
+  const { clock } = environment;
+  const throttle = { interval: 250, checkTime: false, lagTime: 0, leadTime: 0, useLocalClock: false };
+  const group = new Group(1, signals(3), { ...tssc, throttle }, environment);
+  const { sink } = join(group);
+  for (let i = 0; i < 5; i++) group.publish(batchOf(2, BigInt(i), 10 * i));
+  clock.advance(249);
+  assertEquals(sink.frames.length, 0);
+  clock.advance(1);
+  const decoded = sink.decoded();
+  assertEquals([...decoded.values.subarray(0, decoded.length)], [40, 41]);
+  clock.advance(500);
+  assertEquals(sink.frames.length, 1, "nothing new, nothing sent");
+  group.publish(batchOf(1, 9n, 7));
+  clock.advance(250);
+  assertEquals(sink.frames.map(({ measurements }) => measurements), [2, 1]);
+  group.dispose();
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("the router groups by signals and form, and groups end with their last member", () => {
+  const environment = createEnvironment();
+  const router = new Router(environment);
+  const sink = new FakeSink();
+  const placements = [
+    router.join(signals(3), tssc, sink, 0),
+    router.join(signals(3), { ...tssc }, sink, 1),
+    router.join(signals(2), tssc, sink, 0),
+    router.join(signals(3), compact, sink, 0),
+    router.join(new SignalSet(Int32Array.of(2, 1, 0)), tssc, sink, 0),
+  ];
+  assertEquals(placements.map(({ group }) => group.id), [1, 1, 2, 3, 4]);
+  router.publish(batchOf(3));
+  assertEquals(router.snapshot().map(({ packets, members }) => [packets, members]), [[1, 2], [1, 1], [1, 1], [
+    1,
+    1,
+  ]]);
+  for (const placement of [...placements, placements[0]!]) router.leave(placement);
+  assertEquals(router.snapshot(), []);
+  assertEquals(environment.clock.pending, 0);
+  assertEquals(router.join(signals(3), tssc, sink, 0).group.id, 5);
+});

@@ -1,0 +1,114 @@
+import { isGuid, normalizeGuid } from "../transport/wire/guid.ts";
+import type { ChannelListener } from "../transport/channel.ts";
+import { type Clock, systemClock } from "../transport/clock.ts";
+import { DefaultLimits, type Limits } from "../transport/limits.ts";
+import { listenTcp } from "../transport/tcp.ts";
+import type { NaNValueFilter } from "./delivery.ts";
+
+/**
+ * What becomes of a subscriber whose outbound queue is full: `drop` its data, count it, and go on with fresh data
+ * when the queue has drained; or `disconnect` it.
+ */
+export type SlowSubscriberPolicy = "drop" | "disconnect";
+
+/** Settings of a `Publisher`; every one has a default. */
+export interface PublisherOptions {
+  /** TCP port to listen on; 0 takes a free one. Default 7165. */
+  readonly port?: number;
+  /** Address to listen on; default all IPv4 addresses. */
+  readonly hostname?: string;
+  /** A name for operators and answers; default `STTP publisher`. */
+  readonly name?: string;
+  /** The publisher's node ID, a GUID: SourceNodeID in ActiveMeasurements. Default a random one. */
+  readonly nodeId?: string;
+  /** Connections at a time; those beyond are refused with a text. Default 1,000. */
+  readonly maxConnections?: number;
+  /** Bytes of data that may wait for one subscriber; default 16 MiB. Stops a reader that does not read. */
+  readonly outboundQueueLimit?: number;
+  /** What happens when that limit is reached; default `drop`. */
+  readonly slowSubscriberPolicy?: SlowSubscriberPolicy;
+  /** Bytes of answers that may wait for one subscriber before it is disconnected; default 64 MiB. */
+  readonly controlQueueLimit?: number;
+  /** Milliseconds that one write may take before the subscriber is disconnected, 0 for ever; default 300,000. */
+  readonly stallTimeout?: number;
+  /**
+   * Milliseconds for which measurements may be held back to share a packet with later ones. Default 0: never while
+   * a subscriber is ready for them. While all are busy they gather in any case.
+   */
+  readonly maxPublishInterval?: number;
+  /** Bytes of a data packet's body at most, 512 to 32,767; default 32,767. */
+  readonly maxPacketSize?: number;
+  /** Whether subscribers may ask for metadata; default true. */
+  readonly allowMetadataRefresh?: boolean;
+  /** Whether NaN values are left out: `allow` subscribers to ask for it, `forbid` it, or `force` it; default `allow`. */
+  readonly nanValueFilter?: NaNValueFilter;
+  /** Milliseconds between NoOP messages; default 5,000. */
+  readonly heartbeatInterval?: number;
+  /** Milliseconds within which a new connection must define its operational modes; default 10,000. */
+  readonly handshakeTimeout?: number;
+  /** Limits on what subscribers send; those left out have their defaults. */
+  readonly limits?: Partial<Limits>;
+  /** Where connections come from; default TCP at `hostname` and `port`. */
+  readonly listen?: () => ChannelListener | Promise<ChannelListener>;
+  /** Time and timers; default the machine's. */
+  readonly clock?: Clock;
+}
+
+/** {@linkcode PublisherOptions} checked and complete. */
+export type CheckedOptions = Required<Omit<PublisherOptions, "limits">> & { readonly limits: Limits };
+
+/** Customary port of a publisher without TLS (§1). */
+export const DEFAULT_PORT = 7165;
+
+/**
+ * Checks a publisher's options and fills in the defaults: the one place where either is done.
+ *
+ * @throws {RangeError} When a number is out of its range.
+ * @throws {TypeError} When a value is not of its kind.
+ */
+export function checkOptions(options: PublisherOptions): CheckedOptions {
+  const { port = DEFAULT_PORT, hostname = "0.0.0.0", nodeId = crypto.randomUUID() } = options;
+  if (!isGuid(nodeId)) throw new TypeError(`nodeId "${nodeId}" is not a GUID`);
+  return {
+    port: whole("port", port, 0, 65_535),
+    hostname,
+    name: options.name ?? "STTP publisher",
+    nodeId: normalizeGuid(nodeId),
+    maxConnections: whole("maxConnections", options.maxConnections ?? 1000, 0),
+    outboundQueueLimit: whole("outboundQueueLimit", options.outboundQueueLimit ?? 16 * 1024 ** 2, 65_536),
+    slowSubscriberPolicy: oneOf("slowSubscriberPolicy", options.slowSubscriberPolicy ?? "drop", [
+      "drop",
+      "disconnect",
+    ]),
+    controlQueueLimit: whole("controlQueueLimit", options.controlQueueLimit ?? 64 * 1024 ** 2, 65_536),
+    stallTimeout: milliseconds("stallTimeout", options.stallTimeout ?? 300_000, 0),
+    maxPublishInterval: milliseconds("maxPublishInterval", options.maxPublishInterval ?? 0, 0),
+    maxPacketSize: whole("maxPacketSize", options.maxPacketSize ?? 32_767, 512, 32_767),
+    allowMetadataRefresh: options.allowMetadataRefresh ?? true,
+    nanValueFilter: oneOf("nanValueFilter", options.nanValueFilter ?? "allow", ["allow", "forbid", "force"]),
+    heartbeatInterval: milliseconds("heartbeatInterval", options.heartbeatInterval ?? 5000, 1),
+    handshakeTimeout: milliseconds("handshakeTimeout", options.handshakeTimeout ?? 10_000, 1),
+    limits: { ...DefaultLimits, ...options.limits },
+    listen: options.listen ?? (() => listenTcp({ hostname, port })),
+    clock: options.clock ?? systemClock,
+  };
+}
+
+/** The longest that timers take. */
+const MAX_MILLISECONDS = 2 ** 31 - 1;
+
+function whole(name: string, value: number, least: number, most: number = Number.MAX_SAFE_INTEGER): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  const range = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `from ${least} to ${most}`;
+  throw new RangeError(`${name} is ${value}, a whole number ${range} expected`);
+}
+
+function milliseconds(name: string, value: number, least: number): number {
+  if (value >= least && value <= MAX_MILLISECONDS) return value;
+  throw new RangeError(`${name} is ${value}, ${least} to ${MAX_MILLISECONDS} milliseconds expected`);
+}
+
+function oneOf<Value extends string>(name: string, value: Value, values: readonly Value[]): Value {
+  if (values.includes(value)) return value;
+  throw new TypeError(`${name} is "${value}", one of ${values.join(", ")} expected`);
+}

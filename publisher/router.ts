@@ -1,0 +1,80 @@
+import type { MeasurementBatch } from "../transport/wire/batch.ts";
+import { type Delivery, deliveryKey } from "./delivery.ts";
+import { Group, type GroupEnvironment, Member, type MemberSink } from "./group.ts";
+import type { SignalSet } from "./signal_set.ts";
+import type { GroupSnapshot } from "./snapshot.ts";
+
+/** A subscription's place among the groups; give it back with {@linkcode Router.leave}. */
+export interface Placement {
+  /** The group that serves it. */
+  readonly group: Group;
+  /** Its membership. */
+  readonly member: Member;
+}
+
+/** Brings what is published to the groups of subscribers that want it. */
+export class Router {
+  readonly #environment: GroupEnvironment;
+  /** Groups by what they deliver, in the order in which they came to be. */
+  readonly #groups = new Map<string, Group[]>();
+  #list: Group[] = [];
+  #nextId = 1;
+
+  /** @param environment What the groups share. */
+  constructor(environment: GroupEnvironment) {
+    this.#environment = environment;
+  }
+
+  /** Hands a batch (of handles) to every group. */
+  publish(batch: MeasurementBatch): void {
+    for (const group of this.#list) group.publish(batch);
+  }
+
+  /**
+   * Finds or makes the group for a subscription and joins it.
+   *
+   * @param cacheIndex Which of its signal index caches the subscriber is to use.
+   */
+  join(set: SignalSet, delivery: Delivery, sink: MemberSink, cacheIndex: 0 | 1): Placement {
+    const member = new Member(sink, cacheIndex);
+    const key = keyOf(set, delivery);
+    let candidates = this.#groups.get(key);
+    if (candidates === undefined) this.#groups.set(key, candidates = []);
+    let group = candidates.find((candidate) => candidate.set.equals(set));
+    if (group === undefined) {
+      group = new Group(this.#nextId++, set, delivery, this.#environment);
+      candidates.push(group);
+      this.#list = [...this.#list, group];
+    }
+    group.join(member);
+    return { group, member };
+  }
+
+  /** Ends a membership, and the group with its last member. */
+  leave({ group, member }: Placement): void {
+    if (member.state === "left") return;
+    group.leave(member);
+    if (group.size > 0) return;
+    group.dispose();
+    // Replaced, not changed: a publication may be walking over it.
+    this.#list = this.#list.filter((other) => other !== group);
+    const key = keyOf(group.set, group.delivery);
+    const rest = this.#groups.get(key)?.filter((other) => other !== group) ?? [];
+    if (rest.length > 0) this.#groups.set(key, rest);
+    else this.#groups.delete(key);
+  }
+
+  /** Closes what packets are open, so that all that was published is on its way. */
+  flush(): void {
+    for (const group of this.#list) group.flush();
+  }
+
+  /** What operators see of the groups. */
+  snapshot(): GroupSnapshot[] {
+    return this.#list.map((group) => group.snapshot());
+  }
+}
+
+function keyOf(set: SignalSet, delivery: Delivery): string {
+  return `${set.size} ${set.hash} ${deliveryKey(delivery)}`;
+}

@@ -1,0 +1,164 @@
+/**
+ * What a publisher looks like at one moment: plain objects that can be compared, kept and turned into JSON.
+ *
+ * @module
+ */
+import type { OperationalModes } from "../transport/wire/operational_modes.ts";
+import type { AssemblyInfo } from "../transport/wire/subscribe.ts";
+import type { CloseReason, SessionState } from "./session_state.ts";
+
+/** Measurements and bytes that went to subscribers. */
+export interface SentTotals {
+  /** Measurements, one for each subscriber that got it. */
+  readonly measurements: number;
+  /** Bytes, answers and everything else included. */
+  readonly bytes: number;
+}
+
+/** A group of subscribers that share an encoder. */
+export interface GroupSnapshot {
+  /** The publisher's number for it, counted from 1. */
+  readonly id: number;
+  /** How many signals its members subscribe to. */
+  readonly signals: number;
+  /** How its packets are encoded: `TSSC compression` or `compact format`. */
+  readonly format: string;
+  /** Milliseconds between publications of the latest values; `null` when all are sent at once. */
+  readonly throttleInterval: number | null;
+  /** Whether NaN values are left out. */
+  readonly withoutNaN: boolean;
+  /** How many subscribers it has. */
+  readonly members: number;
+  /** How many of them get nothing at present: too slow, or waiting to be let in. */
+  readonly detachedMembers: number;
+  /** Measurements published for it, whether or not somebody was attached. */
+  readonly measurements: number;
+  /** Packets encoded; each went to every attached member. */
+  readonly packets: number;
+  /** Bytes of those packets. */
+  readonly bytes: number;
+  /** How often the encoder started afresh. */
+  readonly resets: number;
+}
+
+/** A subscription of a connection. */
+export interface SubscriptionSnapshot {
+  /** The filter expression. */
+  readonly filter: string;
+  /** How many signals it comes to. */
+  readonly signals: number;
+  /** How many more it comes to that the subscriber may not see. */
+  readonly unauthorized: number;
+  /** `TSSC compression` or `compact format`. */
+  readonly format: string;
+  /** Whether the subscriber has confirmed its signal index cache, so that data is sent. */
+  readonly confirmed: boolean;
+  /** The group that serves it, by its ID; `null` until it is confirmed. */
+  readonly group: number | null;
+  /** Who the client says it is. */
+  readonly client: AssemblyInfo;
+}
+
+/** One connection, open or recently closed. */
+export interface ConnectionSnapshot {
+  /** The publisher's number for it, counted from 1. */
+  readonly id: number;
+  /** The ID that the subscriber was given in its signal index cache, a GUID. */
+  readonly subscriberId: string;
+  /** The peer, `host:port`. */
+  readonly address: string;
+  /** The name in the peer's certificate; `null` where there is none. */
+  readonly certificate: string | null;
+  /** Where it stands. */
+  readonly state: SessionState;
+  /** When it was made, in milliseconds since 1970. */
+  readonly connectedAt: number;
+  /** When the subscriber was last heard of, in milliseconds since 1970. */
+  readonly lastReceivedAt: number;
+  /** What was agreed; `null` before that. */
+  readonly modes: OperationalModes | null;
+  /** The subscription in force, or the one to come; `null` when there is none. */
+  readonly subscription: SubscriptionSnapshot | null;
+  /** Which signal index cache its data refers to. */
+  readonly cacheIndex: number;
+  /** What was written to it. */
+  readonly sent: SentTotals;
+  /** Bytes read from it. */
+  readonly receivedBytes: number;
+  /** What waits to be written. */
+  readonly queue: {
+    /** Bytes of data. */
+    readonly dataBytes: number;
+    /** Bytes of answers. */
+    readonly controlBytes: number;
+    /** Frames. */
+    readonly frames: number;
+    /** For how many milliseconds the present write has waited for the subscriber. */
+    readonly stalledFor: number;
+  };
+  /** Measurements that it asked for and did not get, by reason: `overflow`, `detached`, `closed`. */
+  readonly dropped: Readonly<Record<string, number>>;
+  /** How often things happened: commands by name, failed ones as `name failed`, overflows, odd frames. */
+  readonly events: Readonly<Record<string, number>>;
+  /** When and why it ended; `null` while it is open. */
+  readonly closed: {
+    /** Milliseconds since 1970. */
+    readonly at: number;
+    /** For programs. */
+    readonly reason: CloseReason;
+    /** For people. */
+    readonly message: string;
+  } | null;
+}
+
+/** Whether a publisher takes connections. */
+export type PublisherState = "stopped" | "starting" | "running" | "stopping";
+
+/** A publisher at one moment. Totals count from its construction and never fall. */
+export interface PublisherStats {
+  /** Its name. */
+  readonly name: string;
+  /** Its node ID. */
+  readonly nodeId: string;
+  /** Whether it takes connections. */
+  readonly state: PublisherState;
+  /** Where it listens, `host:port`; `null` when it does not. */
+  readonly address: string | null;
+  /** When it was last started, in milliseconds since 1970; `null` before that. */
+  readonly startedAt: number | null;
+  /** The metadata in force; `null` when none is defined. */
+  readonly metadata: {
+    /** How often metadata was defined. */
+    readonly generation: number;
+    /** How many signals it describes. */
+    readonly signals: number;
+  } | null;
+  /** What the application published. */
+  readonly published: {
+    /** Calls. */
+    readonly batches: number;
+    /** Measurements. */
+    readonly measurements: number;
+    /** Those of them whose signal is in no metadata defined so far. */
+    readonly unknownSignals: number;
+  };
+  /** What was written to subscribers. */
+  readonly sent: SentTotals;
+  /** Measurements that subscribers asked for and did not get, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+  /** Connections in numbers. */
+  readonly connections: {
+    /** Open now. */
+    readonly open: number;
+    /** Made so far, those refused included. */
+    readonly accepted: number;
+    /** Ended so far, by reason. */
+    readonly closed: Readonly<Record<string, number>>;
+  };
+  /** The open connections. */
+  readonly open: readonly ConnectionSnapshot[];
+  /** The connections that ended last, the latest first; at most 100. */
+  readonly recentlyClosed: readonly ConnectionSnapshot[];
+  /** Who shares an encoder. */
+  readonly groups: readonly GroupSnapshot[];
+}

@@ -1,0 +1,59 @@
+import type { CloseReason } from "./session_state.ts";
+
+/** Which connection an event is about. */
+export interface ConnectionReference {
+  /** The publisher's number for it, counted from 1. */
+  readonly id: number;
+  /** The peer, `host:port`. */
+  readonly address: string;
+}
+
+/** What happens to a publisher, as its `status()` tells it. */
+export type PublisherStatus =
+  /** It listens. */
+  | { readonly kind: "started"; readonly address: string }
+  /** It has stopped; no event follows. */
+  | { readonly kind: "stopped" }
+  /** Taking in a connection failed; it goes on listening. */
+  | { readonly kind: "acceptFailed"; readonly message: string }
+  /** Metadata was defined for the first time, or anew. */
+  | { readonly kind: "metadataDefined"; readonly generation: number; readonly signals: number }
+  /** Somebody connected. */
+  | { readonly kind: "connected"; readonly connection: ConnectionReference }
+  /** Somebody was refused, with this text. */
+  | { readonly kind: "refused"; readonly connection: ConnectionReference; readonly message: string }
+  /** A subscription was granted; its data starts when the subscriber has confirmed its cache. */
+  | {
+    readonly kind: "subscribed";
+    readonly connection: ConnectionReference;
+    readonly filter: string;
+    readonly signals: number;
+  }
+  /** A subscription was ended by its subscriber. */
+  | { readonly kind: "unsubscribed"; readonly connection: ConnectionReference }
+  /** A command was answered Failed with this text. */
+  | {
+    readonly kind: "commandFailed";
+    readonly connection: ConnectionReference;
+    readonly command: string;
+    readonly message: string;
+  }
+  /** A subscriber is too slow; data is dropped from here on, until `resynchronised`. */
+  | { readonly kind: "overflow"; readonly connection: ConnectionReference; readonly measurements: number }
+  /** A slow subscriber gets data again, after missing so many measurements besides those of `overflow`. */
+  | {
+    readonly kind: "resynchronised";
+    readonly connection: ConnectionReference;
+    readonly measurements: number;
+  }
+  /** A connection ended. */
+  | {
+    readonly kind: "disconnected";
+    readonly connection: ConnectionReference;
+    readonly reason: CloseReason;
+    readonly message: string;
+  }
+  /** A fault of this library: something it does not expect was thrown. */
+  | { readonly kind: "internalError"; readonly message: string; readonly cause: unknown }
+  /** The reader was slow; it missed so many events before the next. */
+  | { readonly kind: "missed"; readonly count: number };
