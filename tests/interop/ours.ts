@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { DataSet } from "../../metadata/mod.ts";
 import type { Publisher } from "../../publisher/mod.ts";
 import { MeasurementBatch, type SignalTable } from "../../transport/mod.ts";
 import { formatRow, type Row } from "./table.ts";
@@ -73,15 +74,35 @@ export class Collector {
   }
 }
 
+/** What was seen of the tables of a data set: their names, row counts, and column types by name. */
+export type SeenTables = Readonly<Record<string, { rows: number; columns: Record<string, string> }>>;
+
+/** Our data set in the words of the partners. */
+export function describeTables(dataSet: DataSet): SeenTables {
+  return Object.fromEntries(dataSet.tables.map((table) => [table.name, {
+    rows: table.rowCount,
+    columns: Object.fromEntries(table.columns.map((column) => [column.name, column.type.toUpperCase()])),
+  }]));
+}
+
+/** Waits until so many subscribers of a publisher get data. */
+export async function subscribed(publisher: Publisher, count: number = 1): Promise<void> {
+  await until(`${count} subscribers`, () => {
+    const { open, groups } = publisher.stats();
+    const confirmed = open.filter(({ subscription }) => subscription?.confirmed).length;
+    return confirmed === count && groups.every(({ detachedMembers }) => detachedMembers === 0);
+  });
+}
+
 /** Waits; the partners live in real time. */
 export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, Math.max(0, milliseconds)));
 }
 
 /** Waits until a condition holds, looking every few milliseconds. */
-export async function until(what: string, condition: () => boolean): Promise<void> {
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + PATIENCE;
-  while (!condition()) {
+  while (!await condition()) {
     if (performance.now() > deadline) throw new Error(`not within ${PATIENCE} ms: ${what}`);
     await sleep(5);
   }

@@ -1,11 +1,11 @@
 /**
- * A partner's program while it runs: commands go in as lines of text, events come out as lines of JSON.
+ * A program while it runs: commands go in as lines of text; events come out as lines of JSON, between other lines.
  *
  * @module
  */
 
-/** One thing that a partner's program reported; `event` names it. */
-export interface PartnerEvent {
+/** One thing that a program reported; `event` names it. */
+export interface ProgramEvent {
   readonly event: string;
   readonly [detail: string]: unknown;
 }
@@ -13,13 +13,13 @@ export interface PartnerEvent {
 /** How long to wait for an event before calling the test failed, in milliseconds. */
 const PATIENCE = 30_000;
 
-/** A running partner program. Ended by `await using`. */
-export class PartnerProgram implements AsyncDisposable {
+/** A running program. Ended by `await using`. */
+export class Program implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #done: Promise<void>;
   readonly #log: string[] = [];
-  #events: PartnerEvent[] = [];
+  #events: ProgramEvent[] = [];
   #wake = Promise.withResolvers<void>();
   #ended = false;
 
@@ -41,11 +41,17 @@ export class PartnerProgram implements AsyncDisposable {
    *
    * @param command What to execute.
    * @param args Its arguments.
+   * @param cwd The folder to run in; default: this process's.
    */
-  static start(command: string, args: string[]): PartnerProgram {
-    return new PartnerProgram(
-      new Deno.Command(command, { args, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn(),
-    );
+  static start(command: string, args: string[], cwd?: string): Program {
+    const options: Deno.CommandOptions = { args, stdin: "piped", stdout: "piped", stderr: "piped" };
+    if (cwd !== undefined) options.cwd = cwd;
+    return new Program(new Deno.Command(command, options).spawn());
+  }
+
+  /** Resolves when the program has ended and all that it said is there. */
+  get ended(): Promise<void> {
+    return this.#done;
   }
 
   /** Sends a command. */
@@ -58,7 +64,25 @@ export class PartnerProgram implements AsyncDisposable {
    *
    * @throws {Error} When the program ends or fails first, or takes too long; with all that it said.
    */
-  async next(event: string, where: (found: PartnerEvent) => boolean = () => true): Promise<PartnerEvent> {
+  next(event: string, where: (found: ProgramEvent) => boolean = () => true): Promise<ProgramEvent> {
+    return this.#wait(`event "${event}"`, () => {
+      const at = this.#events.findIndex((found) => found.event === event && where(found));
+      return at < 0 ? undefined : this.#events.splice(at, 1)[0];
+    });
+  }
+
+  /** Waits for a line of output that matches, or takes one that has come. @throws {Error} As {@linkcode next}. */
+  line(pattern: RegExp): Promise<RegExpMatchArray> {
+    return this.#wait(`line ${pattern}`, () => {
+      for (const line of this.#log) {
+        const match = line.match(pattern);
+        if (match !== null) return match;
+      }
+      return undefined;
+    });
+  }
+
+  async #wait<T>(what: string, take: () => T | undefined): Promise<T> {
     let late = false;
     const timer = setTimeout(() => {
       late = true;
@@ -66,12 +90,12 @@ export class PartnerProgram implements AsyncDisposable {
     }, PATIENCE);
     try {
       while (true) {
-        const at = this.#events.findIndex((found) => found.event === event && where(found));
-        if (at >= 0) return this.#events.splice(at, 1)[0]!;
-        const fatal = this.#events.some((found) => found.event === "fatal");
+        const found = take();
+        if (found !== undefined) return found;
+        const fatal = this.#events.some(({ event }) => event === "fatal");
         if (fatal || late || this.#ended) {
           const why = fatal ? "it failed" : late ? `none came in ${PATIENCE} ms` : "it ended";
-          throw new Error(`waiting for "${event}" of the partner: ${why}. It said:\n${this.#log.join("\n")}`);
+          throw new Error(`waiting for ${what} of a program: ${why}. It said:\n${this.log}`);
         }
         await this.#wake.promise;
       }
@@ -81,7 +105,7 @@ export class PartnerProgram implements AsyncDisposable {
   }
 
   /** Takes all events of a name that have come so far. */
-  taken(event: string): PartnerEvent[] {
+  taken(event: string): ProgramEvent[] {
     const found = this.#events.filter((candidate) => candidate.event === event);
     this.#events = this.#events.filter((candidate) => candidate.event !== event);
     return found;
@@ -92,10 +116,16 @@ export class PartnerProgram implements AsyncDisposable {
     return this.#log.join("\n");
   }
 
-  /** Asks the program to end, and waits until it has. */
-  async quit(): Promise<void> {
-    if (!this.#ended) await this.send("quit").catch(() => {});
+  /**
+   * Asks the program to end, and waits until it has.
+   *
+   * @param command What asks for it.
+   * @returns Its exit code.
+   */
+  async quit(command: string = "quit"): Promise<number> {
+    if (!this.#ended) await this.send(command).catch(() => {});
     await this.#done;
+    return (await this.#child.status).code;
   }
 
   /** Ends the program without asking it, as a crash would. */

@@ -3,15 +3,21 @@
  *
  * @module
  */
+import type { SeenTables } from "./ours.ts";
 import { filePath, type ReadyPartner } from "./partners.ts";
-import { PartnerProgram } from "./program.ts";
+import { Program } from "./program.ts";
 
 /** One check against one partner. */
 export interface Scenario {
   /** What is shown. */
   readonly name: string;
   /** Runs it; the result says what was compared. */
-  run(stage: Stage): Promise<string>;
+  readonly run: (stage: Stage) => Promise<string>;
+}
+
+/** Makes a scenario. */
+export function scenario(name: string, run: (stage: Stage) => Promise<string>): Scenario {
+  return { name, run };
 }
 
 /** Settings of a partner's subscriber program; see `sttpapi/subscriber.py`. */
@@ -57,29 +63,29 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Starts the partner's subscriber on a port of this machine; what it receives is in `out`. */
-  subscriber(port: number, settings: PartnerSubscriberSettings): { program: PartnerProgram; out: string } {
+  subscriber(port: number, settings: PartnerSubscriberSettings): { program: Program; out: string } {
     const out = this.file();
-    const chosen = JSON.stringify({ address: `127.0.0.1:${port}`, out, ...settings });
+    const chosen = { address: `127.0.0.1:${port}`, out, ...settings };
     const program = this.partner.name === "sttpapi"
-      ? this.#python("subscriber.py", chosen)
-      : PartnerProgram.start(this.partner.command, [chosen]);
+      ? this.python("subscriber.py", chosen)
+      : Program.start(this.partner.command, [JSON.stringify(chosen)]);
     return { program, out };
   }
 
   /** Starts sttpapi's publisher and waits until it listens. */
   async publisher(
     settings: { port?: number; doubleTicks?: boolean } = {},
-  ): Promise<{ program: PartnerProgram; port: number }> {
-    const chosen = JSON.stringify({ metadata: filePath(METADATA), ...settings });
-    const program = this.#python("publisher.py", chosen);
-    const { port } = await program.next("listening");
-    return { program, port: Number(port) };
+  ): Promise<{ program: Program; port: number; tables: SeenTables }> {
+    const program = this.python("publisher.py", { metadata: filePath(METADATA), ...settings });
+    const { port, tables } = await program.next("listening");
+    return { program, port: Number(port), tables: tables as SeenTables };
   }
 
-  #python(program: string, settings: string): PartnerProgram {
+  /** Starts one of the programs in `sttpapi/`. */
+  python(program: string, settings: object): Program {
     // -B: no compiled files beside the sources.
     const path = filePath(new URL(`sttpapi/${program}`, import.meta.url));
-    return PartnerProgram.start(this.partner.command, ["-B", path, settings]);
+    return Program.start(this.partner.command, ["-B", path, JSON.stringify(settings)]);
   }
 
   /** Removes the files. */

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { examples } from "./examples.ts";
 import { fromSttpapi } from "./from_sttpapi.ts";
 import { ensureGo, ensurePython, type Partner, verdict } from "./partners.ts";
+import { metadataDocuments } from "./metadata_documents.ts";
 import { type Scenario, Stage } from "./scenario.ts";
 import { toSubscribers } from "./to_subscribers.ts";
 
@@ -31,5 +33,5 @@ function test(name: string, ensure: () => Promise<Partner>, scenarios: Scenario[
   });
 }
 
-test("sttpapi", ensurePython, [...toSubscribers, ...fromSttpapi]);
+test("sttpapi", ensurePython, [...metadataDocuments, ...toSubscribers, ...fromSttpapi, ...examples]);
 test("goapi", ensureGo, toSubscribers);
