@@ -7,7 +7,9 @@ import { connectTcp, listenTcp } from "./tcp.ts";
 const LOCAL = "127.0.0.1";
 
 /** A connection: both its ends and what listened for it. All are closed afterwards. */
-async function connected(test: (near: Channel, far: Channel, listener: ChannelListener) => Promise<void>) {
+async function connected(
+  test: (near: Channel, far: Channel, listener: ChannelListener) => Promise<void>,
+): Promise<void> {
   const listener = listenTcp({ hostname: LOCAL, port: 0 });
   const accepting = listener.accept();
   const near = await connectTcp({ hostname: LOCAL, port: listener.port });
@@ -43,7 +45,7 @@ async function assertCode(
 async function withConnect(
   connect: (options: Deno.ConnectOptions) => Promise<Deno.TcpConn>,
   test: () => Promise<void>,
-) {
+): Promise<void> {
   const original = Deno.connect;
   Deno.connect = connect as typeof Deno.connect;
   try {
@@ -129,8 +131,8 @@ Deno.test("a connection that breaks is a lost connection", async () => {
   // Whether a peer can cause a reset at will depends on the system, so the socket is played.
   const broken = {
     remoteAddr: { hostname: "192.0.2.1", port: 7165, transport: "tcp" },
-    setNoDelay() {},
-    close() {},
+    setNoDelay: () => {},
+    close: () => {},
     read: () => Promise.reject(new Deno.errors.ConnectionReset("reset by peer")),
     write: () => Promise.reject(new Deno.errors.BrokenPipe("broken pipe")),
   } as unknown as Deno.TcpConn;

@@ -18,7 +18,10 @@ function stating(zipped: Uint8Array, length: number): Uint8Array {
   return lie;
 }
 
-async function through(stream: CompressionStream | DecompressionStream, bytes: Uint8Array<ArrayBuffer>) {
+async function through(
+  stream: CompressionStream | DecompressionStream,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<Uint8Array> {
   return await new Response(new Blob([bytes]).stream().pipeThrough(stream)).bytes();
 }
 
