@@ -73,7 +73,7 @@ export class TsscDecoder {
     this.#maxMeasurements = checkLimit("maxMeasurements", maxMeasurements, 1, 0x7fff_ffff);
   }
 
-  /** The sequence number that the next packet must have, unless it starts over with 0. */
+  /** The sequence number that the next packet must have; 0 while only a packet that starts over will do. */
   get expectedSequence(): number {
     return this.#expectedSequence;
   }
@@ -114,6 +114,8 @@ export class TsscDecoder {
       this.reset();
     } else if (sequence !== this.#expectedSequence) {
       this.#outOfSequence++;
+      // Not even the expected number will do from now on: it might be the one of the next round.
+      this.#expectedSequence = 0;
       return -1;
     }
     try {
@@ -153,8 +155,9 @@ export class TsscDecoder {
       n = this.#decodeValues(into, n, Math.min(most, into.capacity), end);
       if (n > before) part = Part.None;
       const code = this.#code;
+      if (this.#position > end) throw this.#malformed(`${end} bytes end within measurement ${n - start}`);
       if (code === Code.EndOfStream) {
-        if (part !== Part.None || this.#position !== end) {
+        if (part !== Part.None || this.#position < end) {
           throw this.#malformed(
             `end of stream at byte ${this.#position} of ${end}, in measurement ${n - start}`,
           );
@@ -165,10 +168,8 @@ export class TsscDecoder {
         part = this.#decodeChange(code, part);
       } else if (points.isDue(this.#last)) {
         points.adapt(this.#last);
-      } else if (this.#position > end || (this.#position === end && this.#left === 0)) {
-        if (this.#position > end || part !== Part.None) {
-          throw this.#malformed(`${end} bytes end within measurement ${n - start}`);
-        }
+      } else if (this.#position === end && this.#left === 0) {
+        if (part !== Part.None) throw this.#malformed(`${end} bytes end within measurement ${n - start}`);
         return n;
       } else if (this.#point === ORIGIN) {
         this.#resolve();
