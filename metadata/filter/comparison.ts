@@ -1,0 +1,342 @@
+/**
+ * Comparisons, IN, LIKE and IS NULL.
+ *
+ * @module
+ */
+import { decimalFromInteger, truncateDecimal } from "../decimal.ts";
+import {
+  type Code,
+  type Compilation,
+  constantCode,
+  distribute,
+  lift,
+  type Operand,
+  runTyped,
+} from "./code.ts";
+import { describeText, readText, toDouble, toText } from "./convert.ts";
+import type { FilterError, Span } from "./errors.ts";
+import { compareExact, type ExactNumber, widenInteger } from "./numbers.ts";
+import { typeError } from "./operators.ts";
+import { compareText, equalsFolded, fold, type LikeTest, likeTest } from "./text.ts";
+import type { BinaryOperator } from "./tree.ts";
+import { type FilterValue, isExact, isNumeric, type ValueType, wider } from "./types.ts";
+
+type Present = NonNullable<FilterValue>;
+
+/** Below zero, zero or above as the left value is smaller, equal or greater; NaN when neither. */
+export type Comparator = (left: Present, right: Present) => number;
+
+/** The operators of comparison. */
+export type ComparisonOperator = "<" | "<=" | ">" | ">=" | "=" | "===" | "!=" | "!==";
+
+const COMPARISONS: ReadonlySet<string> = new Set(["<", "<=", ">", ">=", "=", "===", "!=", "!=="]);
+
+/** Whether an operator compares. */
+export function isComparison(operator: BinaryOperator): operator is ComparisonOperator {
+  return COMPARISONS.has(operator);
+}
+
+/** Compiles a comparison of two values. */
+export function compileComparison(
+  context: Compilation,
+  operator: ComparisonOperator,
+  left: Code,
+  right: Code,
+  span: Span,
+): Code {
+  const operands = [left, readConstant(context, left, right)];
+  const test = comparisonTest(context, operator, operands[0]!, operands[1]!, span);
+  return lift("boolean", operands, span, test.apply, { fallible: test.fallible });
+}
+
+interface Test {
+  readonly apply: (left: never, right: never) => boolean;
+  readonly fallible: boolean;
+}
+
+function comparisonTest(
+  context: Compilation,
+  operator: ComparisonOperator,
+  left: Code,
+  right: Code,
+  span: Span,
+): Test {
+  if (left.type === "undefined" || right.type === "undefined") return { apply: () => false, fallible: false };
+  const negated = operator === "!=" || operator === "!==";
+  if (
+    left.type === "string" && right.type === "string" && (negated || operator === "=" || operator === "===")
+  ) {
+    return { apply: textEquality(operator, right), fallible: false };
+  }
+  const { compare, fallible } = comparatorOf(context, operator, left, right, span);
+  switch (operator) {
+    case "<":
+      return { apply: (a, b) => compare(a, b) < 0, fallible };
+    case "<=":
+      return { apply: (a, b) => compare(a, b) <= 0, fallible };
+    case ">":
+      return { apply: (a, b) => compare(a, b) > 0, fallible };
+    case ">=":
+      return { apply: (a, b) => compare(a, b) >= 0, fallible };
+    default:
+      return { apply: (a, b) => (compare(a, b) === 0) !== negated, fallible };
+  }
+}
+
+function textEquality(operator: ComparisonOperator, right: Code): (left: string, right: string) => boolean {
+  if (operator === "===") return (a, b) => a === b;
+  if (operator === "!==") return (a, b) => a !== b;
+  const wanted = operator === "=";
+  if (right.constant) {
+    const value = right.run(0);
+    const folded = typeof value === "string" ? fold(value) : "";
+    return (text) => equalsFolded(text, folded) === wanted;
+  }
+  return (a, b) => (fold(a) === fold(b)) === wanted;
+}
+
+/**
+ * A constant string on the right, read as the left's type now and not in every row. An error here does not depend on
+ * whether there are rows.
+ */
+function readConstant(context: Compilation, left: Code, right: Code): Code {
+  if (!right.constant || right.type !== "string" || left.type === "string" || left.type === "undefined") {
+    return right;
+  }
+  const text = right.run(0);
+  if (text === null) return right;
+  const value = readText(text as string, left.type);
+  if (value === undefined) throw unreadable(context, text as string, left.type, right.span);
+  if (!isExact(left.type) || typeof value !== "object") return constantCode(left.type, value, right.span);
+  // A whole number compares faster as an integer.
+  const whole = truncateDecimal(value);
+  const same = decimalFromInteger(whole).compareTo(value) === 0;
+  return constantCode("decimal", same ? widenInteger(whole) : value, right.span);
+}
+
+function unreadable(context: Compilation, text: string, type: ValueType, span: Span): FilterError {
+  const shown = JSON.stringify(text.length > 30 ? text.slice(0, 30) + "..." : text);
+  return context.error("value", `${shown} can't be compared with ${nameOf(type)}`, span, {
+    expected: describeText(type),
+  });
+}
+
+function nameOf(type: ValueType): string {
+  return type === "int32" || type === "int64" ? "an integer" : `a ${type}`;
+}
+
+/** A comparator and whether it may throw. */
+export interface TypedComparator {
+  readonly compare: Comparator;
+  readonly fallible: boolean;
+}
+
+/**
+ * The comparator of two types, by the rules of the language: numbers widen; with a string, the left decides.
+ *
+ * @throws {FilterError} `type` when values of these types can't be compared.
+ */
+export function comparatorOf(
+  context: Compilation,
+  operator: string,
+  left: Code,
+  right: Code,
+  span: Span,
+): TypedComparator {
+  const exact = operator === "===" || operator === "!==";
+  if (left.type === "string") return { compare: textComparator(right.type, exact), fallible: false };
+  if (right.type === "string") {
+    const same = sameTypeComparator(left.type);
+    const compare: Comparator = (a, b) => {
+      const value = readText(b as string, left.type);
+      if (value === undefined) throw unreadable(context, b as string, left.type, right.span);
+      return same(a, value);
+    };
+    return { compare, fallible: true };
+  }
+  if (isNumeric(left.type) && isNumeric(right.type)) {
+    return { compare: sameTypeComparator(wider(left.type, right.type)), fallible: false };
+  }
+  if (left.type !== right.type) {
+    throw typeError(context, operator, [left, right], span, "two values of one kind");
+  }
+  return { compare: sameTypeComparator(left.type), fallible: false };
+}
+
+/** How a string on the left compares with a value of another type. */
+function textComparator(right: ValueType, exact: boolean): Comparator {
+  const compare = (a: string, b: string) => exact ? compareText(a, b) : compareText(fold(a), fold(b));
+  if (right === "string") return (a, b) => compare(a as string, b as string);
+  if (right !== "guid" && right !== "datetime") return (a, b) => compare(a as string, toText(right, b));
+  const same = sameTypeComparator(right);
+  return (a, b) => {
+    const value = readText(a as string, right);
+    return value === undefined ? compare(a as string, toText(right, b)) : same(value, b);
+  };
+}
+
+/** How values compare once both are of one type; numbers may still be of narrower types. */
+function sameTypeComparator(type: ValueType): Comparator {
+  switch (type) {
+    case "boolean":
+      return (a, b) => Number(a) - Number(b);
+    case "double":
+      return (a, b) => {
+        const left = toDouble(a);
+        const right = toDouble(b);
+        return left < right ? -1 : left > right ? 1 : left === right ? 0 : NaN;
+      };
+    case "int32":
+    case "int64":
+    case "decimal":
+      return (a, b) => compareExact(plain(a), plain(b));
+    default:
+      // GUIDs order as their text does, ticks as numbers.
+      return (a, b) => a < b ? -1 : a > b ? 1 : 0;
+  }
+}
+
+function plain(value: Present): ExactNumber {
+  return typeof value === "boolean" ? Number(value) : value as ExactNumber;
+}
+
+/** Compiles IN. A null among the values matches nothing; what follows the first match is not looked at. */
+export function compileIn(
+  context: Compilation,
+  operand: Code,
+  list: readonly Operand[],
+  negated: boolean,
+  exact: boolean,
+  span: Span,
+): Code {
+  const items: Code[] = [];
+  const operator = exact ? "===" : "=";
+  const known = new Set<FilterValue>();
+  for (const item of list) {
+    // Checks the types of each, and reads strings as the operand's type.
+    const tested = distribute([item], ([code]) => {
+      const value = readConstant(context, operand, code!);
+      const key = value.constant ? memberKey(operand.type, value, exact) : undefined;
+      if (key !== undefined) {
+        known.add(key);
+        return constantCode("boolean", false, span);
+      }
+      return matchCode(context, operator, operand, value, span);
+    }) as Code;
+    if (!tested.constant || tested.run(0) !== false) items.push(tested);
+  }
+  const fallible = operand.fallible || items.some((item) => item.fallible);
+  const isMember = memberTest(operand.type, known, exact);
+  const run = (row: number) => {
+    const value = operand.run(row);
+    if (value === null) return null;
+    if (isMember(value)) return !negated;
+    for (const item of items) if (item.run(row) === true) return !negated;
+    return negated;
+  };
+  const code: Code = { type: "boolean", run, constant: false, fallible, span };
+  if (!operand.constant || items.length > 0) return code;
+  return constantCode("boolean", run(0), span);
+}
+
+/** Whether the operand equals one value of the list, which is not among those that are looked up. */
+function matchCode(context: Compilation, operator: "=" | "===", operand: Code, item: Code, span: Span): Code {
+  const test = comparisonTest(context, operator, operand, item, span);
+  const run = (row: number) => {
+    const left = operand.run(row);
+    const right = item.run(row);
+    return left !== null && right !== null && test.apply(left as never, right as never);
+  };
+  return { type: "boolean", run, constant: false, fallible: item.fallible || test.fallible, span };
+}
+
+/** What a constant of an IN list is looked up by, or `undefined` if it has to be compared. */
+function memberKey(type: ValueType, item: Code, exact: boolean): FilterValue | undefined {
+  const value = item.run(0);
+  if (value === null) return undefined;
+  switch (type) {
+    case "string":
+      return item.type === "string" ? (exact ? value : fold(value as string)) : undefined;
+    case "guid":
+    case "datetime":
+      return item.type === type ? value : undefined;
+    case "int32":
+    case "int64":
+      return isExact(item.type) && typeof value !== "object"
+        ? integerKey(value as number | bigint)
+        : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** One value for equal integers of either type. */
+function integerKey(value: number | bigint): number | bigint {
+  return typeof value === "number" || BigInt.asIntN(53, value) !== value ? value : Number(value);
+}
+
+const MAX_SCANNED = 8;
+
+function memberTest(
+  type: ValueType,
+  known: ReadonlySet<FilterValue>,
+  exact: boolean,
+): (value: Present) => boolean {
+  if (known.size === 0) return () => false;
+  if (type === "int32" || type === "int64") {
+    return (value) => known.has(typeof value === "bigint" ? integerKey(value) : value);
+  }
+  if (type !== "string" || exact) return (value) => known.has(value);
+  if (known.size > MAX_SCANNED) return (value) => known.has(fold(value as string));
+  const words = [...known] as string[];
+  if (words.length === 1) return (value) => equalsFolded(value as string, words[0]!);
+  return (value) => {
+    for (const word of words) if (equalsFolded(value as string, word)) return true;
+    return false;
+  };
+}
+
+/** Compiles LIKE. */
+export function compileLike(
+  context: Compilation,
+  operand: Code,
+  pattern: Code,
+  negated: boolean,
+  exact: boolean,
+  span: Span,
+): Code {
+  const operands = [operand, pattern];
+  if (!operands.every(({ type }) => type === "string" || type === "undefined")) {
+    throw typeError(context, "LIKE", operands, span, "strings");
+  }
+  const read = (text: string): LikeTest => {
+    const test = likeTest(text, exact);
+    if (test !== undefined) return test;
+    throw context.error("value", "LIKE pattern with a wildcard within", pattern.span, {
+      expected: "% or * at its ends only",
+    });
+  };
+  if (pattern.constant) {
+    const text = pattern.run(0);
+    const test = text === null ? () => false : read(text as string);
+    return lift("boolean", operands, span, (value: string) => test(value) !== negated);
+  }
+  let last = "";
+  let test = read(last);
+  const apply = (value: string, text: string) => {
+    if (text !== last) {
+      test = read(text);
+      last = text;
+    }
+    return test(value) !== negated;
+  };
+  return lift("boolean", operands, span, apply, { fallible: true });
+}
+
+/** Compiles IS NULL of a value of any type, or of one of several. */
+export function compileIsNull(operand: Operand, negated: boolean, span: Span): Code {
+  const run = (row: number) => (runTyped(operand, row).value === null) !== negated;
+  const constant = !("types" in operand) && operand.constant;
+  if (constant) return constantCode("boolean", run(0), span);
+  return { type: "boolean", run, constant: false, fallible: operand.fallible, span };
+}

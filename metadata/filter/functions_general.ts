@@ -1,0 +1,267 @@
+/**
+ * Functions that choose among values, and that ask for or change their type.
+ *
+ * @module
+ */
+import {
+  type Code,
+  type Compilation,
+  folded,
+  isVariant,
+  oneOf,
+  type Operand,
+  runTyped,
+  typesOf,
+} from "./code.ts";
+import { comparatorOf, type TypedComparator } from "./comparison.ts";
+import {
+  convertValue,
+  describeText,
+  isConvertible,
+  isIntegerText,
+  parseDateTime,
+  parseDouble,
+  parseGuid,
+} from "./convert.ts";
+import { FilterError, type Span } from "./errors.ts";
+import type { Arguments, FunctionSpec } from "./function_spec.ts";
+import type { CallNode, ExpressionNode } from "./tree.ts";
+import {
+  describeType,
+  type FilterValue,
+  isIntegral,
+  isNumeric,
+  type TypedValue,
+  type ValueType,
+} from "./types.ts";
+
+/** COALESCE, CONVERT, ISDATE, ISGUID, ISINTEGER, ISNULL, ISNUMERIC, ISUUID, MAXOF and MINOF. */
+export const GENERAL_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
+  COALESCE: { count: [2, Infinity], parameters: "e1, ..., en", variadic: true, build: coalesce },
+  CONVERT: { count: [2], parameters: "e, type", build: convert },
+  ISDATE: asks("datetime", (text) => parseDateTime(text) !== undefined),
+  ISGUID: asks("guid", (text) => parseGuid(text) !== undefined),
+  ISINTEGER: asks(isIntegral, isIntegerText),
+  ISNULL: { count: [2], parameters: "e, default", variadic: true, build: coalesce },
+  ISNUMERIC: asks(isNumeric, (text) => parseDouble(text) !== undefined),
+  ISUUID: asks("guid", (text) => parseGuid(text) !== undefined),
+  MAXOF: {
+    count: [2, Infinity],
+    parameters: "e1, ..., en",
+    variadic: true,
+    build: (args) => extreme(args, -1),
+  },
+  MINOF: {
+    count: [2, Infinity],
+    parameters: "e1, ..., en",
+    variadic: true,
+    build: (args) => extreme(args, 1),
+  },
+};
+
+/**
+ * IIF: of a constant condition only the chosen side is compiled, so that the other may be wrong in type or value, though
+ * not in names.
+ */
+export function compileIif(
+  context: Compilation,
+  node: CallNode,
+  compile: (context: Compilation, node: ExpressionNode) => Operand,
+  span: Span,
+): Operand {
+  const [conditionNode, first, second] = node.args as [ExpressionNode, ExpressionNode, ExpressionNode];
+  const condition = compile(context, conditionNode);
+  if (isVariant(condition) || (condition.type !== "boolean" && condition.type !== "undefined")) {
+    const types = isVariant(condition) ? condition.types : [condition.type];
+    const problem = `IIF: its first argument, condition, is ${types.map(describeType).join(" or ")}`;
+    throw context.error("type", problem, condition.span, { expected: "a boolean" });
+  }
+  if (condition.constant) {
+    const chosen = condition.run(0) === true ? first : second;
+    checkNames(context, chosen === first ? second : first, compile);
+    return compile(context, chosen);
+  }
+  const yes = compile(context, first);
+  const no = compile(context, second);
+  const fallible = condition.fallible || yes.fallible || no.fallible;
+  return oneOf([yes, no], fallible, span, (row) => condition.run(row) === true ? yes : no);
+}
+
+/** Compiles what is never evaluated, for the names in it alone. */
+function checkNames(
+  context: Compilation,
+  node: ExpressionNode,
+  compile: (context: Compilation, node: ExpressionNode) => Operand,
+): void {
+  try {
+    compile(context, node);
+  } catch (error) {
+    if (!(error instanceof FilterError) || error.kind === "name") throw error;
+  }
+}
+
+function coalesce(args: Arguments): Operand {
+  // Constants decide beforehand: a null is never the first that is not null, and nothing after a value is looked at.
+  const present = args.operands.filter((operand) => !isConstant(operand, (value) => value === null));
+  const end = present.findIndex((operand) => isConstant(operand, (value) => value !== null));
+  const operands = end < 0 ? present : present.slice(0, end + 1);
+  if (operands.length === 0) return args.operands[0]!;
+  if (operands.length === 1) return operands[0]!;
+  const fallible = operands.some((operand) => operand.fallible);
+  const types = typesOf(operands);
+  if (types.length === 1 && operands.every((operand) => !isVariant(operand))) {
+    const runs = operands.map((operand) => (operand as Code).run);
+    const run = (row: number) => {
+      for (const run of runs) {
+        const value = run(row);
+        if (value !== null) return value;
+      }
+      return null;
+    };
+    return { type: types[0]!, run, constant: false, fallible, span: args.span };
+  }
+  const runFirst = (row: number) => {
+    for (const operand of operands) {
+      const typed = runTyped(operand, row);
+      if (typed.value !== null) return typed;
+    }
+    return { type: types[0]!, value: null };
+  };
+  return { types, runTyped: runFirst, fallible, span: args.span };
+}
+
+function isConstant(operand: Operand, test: (value: FilterValue) => boolean): boolean {
+  return !isVariant(operand) && operand.constant && test(operand.run(0));
+}
+
+/** The names that CONVERT knows its types by, in upper case. */
+const TYPE_NAMES: Readonly<Record<string, ValueType>> = {
+  BOOLEAN: "boolean",
+  BOOL: "boolean",
+  INT32: "int32",
+  INT64: "int64",
+  INT: "int64",
+  INTEGER: "int64",
+  INT8: "int64",
+  INT16: "int64",
+  UINT: "int64",
+  UINT8: "int64",
+  UINT16: "int64",
+  UINT32: "int64",
+  UINT64: "int64",
+  DECIMAL: "decimal",
+  SINGLE: "double",
+  FLOAT: "double",
+  FLOAT32: "double",
+  FLOAT64: "double",
+  DOUBLE: "double",
+  STRING: "string",
+  GUID: "guid",
+  UUID: "guid",
+  DATETIME: "datetime",
+  DATE: "datetime",
+  TIME: "datetime",
+};
+
+function convert(args: Arguments): Operand {
+  const source = args.any(0);
+  const target = args.text(1);
+  const expected = "boolean, int32, int64, decimal, double, string, guid or datetime in quotes";
+  const name = target.constant ? target.run(0) : null;
+  if (name === null) {
+    throw args.error("type", "its second argument, type, is not a constant string", expected, 1);
+  }
+  const type = TYPE_NAMES[(name as string).toUpperCase().replace(/^SYSTEM\./, "")];
+  if (type === undefined) throw args.error("value", "no such type", expected, 1);
+  if (!isConvertible(source.type, type)) {
+    throw args.error("type", `${describeType(source.type)} can't be converted to ${type}`, undefined, 0);
+  }
+  const apply = (value: NonNullable<FilterValue>) => {
+    const converted = convertValue(value, source.type, type);
+    if (converted !== undefined) return converted;
+    const wanted = typeof value === "string" ? describeText(type) : `a value in the range of ${type}`;
+    throw args.error("value", `its first argument can't be converted to ${type}`, wanted, 0);
+  };
+  return args.lift(type, [source], apply, { fallible: source.type === "string" || type !== "string" });
+}
+
+/** A function that tells if a value is of a type or can be read as one; a null is not. */
+function asks(
+  type: ValueType | ((type: ValueType) => boolean),
+  reads: (text: string) => boolean,
+): FunctionSpec {
+  const is = (actual: ValueType) => typeof type === "string" ? actual === type : type(actual);
+  const build = (args: Arguments) => {
+    const code = args.any(0);
+    const answer = is(code.type);
+    const ask = (value: FilterValue) =>
+      value !== null && (answer || (code.type === "string" && reads(value as string)));
+    return args.lift("boolean", [code], ask, { needed: 0 });
+  };
+  return { count: [1], parameters: "e", build };
+}
+
+/** MAXOF and MINOF. Nulls are passed over; of equals the first wins. */
+function extreme(args: Arguments, better: -1 | 1): Operand {
+  const { operands } = args;
+  const comparators = new Map<string, TypedComparator>();
+  const seen = new Set<ValueType>();
+  for (const operand of operands) {
+    const types = isVariant(operand) ? operand.types : [operand.type];
+    for (const right of types) {
+      for (const left of seen) {
+        const key = `${left} ${right}`;
+        if (comparators.has(key)) continue;
+        const stand = (type: ValueType): Code => ({
+          type,
+          run: () => null,
+          constant: false,
+          fallible: false,
+          span: operand.span,
+        });
+        comparators.set(key, comparatorOf(args.context, args.name, stand(left), stand(right), operand.span));
+      }
+    }
+    for (const type of types) if (type !== "undefined") seen.add(type);
+  }
+  const fallible = operands.some((operand) => operand.fallible) ||
+    [...comparators.values()].some((comparator) => comparator.fallible);
+  const types = typesOf(operands);
+  const choose = (row: number): TypedValue => {
+    let best: TypedValue = { type: types[0]!, value: null };
+    for (const operand of operands) {
+      const next = runTyped(operand, row);
+      if (next.value === null) continue;
+      if (best.value !== null) {
+        const order = comparators.get(`${best.type} ${next.type}`)!.compare(best.value, next.value);
+        if (!(order * better > 0)) continue;
+      }
+      best = next;
+    }
+    return best;
+  };
+  if (types.length === 1) {
+    const run = (row: number) => choose(row).value;
+    const code: Code = { type: types[0]!, run, constant: false, fallible, span: args.span };
+    return operands.some(isVariant) ? code : folded(code, operands as Code[]);
+  }
+  if (operands.every((operand) => !isVariant(operand) && operand.constant)) {
+    return constantChoice(args, choose, types);
+  }
+  return { types, runTyped: choose, fallible, span: args.span };
+}
+
+/** What is chosen among constants: of one type. */
+function constantChoice(
+  args: Arguments,
+  choose: (row: number) => TypedValue,
+  types: readonly ValueType[],
+): Operand {
+  try {
+    const { type, value } = choose(0);
+    return { type, run: () => value, constant: true, fallible: false, span: args.span };
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    return { types, runTyped: choose, fallible: true, span: args.span };
+  }
+}

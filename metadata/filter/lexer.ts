@@ -1,0 +1,294 @@
+/**
+ * The words, values and signs of a filter expression (§9).
+ *
+ * @module
+ */
+import { normalizeGuid } from "../../transport/wire/guid.ts";
+import { decimalFromInteger, parseDecimal } from "../decimal.ts";
+import { FilterError, type FilterErrorKind } from "./errors.ts";
+import type { FilterLimits } from "./limits.ts";
+import { parseDateTime } from "./convert.ts";
+import type { FilterValue, ValueType } from "./types.ts";
+
+/**
+ * What a token is: a `word` (a keyword, column, table or function), a `name` in backquotes or brackets, a `literal`, a
+ * measurement `key`, a point `tag`, a `sign`, or the `end` of the text.
+ */
+export type TokenKind = "word" | "name" | "literal" | "key" | "tag" | "sign" | "end";
+
+/** A word, value or sign and where it stands. */
+export interface Token {
+  readonly kind: TokenKind;
+  readonly start: number;
+  readonly end: number;
+  /** A word, name, key or tag as written, without quotes; a sign in its plainest spelling. */
+  readonly text: string;
+  /** A word in upper case, for comparison with keywords; else empty. */
+  readonly keyword: string;
+  /** The type of a literal. */
+  readonly type: ValueType;
+  /** The value of a literal. */
+  readonly value: FilterValue;
+  /** For an opening bracket, the index of the token that closes it, or 0 if none does. */
+  match: number;
+}
+
+const GUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}/iy;
+const NUMBER = /0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/y;
+const WORD = /[A-Za-z_][A-Za-z_0-9]*/y;
+const SIGN = /===|!==|<<|>>|<=|>=|<>|!=|==|&&|\|\||[-+*/%&|^<>=!~(),;]/y;
+const DIGITS = /\d+/y;
+
+/** Signs of one meaning that are spelled in several ways. */
+const PLAIN: Readonly<Record<string, string>> = { "==": "=", "<>": "!=", "&&": "AND", "||": "OR", "~": "!" };
+
+const MAX_INT32 = 0x7fff_ffff;
+const MAX_INT64 = 0x7fff_ffff_ffff_ffffn;
+
+/**
+ * Splits a filter expression into tokens, the last of which is its end.
+ *
+ * @throws {FilterError} `syntax` for a character or literal that the language does not have; `limit` when the text is
+ * too long, or has too many tokens or too deeply nested brackets.
+ */
+export function tokenize(text: string, limits: FilterLimits): Token[] {
+  return new Lexer(text, limits).tokens();
+}
+
+class Lexer {
+  readonly #text: string;
+  readonly #limits: FilterLimits;
+  readonly #tokens: Token[] = [];
+  readonly #open: number[] = [];
+  #at = 0;
+  /** Up to here no measurement key begins: known from looking ahead once. */
+  #noKeyBefore = 0;
+
+  constructor(text: string, limits: FilterLimits) {
+    this.#text = text;
+    this.#limits = limits;
+  }
+
+  tokens(): Token[] {
+    const { maxLength, maxTokens } = this.#limits;
+    const length = this.#text.length;
+    if (length > maxLength) {
+      throw this.#error("limit", `filter expression of ${length} characters`, 0, 0, `at most ${maxLength}`);
+    }
+    for (this.#skipSpace(); this.#at < length; this.#skipSpace()) {
+      if (this.#tokens.length >= maxTokens) {
+        throw this.#error("limit", "too many words and signs", this.#at, this.#at, `at most ${maxTokens}`);
+      }
+      this.#next(this.#text.charCodeAt(this.#at));
+    }
+    this.#add("end", length, "");
+    return this.#tokens;
+  }
+
+  #error(kind: FilterErrorKind, problem: string, start: number, end: number, expected?: string): FilterError {
+    return new FilterError(kind, problem, this.#text, { start, end }, { expected });
+  }
+
+  #add(
+    kind: TokenKind,
+    end: number,
+    text: string,
+    type: ValueType = "undefined",
+    value: FilterValue = null,
+  ): void {
+    const keyword = kind === "word" ? text.toUpperCase() : "";
+    this.#tokens.push({ kind, start: this.#at, end, text, keyword, type, value, match: 0 });
+    this.#at = end;
+  }
+
+  #skipSpace(): void {
+    const text = this.#text;
+    while (this.#at < text.length) {
+      const code = text.charCodeAt(this.#at);
+      if (code <= 0x20 || code === 0xa0 || code === 0xfeff) {
+        this.#at++;
+      } else if (code === 0x2d && text.startsWith("--", this.#at)) {
+        while (this.#at < text.length && text[this.#at] !== "\n" && text[this.#at] !== "\r") this.#at++;
+      } else if (code === 0x2f && text.startsWith("/*", this.#at)) {
+        const close = text.indexOf("*/", this.#at + 2);
+        this.#at = close < 0 ? text.length : close + 2;
+      } else {
+        return;
+      }
+    }
+  }
+
+  /** Where the sticky pattern's match at this place ends, or -1. */
+  #matchEnd(pattern: RegExp, at: number = this.#at): number {
+    pattern.lastIndex = at;
+    return pattern.test(this.#text) ? pattern.lastIndex : -1;
+  }
+
+  #next(code: number): void {
+    switch (code) {
+      case 0x27: // '
+        return this.#string();
+      case 0x22: // "
+        return this.#quoted("tag", '"', "point tag");
+      case 0x60: // `
+        return this.#quoted("name", "`", "name");
+      case 0x5b: // [
+        return this.#quoted("name", "]", "name");
+      case 0x7b: // {
+        return this.#bracedGuid();
+      case 0x23: // #
+        if (this.#text.indexOf("#", this.#at + 1) >= 0) return this.#dateTime();
+    }
+    const key = this.#keyEnd();
+    if (key >= 0) return this.#add("key", key, this.#text.slice(this.#at, key));
+    const guid = isHexDigit(code) ? this.#matchEnd(GUID) : -1;
+    const number = isDigit(code) || code === 0x2e ? this.#matchEnd(NUMBER) : -1;
+    const word = this.#matchEnd(WORD);
+    if (guid > Math.max(number, word)) return this.#guid(guid, this.#text.slice(this.#at, guid));
+    if (number >= 0) return this.#number(number);
+    if (word >= 0) return this.#add("word", word, this.#text.slice(this.#at, word));
+    const sign = this.#matchEnd(SIGN);
+    if (sign >= 0) return this.#sign(sign);
+    const character = String.fromCodePoint(this.#text.codePointAt(this.#at)!);
+    const end = this.#at + character.length;
+    throw this.#error("syntax", `${JSON.stringify(character)} has no meaning here`, this.#at, end);
+  }
+
+  /** The end of a measurement key such as `PPA:4` that begins here, or -1; looks at each character once. */
+  #keyEnd(): number {
+    const text = this.#text;
+    if (this.#at < this.#noKeyBefore || !isKeyCharacter(text.charCodeAt(this.#at))) return -1;
+    let end = this.#at;
+    while (isKeyCharacter(text.charCodeAt(end))) end++;
+    const key = text[end] === ":" ? this.#matchEnd(DIGITS, end + 1) : -1;
+    if (key < 0) this.#noKeyBefore = end;
+    return key;
+  }
+
+  #string(): void {
+    const text = this.#text;
+    let end = this.#at + 1;
+    for (;;) {
+      end = text.indexOf("'", end);
+      if (end < 0) {
+        throw this.#error("syntax", "string without its closing quote", this.#at, text.length, "another '");
+      }
+      if (text[end + 1] !== "'") break;
+      end += 2;
+    }
+    const content = text.slice(this.#at + 1, end);
+    // A GUID in quotes is a GUID literal, as a bare one is.
+    if (content.length <= 36 && this.#matchEnd(GUID, this.#at + 1) === end) {
+      return this.#guid(end + 1, content);
+    }
+    this.#add("literal", end + 1, "", "string", content.replaceAll("''", "'"));
+  }
+
+  #quoted(kind: "tag" | "name", close: string, what: string): void {
+    const end = this.#text.indexOf(close, this.#at + 1);
+    if (end < 0) {
+      throw this.#error("syntax", `${what} is not closed`, this.#at, this.#text.length, `another ${close}`);
+    }
+    if (end === this.#at + 1) throw this.#error("syntax", `empty ${what}`, this.#at, end + 1);
+    this.#add(kind, end + 1, this.#text.slice(this.#at + 1, end));
+  }
+
+  #bracedGuid(): void {
+    const end = this.#matchEnd(GUID, this.#at + 1);
+    if (end < 0 || this.#text[end] !== "}") {
+      throw this.#error(
+        "syntax",
+        "not a GUID",
+        this.#at,
+        Math.min(this.#at + 38, this.#text.length),
+        "{GUID}",
+      );
+    }
+    this.#guid(end + 1, this.#text.slice(this.#at + 1, end));
+  }
+
+  #guid(end: number, digits: string): void {
+    this.#add("literal", end, "", "guid", normalizeGuid(digits));
+  }
+
+  #dateTime(): void {
+    const end = this.#text.indexOf("#", this.#at + 1);
+    const ticks = parseDateTime(this.#text.slice(this.#at + 1, end));
+    if (ticks === undefined) {
+      throw this.#error(
+        "syntax",
+        "not a date and time",
+        this.#at,
+        end + 1,
+        "one such as #2024-02-29 12:34:56.789#",
+      );
+    }
+    this.#add("literal", end + 1, "", "datetime", ticks);
+  }
+
+  #number(end: number): void {
+    const digits = this.#text.slice(this.#at, end);
+    if (/^\d+$|^0x/i.test(digits)) {
+      if (digits.length <= 1000) {
+        const value = BigInt(digits);
+        if (value <= MAX_INT32) return this.#add("literal", end, "", "int32", Number(value));
+        if (value <= MAX_INT64) return this.#add("literal", end, "", "int64", value);
+        return this.#add("literal", end, "", "decimal", decimalFromInteger(value));
+      }
+    } else if (/e/i.test(digits)) {
+      return this.#add("literal", end, "", "double", Number(digits));
+    } else {
+      const value = parseDecimal(digits);
+      if (value !== undefined) return this.#add("literal", end, "", "decimal", value);
+    }
+    throw this.#error("limit", `number of ${digits.length} digits`, this.#at, end, "at most 1000");
+  }
+
+  #sign(end: number): void {
+    const written = this.#text.slice(this.#at, end);
+    const sign = PLAIN[written] ?? written;
+    if (sign === "(") {
+      if (this.#open.length >= this.#limits.maxDepth) {
+        throw this.#error(
+          "limit",
+          "brackets nested too deeply",
+          this.#at,
+          end,
+          `at most ${this.#limits.maxDepth}`,
+        );
+      }
+      this.#open.push(this.#tokens.length);
+    } else if (sign === ")") {
+      const open = this.#open.pop();
+      if (open !== undefined) this.#tokens[open]!.match = this.#tokens.length;
+    }
+    this.#add("sign", end, sign);
+  }
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+function isHexDigit(code: number): boolean {
+  const lower = code | 0x20;
+  return isDigit(code) || (lower >= 0x61 && lower <= 0x66);
+}
+
+/** Letters, digits and `- ! _ . @ # $`: what the part of a measurement key before its colon is made of. */
+function isKeyCharacter(code: number): boolean {
+  const lower = code | 0x20;
+  if (isDigit(code) || (lower >= 0x61 && lower <= 0x7a)) return true;
+  switch (code) {
+    case 0x2d:
+    case 0x21:
+    case 0x5f:
+    case 0x2e:
+    case 0x40:
+    case 0x23:
+    case 0x24:
+      return true;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * How big a filter expression may be. Expressions come from remote subscribers, so each limit stands against a way to
+ * make a publisher spend time or memory; what is over one is refused with a `FilterError` of kind `limit`.
+ */
+export interface FilterLimits {
+  /** Characters of the whole text, against sheer volume. Default 4,194,304; a list of 100,000 GUIDs fits. */
+  readonly maxLength: number;
+  /** Words, values and signs of the whole text, against volume after parsing. Default 500,000. */
+  readonly maxTokens: number;
+  /**
+   * How deep brackets and operators may nest, against exhausting the stack; AND and OR chains count once, however long.
+   * Default 500, at most 2,000.
+   */
+  readonly maxDepth: number;
+  /** Entries of one IN list and arguments of one function. Default 200,000. */
+  readonly maxListSize: number;
+  /** Characters of a text made by `+`, REPLACE and the like, against texts that grow with every row. Default 1,048,576. */
+  readonly maxTextLength: number;
+  /** Characters of a regular expression. Default 1,000. */
+  readonly maxPatternLength: number;
+}
+
+/** The {@linkcode FilterLimits} in force where an option does not say otherwise. */
+export const DEFAULT_FILTER_LIMITS: FilterLimits = Object.freeze({
+  maxLength: 4_194_304,
+  maxTokens: 500_000,
+  maxDepth: 500,
+  maxListSize: 200_000,
+  maxTextLength: 1_048_576,
+  maxPatternLength: 1_000,
+});
+
+/** The greatest {@linkcode FilterLimits.maxDepth}: what fits the stack with room for the caller. */
+const DEEPEST = 2_000;
+
+/**
+ * Fills in the limits that were left out.
+ *
+ * @throws {RangeError} When a limit is not a positive integer, or the depth is more than the stack can hold.
+ */
+export function resolveLimits(limits: Partial<FilterLimits> | undefined): FilterLimits {
+  if (limits === undefined) return DEFAULT_FILTER_LIMITS;
+  const resolved = { ...DEFAULT_FILTER_LIMITS };
+  for (const name of Object.keys(resolved) as (keyof FilterLimits)[]) {
+    const value = limits[name];
+    if (value === undefined) continue;
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new RangeError(`${name} is ${value}, a positive integer expected`);
+    }
+    resolved[name] = value;
+  }
+  if (resolved.maxDepth > DEEPEST) {
+    throw new RangeError(`maxDepth is ${resolved.maxDepth}, at most ${DEEPEST} expected`);
+  }
+  return resolved;
+}

@@ -1,0 +1,141 @@
+import type { DataColumn } from "../data_column.ts";
+import type { DataTable } from "../data_table.ts";
+import type { CellValue } from "../data_type.ts";
+import { nearest } from "./errors.ts";
+import type { Compilation } from "./code.ts";
+import { compareText, fold, hasSurrogates } from "./text.ts";
+import type { OrderTerm } from "./tree.ts";
+
+/** Below zero, zero or above as the row at the first position comes before, with or after that at the second. */
+type Order = (left: number, right: number) => number;
+
+/**
+ * Orders rows by the terms of ORDER BY: nulls first, equals in the table's order, DESC the other way round.
+ *
+ * @param rows The rows' indexes, in the table's order.
+ * @param top How many to give at most.
+ * @throws {FilterError} `name` when there is no such column.
+ */
+export function orderRows(
+  context: Compilation,
+  table: DataTable,
+  terms: readonly OrderTerm[],
+  rows: readonly number[],
+  top: number = Infinity,
+): number[] {
+  const orders = terms.map((term) => orderBy(findColumn(context, table, term), term, rows));
+  const order: Order = orders.length === 1 ? stable(orders[0]!) : stable((left, right) => {
+    for (const compare of orders) {
+      const result = compare(left, right);
+      if (result !== 0) return result;
+    }
+    return 0;
+  });
+  const positions = top < rows.length / 2
+    ? first(rows.length, top, order)
+    : rows.map((_, position) => position);
+  positions.sort(order);
+  return positions.slice(0, top).map((position) => rows[position]!);
+}
+
+/** The column of a term. @throws {FilterError} `name` when there is none. */
+function findColumn(context: Compilation, table: DataTable, term: OrderTerm): DataColumn {
+  const column = table.column(term.column);
+  if (column !== undefined) return column;
+  const suggestion = nearest(term.column, table.columns.map(({ name }) => name));
+  throw context.error("name", `${table.name} has no column ${term.column} to order by`, term, { suggestion });
+}
+
+function stable(order: Order): Order {
+  return (left, right) => order(left, right) || left - right;
+}
+
+function orderBy(column: DataColumn, term: OrderTerm, rows: readonly number[]): Order {
+  const fetch = column.computed ? (row: number) => column.at(row) : valueOf(column.values);
+  const folds = column.type === "string" && !term.exact;
+  const keys = rows.map((row) => {
+    const value = fetch(row);
+    return folds && value !== null ? fold(value as string) : value;
+  });
+  const compare = keyOrder(column, keys);
+  const order: Order = (left, right) => {
+    const a = keys[left]!;
+    const b = keys[right]!;
+    if (a === null || b === null) return a === b ? 0 : a === null ? -1 : 1;
+    return compare(a, b);
+  };
+  return term.descending ? (left, right) => order(right, left) : order;
+}
+
+function valueOf(values: readonly CellValue[]): (row: number) => CellValue {
+  return (row) => values[row]!;
+}
+
+type Present = NonNullable<CellValue>;
+
+function keyOrder(column: DataColumn, keys: readonly CellValue[]): (left: Present, right: Present) => number {
+  switch (column.type) {
+    case "decimal":
+      return (left, right) =>
+        typeof left === "object" && typeof right === "object" ? left.compareTo(right) : 0;
+    case "single":
+    case "double":
+      return (left, right) => compareDoubles(left as number, right as number);
+    case "string":
+      if (keys.some((key) => key !== null && hasSurrogates(key as string))) {
+        return (left, right) => compareText(left as string, right as string);
+      }
+  }
+  return (left, right) => left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** NaN comes before all numbers. */
+function compareDoubles(left: number, right: number): number {
+  if (left < right) return -1;
+  if (left > right) return 1;
+  return Number(Number.isNaN(right)) - Number(Number.isNaN(left));
+}
+
+/** The first `top` of so many positions, in any order: kept in a heap whose root is the last of those kept. */
+function first(count: number, top: number, order: Order): number[] {
+  const heap: number[] = [];
+  if (top === 0) return heap;
+  for (let position = 0; position < count; position++) {
+    if (heap.length < top) {
+      heap.push(position);
+      rise(heap, order);
+    } else if (order(position, heap[0]!) < 0) {
+      heap[0] = position;
+      sink(heap, order);
+    }
+  }
+  return heap;
+}
+
+function rise(heap: number[], order: Order): void {
+  let child = heap.length - 1;
+  while (child > 0) {
+    const parent = (child - 1) >> 1;
+    if (order(heap[child]!, heap[parent]!) <= 0) return;
+    swap(heap, child, parent);
+    child = parent;
+  }
+}
+
+function sink(heap: number[], order: Order): void {
+  for (let parent = 0;;) {
+    let last = parent;
+    for (const child of [2 * parent + 1, 2 * parent + 2]) {
+      if (child < heap.length && order(heap[child]!, heap[last]!) > 0) last = child;
+    }
+    if (last === parent) return;
+    swap(heap, last, parent);
+    parent = last;
+  }
+}
+
+function swap(heap: number[], left: number, right: number): void {
+  const kept = heap[left]!;
+  heap[left] = heap[right]!;
+  heap[right] = kept;
+}

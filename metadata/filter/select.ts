@@ -1,0 +1,310 @@
+import type { DataRow } from "../data_row.ts";
+import type { DataSet } from "../data_set.ts";
+import type { DataTable } from "../data_table.ts";
+import { EMPTY_GUID } from "../../transport/wire/guid.ts";
+import type { Compilation } from "./code.ts";
+import { compilation, compileCondition, type CompileOptions } from "./compile.ts";
+import { parseGuid } from "./convert.ts";
+import { nearest, type Span } from "./errors.ts";
+import { orderRows } from "./order.ts";
+import { parseFilter } from "./parser.ts";
+import { fold } from "./text.ts";
+import type { ExpressionNode, FilterStatement, SelectStatement, SignalStatement } from "./tree.ts";
+
+/** How a filter expression selects. */
+export interface SelectOptions extends CompileOptions {
+  /**
+   * The table that conditions alone apply to, and that signals named directly are looked up in; default
+   * `ActiveMeasurements`.
+   */
+  readonly primaryTable?: string | undefined;
+  /** The columns that tell signals apart, where they have other names than SignalID, ID and PointTag. */
+  readonly idColumns?: Partial<IdColumns> | undefined;
+}
+
+/** The columns that signals are identified by. */
+export interface IdColumns {
+  /** That of the signal ID; default `SignalID`. */
+  readonly signalId: string;
+  /** That of the measurement key, such as `PPA:4`; default `ID`. */
+  readonly key: string;
+  /** That of the point tag; default `PointTag`. */
+  readonly pointTag: string;
+}
+
+const ID_COLUMNS: IdColumns = { signalId: "SignalID", key: "ID", pointTag: "PointTag" };
+
+/**
+ * The rows that a filter expression selects (§9): those of each statement in turn, without duplicates. An empty
+ * expression selects none.
+ *
+ * @throws {FilterError} When the expression can't be parsed, names what is not there, or fails in a row.
+ *
+ * @example
+ * ```ts
+ * import { DataSet, selectRows } from "@sttp/sttp/metadata";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const dataSet = new DataSet();
+ * const devices = dataSet.addTable("DeviceDetail");
+ * devices.addColumn("Acronym", "string");
+ * devices.addColumn("FramesPerSecond", "int32");
+ * devices.addRow({ Acronym: "SHELBY", FramesPerSecond: 30 });
+ * devices.addRow({ Acronym: "CORDOVA", FramesPerSecond: 60 });
+ *
+ * const rows = selectRows(dataSet, "FILTER DeviceDetail WHERE FramesPerSecond >= 30 ORDER BY Acronym");
+ * assertEquals(rows.map((row) => row.get("Acronym")), ["CORDOVA", "SHELBY"]);
+ * ```
+ */
+export function selectRows(dataSet: DataSet, text: string, options: SelectOptions = {}): DataRow[] {
+  const result: DataRow[] = [];
+  const seen = new Map<DataTable, Set<number>>();
+  for (const { table, rows } of new Selection(dataSet, text, options).run()) {
+    const taken = seen.get(table) ?? new Set();
+    seen.set(table, taken);
+    for (const row of rows) {
+      if (taken.has(row)) continue;
+      taken.add(row);
+      result.push(table.row(row));
+    }
+  }
+  return result;
+}
+
+/**
+ * The IDs of the signals that a filter expression selects (§9), in lower case: those of each statement in turn, without
+ * duplicates. Rows without a signal ID are passed over.
+ *
+ * @throws {FilterError} As {@linkcode selectRows}, and when a table has no column of signal IDs.
+ *
+ * @example
+ * ```ts
+ * import { DataSet, selectSignalIds } from "@sttp/sttp/metadata";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const dataSet = new DataSet();
+ * const signals = dataSet.addTable("ActiveMeasurements");
+ * for (const name of ["ID", "PointTag", "SignalType"]) signals.addColumn(name, "string");
+ * signals.addColumn("SignalID", "guid");
+ * const [first, second] = ["9ae6dd95-bddb-5dd8-8717-57da1268b9ca", "5aaac2f5-a9ae-4c06-ba02-b26f4ff7e861"];
+ * signals.addRow(["PPA:1", "SHELBY:FREQ", "FREQ", first]);
+ * signals.addRow(["PPA:2", "SHELBY:DFDT", "DFDT", second]);
+ *
+ * assertEquals(selectSignalIds(dataSet, "PPA:2; FILTER ActiveMeasurements WHERE True"), [second, first]);
+ * ```
+ */
+export function selectSignalIds(dataSet: DataSet, text: string, options: SelectOptions = {}): string[] {
+  const selection = new Selection(dataSet, text, options);
+  const ids = new Set<string>();
+  for (const { table, rows, statement } of selection.run()) {
+    const signalId = selection.signalIdsOf(table, statement);
+    for (const row of rows) {
+      const id = signalId(row);
+      if (id !== undefined && id !== EMPTY_GUID) ids.add(id);
+    }
+  }
+  return [...ids];
+}
+
+/** What a statement selects. */
+export interface SelectedRows {
+  readonly statement: FilterStatement;
+  readonly table: DataTable;
+  /** The rows' indexes, in order. */
+  readonly rows: readonly number[];
+}
+
+/** The statements of a filter expression at work on a data set. */
+export class Selection {
+  readonly #dataSet: DataSet;
+  readonly #text: string;
+  readonly #options: SelectOptions;
+  readonly #idColumns: IdColumns;
+  readonly #statements: FilterStatement[];
+  readonly #indexes = new Map<string, Map<string, number>>();
+
+  /** @throws {FilterError} `syntax` or `limit`. */
+  constructor(dataSet: DataSet, text: string, options: SelectOptions) {
+    this.#dataSet = dataSet;
+    this.#text = text;
+    this.#options = options;
+    this.#idColumns = { ...ID_COLUMNS, ...options.idColumns };
+    this.#statements = parseFilter(text, options);
+  }
+
+  /** What each statement selects, in turn. */
+  *run(): Generator<SelectedRows> {
+    for (const statement of this.#statements) {
+      const name = statement.kind === "filter" ? statement.table : this.#primaryTable;
+      const table = this.#dataSet.table(name);
+      if (table === undefined) throw this.#noTable(name, statement);
+      const context = compilation(this.#text, table, this.#options);
+      yield { statement, table, rows: this.#select(context, table, statement) };
+    }
+  }
+
+  get #primaryTable(): string {
+    return this.#options.primaryTable ?? "ActiveMeasurements";
+  }
+
+  #noTable(name: string, statement: FilterStatement): Error {
+    const names = this.#dataSet.tables.map((table) => table.name);
+    const details = {
+      suggestion: nearest(name, names),
+      expected: names.join(", ") || "a data set with tables",
+    };
+    // A bare condition or signal does not name the table itself.
+    const at = statement.kind === "filter" ? this.#text.indexOf(name, statement.start) : statement.start;
+    const span = statement.kind === "filter" ? { start: at, end: at + name.length } : statement;
+    return compilation(this.#text, undefined, this.#options).error(
+      "name",
+      `there is no table ${name}`,
+      span,
+      details,
+    );
+  }
+
+  #select(context: Compilation, table: DataTable, statement: FilterStatement): readonly number[] {
+    switch (statement.kind) {
+      case "filter":
+        return selectFrom(context, table, statement);
+      case "condition":
+        return matchingRows(context, table, statement.where, Infinity);
+      case "signal": {
+        const row = this.#findSignal(context, table, statement);
+        return row === undefined ? [] : [row];
+      }
+    }
+  }
+
+  // --- signals named directly
+
+  #findSignal(context: Compilation, table: DataTable, statement: SignalStatement): number | undefined {
+    const column = this.#idColumn(context, table, statement);
+    if (this.#statements.length <= MAX_SCANS) {
+      const read = this.#idReader(table, statement.by, column);
+      const wanted = statement.by === "guid" ? statement.value : fold(statement.value);
+      for (let row = 0; row < table.rowCount; row++) if (read(row) === wanted) return row;
+      return undefined;
+    }
+    return this.#indexOf(table, statement.by, column).get(statement.value.toUpperCase());
+  }
+
+  #idColumn(context: Compilation, table: DataTable, statement: SignalStatement): string {
+    const { signalId, key, pointTag } = this.#idColumns;
+    const name = statement.by === "guid" ? signalId : statement.by === "key" ? key : pointTag;
+    if (table.column(name) !== undefined) return name;
+    throw context.error("name", `${table.name} has no column ${name} to find it by`, statement);
+  }
+
+  /** An ID in a row, in the case that it is compared in. */
+  #idReader(table: DataTable, by: SignalStatement["by"], name: string): (row: number) => string | undefined {
+    const column = table.column(name)!;
+    if (by === "guid") return guidReader(table, name);
+    return (row) => {
+      const value = column.at(row);
+      return typeof value === "string" ? fold(value) : undefined;
+    };
+  }
+
+  /** The first row of each ID: made once for many signals. */
+  #indexOf(table: DataTable, by: SignalStatement["by"], name: string): Map<string, number> {
+    let index = this.#indexes.get(by);
+    if (index !== undefined) return index;
+    index = new Map();
+    this.#indexes.set(by, index);
+    const read = this.#idReader(table, by, name);
+    for (let row = 0; row < table.rowCount; row++) {
+      const id = read(row)?.toUpperCase();
+      if (id !== undefined && !index.has(id)) index.set(id, row);
+    }
+    return index;
+  }
+
+  /** The signal ID of each row of a table. @throws {FilterError} `name` when it has none. */
+  signalIdsOf(table: DataTable, statement: FilterStatement): (row: number) => string | undefined {
+    const { signalId } = this.#idColumns;
+    if (table.column(signalId) !== undefined) return guidReader(table, signalId);
+    const context = compilation(this.#text, table, this.#options);
+    throw context.error(
+      "name",
+      `${table.name} has no column ${signalId}, so it selects no signals`,
+      statement,
+    );
+  }
+}
+
+/** Up to so many signals are found by looking through the table. */
+const MAX_SCANS = 4;
+
+/** A GUID in a row, in lower case without braces. */
+function guidReader(table: DataTable, name: string): (row: number) => string | undefined {
+  const column = table.column(name)!;
+  return (row) => {
+    const value = column.at(row);
+    if (typeof value !== "string") return undefined;
+    return column.type === "guid" ? value : parseGuid(value);
+  };
+}
+
+/** The rows that a FILTER statement selects: first those that match, then in order, then the top ones. */
+export function selectFrom(
+  context: Compilation,
+  table: DataTable,
+  statement: SelectStatement,
+): readonly number[] {
+  const { where, orderBy, top } = statement;
+  // Compiled and looked up even if there are no rows: an error does not depend on them.
+  const rows = matchingRows(context, table, where, orderBy.length === 0 ? top ?? Infinity : Infinity);
+  return orderBy.length === 0 ? rows : orderRows(context, table, orderBy, rows, top);
+}
+
+function matchingRows(
+  context: Compilation,
+  table: DataTable,
+  where: ExpressionNode | undefined,
+  limit: number,
+): readonly number[] {
+  const matches = where === undefined ? () => true : compileCondition(context, where, "WHERE");
+  const rows: number[] = [];
+  const { rowCount } = table;
+  for (let row = 0; row < rowCount && rows.length < limit; row++) if (matches(row)) rows.push(row);
+  return rows;
+}
+
+/**
+ * Compiles a condition for a table once, to test its rows with: true where it holds, false where it does not or is null.
+ *
+ * @param table Whose columns the condition may name; rows may be added later, columns may not.
+ * @throws {FilterError} When it can't be parsed, names what is not there, or is no condition; the function throws it for
+ * rows that the condition fails in, such as those with a zero divisor.
+ *
+ * @example
+ * ```ts
+ * import { compilePredicate, DataTable } from "@sttp/sttp/metadata";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const table = new DataTable("PhasorDetail");
+ * table.addColumn("Phase", "string");
+ * table.addRow(["A"]);
+ * table.addRow(["+"]);
+ * const isPositive = compilePredicate(table, "Phase = '+'");
+ * assertEquals([isPositive(0), isPositive(1)], [false, true]);
+ * ```
+ */
+export function compilePredicate(
+  table: DataTable,
+  text: string,
+  options: CompileOptions = {},
+): (row: number) => boolean {
+  const context = compilation(text, table, options);
+  const statements = parseFilter(text, options);
+  const [statement] = statements;
+  if (statement?.kind === "condition" && statements.length === 1) {
+    return compileCondition(context, statement.where);
+  }
+  const span: Span = statement ?? { start: 0, end: text.length };
+  throw context.error("syntax", "not a condition", span, {
+    expected: "one condition alone, such as Enabled = True",
+  });
+}
