@@ -155,7 +155,7 @@ export class TsscDecoder {
       n = this.#decodeValues(into, n, Math.min(most, into.capacity), end);
       if (n > before) part = Part.None;
       const code = this.#code;
-      if (this.#position > end) throw this.#malformed(`${end} bytes end within measurement ${n - start}`);
+      if (this.#position > end) throw this.#malformed(`${end} bytes end within a measurement`);
       if (code === Code.EndOfStream) {
         if (part !== Part.None || this.#position < end) {
           throw this.#malformed(
@@ -169,7 +169,7 @@ export class TsscDecoder {
       } else if (points.isDue(this.#last)) {
         points.adapt(this.#last);
       } else if (this.#position === end && this.#left === 0) {
-        if (part !== Part.None) throw this.#malformed(`${end} bytes end within measurement ${n - start}`);
+        if (part !== Part.None) throw this.#malformed(`${end} bytes end within a measurement`);
         return n;
       } else if (this.#point === ORIGIN) {
         this.#resolve();

@@ -108,7 +108,7 @@ Deno.test("TsscDecoder: what is no TSSC packet", () => {
       // EndOfStream (000 00000) and a byte behind it.
       ["550000 0000", "end of stream at byte 4 of 5"],
       // PointIDXOR4 (000 00001), its half byte, and nothing else.
-      ["550000 0100", "within measurement 0"],
+      ["550000 0100", "end within a measurement"],
       // A time (000 10001 and a varint of one byte), then an index (000 00001): out of order.
       ["550000 11 05 01 10 10", "code 1 out of order"],
       // A time twice.
@@ -118,9 +118,9 @@ Deno.test("TsscDecoder: what is no TSSC packet", () => {
       // A time, then EndOfStream.
       ["550000 11 05 00", "end of stream at byte 6 of 6, in measurement 0"],
       // A time, then nothing: no bits are pending.
-      ["550000 11 05", "5 bytes end within measurement 0"],
+      ["550000 11 05", "5 bytes end within a measurement"],
       // ValueXOR32 (000 11111) with 3 of its 4 bytes.
-      ["550000 1f 01 02 03", "within measurement 0"],
+      ["550000 1f 01 02 03", "end within a measurement"],
     ] as const
   ) {
     const decoder = new TsscDecoder();
