@@ -4,8 +4,12 @@
  * @module
  */
 
-// Two lower-case hex digits for every byte.
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const DIGITS = new TextEncoder().encode("0123456789abcdef");
+// Where the digits of each byte stand in the text.
+const POSITIONS = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34] as const;
+const decoder = new TextDecoder();
+// The text being made: one flat string per GUID costs half of what joining its parts does.
+const scratch: Uint8Array = new TextEncoder().encode("00000000-0000-0000-0000-000000000000");
 
 const CANONICAL = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const ANY = /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32})$/i;
@@ -66,12 +70,13 @@ export function readGuid(bytes: Uint8Array, offset: number = 0): string {
   if (offset < 0 || offset + GUID_LENGTH > bytes.length) {
     throw new RangeError(`no 16 bytes of a GUID at offset ${offset} of ${bytes.length}`);
   }
-  let text = "";
   for (let i = 0; i < GUID_LENGTH; i++) {
-    text += HEX[bytes[offset + i]!]!;
-    if (i === 3 || i === 5 || i === 7 || i === 9) text += "-";
+    const byte = bytes[offset + i]!;
+    const position = POSITIONS[i]!;
+    scratch[position] = DIGITS[byte >> 4]!;
+    scratch[position + 1] = DIGITS[byte & 0xf]!;
   }
-  return text;
+  return decoder.decode(scratch);
 }
 
 /**
@@ -85,11 +90,9 @@ export function writeGuid(text: string, bytes: Uint8Array, offset: number = 0): 
     throw new RangeError(`no room for 16 bytes of a GUID at offset ${offset} of ${bytes.length}`);
   }
   const guid = normalizeGuid(text);
-  let position = 0;
   for (let i = 0; i < GUID_LENGTH; i++) {
-    if (guid.charCodeAt(position) === 0x2d) position++;
+    const position = POSITIONS[i]!;
     bytes[offset + i] = nibble(guid.charCodeAt(position)) << 4 | nibble(guid.charCodeAt(position + 1));
-    position += 2;
   }
 }
 

@@ -34,12 +34,13 @@ const UNSUSPICIOUS_LENGTH = 1024 ** 2;
 const MOST_RATIO = 1032;
 const HEADER_LENGTH = 10;
 const TRAILER_LENGTH = 8;
-const LEAST_SLICE = 1024;
+// Bytes of input at a time. Short slices are slow; what a long one may come to is held in check below.
+const LEAST_SLICE = 8_192;
 const MOST_SLICE = 65_536;
 
 /**
- * Decompresses one gzip member. The length that its trailer states meets the limit first and is then all the memory
- * that is spent: inflating stops as soon as more than that comes out. The checksum is verified.
+ * Decompresses one gzip member. The length that its trailer states meets the limit first, and inflating stops as soon
+ * as more than that comes out. The checksum is verified.
  *
  * @throws {SttpError} `LimitExceeded` when the output is over a limit; `MalformedFrame` when the bytes are not gzip,
  * are cut short, go on behind the member, or fail the checksum.
@@ -77,13 +78,10 @@ export function* gunzipChunks(
   const inflate = new Inflate((chunk) => pending.push(chunk as Uint8Array<ArrayBuffer>));
   let produced = 0;
   let crc = 0;
+  // A slice of a bomb comes to no more than the stated length over again, or 8 MiB.
+  const slice = Math.min(Math.max(Math.floor(length / MOST_RATIO), LEAST_SLICE), MOST_SLICE);
   for (let offset = start; offset < end || offset === start;) {
-    // Slices so short that one can't overshoot the stated length by more than about a MiB.
-    const size = Math.min(
-      Math.max(Math.floor((length - produced) / MOST_RATIO), LEAST_SLICE),
-      MOST_SLICE,
-      end - offset,
-    );
+    const size = Math.min(slice, end - offset);
     try {
       inflate.push(bytes.subarray(offset, offset + size), offset + size === end);
     } catch (cause) {
