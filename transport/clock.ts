@@ -43,7 +43,11 @@ export class ManualClock implements Clock {
   readonly #epoch: number;
   #timers: { due: number; callback: () => void }[] = [];
 
-  /** @param epoch What `now()` gives at the start, in milliseconds since 1970; default 2024-01-01T00:00:00Z. */
+  /**
+   * A clock that stands still.
+   *
+   * @param epoch What `now()` gives at the start, in milliseconds since 1970; default 2024-01-01T00:00:00Z.
+   */
   constructor(epoch: number = 1_704_067_200_000) {
     this.#epoch = epoch;
   }

@@ -57,6 +57,8 @@ export class SttpError extends Error {
   readonly code: SttpErrorCode;
 
   /**
+   * An error of one kind.
+   *
    * @param code The kind of failure.
    * @param message What was wrong, where, and what was expected.
    * @param options `cause`: the error underneath, if any.

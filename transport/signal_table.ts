@@ -1,3 +1,5 @@
+import { normalizeGuid } from "./wire/guid.ts";
+
 /**
  * Signal IDs as small whole numbers: handle `n` stands for the `n`th signal that was added, for good.
  *
@@ -16,8 +18,6 @@
  * assertEquals(signals.handleOf("{9ae6dd95-bddb-5dd8-8717-57da1268b9ca}"), 0);
  * ```
  */
-import { normalizeGuid } from "./wire/guid.ts";
-
 export class SignalTable {
   readonly #ids: string[] = [];
   readonly #handles = new Map<string, number>();

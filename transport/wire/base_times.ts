@@ -38,6 +38,8 @@ export class BaseTimes {
   readonly #bases = new BigInt64Array(2);
 
   /**
+   * Two bases and the one in force.
+   *
    * @param timeIndex Which base new offsets count from.
    * @param base0 Ticks.
    * @param base1 Ticks.

@@ -49,7 +49,11 @@ export class MeasurementBatch {
   /** How many measurements there are. */
   length = 0;
 
-  /** @param capacity How many measurements to make room for; default 1,024. */
+  /**
+   * An empty batch.
+   *
+   * @param capacity How many measurements to make room for; default 1,024.
+   */
   constructor(capacity: number = 1024) {
     if (!Number.isInteger(capacity) || capacity < 0) {
       throw new RangeError(`capacity ${capacity} is not a whole number of measurements`);

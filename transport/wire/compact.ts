@@ -64,7 +64,12 @@ export class CompactEncoder {
   #out: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
 
-  /** @param format What the subscription asked for. */
+  /**
+   * An encoder for one subscription.
+   *
+   * @param format What the subscription asked for.
+   * @param baseTimes What offsets count from; default nothing.
+   */
   constructor(format: CompactFormat, baseTimes?: BaseTimes) {
     this.format = format;
     this.baseTimes = baseTimes;
@@ -161,6 +166,8 @@ export class CompactDecoder {
   readonly #arrivalWords = new Int32Array(this.#arrival.buffer);
 
   /**
+   * A decoder for one subscription.
+   *
    * @param format What the subscription asked for.
    * @param options `maxMeasurements`: how many a packet may hold, default 1,048,576.
    */

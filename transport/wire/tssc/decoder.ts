@@ -59,6 +59,8 @@ export class TsscDecoder {
   #code: number = NO_CODE;
 
   /**
+   * A decoder that waits for a packet with sequence 0.
+   *
    * @param options Limits; see {@linkcode TsscDecoderOptions}.
    * @throws {RangeError} When a limit is not a positive whole number, or `maxSignalIndex` not a uint32.
    */
