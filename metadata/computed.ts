@@ -1,6 +1,7 @@
 import { SttpError } from "../transport/errors.ts";
 import type { CellValue } from "./data_type.ts";
 import type { DataColumn } from "./data_column.ts";
+import { compileComputed } from "./filter/evaluate.ts";
 
 /**
  * Turns a computed column's expression into a function of the row.
@@ -8,7 +9,7 @@ import type { DataColumn } from "./data_column.ts";
  * @throws {SttpError} `InvalidFilter` when the expression can't be parsed, or its result does not fit the column.
  */
 export function compileColumn(column: DataColumn): (row: number) => CellValue {
-  throw new SttpError("InvalidFilter", `${column.table.name}.${column.name}: ${column.expression}`);
+  return compileComputed(column.expression ?? "NULL", column.table, column.type);
 }
 
 /** The error for a computed column whose expression needs its own value. */

@@ -8,3 +8,5 @@ export { DataTable } from "./data_table.ts";
 export { DataColumn } from "./data_column.ts";
 export { DataRow } from "./data_row.ts";
 export type { CellInput, CellValue, DataType } from "./data_type.ts";
+export { type Decimal, decimalToNumber, formatDecimal, parseDecimal } from "./decimal.ts";
+export * from "./filter/mod.ts";
