@@ -54,7 +54,9 @@ export class SignalTable {
   /** The signal ID behind a handle, a lower-case GUID. @throws {RangeError} When there is no such handle. */
   idOf(handle: number): string {
     const id = this.#ids[handle];
-    if (id === undefined) throw new RangeError(`no signal has handle ${handle}; there are ${this.#ids.length}`);
+    if (id === undefined) {
+      throw new RangeError(`no signal has handle ${handle}; there are ${this.#ids.length}`);
+    }
     return id;
   }
 
