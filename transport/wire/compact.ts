@@ -170,10 +170,15 @@ export class CompactDecoder {
    *
    * @param format What the subscription asked for.
    * @param options `maxMeasurements`: how many a packet may hold, default 1,048,576.
+   * @throws {RangeError} When that is not a positive whole number.
    */
   constructor(format: CompactFormat, options: { maxMeasurements?: number } = {}) {
+    const { maxMeasurements = DefaultLimits.packetMeasurements } = options;
+    if (!Number.isInteger(maxMeasurements) || maxMeasurements < 1) {
+      throw new RangeError(`maxMeasurements ${maxMeasurements} is not a positive whole number`);
+    }
     this.format = format;
-    this.#maxMeasurements = options.maxMeasurements ?? DefaultLimits.packetMeasurements;
+    this.#maxMeasurements = maxMeasurements;
   }
 
   /**
