@@ -6,8 +6,10 @@ import type { CellParser } from "./cell_text.ts";
 import { CELL_PARSERS } from "./cell_text.ts";
 import { referenceTarget } from "./xml_scanner.ts";
 
-/** When the texts gathered are turned into strings: at the end of the row in which they come to this many bytes. */
+/** When the texts gathered are turned into strings: before the next cell once they come to this many bytes. */
 const BATCH = 32 * 1024;
+/** Or to this many texts. */
+const MOST_CELLS = 8 * 1024;
 
 const AMP = 0x26;
 const SEMICOLON = 0x3b;
@@ -70,6 +72,7 @@ export class CellBatch {
 
   /** Begins a cell. */
   begin(): void {
+    if (this.#used >= BATCH || this.#sinks.length >= MOST_CELLS) this.flush();
     this.#cellStart = this.#used;
   }
 
@@ -191,11 +194,6 @@ export class CellBatch {
       else if (!((byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66))) return false;
     }
     return true;
-  }
-
-  /** To be called at the end of each row. */
-  endRow(): void {
-    if (this.#used >= BATCH) this.flush();
   }
 
   /**

@@ -16,13 +16,15 @@ export type CellParser = (bytes: Uint8Array, start: number, end: number) => Cell
 const DASH = 0x2d;
 const ZERO = 0x30;
 
-/** The text of a cell that is nothing but ASCII when valid; anything else reads as something invalid. */
+// The longest text that any type but a string may have; the library of the decimals takes no more either.
+const MAX_TEXT = 1200;
+
+/** The text of a cell that is ASCII when valid; what is too long to be valid reads as empty, which is not. */
 function asciiText(bytes: Uint8Array, start: number, end: number): string {
-  // No number, time or GUID is longer; a longer text is refused by its parser anyway.
-  const limit = Math.min(end, start + 400);
+  if (end - start > MAX_TEXT) return "";
   let text = "";
-  for (let i = start; i < limit; i++) text += String.fromCharCode(bytes[i]!);
-  return text.trim();
+  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]!);
+  return text;
 }
 
 /** The number written by digits in `bytes`, or -1. */

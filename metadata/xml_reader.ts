@@ -340,7 +340,6 @@ class DataSetReader {
       const { values } = columns[i]!;
       if (values.length === row) values.push(null);
     }
-    this.#batch.endRow();
     this.#place = Place.Root;
   }
 

@@ -254,11 +254,8 @@ export class XmlScanner {
   #starve(length: number): XmlToken {
     if (this.#final && (length > 0 || this.#stack.length > 0 || !this.#rootSeen)) {
       const open = this.#stack.at(-1);
-      throw this.invalid(
-        open === undefined
-          ? (this.#rootSeen ? "the document ends within markup" : "the document has no root element")
-          : `the document ends within <${open.text}>`,
-      );
+      if (open !== undefined) throw this.invalid(`the document ends within <${open.text}>`);
+      throw this.invalid(length > 0 ? "the document ends within markup" : "the document has no root element");
     }
     // Twice as much before the next look keeps the work linear, however small the pieces are that arrive.
     this.#wanted = this.#position + Math.max(2 * length, 1);
@@ -525,26 +522,24 @@ export class XmlScanner {
   /** Passes over what ends with one or two given bytes and `>`. */
   #pass(start: number, end: number, from: number, last: number, lastButOne: number): XmlToken | undefined {
     const { bytes } = this;
+    let lines = 0;
+    let lineStart = this.#lineStart;
     let i = from;
-    for (;;) {
-      i = bytes.indexOf(GT, i);
-      if (i < 0 || i >= end) break;
-      if (
-        i > from && bytes[i - 1] === last && (lastButOne < 0 || (i > from + 1 && bytes[i - 2] === lastButOne))
-      ) {
-        break;
+    for (; i < end; i++) {
+      const byte = bytes[i]!;
+      if (byte === NEWLINE) {
+        lines++;
+        lineStart = this.#base + i + 1;
+      } else if (byte === GT && i > from && bytes[i - 1] === last) {
+        if (lastButOne < 0 || (i > from + 1 && bytes[i - 2] === lastButOne)) break;
       }
-      i++;
     }
-    const missing = i < 0 || i >= end;
-    if ((missing ? end : i) - start > this.#limits.maxTextLength) {
+    if (i - start > this.#limits.maxTextLength) {
       throw this.tooLong("comment or section", this.#limits.maxTextLength, "maxTextLength");
     }
-    if (missing) return this.#starve(end - start);
-    for (let at = bytes.indexOf(NEWLINE, start); at >= 0 && at < i; at = bytes.indexOf(NEWLINE, at + 1)) {
-      this.line++;
-      this.#lineStart = this.#base + at + 1;
-    }
+    if (i >= end) return this.#starve(end - start);
+    this.line += lines;
+    this.#lineStart = lineStart;
     this.#position = i + 1;
     return undefined;
   }
