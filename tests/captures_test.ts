@@ -4,9 +4,12 @@
  */
 import { assert, assertEquals, assertFalse, assertGreater, assertNotEquals } from "@std/assert";
 import {
+  CompactDecoder,
   CompactEncoder,
   DataPacketFlags,
   decodeBaseTimes,
+  decodeCacheUpdate,
+  decodeSubscribe,
   encodeBaseTimes,
   encodeCacheUpdate,
   encodeCommand,
@@ -17,12 +20,15 @@ import {
   fromCompactFlags,
   gunzip,
   isGzip,
+  MeasurementBatch,
   readCommand,
   readResponses,
   toCompactFlags,
+  TsscDecoder,
   TsscEncoder,
 } from "../transport/mod.ts";
 import { Capture, captureNames, type Faults, receivedLines } from "./support/capture.ts";
+import { corruptEachByte, lengthsAccepted } from "./support/hostile.ts";
 
 interface Expectation extends Faults {
   /** How many measurements there are. */
@@ -278,6 +284,38 @@ Deno.test("after a resubscription without a reset the state goes on under the ne
     const [signalId, , , bits] = line.split(" ");
     value.setUint32(0, parseInt(bits!, 16));
     assertEquals(Math.abs(value.getFloat32(0) - 60) < 0.1, frequency.has(signalId!), line);
+  }
+});
+
+Deno.test("damage to what was recorded gives a value or an SttpError", () => {
+  for (const name of ["cppsub-cpppub-tssc", "gosub-cpppub-compact-ms-basetime", "pysub-pypub-tssc-nogzip"]) {
+    const capture = read(name);
+    const { version } = capture.modes.modes;
+    const { body } = capture.caches[0]!;
+    for (const gzip of [true, false]) {
+      const decode = (bytes: Uint8Array): unknown => decodeCacheUpdate(bytes, { version, gzip });
+      assertEquals(lengthsAccepted(body, decode), []);
+      corruptEachByte(body, decode);
+    }
+    const subscribe = capture.clientFrames.map((frame) => readCommand(frame.subarray(4))).find(({ code }) =>
+      code === 2
+    )!;
+    corruptEachByte(subscribe.body, (bytes) => decodeSubscribe(bytes, "utf-8"));
+    const packets = [...capture.packets.slice(0, 3), ...capture.packets.slice(-3)];
+    const decode = (bytes: Uint8Array): void => {
+      const tssc = new TsscDecoder();
+      const compact = new CompactDecoder({ includeTime: true, useMillisecondResolution: true });
+      if (capture.baseTimes[0]) compact.baseTimes = decodeBaseTimes(capture.baseTimes[0]);
+      const into = new MeasurementBatch();
+      if (packets[0]!.flags & DataPacketFlags.Compact) compact.decode(bytes, packets[0]!.count, into);
+      else {for (const payload of [bytes, ...capture.packets.slice(1, 4).map(({ payload }) => payload)]) {
+          tssc.decode(payload, into);
+        }}
+    };
+    for (const { payload } of packets) {
+      lengthsAccepted(payload, decode);
+      corruptEachByte(payload, decode);
+    }
   }
 });
 

@@ -6,6 +6,7 @@
 import { gzipSync, Inflate } from "fflate";
 import { SttpError } from "../errors.ts";
 import { DefaultLimits } from "../limits.ts";
+import { crc32 } from "./crc32.ts";
 
 /** How hard {@linkcode gzip} tries: 0 not at all, 9 most. */
 export type GzipLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
@@ -154,17 +155,4 @@ function headerLength(bytes: Uint8Array): number {
     length = zero + 1;
   }
   return flags & HEADER_CHECKSUM ? length + 2 : length;
-}
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? crc >>> 1 ^ 0xedb88320 : crc >>> 1;
-  return crc;
-});
-
-/** CRC-32 of `bytes`, going on from the CRC-32 of what came before. */
-function crc32(bytes: Uint8Array, previous: number): number {
-  let crc = ~previous;
-  for (let i = 0; i < bytes.length; i++) crc = crc >>> 8 ^ CRC_TABLE[(crc ^ bytes[i]!) & 0xff]!;
-  return ~crc >>> 0;
 }
