@@ -13,12 +13,15 @@ export interface ExchangeOptions {
   timeout: number;
   /** Stops waiting; what was sent stays sent. */
   signal?: AbortSignal | undefined;
+  /** Called at the very place in the stream of responses where the answer is, or when none can come any more. */
+  onSettled?: () => void;
 }
 
 /** An answer: the body of a Succeeded, which the receiver may keep. */
 interface Pending {
   readonly resolve: (body: Uint8Array) => void;
   readonly reject: (error: SttpError) => void;
+  readonly onSettled: (() => void) | undefined;
 }
 
 /** The AbortSignal's reason as this library's error. */
@@ -65,7 +68,7 @@ export class Exchanges {
         command,
         new SttpError("TimedOut", `no answer to ${commandName(command)} in ${options.timeout} ms`),
       ));
-    this.#pending.set(command, answer);
+    this.#pending.set(command, { ...answer, onSettled: options.onSettled });
     // Its turn lasts until the answer came or can't come any more, even when nobody waits for it.
     const done = answer.promise.then(() => {}, () => {}).then(() => {
       cancelTimer();
@@ -92,17 +95,13 @@ export class Exchanges {
     if (pending === undefined) return false;
     this.#pending.delete(command);
     pending.resolve(body());
+    pending.onSettled?.();
     return true;
   }
 
   /** A Failed came. @returns Whether its command was waiting for an answer. */
   refuse(command: number, message: string): boolean {
     return this.#fail(command, new SttpError("Refused", message || `${commandName(command)} was refused`));
-  }
-
-  /** Whether a command is waiting for its answer. */
-  isPending(command: number): boolean {
-    return this.#pending.has(command);
   }
 
   /** No more answers will come. */
@@ -116,6 +115,7 @@ export class Exchanges {
     if (pending === undefined) return false;
     this.#pending.delete(command);
     pending.reject(error);
+    pending.onSettled?.();
     return true;
   }
 }

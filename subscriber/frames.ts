@@ -10,7 +10,7 @@ import type { BatchIterator } from "./delivery.ts";
 
 /** How measurements are sorted into frames. */
 export interface FrameOptions {
-  /** Frames a second, which divide each second evenly from its start; at most 10,000. Default 30. */
+  /** Frames a second, which divide each second evenly from its start; at most 1,000. Default 30. */
   framesPerSecond?: number;
   /** Seconds that a frame waits for its measurements before it is handed over. Default 5. */
   lagTime?: number;
@@ -134,8 +134,8 @@ export class FrameSorter {
     if (typeof useLocalClockAsRealTime !== "boolean") {
       throw new TypeError("useLocalClockAsRealTime must be a boolean");
     }
-    if (!Number.isInteger(framesPerSecond) || framesPerSecond < 1 || framesPerSecond > 10_000) {
-      throw new RangeError(`framesPerSecond must be a whole number from 1 to 10000, not ${framesPerSecond}`);
+    if (!Number.isInteger(framesPerSecond) || framesPerSecond < 1 || framesPerSecond > 1000) {
+      throw new RangeError(`framesPerSecond must be a whole number from 1 to 1000, not ${framesPerSecond}`);
     }
     for (const [name, value] of Object.entries({ lagTime, leadTime })) {
       if (!(value >= 0 && value <= 3600)) {

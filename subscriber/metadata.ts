@@ -11,12 +11,14 @@ import { gunzipChunks, isGzip } from "../transport/wire/gzip.ts";
  * Reads the answer to MetadataRefresh (§3): XML, gzipped or not; nothing at all when the publisher has no metadata.
  * A compressed document is read as it is decompressed, never held whole.
  *
+ * A cell whose text is not of its column's type becomes null, and is counted in the DataSet's report.
+ *
  * @param limits `metadataLength` and `gzipRatio` are applied.
- * @throws {SttpError} `MalformedFrame`, `LimitExceeded` or `InvalidMetadata`.
+ * @throws {SttpError} `MalformedFrame`, `LimitExceeded`, `InvalidMetadata` or `Aborted`.
  */
-export async function readMetadata(body: Uint8Array, limits: Limits): Promise<DataSet> {
+export async function readMetadata(body: Uint8Array, limits: Limits, signal?: AbortSignal): Promise<DataSet> {
   if (body.length === 0) return new DataSet();
-  if (!isGzip(body)) return await DataSet.fromXml(body);
-  const chunks = gunzipChunks(body, { maxLength: limits.metadataLength, maxRatio: limits.gzipRatio });
-  return await DataSet.fromXml(ReadableStream.from(chunks));
+  const { metadataLength: maxLength, gzipRatio: maxRatio } = limits;
+  const xml = isGzip(body) ? ReadableStream.from(gunzipChunks(body, { maxLength, maxRatio })) : body;
+  return await DataSet.fromXml(xml, { maxLength, invalidValues: "null", ...(signal && { signal }) });
 }

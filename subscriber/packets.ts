@@ -120,16 +120,8 @@ export class PacketReader {
     const { counters, drop } = this.#options;
     const start = into.length;
     try {
-      if ((flags & DataPacketFlags.Compressed) === 0) {
-        this.#decodeCompact(count, payload, body, slot, into);
-      } else if (slot.tssc.decode(payload, into) < 0) {
-        return drop(
-          "outOfSequence",
-          `a TSSC packet is not number ${slot.tssc.expectedSequence}, which is next`,
-        );
-      } else if (payload[1] === 0 && payload[2] === 0) {
-        counters.tsscResets++;
-      }
+      if ((flags & DataPacketFlags.Compressed) !== 0) this.#decodeTssc(payload, slot, into);
+      else this.#decodeCompact(count, payload, body, slot, into);
     } catch (error) {
       if (!(error instanceof SttpError)) throw error;
       return drop("malformedPacket", error.message);
@@ -137,6 +129,16 @@ export class PacketReader {
     const unknown = slot.map.apply(into, start);
     if (unknown > 0) drop("unknownSignal", "a signal index is not in the signal index cache", unknown);
     counters.measurements += into.length - start;
+  }
+
+  #decodeTssc(payload: Uint8Array, slot: CacheSlot, into: MeasurementBatch): void {
+    const { counters, drop } = this.#options;
+    const expected = slot.tssc.expectedSequence;
+    const decoded = slot.tssc.decode(payload, into);
+    const sequence = payload[1]! << 8 | payload[2]!;
+    if (decoded < 0) {
+      drop("outOfSequence", `TSSC packet ${sequence} came, ${expected} expected; it takes a 0 now`);
+    } else if (sequence === 0) counters.tsscResets++;
   }
 
   #decodeCompact(

@@ -474,9 +474,12 @@ export class Session {
     // Behind the confirmation a command that changes nothing; its answer tells that the confirmation was read.
     const body = new Uint8Array(4);
     new DataView(body.buffer).setInt32(0, this.#processingInterval);
-    const answered = (): void => this.#packets.confirmationAnswered();
-    this.#exchanges.request(Command.UpdateProcessingInterval, body, { timeout: confirmationTimeout })
-      .then(answered, answered);
+    this.#exchanges.request(Command.UpdateProcessingInterval, body, {
+      timeout: confirmationTimeout,
+      onSettled: () => this.#packets.confirmationAnswered(),
+    }).catch(() => {
+      // Any answer will do, and after the time-out none is needed.
+    });
   }
 
   /** A text as the publisher sends it. One of them puts an int32 length in front (§15), which gives it away. */

@@ -117,6 +117,9 @@ export class Subscriber implements AsyncDisposable {
   /** Whether there should be a subscription: at the next connection, too. */
   #subscribing: boolean;
   #metadata: DataSet | undefined;
+  /** How often metadata was asked for, and which of those times `metadata` is from. */
+  #metadataAsked = 0;
+  #metadataTurn = 0;
   #state: SubscriberState = "idle";
   #run: Run | undefined;
   #closed = Promise.withResolvers<CloseReason>();
@@ -489,11 +492,16 @@ export class Subscriber implements AsyncDisposable {
 
   async #refreshMetadata(session: Session, filters: string, signal?: AbortSignal): Promise<DataSet> {
     const { limits, clock } = this.#options;
+    const turn = ++this.#metadataAsked;
     const asked = clock.monotonic();
     const body = await session.requestMetadata(filters, signal);
     const answered = clock.monotonic();
-    const metadata = await readMetadata(body, limits);
-    this.#metadata = metadata;
+    const metadata = await readMetadata(body, limits, signal);
+    // Reading a long document may take longer than asking for the next one and reading that.
+    if (turn > this.#metadataTurn) {
+      this.#metadataTurn = turn;
+      this.#metadata = metadata;
+    }
     this.#counters.metadataRefreshes++;
     this.#status.emit({
       kind: "metadata",

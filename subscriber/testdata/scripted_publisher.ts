@@ -12,7 +12,7 @@ import {
   encodeSignalIndexCache,
   SignalIndexCache,
 } from "../../transport/wire/signal_index_cache.ts";
-import { TsscEncoder } from "../../transport/wire/tssc/mod.ts";
+import type { TsscEncoder } from "../../transport/wire/tssc/mod.ts";
 
 /** A signal ID made of a number. */
 export function signalId(n: number): string {
@@ -20,7 +20,10 @@ export function signalId(n: number): string {
 }
 
 /** A cache that gives signal `ids[i]` the index `indexes[i]`, or `i`. */
-export function cacheOf(ids: readonly number[], indexes: readonly number[] = ids.keys().toArray()): Uint8Array {
+export function cacheOf(
+  ids: readonly number[],
+  indexes: readonly number[] = ids.keys().toArray(),
+): Uint8Array {
   return encodeSignalIndexCache(SignalIndexCache.from(ids.map((id, i) => ({
     index: indexes[i]!,
     signalId: signalId(id),
@@ -56,7 +59,9 @@ export function compactFrame(
 export function tsscFrame(encoder: TsscEncoder, batch: MeasurementBatch, flags: number = 0): Uint8Array {
   const out = new Uint8Array(DATA_FRAME_PREFIX + 200 + 20 * batch.length);
   encoder.begin(out, DATA_FRAME_PREFIX, out.length);
-  if (encoder.encode(batch, 0, batch.length) !== batch.length) throw new Error("the batch does not fit a packet");
+  if (encoder.encode(batch, 0, batch.length) !== batch.length) {
+    throw new Error("the batch does not fit a packet");
+  }
   return finishDataFrame(out, 0, encoder.finish(), DataPacketFlags.Compressed | flags, batch.length);
 }
 
@@ -123,7 +128,10 @@ export class ScriptedPublisher {
   }
 
   /** The usual beginning, up to the first cache: modes, and a subscription to signals 1, 2, … with indexes from 0. */
-  async accept(ids: readonly number[], options: { version?: number; cacheIndex?: number } = {}): Promise<void> {
+  async accept(
+    ids: readonly number[],
+    options: { version?: number; cacheIndex?: number } = {},
+  ): Promise<void> {
     await this.next(Command.DefineOperationalModes);
     await this.respond(Response.Succeeded, Command.DefineOperationalModes, "accepted");
     await this.next(Command.Subscribe);
@@ -143,7 +151,11 @@ export class ScriptedPublisher {
 }
 
 /** A response's frame, its body a text or bytes. */
-export function responseFrame(response: number, inResponseTo: number, body: string | Uint8Array = ""): Uint8Array {
+export function responseFrame(
+  response: number,
+  inResponseTo: number,
+  body: string | Uint8Array = "",
+): Uint8Array {
   return encodeResponse(response, inResponseTo, typeof body === "string" ? utf8.encode(body) : body);
 }
 

@@ -1,0 +1,108 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { ManualClock } from "../transport/clock.ts";
+import { SttpError } from "../transport/errors.ts";
+import { Command } from "../transport/wire/codes.ts";
+import { Exchanges } from "./exchange.ts";
+import { settle } from "./testdata/scripted_publisher.ts";
+
+const empty = new Uint8Array(0);
+const timeout = 1000;
+
+function exchanges(): { clock: ManualClock; sent: number[]; exchanges: Exchanges } {
+  const clock = new ManualClock();
+  const sent: number[] = [];
+  return { clock, sent, exchanges: new Exchanges(clock, (command) => sent.push(command)) };
+}
+
+async function code(promise: Promise<unknown>): Promise<string> {
+  return (await assertRejects(() => promise, SttpError)).code;
+}
+
+Deno.test("an answer goes to its command; others are not waited for", async () => {
+  const { clock, sent, exchanges: all } = exchanges();
+  const metadata = all.request(Command.MetadataRefresh, empty, { timeout });
+  const subscribe = all.request(Command.Subscribe, empty, { timeout });
+  await settle();
+  assertEquals(sent, [Command.MetadataRefresh, Command.Subscribe]);
+  assertEquals(all.succeed(Command.Unsubscribe, () => empty), false);
+  assertEquals(all.succeed(Command.Subscribe, () => new Uint8Array([1])), true);
+  assertEquals(all.refuse(Command.MetadataRefresh, "no"), true);
+  assertEquals(await subscribe, new Uint8Array([1]));
+  assertEquals(await code(metadata), "Refused");
+  assertEquals(all.succeed(Command.Subscribe, () => empty), false);
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("exchanges of one command take turns", async () => {
+  const { sent, exchanges: all } = exchanges();
+  const first = all.request(Command.Subscribe, empty, { timeout });
+  const second = all.request(Command.Subscribe, empty, { timeout });
+  await settle();
+  assertEquals(sent.length, 1);
+  all.refuse(Command.Subscribe, "");
+  const error = await assertRejects(() => first, SttpError);
+  assertEquals(error.message, "Subscribe was refused");
+  await settle();
+  assertEquals(sent.length, 2);
+  all.succeed(Command.Subscribe, () => empty);
+  await second;
+});
+
+Deno.test("no answer in time", async () => {
+  const { clock, exchanges: all } = exchanges();
+  const request = all.request(Command.Subscribe, empty, { timeout });
+  await settle();
+  clock.advance(1000);
+  assertEquals(await code(request), "TimedOut");
+  assertEquals(all.succeed(Command.Subscribe, () => empty), false);
+});
+
+Deno.test("an aborted exchange keeps its turn until its answer came", async () => {
+  const { sent, clock, exchanges: all } = exchanges();
+  const controller = new AbortController();
+  const first = all.request(Command.Subscribe, empty, { timeout, signal: controller.signal });
+  await settle();
+  controller.abort();
+  assertEquals(await code(first), "Aborted");
+  const second = all.request(Command.Subscribe, empty, { timeout });
+  await settle();
+  assertEquals(sent.length, 1);
+  all.succeed(Command.Subscribe, () => new Uint8Array([1]));
+  await settle();
+  assertEquals(sent.length, 2);
+  all.succeed(Command.Subscribe, () => new Uint8Array([2]));
+  assertEquals(await second, new Uint8Array([2]));
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("aborted before its turn: nothing is sent", async () => {
+  const { sent, exchanges: all } = exchanges();
+  assertEquals(
+    await code(all.request(Command.Subscribe, empty, { timeout, signal: AbortSignal.abort() })),
+    "Aborted",
+  );
+  assertEquals(sent, []);
+});
+
+Deno.test("the end rejects what waits and what would wait", async () => {
+  const { clock, sent, exchanges: all } = exchanges();
+  const waiting = all.request(Command.Subscribe, empty, { timeout });
+  const inLine = all.request(Command.Subscribe, empty, { timeout });
+  await settle();
+  all.close(new SttpError("ConnectionLost", "gone"));
+  assertEquals(await code(waiting), "ConnectionLost");
+  assertEquals(await code(inLine), "ConnectionLost");
+  assertEquals(await code(all.request(Command.Unsubscribe, empty, { timeout })), "ConnectionLost");
+  assertEquals(sent.length, 1);
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("onSettled is called when the answer is read, not in a later turn", async () => {
+  const { exchanges: all } = exchanges();
+  const settled: string[] = [];
+  const request = all.request(Command.Subscribe, empty, { timeout, onSettled: () => settled.push("first") });
+  await settle();
+  all.succeed(Command.Subscribe, () => empty);
+  assertEquals(settled, ["first"]);
+  await request;
+});
