@@ -11,7 +11,7 @@ import { LatestValues } from "./latest_values.ts";
 import type { OutboundFrame } from "./outbound_queue.ts";
 import { CompactPacketEncoder, type PacketEncoder, TsscPacketEncoder } from "./packet_encoder.ts";
 import { ResetLimiter } from "./reset_limiter.ts";
-import type { Selector } from "./selector.ts";
+import { Selector } from "./selector.ts";
 import type { SignalSet } from "./signal_set.ts";
 import type { GroupSnapshot } from "./snapshot.ts";
 
@@ -64,10 +64,10 @@ export class Member {
 export interface GroupEnvironment {
   /** For timers and time. */
   readonly clock: Clock;
-  /** Picks measurements for one group at a time. */
-  readonly selector: Selector;
-  /** Buffers in which packets are composed, of {@linkcode packetBufferSize} bytes. */
-  readonly packetBuffers: BufferPool;
+  /** Where one group at a time gathers its measurements. */
+  readonly scratch: MeasurementBatch;
+  /** Buffers in which packets are composed, of {@linkcode parcelSize} bytes. */
+  readonly parcelBuffers: BufferPool;
   /** Bytes of a data packet's body at most. */
   readonly maxPacketSize: number;
   /** For how many milliseconds measurements may wait for others to share a packet with. */
@@ -76,20 +76,23 @@ export interface GroupEnvironment {
   readonly recentTicks: () => bigint | undefined;
 }
 
-/** How long a buffer must be to compose a packet in. */
-export function packetBufferSize(maxPacketSize: number): number {
-  return FRAME_HEADER_LENGTH + RESPONSE_HEADER_LENGTH + maxPacketSize;
-}
+/** In front of a data packet's body. */
+const FRAME_PREFIX = FRAME_HEADER_LENGTH + RESPONSE_HEADER_LENGTH;
+/** Packets that go together when there is so much. */
+const PACKETS_IN_PARCEL = 4;
 
-const CACHE_FLAGS = DATA_FRAME_PREFIX - 5;
+/** How long a buffer is in which a group composes its packets. */
+export function parcelSize(maxPacketSize: number): number {
+  return PACKETS_IN_PARCEL * (FRAME_PREFIX + maxPacketSize);
+}
 
 /**
  * Subscribers whose subscriptions come to the same signals and the same bytes: one encoder serves them all.
  *
- * Measurements go into an open packet, composed in place. It is closed, and its one copy queued for every member,
- * when it is full or at the end of a publication for which some member is ready; while all of them are still busy
- * with earlier packets it stays open for more. A member joins, and comes back after an overflow, when the encoder
- * starts afresh, which it does just before the next publication.
+ * Measurements go into packets, composed in place one behind the other: a parcel. It is closed, and its one copy
+ * queued for every member, when it is full or at the end of a publication for which some member is ready; while all
+ * of them are still busy with earlier ones it stays open for more. A member joins, and comes back after an overflow,
+ * when the encoder starts afresh, which it does just before the next publication.
  */
 export class Group {
   /** Identifies the group to operators. */
@@ -99,6 +102,7 @@ export class Group {
   /** Its form. */
   readonly delivery: Delivery;
   readonly #environment: GroupEnvironment;
+  readonly #selector: Selector;
   readonly #encoder: PacketEncoder;
   readonly #latest: LatestValues | undefined;
   readonly #resets = new ResetLimiter();
@@ -110,10 +114,16 @@ export class Group {
   #cancelBaseTimes: (() => void) | undefined;
   #cancelThrottle: (() => void) | undefined;
 
-  // The packet being composed.
-  #open: Uint8Array<ArrayBuffer> | undefined;
-  #openCount = 0;
-  #openTicks = 0n;
+  /** The parcel being composed. */
+  #parcel: Uint8Array<ArrayBuffer> | undefined;
+  /** Where its packets start, that being written included. */
+  #starts: number[] = [];
+  /** Where its closed packets end. */
+  #end = 0;
+  #isPacketOpen = false;
+  #packetCount = 0;
+  #parcelCount = 0;
+  #firstTicks = 0n;
   #openSince = 0;
   #cancelFlush: (() => void) | undefined;
 
@@ -129,6 +139,7 @@ export class Group {
     this.set = set;
     this.delivery = delivery;
     this.#environment = environment;
+    this.#selector = new Selector(set, delivery.withoutNaN, environment.scratch);
     const { throttle } = delivery;
     if (throttle !== undefined) {
       this.#latest = new LatestValues(set.size, throttle, delivery.withoutNaN);
@@ -200,16 +211,19 @@ export class Group {
   dispose(): void {
     this.#cancelThrottle?.();
     this.#cancelBaseTimes?.();
-    this.#abandonPacket();
+    this.#abandonParcel();
   }
 
-  /** Takes from a batch (of handles) what is this group's. */
-  publish(batch: MeasurementBatch): void {
-    const { selector, clock } = this.#environment;
-    const selected = selector.select(batch, this.set, this.delivery.withoutNaN);
+  /**
+   * Takes from a batch (of handles) what is this group's.
+   *
+   * @param layout The batch's layout, 0 when it is not known; see `LayoutTracker`.
+   */
+  publish(batch: MeasurementBatch, layout: number = 0): void {
+    const selected = this.#selector.select(batch, layout);
     if (selected.length === 0) return;
     if (this.#latest === undefined) this.#send(selected);
-    else this.#latest.store(selected, Number(ticksNow(clock)));
+    else this.#latest.store(selected, Number(ticksNow(this.#environment.clock)));
   }
 
   #send(batch: MeasurementBatch): void {
@@ -223,12 +237,12 @@ export class Group {
         this.#total += length - from;
         return;
       }
-      if (this.#open === undefined) this.#openPacket(batch.ticks[from]!);
+      if (!this.#isPacketOpen) this.#openPacket(batch, from);
       const next = this.#encoder.encode(batch, from, length);
       this.#total += next - from;
-      this.#openCount += next - from;
+      this.#packetCount += next - from;
       from = next;
-      if (from < length) this.flush();
+      if (from < length) this.#closePacket();
     }
     if (someoneReady && this.#isRipe()) this.flush();
   }
@@ -254,32 +268,46 @@ export class Group {
     this.#waiting = [];
   }
 
-  #openPacket(firstTicks: bigint): void {
-    const { packetBuffers, maxPacketSize, maxPublishInterval, clock } = this.#environment;
-    const buffer = packetBuffers.take();
-    this.#open = buffer;
-    this.#openCount = 0;
-    this.#openTicks = firstTicks;
-    this.#encoder.begin(buffer, DATA_FRAME_PREFIX, packetBufferSize(maxPacketSize));
-    if (maxPublishInterval > 0) {
-      this.#openSince = clock.monotonic();
-      this.#cancelFlush = clock.schedule(maxPublishInterval, () => this.#flushWhenDue());
+  #openPacket(batch: MeasurementBatch, from: number): void {
+    const { parcelBuffers, maxPacketSize, maxPublishInterval, clock } = this.#environment;
+    if (this.#parcel === undefined) {
+      this.#parcel = parcelBuffers.take();
+      this.#firstTicks = batch.ticks[from]!;
+      if (maxPublishInterval > 0) {
+        this.#openSince = clock.monotonic();
+        this.#cancelFlush = clock.schedule(maxPublishInterval, () => this.#flushWhenDue());
+      }
     }
+    const start = this.#end;
+    this.#starts.push(start);
+    this.#packetCount = 0;
+    this.#isPacketOpen = true;
+    this.#encoder.begin(this.#parcel, start + DATA_FRAME_PREFIX, start + FRAME_PREFIX + maxPacketSize);
   }
 
-  /** Closes the open packet when nothing is gained by waiting. */
+  #closePacket(): void {
+    const parcel = this.#parcel!;
+    const end = this.#encoder.finish();
+    finishDataFrame(parcel, this.#end, end, this.#encoder.flags, this.#packetCount);
+    this.#isPacketOpen = false;
+    this.#end = end;
+    this.#parcelCount += this.#packetCount;
+    if (parcel.length - end < FRAME_PREFIX + this.#environment.maxPacketSize) this.#ship();
+  }
+
+  /** Closes the open parcel when nothing is gained by waiting. */
   #flushWhenDue(): void {
     if (this.#isRipe() && this.#isSomeoneReady()) this.flush();
   }
 
-  /** Whether the open packet has waited for company as long as it may. */
+  /** Whether the open parcel has waited for company as long as it may. */
   #isRipe(): boolean {
-    if (this.#open === undefined) return false;
+    if (this.#parcel === undefined) return false;
     const { maxPublishInterval, clock } = this.#environment;
     return maxPublishInterval === 0 || clock.monotonic() - this.#openSince >= maxPublishInterval;
   }
 
-  /** While every member is busy a packet would only wait in their queues; left open it can still grow. */
+  /** While every member is busy a parcel would only wait in their queues; left open it can still grow. */
   #isSomeoneReady(): boolean {
     for (const member of this.#attached) {
       if (member.sink.idle) return true;
@@ -287,20 +315,23 @@ export class Group {
     return false;
   }
 
-  /** Closes the open packet, if there is one, and queues it for every member. */
+  /** Closes the open parcel, if there is one, and queues it for every member. */
   flush(): void {
-    const buffer = this.#open;
-    if (buffer === undefined) return;
-    const end = this.#encoder.finish();
-    // Queues keep the frame, so it gets memory of its own, exactly as much as it needs.
-    const bytes = finishDataFrame(buffer, 0, end, this.#encoder.flags, this.#openCount).slice();
-    const measurements = this.#openCount;
-    const firstTicks = this.#openTicks;
-    this.#abandonPacket();
-    this.#packets++;
+    if (this.#isPacketOpen) this.#closePacket();
+    if (this.#parcel !== undefined) this.#ship();
+  }
+
+  #ship(): void {
+    // Queues keep the bytes, so they get memory of their own, exactly as much as they need.
+    const bytes = this.#parcel!.slice(0, this.#end);
+    const starts = this.#starts;
+    const measurements = this.#parcelCount;
+    const firstTicks = this.#firstTicks;
+    this.#abandonParcel();
+    this.#packets += starts.length;
     this.#bytes += bytes.length;
 
-    // Two members may have different cache indexes in force: then the frame exists twice, a byte apart.
+    // Two members may have different cache indexes in force: then the parcel exists twice, a bit a packet apart.
     const frames: [OutboundFrame | undefined, OutboundFrame | undefined] = [undefined, undefined];
     const attached = this.#attached;
     let kept = 0;
@@ -310,7 +341,7 @@ export class Group {
       let frame = frames[which];
       if (frame === undefined) {
         const own = frames[1 - which] === undefined ? bytes : bytes.slice();
-        own[CACHE_FLAGS] = this.#encoder.flags | member.cacheFlag;
+        for (const start of starts) own[start + FRAME_PREFIX] = this.#encoder.flags | member.cacheFlag;
         frames[which] = frame = { bytes: own, measurements, droppable: true };
       }
       if (member.isNew) {
@@ -328,10 +359,13 @@ export class Group {
     attached.length = kept;
   }
 
-  #abandonPacket(): void {
-    if (this.#open !== undefined) this.#environment.packetBuffers.give(this.#open);
-    this.#open = undefined;
-    this.#openCount = 0;
+  #abandonParcel(): void {
+    if (this.#parcel !== undefined) this.#environment.parcelBuffers.give(this.#parcel);
+    this.#parcel = undefined;
+    this.#starts = [];
+    this.#end = 0;
+    this.#isPacketOpen = false;
+    this.#parcelCount = 0;
     this.#cancelFlush?.();
     this.#cancelFlush = undefined;
   }

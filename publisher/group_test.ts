@@ -2,17 +2,17 @@ import { assertEquals } from "@std/assert";
 import { ManualClock } from "../transport/clock.ts";
 import { decodeBaseTimes } from "../transport/wire/base_times.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
-import { DataPacketFlags } from "../transport/wire/codes.ts";
+import { DataPacketFlags, Response } from "../transport/wire/codes.ts";
 import { CompactDecoder } from "../transport/wire/compact.ts";
+import { FrameReader, readResponses } from "../transport/wire/frame.ts";
 import { decodePacketHeader } from "../transport/wire/data_packet.ts";
 import { ticksNow } from "../transport/wire/ticks.ts";
 import { TsscDecoder } from "../transport/wire/tssc/mod.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import type { Delivery } from "./delivery.ts";
-import { Group, type GroupEnvironment, Member, type MemberSink, packetBufferSize } from "./group.ts";
+import { Group, type GroupEnvironment, Member, type MemberSink, parcelSize } from "./group.ts";
 import type { OutboundFrame } from "./outbound_queue.ts";
 import { Router } from "./router.ts";
-import { Selector } from "./selector.ts";
 import { SignalSet } from "./signal_set.ts";
 
 const tssc: Delivery = {
@@ -59,20 +59,38 @@ class FakeSink implements MemberSink {
     this.log.push(`attached after ${missed}`);
   }
 
-  /** The sequence numbers of its TSSC packets. */
-  get sequences(): number[] {
-    return this.frames.map(({ bytes }) => (bytes[16]! << 8) | bytes[17]!);
+  /** The bodies of its packets. */
+  get packets(): Uint8Array[] {
+    const bodies: Uint8Array[] = [];
+    for (const { bytes } of this.frames) {
+      const frames = new FrameReader({ maxLength: 40_000, readSize: bytes.length });
+      frames.writable().set(bytes);
+      frames.commit(bytes.length);
+      for (let payload; (payload = frames.next()) !== undefined;) {
+        for (const { code, body } of readResponses(payload)) {
+          assertEquals(code, Response.DataPacket);
+          bodies.push(body.slice());
+        }
+      }
+      assertEquals(frames.buffered, 0);
+    }
+    return bodies;
   }
 
-  /** Everything that its packets decode to; fails on any packet out of sequence. */
+  /** The sequence numbers of its TSSC packets. */
+  get sequences(): number[] {
+    return this.packets.map((body) => (body[6]! << 8) | body[7]!);
+  }
+
+  /** Everything that its packets decode to; fails on any packet out of sequence or with a wrong count. */
   decoded(): MeasurementBatch {
     const decoder = new TsscDecoder();
     const into = new MeasurementBatch();
-    for (const { bytes, measurements } of this.frames) {
-      const packet = decodePacketHeader(bytes.subarray(10));
-      assertEquals(packet.count, measurements);
-      assertEquals(decoder.decode(packet.payload, into), measurements);
+    for (const body of this.packets) {
+      const { count, payload } = decodePacketHeader(body);
+      assertEquals(decoder.decode(payload, into), count);
     }
+    assertEquals(into.length, this.frames.reduce((sum, { measurements }) => sum + measurements, 0));
     return into;
   }
 }
@@ -82,8 +100,8 @@ function createEnvironment(
 ): GroupEnvironment & { clock: ManualClock } {
   const maxPacketSize = options.maxPacketSize ?? 32_767;
   return {
-    selector: new Selector(),
-    packetBuffers: new BufferPool(packetBufferSize(maxPacketSize)),
+    scratch: new MeasurementBatch(),
+    parcelBuffers: new BufferPool(parcelSize(maxPacketSize)),
     maxPacketSize,
     maxPublishInterval: 0,
     recentTicks: () => undefined,
@@ -146,8 +164,10 @@ Deno.test("a large publication is cut into packets within the limit", () => {
   const group = new Group(1, signals(5000), tssc, createEnvironment({ maxPacketSize: 1000 }));
   const { sink } = join(group);
   group.publish(batchOf(5000));
-  assertEquals(sink.frames.length > 5, true);
-  for (const { bytes } of sink.frames) assertEquals(bytes.length <= 10 + 1000, true);
+  assertEquals(sink.packets.length > 5, true);
+  for (const body of sink.packets) assertEquals(body.length <= 1000, true);
+  assertEquals(sink.frames.length < sink.packets.length / 2, true, "several packets to a parcel");
+  assertEquals(group.snapshot().packets, sink.packets.length);
   assertEquals(sink.decoded().length, 5000);
   group.dispose();
 });
@@ -265,7 +285,23 @@ Deno.test("while all members are busy a packet stays open for more", () => {
   group.dispose();
 });
 
-Deno.test("a full packet goes even when all are busy", () => {
+Deno.test("members on different caches get every packet of a parcel marked", () => {
+  const group = new Group(1, signals(3000), tssc, createEnvironment({ maxPacketSize: 1000 }));
+  const sinks = [join(group, 0).sink, join(group, 1).sink];
+  group.publish(batchOf(3000));
+  for (const [cacheIndex, sink] of sinks.entries()) {
+    const flags = sink.packets.map((body) => body[0]);
+    assertEquals(flags.length > 2, true);
+    assertEquals(
+      new Set(flags),
+      new Set([DataPacketFlags.Compressed + cacheIndex * DataPacketFlags.CacheIndex]),
+    );
+    assertEquals(sink.decoded().length, 3000);
+  }
+  group.dispose();
+});
+
+Deno.test("a full parcel goes even when all are busy", () => {
   const group = new Group(1, signals(3000), tssc, createEnvironment({ maxPacketSize: 1000 }));
   const { sink } = join(group);
   group.publish(batchOf(1));

@@ -23,7 +23,7 @@ export interface PublisherOptions {
   readonly nodeId?: string;
   /** Connections at a time; those beyond are refused with a text. Default 1,000. */
   readonly maxConnections?: number;
-  /** Bytes of data that may wait for one subscriber; default 16 MiB. Stops a reader that does not read. */
+  /** Bytes of data that may wait for one subscriber, at least 256 KiB; default 16 MiB. Stops who does not read. */
   readonly outboundQueueLimit?: number;
   /** What happens when that limit is reached; default `drop`. */
   readonly slowSubscriberPolicy?: SlowSubscriberPolicy;
@@ -75,7 +75,7 @@ export function checkOptions(options: PublisherOptions): CheckedOptions {
     name: options.name ?? "STTP publisher",
     nodeId: normalizeGuid(nodeId),
     maxConnections: whole("maxConnections", options.maxConnections ?? 1000, 0),
-    outboundQueueLimit: whole("outboundQueueLimit", options.outboundQueueLimit ?? 16 * 1024 ** 2, 65_536),
+    outboundQueueLimit: whole("outboundQueueLimit", options.outboundQueueLimit ?? 16 * 1024 ** 2, 262_144),
     slowSubscriberPolicy: oneOf("slowSubscriberPolicy", options.slowSubscriberPolicy ?? "drop", [
       "drop",
       "disconnect",

@@ -1,6 +1,7 @@
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { type Delivery, deliveryKey } from "./delivery.ts";
 import { Group, type GroupEnvironment, Member, type MemberSink } from "./group.ts";
+import { LayoutTracker } from "./selector.ts";
 import type { SignalSet } from "./signal_set.ts";
 import type { GroupSnapshot } from "./snapshot.ts";
 
@@ -17,7 +18,8 @@ export class Router {
   readonly #environment: GroupEnvironment;
   /** Groups by what they deliver, in the order in which they came to be. */
   readonly #groups = new Map<string, Group[]>();
-  #list: Group[] = [];
+  #list: readonly Group[] = [];
+  readonly #layouts = new LayoutTracker();
   #nextId = 1;
 
   /** @param environment What the groups share. */
@@ -27,7 +29,9 @@ export class Router {
 
   /** Hands a batch (of handles) to every group. */
   publish(batch: MeasurementBatch): void {
-    for (const group of this.#list) group.publish(batch);
+    if (this.#list.length === 0) return;
+    const layout = this.#layouts.layoutOf(batch);
+    for (const group of this.#list) group.publish(batch, layout);
   }
 
   /**

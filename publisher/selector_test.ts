@@ -1,6 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertNotEquals } from "@std/assert";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
-import { Selector } from "./selector.ts";
+import { LayoutTracker, Selector } from "./selector.ts";
 import { SignalSet } from "./signal_set.ts";
 
 function batchOf(...rows: [signal: number, value: number][]): MeasurementBatch {
@@ -16,9 +16,13 @@ function rowsOf(batch: MeasurementBatch): [number, bigint, number, number][] {
   );
 }
 
-Deno.test("a batch that is wanted whole shares its columns", () => {
+function selectorOf(handles: number[], withoutNaN = false): Selector {
+  return new Selector(new SignalSet(Int32Array.from(handles)), withoutNaN, new MeasurementBatch(1));
+}
+
+Deno.test("a batch that is wanted whole is not copied", () => {
   const batch = batchOf([5, 1], [3, 2]);
-  const selected = new Selector().select(batch, new SignalSet(Int32Array.of(3, 5)), false);
+  const selected = selectorOf([3, 5]).select(batch, 0);
   assertEquals(rowsOf(selected), [[1, 1000n, 1, 0], [0, 1001n, 2, 1]]);
   assertEquals(selected.ticks === batch.ticks, true);
   assertEquals([...batch.signals.subarray(0, 2)], [5, 3], "the batch itself is left alone");
@@ -26,31 +30,74 @@ Deno.test("a batch that is wanted whole shares its columns", () => {
 
 Deno.test("other signals, unknown handles and negative ones are left out", () => {
   const batch = batchOf([0, 1], [7, 2], [1, 3], [-1, 4], [99, 5], [0, 6]);
-  const selected = new Selector().select(batch, new SignalSet(Int32Array.of(0, 1)), false);
+  const selected = selectorOf([0, 1]).select(batch, 0);
   assertEquals(rowsOf(selected), [[0, 1000n, 1, 0], [1, 1002n, 3, 2], [0, 1005n, 6, 5]]);
 });
 
 Deno.test("NaN is left out only when asked for", () => {
-  const batch = batchOf([0, 1], [0, NaN], [0, Infinity], [0, -Infinity], [0, NaN], [0, -0]);
+  const batch = batchOf([0, 1], [0, NaN], [1, Infinity], [0, -Infinity], [0, NaN], [0, -0]);
   // A negative NaN with a payload is one too.
   batch.valueBits[4] = 0xff800001 | 0;
-  const set = new SignalSet(Int32Array.of(0));
-  const selector = new Selector();
-  assertEquals(selector.select(batch, set, false).length, 6);
-  const selected = selector.select(batch, set, true);
-  assertEquals(rowsOf(selected).map(([, , value]) => value), [1, Infinity, -Infinity, -0]);
+  assertEquals(selectorOf([0, 1]).select(batch, 0).length, 6);
+  const selected = selectorOf([0, 1], true).select(batch, 0);
+  assertEquals(rowsOf(selected).map(([index, , value]) => [index, value]), [
+    [0, 1],
+    [1, Infinity],
+    [0, -Infinity],
+    [0, -0],
+  ]);
 });
 
-Deno.test("a selector serves sets and batches of any size in turn", () => {
-  const selector = new Selector();
+Deno.test("what was found in a layout is found again, with the new values", () => {
+  for (const withoutNaN of [false, true]) {
+    const selector = selectorOf([7, 0], withoutNaN);
+    assertEquals(rowsOf(selector.select(batchOf([0, 1], [3, 2], [7, 3]), 1)), [[1, 1000n, 1, 0], [
+      0,
+      1002n,
+      3,
+      2,
+    ]]);
+    assertEquals(rowsOf(selector.select(batchOf([0, 4], [3, 5], [7, 6]), 1)), [[1, 1000n, 4, 0], [
+      0,
+      1002n,
+      6,
+      2,
+    ]]);
+    assertEquals(rowsOf(selector.select(batchOf([7, 7], [0, 8]), 2)), [[0, 1000n, 7, 0], [1, 1001n, 8, 1]]);
+    assertEquals(rowsOf(selector.select(batchOf([2, 7], [0, 8]), 0)), [[1, 1001n, 8, 1]]);
+  }
+});
+
+Deno.test("a layout is the signals column as a whole", () => {
+  const tracker = new LayoutTracker();
+  const first = tracker.layoutOf(batchOf([1, 0], [2, 0]));
+  assertNotEquals(first, 0);
+  assertEquals(tracker.layoutOf(batchOf([1, 5], [2, 6])), first);
+  const others = [
+    batchOf([1, 0], [3, 0]),
+    batchOf([1, 0]),
+    batchOf([1, 0], [2, 0], [3, 0]),
+    batchOf([2, 0], [1, 0]),
+    batchOf([1, 0], [2, 0]),
+  ].map((batch) => tracker.layoutOf(batch));
+  assertEquals(new Set([first, ...others]).size, 6);
+});
+
+Deno.test("selectors that share their scratch serve batches of any size in turn", () => {
+  const scratch = new MeasurementBatch(1);
   const large = new MeasurementBatch(1);
   for (let i = 0; i < 5000; i++) large.add(i, BigInt(i), i, 0);
-  const odd = new SignalSet(Int32Array.from({ length: 2500 }, (_, i) => 2 * i + 1));
-  const selected = selector.select(large, odd, false);
-  assertEquals(selected.length, 2500);
-  assertEquals(selected.signals[2499], 2499);
-  assertEquals(selected.ticks[2499], 4999n);
-  assertEquals(rowsOf(selector.select(batchOf([1, 9]), odd, false)), [[0, 1000n, 9, 0]]);
+  const odd = new Selector(
+    new SignalSet(Int32Array.from({ length: 2500 }, (_, i) => 2 * i + 1)),
+    false,
+    scratch,
+  );
+  const few = new Selector(new SignalSet(Int32Array.of(1, 4999)), false, scratch);
+  for (let round = 0; round < 2; round++) {
+    const selected = odd.select(large, 1);
+    assertEquals([selected.length, selected.signals[2499], selected.ticks[2499]], [2500, 2499, 4999n]);
+    assertEquals(rowsOf(few.select(large, 1)), [[0, 1n, 1, 0], [1, 4999n, 4999, 0]]);
+  }
 });
 
 Deno.test("signal sets are equal by content and order", () => {
