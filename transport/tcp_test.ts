@@ -164,6 +164,41 @@ Deno.test("a listener accepts many and tells its port", async () => {
   for (const channel of [...near, ...far]) channel?.close();
 });
 
+Deno.test("a peer that went away before it was accepted is passed over", async () => {
+  let closed = 0;
+  const gone = {
+    setNoDelay: () => {
+      throw new Deno.errors.BadResource("gone");
+    },
+    close: () => closed++,
+  } as unknown as Deno.TcpConn;
+  const arrivals = [
+    () => Promise.reject(new Deno.errors.ConnectionAborted("aborted")),
+    () => Promise.reject(new Deno.errors.ConnectionReset("reset")),
+    () => Promise.resolve(gone),
+    () => Promise.reject(new Error("too many open files")),
+  ];
+  const played = {
+    addr: { hostname: LOCAL, port: 7165, transport: "tcp" },
+    accept: () => arrivals.shift()!(),
+    close: () => {},
+  } as unknown as Deno.TcpListener;
+  const original = Deno.listen;
+  Deno.listen = (() => played) as unknown as typeof Deno.listen;
+  try {
+    const listener = listenTcp({ port: 7165 });
+    await assertCode(
+      "ConnectionLost",
+      () => listener.accept(),
+      "can't accept on 127.0.0.1:7165: too many open files",
+    );
+    assertEquals([arrivals.length, closed], [0, 1]);
+    listener.close();
+  } finally {
+    Deno.listen = original;
+  }
+});
+
 Deno.test("an address in use can't be listened on", () => {
   const listener = listenTcp({ hostname: LOCAL, port: 0 });
   const error = assertThrows(
