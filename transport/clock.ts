@@ -14,7 +14,7 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  schedule(delay, callback) {
+  schedule(delay, callback): () => void {
     const id = setTimeout(callback, delay);
     Deno.unrefTimer(id);
     return () => clearTimeout(id);
