@@ -371,7 +371,7 @@ export class TsscDecoder {
       if (byte < 0x80 || shift === 56) break;
     }
     this.#position = position;
-    this.#times.record(low ^ this.#times.low, high ^ this.#times.high);
+    this.#times.moveTo(low ^ this.#times.low, high ^ this.#times.high);
   }
 
   #takeFlags(): number {

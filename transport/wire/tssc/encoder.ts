@@ -272,10 +272,11 @@ export class TsscEncoder {
     }
 
     if (low !== times.low || high !== times.high) {
-      const code = times.codeOf(low, high);
+      const changedLow = low ^ times.low;
+      const changedHigh = high ^ times.high;
+      const code = times.advance(low, high);
       this.#putCode(code, 0, 0);
-      if (code === Code.TimeXor7Bit) this.#putVarint(low ^ times.low, high ^ times.high);
-      times.record(low, high);
+      if (code === Code.TimeXor7Bit) this.#putVarint(changedLow, changedHigh);
     }
 
     const { words } = points;

@@ -6,20 +6,20 @@
  */
 import { Code } from "./codes.ts";
 
-const DELTAS = 4;
+/** How many steps are remembered, two words each. */
+const STEPS = 4;
 
-/** Two previous timestamps and the four smallest steps seen. All arithmetic wraps, all comparisons are signed. */
+/** The last two timestamps and the four smallest steps seen. All arithmetic wraps, all comparisons are signed. */
 export class TimeHistory {
   /** Low word of the last timestamp. */
   low = 0;
   /** High word of the last timestamp. */
   high = 0;
-  /** Low word of the timestamp before, in a stream where a change of time counts as a step. */
-  previousLow = 0;
-  /** High word of the same. */
-  previousHigh = 0;
-  /** Steps in ascending order, low word first. */
-  readonly #deltas = new Int32Array(2 * DELTAS);
+  // The different timestamp before.
+  #previousLow = 0;
+  #previousHigh = 0;
+  /** The steps in ascending order, low word first. */
+  readonly #steps = new Int32Array(2 * STEPS);
   // The distance that #measure found.
   #distanceLow = 0;
   #distanceHigh = 0;
@@ -32,53 +32,67 @@ export class TimeHistory {
   reset(): void {
     this.low =
       this.high =
-      this.previousLow =
-      this.previousHigh =
+      this.#previousLow =
+      this.#previousHigh =
         0;
-    for (let i = 0; i < DELTAS; i++) {
-      this.#deltas[2 * i] = -1;
-      this.#deltas[2 * i + 1] = 0x7fff_ffff;
+    for (let i = 0; i < STEPS; i++) {
+      this.#steps[2 * i] = -1;
+      this.#steps[2 * i + 1] = 0x7fff_ffff;
     }
   }
 
-  /** The code that stands for a timestamp other than the last: `TimeXor7Bit` when no shorter one does. */
-  codeOf(low: number, high: number): number {
-    if (low === this.previousLow && high === this.previousHigh) return Code.Timestamp2;
+  /**
+   * Moves on to a timestamp other than the last.
+   *
+   * @returns The code that stands for it: `TimeXor7Bit` when no shorter one does.
+   */
+  advance(low: number, high: number): number {
     const forward = this.#measure(low, high);
-    for (let i = 0; i < DELTAS; i++) {
-      if (this.#deltas[2 * i] === this.#distanceLow && this.#deltas[2 * i + 1] === this.#distanceHigh) {
-        return (forward ? Code.TimeDelta1Forward : Code.TimeDelta1Reverse) + i;
+    let code: number = Code.TimeXor7Bit;
+    if (low === this.#previousLow && high === this.#previousHigh) {
+      code = Code.Timestamp2;
+    } else {
+      const steps = this.#steps;
+      for (let i = 0; i < STEPS; i++) {
+        if (steps[2 * i] === this.#distanceLow && steps[2 * i + 1] === this.#distanceHigh) {
+          code = (forward ? Code.TimeDelta1Forward : Code.TimeDelta1Reverse) + i;
+          break;
+        }
       }
     }
-    return Code.TimeXor7Bit;
+    if (code >= Code.Timestamp2) this.#learn();
+    this.#shift(low, high);
+    return code;
   }
 
-  /** Moves to the timestamp that a code from `TimeDelta1Forward` to `Timestamp2` stands for. */
+  /** Moves on to the timestamp that a code from `TimeDelta1Forward` to `Timestamp2` stands for. */
   follow(code: number): void {
+    const { low, high } = this;
     if (code === Code.Timestamp2) {
-      this.record(this.previousLow, this.previousHigh);
-      return;
-    }
-    const forward = code < Code.TimeDelta1Reverse;
-    const i = code - (forward ? Code.TimeDelta1Forward : Code.TimeDelta1Reverse);
-    const deltaLow = this.#deltas[2 * i]!;
-    const deltaHigh = this.#deltas[2 * i + 1]!;
-    if (forward) {
-      const low = (this.low + deltaLow) | 0;
-      const carry = low >>> 0 < deltaLow >>> 0 ? 1 : 0;
-      this.record(low, (this.high + deltaHigh + carry) | 0);
+      this.moveTo(this.#previousLow, this.#previousHigh);
+    } else if (code < Code.TimeDelta1Reverse) {
+      const i = 2 * (code - Code.TimeDelta1Forward);
+      const sum = (low + this.#steps[i]!) | 0;
+      const carry = sum >>> 0 < low >>> 0 ? 1 : 0;
+      this.#shift(sum, (high + this.#steps[i + 1]! + carry) | 0);
     } else {
-      const borrow = this.low >>> 0 < deltaLow >>> 0 ? 1 : 0;
-      this.record((this.low - deltaLow) | 0, (this.high - deltaHigh - borrow) | 0);
+      const i = 2 * (code - Code.TimeDelta1Reverse);
+      const difference = (low - this.#steps[i]!) | 0;
+      const borrow = difference >>> 0 > low >>> 0 ? 1 : 0;
+      this.#shift(difference, (high - this.#steps[i + 1]! - borrow) | 0);
     }
   }
 
-  /** Makes `low`, `high` the last timestamp, and its step from the one before known if that is small enough. */
-  record(low: number, high: number): void {
+  /** Moves on to any timestamp. */
+  moveTo(low: number, high: number): void {
     this.#measure(low, high);
     this.#learn();
-    this.previousLow = this.low;
-    this.previousHigh = this.high;
+    this.#shift(low, high);
+  }
+
+  #shift(low: number, high: number): void {
+    this.#previousLow = this.low;
+    this.#previousHigh = this.high;
     this.low = low;
     this.high = high;
   }
@@ -95,27 +109,24 @@ export class TimeHistory {
     return forward;
   }
 
+  /** Makes the distance a step, unless it is one already or larger than all of them. */
   #learn(): void {
-    const deltas = this.#deltas;
+    const steps = this.#steps;
     let low = this.#distanceLow;
     let high = this.#distanceHigh;
     if (high < 0) {
-      // The distance overflowed: its absolute value, where the smallest number stays what it is.
+      // It overflowed: its absolute value, where the smallest number stays what it is.
       high = (~high + (low === 0 ? 1 : 0)) | 0;
       low = -low | 0;
     }
-    const last = 2 * (DELTAS - 1);
-    if (!less(low, high, deltas[last]!, deltas[last + 1]!)) return;
+    const last = 2 * (STEPS - 1);
+    if (!less(low, high, steps[last]!, steps[last + 1]!)) return;
     let at = 0;
-    for (; at < last; at += 2) {
-      const deltaLow = deltas[at]!;
-      const deltaHigh = deltas[at + 1]!;
-      if (low === deltaLow && high === deltaHigh) return;
-      if (less(low, high, deltaLow, deltaHigh)) break;
-    }
-    deltas.copyWithin(at + 2, at, last);
-    deltas[at] = low;
-    deltas[at + 1] = high;
+    while (at < last && less(steps[at]!, steps[at + 1]!, low, high)) at += 2;
+    if (steps[at] === low && steps[at + 1] === high) return;
+    steps.copyWithin(at + 2, at, last);
+    steps[at] = low;
+    steps[at + 1] = high;
   }
 }
 
