@@ -7,9 +7,9 @@ export class Counters {
     if (amount !== 0) this.#totals.set(reason, this.get(reason) + amount);
   }
 
-  /** Adds every total of `other` to this one. */
-  addAll(other: Counters): void {
-    for (const [reason, amount] of other.#totals) this.add(reason, amount);
+  /** Adds totals, as `toObject` gives them. */
+  addAll(totals: Readonly<Record<string, number>>): void {
+    for (const [reason, amount] of Object.entries(totals)) this.add(reason, amount);
   }
 
   /** The total under `reason`, 0 when it never happened. */

@@ -19,8 +19,8 @@ export interface PublisherOptions {
   readonly hostname?: string;
   /** A name for operators and answers; default `STTP publisher`. */
   readonly name?: string;
-  /** The publisher's node ID, a GUID: SourceNodeID in ActiveMeasurements. Default a random one. */
-  readonly nodeId?: string;
+  /** The publisher's node ID, a GUID: SourceNodeID in ActiveMeasurements. Default each device's own NodeID. */
+  readonly nodeId?: string | undefined;
   /** Connections at a time; those beyond are refused with a text. Default 1,000. */
   readonly maxConnections?: number;
   /** Bytes of data that may wait for one subscriber, at least 256 KiB; default 16 MiB. Stops who does not read. */
@@ -55,7 +55,10 @@ export interface PublisherOptions {
 }
 
 /** {@linkcode PublisherOptions} checked and complete. */
-export type CheckedOptions = Required<Omit<PublisherOptions, "limits">> & { readonly limits: Limits };
+export type CheckedOptions = Required<Omit<PublisherOptions, "limits" | "nodeId">> & {
+  readonly limits: Limits;
+  readonly nodeId: string | undefined;
+};
 
 /** Customary port of a publisher without TLS (§1). */
 export const DEFAULT_PORT = 7165;
@@ -67,13 +70,13 @@ export const DEFAULT_PORT = 7165;
  * @throws {TypeError} When a value is not of its kind.
  */
 export function checkOptions(options: PublisherOptions): CheckedOptions {
-  const { port = DEFAULT_PORT, hostname = "0.0.0.0", nodeId = crypto.randomUUID() } = options;
-  if (!isGuid(nodeId)) throw new TypeError(`nodeId "${nodeId}" is not a GUID`);
+  const { port = DEFAULT_PORT, hostname = "0.0.0.0", nodeId } = options;
+  if (nodeId !== undefined && !isGuid(nodeId)) throw new TypeError(`nodeId "${nodeId}" is not a GUID`);
   return {
     port: whole("port", port, 0, 65_535),
     hostname,
     name: options.name ?? "STTP publisher",
-    nodeId: normalizeGuid(nodeId),
+    nodeId: nodeId === undefined ? undefined : normalizeGuid(nodeId),
     maxConnections: whole("maxConnections", options.maxConnections ?? 1000, 0),
     outboundQueueLimit: whole("outboundQueueLimit", options.outboundQueueLimit ?? 16 * 1024 ** 2, 262_144),
     slowSubscriberPolicy: oneOf("slowSubscriberPolicy", options.slowSubscriberPolicy ?? "drop", [

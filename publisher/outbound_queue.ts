@@ -20,7 +20,7 @@ export interface OutboundQueueOptions {
   readonly clock: Clock;
   /** Bytes of droppable frames to hold, those being written included. */
   readonly limit: number;
-  /** Bytes of answers to hold; one more may always be added, however long. */
+  /** Bytes of answers to hold, where each counts for at most 1 MiB: long ones are shared, and asked for one by one. */
   readonly controlLimit: number;
   /** Where small frames are gathered to go out in one write. */
   readonly buffers: BufferPool;
@@ -50,6 +50,13 @@ export type DropReason = "overflow" | "detached" | "closed";
 const DIRECT_WRITE = 65_536;
 /** The most that one write carries, so that a long frame shows progress. */
 const MAX_WRITE = 262_144;
+/** What an answer counts for at most when it meets the limit. */
+const MAX_CHARGE = 1024 ** 2;
+
+interface QueuedFrame extends OutboundFrame {
+  /** With the last piece of an answer: what the answer counts for. */
+  readonly charge?: number;
+}
 
 /**
  * What waits to be written to one subscriber, in order, bounded in bytes, with the loop that writes it.
@@ -64,12 +71,13 @@ export class OutboundQueue {
   readonly #controlLimit: number;
   readonly #buffers: BufferPool;
   readonly #events: OutboundQueueEvents;
-  #frames: OutboundFrame[] = [];
+  #frames: QueuedFrame[] = [];
   #head = 0;
   /** How much of the first frame has been written already. */
   #headOffset = 0;
   #dataBytes = 0;
   #controlBytes = 0;
+  #charged = 0;
   /** Of the write in progress. */
   #writingData = 0;
   #writingControl = 0;
@@ -125,16 +133,20 @@ export class OutboundQueue {
   /** Queues an answer, in one piece or several. */
   pushControl(answer: Uint8Array | readonly Uint8Array[]): void {
     if (this.#closed) return;
-    if (this.controlBytes > this.#controlLimit) {
+    const pieces = (answer instanceof Uint8Array ? [answer] : answer).filter(({ length }) => length > 0);
+    const length = pieces.reduce((sum, { length }) => sum + length, 0);
+    const charge = Math.min(length, MAX_CHARGE);
+    if (this.#charged + charge > this.#controlLimit) {
       this.#closed = true;
       this.#events.onControlOverflow();
       return;
     }
-    for (const bytes of answer instanceof Uint8Array ? [answer] : answer) {
-      if (bytes.length === 0) continue;
-      this.#frames.push({ bytes, measurements: 0, droppable: false });
-      this.#controlBytes += bytes.length;
-    }
+    this.#charged += charge;
+    this.#controlBytes += length;
+    pieces.forEach((bytes, i) => {
+      const frame = { bytes, measurements: 0, droppable: false };
+      this.#frames.push(i === pieces.length - 1 ? { ...frame, charge } : frame);
+    });
     this.#start();
   }
 
@@ -187,7 +199,7 @@ export class OutboundQueue {
   }
 
   #dropData(reason: DropReason, measurements: number, bytes: number): void {
-    const kept: OutboundFrame[] = [];
+    const kept: QueuedFrame[] = [];
     let keptBytes = 0;
     for (let i = this.#head; i < this.#frames.length; i++) {
       const frame = this.#frames[i]!;
@@ -266,7 +278,7 @@ export class OutboundQueue {
     return into.subarray(0, length);
   }
 
-  #take(frame: OutboundFrame, bytes: number): void {
+  #take(frame: QueuedFrame, bytes: number): void {
     this.#headOffset = 0;
     this.#head++;
     if (this.#head === this.#frames.length) {
@@ -278,6 +290,7 @@ export class OutboundQueue {
     }
     this.#account(frame, bytes);
     this.#writingMeasurements += frame.measurements;
+    this.#charged -= frame.charge ?? 0;
   }
 
   /** Moves bytes from those that wait to those being written. */

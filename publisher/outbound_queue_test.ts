@@ -128,13 +128,27 @@ Deno.test("overflow drops all data that waits, keeps answers, and counts exactly
   assertEquals(queue.sentMeasurements, 4);
 });
 
-Deno.test("too many answers are reported once and end the queue", () => {
-  const { queue, log } = createRig({ open: false, controlLimit: 100 });
-  queue.pushControl(new Uint8Array(5000));
-  assertEquals(log, [], "one answer may be as long as it likes");
+Deno.test("too many answers are reported once and end the queue", async () => {
+  const { channel, queue, log } = createRig({ open: false, controlLimit: 1_100_000 });
+  queue.pushControl([new Uint8Array(5_000_000), new Uint8Array(5_000_000)]);
+  queue.pushControl(new Uint8Array(51_424));
+  assertEquals(log, [], "a long answer counts for no more than a mebibyte");
   queue.pushControl(Uint8Array.of(1));
   queue.pushControl(Uint8Array.of(1));
   assertEquals(log, ["control overflow"]);
+  assertEquals(queue.controlBytes, 10_051_424);
+  queue.close();
+  channel.close();
+  await queue.drained();
+});
+
+Deno.test("answers that were written do not count any more", async () => {
+  const { queue, log } = createRig({ controlLimit: 100 });
+  for (let i = 0; i < 10; i++) {
+    queue.pushControl([new Uint8Array(60), new Uint8Array(40)]);
+    await queue.drained();
+  }
+  assertEquals(log, Array(10).fill("idle"));
 });
 
 Deno.test("closing counts what waits, and the write in progress when it fails", async () => {

@@ -5,23 +5,12 @@
  * @module
  */
 
+import { crc32 } from "../transport/wire/crc32.ts";
+
 const POLYNOMIAL = 0xedb88320;
 const MAX_STORED_BLOCK = 65_535;
 /** Magic, deflate, no flags, no time, no extra flags, unknown system (RFC 1952 §2.3). */
 const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255);
-
-const TABLE: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let value = byte;
-  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ POLYNOMIAL : value >>> 1;
-  return value;
-});
-
-/** The CRC-32 of gzip and zip. */
-export function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (let i = 0; i < bytes.length; i++) crc = TABLE[(crc ^ bytes[i]!) & 0xff]! ^ (crc >>> 8);
-  return ~crc >>> 0;
-}
 
 /** a·b modulo the polynomial over GF(2), bits reflected: the top bit is the coefficient of x⁰. */
 function multiply(a: number, b: number): number {

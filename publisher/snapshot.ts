@@ -57,6 +57,8 @@ export interface SubscriptionSnapshot {
   readonly group: number | null;
   /** Who the client says it is. */
   readonly client: AssemblyInfo;
+  /** Settings that it asked for and that have no meaning here. */
+  readonly extra: Readonly<Record<string, string>>;
 }
 
 /** One connection, open or recently closed. */
@@ -77,6 +79,8 @@ export interface ConnectionSnapshot {
   readonly lastReceivedAt: number;
   /** What was agreed; `null` before that. */
   readonly modes: OperationalModes | null;
+  /** The compression algorithms that it named besides, as a connection string. */
+  readonly algorithms: string;
   /** The subscription in force, or the one to come; `null` when there is none. */
   readonly subscription: SubscriptionSnapshot | null;
   /** Which signal index cache its data refers to. */
@@ -118,8 +122,8 @@ export type PublisherState = "stopped" | "starting" | "running" | "stopping";
 export interface PublisherStats {
   /** Its name. */
   readonly name: string;
-  /** Its node ID. */
-  readonly nodeId: string;
+  /** Its node ID; `null` when none was given. */
+  readonly nodeId: string | null;
   /** Whether it takes connections. */
   readonly state: PublisherState;
   /** Where it listens, `host:port`; `null` when it does not. */

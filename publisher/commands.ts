@@ -1,0 +1,135 @@
+import { SttpError } from "../transport/errors.ts";
+import { Command, commandName, Response } from "../transport/wire/codes.ts";
+import { decodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
+import {
+  decodeOperationalModes,
+  type OperationalModes,
+  usesGzipMetadata,
+} from "../transport/wire/operational_modes.ts";
+import { decodeSubscribe } from "../transport/wire/subscribe.ts";
+import { formatName } from "./delivery.ts";
+import type { Session } from "./session.ts";
+import { createSubscription } from "./subscription.ts";
+
+/**
+ * Carries out one command of a subscriber. What it throws as an SttpError is answered Failed with its message.
+ *
+ * @param body What follows the command's code; a view that is good until the handler is done.
+ */
+export type CommandHandler = (session: Session, body: Uint8Array) => void | Promise<void>;
+
+/** Versions of the protocol that are spoken here. */
+const VERSIONS: readonly number[] = [1, 2, 3];
+
+const handlers = new Map<number, CommandHandler>([
+  [Command.DefineOperationalModes, defineOperationalModes],
+  [Command.MetadataRefresh, refreshMetadata],
+  [Command.Subscribe, subscribe],
+  [Command.Unsubscribe, unsubscribe],
+  [Command.ConfirmUpdateSignalIndexCache, confirmCache],
+]);
+
+/** Commands of the protocol that this publisher knows and does not offer (§14). */
+for (
+  const command of [
+    Command.RotateCipherKeys,
+    Command.UpdateProcessingInterval,
+    Command.GetPrimaryMetadataSchema,
+    Command.GetSignalSelectionSchema,
+    ...Array.from({ length: 16 }, (_, i) => Command.UserCommand00 + i),
+  ]
+) {
+  handlers.set(command, () => {
+    throw new SttpError("Refused", `This publisher does not support ${commandName(command)}.`);
+  });
+}
+
+/** Confirmations of what this publisher never sends: nothing to answer, the session counts them. */
+for (
+  const command of [
+    Command.ConfirmNotification,
+    Command.ConfirmBufferBlock,
+    Command.ConfirmUpdateBaseTimes,
+    Command.ConfirmUpdateCipherKeys,
+  ]
+) {
+  handlers.set(command, () => {});
+}
+
+/** What carries out a command; `undefined` for codes that are not in the protocol. */
+export function handlerOf(command: number): CommandHandler | undefined {
+  return handlers.get(command);
+}
+
+/** §2: first of all, and again while there is no subscription. */
+function defineOperationalModes(session: Session, body: Uint8Array): void {
+  const { modes, algorithms } = decodeOperationalModes(body);
+  const problem = problemWith(modes);
+  if (problem !== undefined) {
+    session.refuse(Command.DefineOperationalModes, "unsupported", problem);
+    return;
+  }
+  if (modes.extension !== 0) {
+    throw new SttpError(
+      "Refused",
+      `UNSUPPORTED EXTENSION: implementation-specific extension ${modes.extension} is not known here.`,
+    );
+  }
+  session.agree(modes, algorithms);
+  session.reply(
+    Response.Succeeded,
+    Command.DefineOperationalModes,
+    `Operational modes of STTP version ${modes.version} are in force at ${session.host.options.name}.`,
+  );
+}
+
+function problemWith({ version, encoding }: OperationalModes): string | undefined {
+  if (!VERSIONS.includes(version)) {
+    return `STTP version ${version} is not supported: versions ${VERSIONS.join(", ")} are.`;
+  }
+  if (encoding === undefined) return "The string encoding 0x300 is not defined: UTF-8 is 0x200.";
+  return undefined;
+}
+
+/** §3. */
+async function refreshMetadata(session: Session, body: Uint8Array): Promise<void> {
+  const { host, modes, encoding } = session;
+  const { options, definition } = host;
+  if (!options.allowMetadataRefresh) {
+    throw new SttpError("Refused", "This publisher does not allow metadata to be asked for.");
+  }
+  const filter = decodeMetadataRefresh(body, encoding, options.limits);
+  const metadata = await definition?.metadataBody(filter, encoding, usesGzipMetadata(modes));
+  session.respond(
+    Response.Succeeded,
+    Command.MetadataRefresh,
+    metadata ?? { pieces: [], length: 0 },
+  );
+}
+
+/** §4. */
+async function subscribe(session: Session, body: Uint8Array): Promise<void> {
+  const { host, modes, encoding } = session;
+  const { options, definition } = host;
+  const request = decodeSubscribe(body, encoding, options.limits);
+  const subscription = await createSubscription(request, modes, definition, options.nanValueFilter);
+  session.subscribe(subscription);
+  const form = formatName(subscription.delivery);
+  const count = subscription.set.size;
+  session.reply(
+    Response.Succeeded,
+    Command.Subscribe,
+    `Client subscribed using ${form} over TCP with ${count} ${count === 1 ? "signal" : "signals"}.`,
+  );
+}
+
+/** §4. */
+function unsubscribe(session: Session): void {
+  session.unsubscribe();
+  session.reply(Response.Succeeded, Command.Unsubscribe, "Client unsubscribed.");
+}
+
+/** §5. */
+function confirmCache(session: Session): void {
+  session.confirmCache();
+}

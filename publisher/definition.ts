@@ -1,0 +1,207 @@
+import { deriveActiveMeasurements } from "../metadata/active_measurements.ts";
+import type { DataSet } from "../metadata/data_set.ts";
+import { filterMetadata, selectSignalIds } from "../metadata/filter/mod.ts";
+import { type MeasurementRecord, Metadata } from "../metadata/records.ts";
+import type { Clock } from "../transport/clock.ts";
+import type { SignalTable } from "../transport/signal_table.ts";
+import { encodeSignalIndexCache, SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
+import type { TextEncoding } from "../transport/wire/text.ts";
+import { CacheBlock } from "./cache_block.ts";
+import { encodeMetadata, type MetadataBody } from "./metadata_body.ts";
+import type { CheckedOptions } from "./options.ts";
+import { SignalSet } from "./signal_set.ts";
+
+/** What a filter expression comes to: the signals, and their cache in every form that was asked for. */
+export class Selection {
+  /** The signals. */
+  readonly set: SignalSet;
+  readonly #signals: SignalTable | undefined;
+  readonly #metadata: Metadata | undefined;
+  readonly #caches = new Map<string, Promise<CacheBlock>>();
+
+  /** @param metadata Where the measurement keys come from. */
+  constructor(set: SignalSet, signals?: SignalTable, metadata?: Metadata) {
+    this.set = set;
+    this.#signals = signals;
+    this.#metadata = metadata;
+  }
+
+  /** The signal index cache, made once for each form. */
+  cache(gzip: boolean, encoding: TextEncoding): Promise<CacheBlock> {
+    const key = `${encoding} ${gzip}`;
+    let cache = this.#caches.get(key);
+    if (cache === undefined) {
+      cache = CacheBlock.create(encodeSignalIndexCache(this.#entries(), encoding), gzip);
+      this.#caches.set(key, cache);
+    }
+    return cache;
+  }
+
+  #entries(): SignalIndexCache {
+    const { handles, size } = this.set;
+    const indexes = new Int32Array(size);
+    const signalIds = new Array<string>(size);
+    const sources = new Array<string>(size);
+    const ids = new BigUint64Array(size);
+    for (let i = 0; i < size; i++) {
+      const signalId = this.#signals!.idOf(handles[i]!);
+      const record = this.#metadata!.measurement(signalId);
+      indexes[i] = i;
+      signalIds[i] = signalId;
+      sources[i] = record?.source ?? "";
+      ids[i] = record?.id ?? 0n;
+    }
+    return new SignalIndexCache({ indexes, signalIds, sources, ids });
+  }
+}
+
+/** What every filter comes to while there is no metadata. */
+export const noSignals: Selection = new Selection(new SignalSet(new Int32Array(0)));
+
+/** Functions that give another result at another time: what they select must not be kept. */
+const TIME_DEPENDENT = /\b(?:utc)?now\b/i;
+/** How many signals, over all of them, the selections kept may have. */
+const KEPT_SIGNALS = 2_000_000;
+/** How many bytes filtered metadata kept for the next asker may have. */
+const KEPT_METADATA = 64 * 1024 ** 2;
+
+/** One definition of a publisher's metadata, with all that is derived from it, each made once. */
+export class Definition {
+  /** Counts definitions, from 1. */
+  readonly generation: number;
+  /** As the application gave it. */
+  readonly dataSet: DataSet;
+  /** Its records. */
+  readonly metadata: Metadata;
+  readonly #signals: SignalTable;
+  readonly #clock: Clock;
+  /** With ActiveMeasurements, which subscriptions select from. */
+  readonly #active: DataSet;
+  readonly #selections = new Kept<Selection>(KEPT_SIGNALS);
+  /** By encoding and compression. */
+  readonly #bodies = new Map<string, Promise<MetadataBody>>();
+  readonly #filteredBodies = new Kept<MetadataBody>(KEPT_METADATA);
+
+  /**
+   * Registers every signal.
+   *
+   * @param dataSet Not to be changed afterwards.
+   * @throws {SttpError} `InvalidMetadata` when its tables lack what is needed.
+   */
+  constructor(
+    generation: number,
+    dataSet: DataSet,
+    signals: SignalTable,
+    { nodeId, clock }: Pick<CheckedOptions, "nodeId" | "clock">,
+  ) {
+    this.generation = generation;
+    this.dataSet = dataSet;
+    this.metadata = new Metadata(dataSet);
+    this.#clock = clock;
+    this.#active = deriveActiveMeasurements(dataSet, nodeId === undefined ? {} : { sourceNodeId: nodeId });
+    this.#signals = signals;
+    for (const { signalId } of this.metadata.measurements) signals.add(signalId);
+  }
+
+  /**
+   * The signals that a subscription's filter expression comes to.
+   *
+   * @throws {SttpError} `InvalidFilter`.
+   */
+  select(filter: string): Selection {
+    if (filter.trim() === "") return noSignals;
+    const kept = this.#selections.get(filter);
+    if (kept !== undefined) return kept;
+    const ids = selectSignalIds(this.#active, filter, {
+      primaryTable: "ActiveMeasurements",
+      clock: this.#clock,
+    });
+    const handles = new Int32Array(ids.length);
+    let size = 0;
+    for (const id of ids) {
+      const handle = this.#signals.handleOf(id);
+      if (handle !== undefined) handles[size++] = handle;
+    }
+    const selection = new Selection(new SignalSet(handles.subarray(0, size)), this.#signals, this.metadata);
+    if (!TIME_DEPENDENT.test(filter)) this.#selections.set(filter, selection, 1 + size);
+    return selection;
+  }
+
+  /**
+   * The enabled measurements that a filter expression comes to; one without FILTER is about MeasurementDetail.
+   *
+   * @throws {SttpError} `InvalidFilter`.
+   */
+  filterMeasurements(filter: string): MeasurementRecord[] {
+    const records: MeasurementRecord[] = [];
+    const options = { primaryTable: "MeasurementDetail", clock: this.#clock };
+    for (const id of selectSignalIds(this.#active, filter, options)) {
+      const record = this.metadata.measurement(id);
+      if (record?.enabled) records.push(record);
+    }
+    return records;
+  }
+
+  /**
+   * The body of the answer to a MetadataRefresh (§3). Made when first asked for; the unfiltered ones are kept for
+   * good, of the filtered ones some.
+   *
+   * @param filter Filter expressions; empty for all.
+   * @throws {SttpError} `InvalidFilter`.
+   */
+  async metadataBody(filter: string, encoding: TextEncoding, gzip: boolean): Promise<MetadataBody> {
+    const form = `${encoding} ${gzip}`;
+    if (filter.trim() === "") {
+      let body = this.#bodies.get(form);
+      if (body === undefined) {
+        body = encodeMetadata(this.dataSet, encoding, gzip);
+        this.#bodies.set(form, body);
+        // One that failed must not stand for those to come.
+        body.catch(() => this.#bodies.delete(form));
+      }
+      return await body;
+    }
+    const key = `${form} ${filter}`;
+    const kept = this.#filteredBodies.get(key);
+    if (kept !== undefined) return kept;
+    const body = await encodeMetadata(
+      filterMetadata(this.dataSet, filter, { clock: this.#clock }),
+      encoding,
+      gzip,
+    );
+    if (!TIME_DEPENDENT.test(filter)) this.#filteredBodies.set(key, body, body.length);
+    return body;
+  }
+}
+
+/** Values by text, of which the least recently used go when they weigh too much together. */
+class Kept<Value> {
+  readonly #limit: number;
+  readonly #values = new Map<string, { value: Value; weight: number }>();
+  #weight = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get(key: string): Value | undefined {
+    const entry = this.#values.get(key);
+    if (entry === undefined) return undefined;
+    // A Map keeps the order of insertion: the last used is the last.
+    this.#values.delete(key);
+    this.#values.set(key, entry);
+    return entry.value;
+  }
+
+  set(key: string, value: Value, weight: number): void {
+    if (weight > this.#limit) return;
+    this.#weight += weight - (this.#values.get(key)?.weight ?? 0);
+    this.#values.delete(key);
+    this.#values.set(key, { value, weight });
+    for (const [oldest, entry] of this.#values) {
+      if (this.#weight <= this.#limit) break;
+      this.#values.delete(oldest);
+      this.#weight -= entry.weight;
+    }
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * Publishing: the {@linkcode Publisher}, its options, and what can be seen of it.
+ *
+ * @module
+ */
+export { Publisher, type StopOptions } from "./publisher.ts";
+export type { PublisherOptions, SlowSubscriberPolicy } from "./options.ts";
+export type { NaNValueFilter } from "./delivery.ts";
+export type { CloseReason, SessionState } from "./session_state.ts";
+export type { ConnectionReference, PublisherStatus } from "./status.ts";
+export type {
+  ConnectionSnapshot,
+  GroupSnapshot,
+  PublisherState,
+  PublisherStats,
+  SentTotals,
+  SubscriptionSnapshot,
+} from "./snapshot.ts";

@@ -1,0 +1,463 @@
+import type { Channel } from "../transport/channel.ts";
+import { SttpError } from "../transport/errors.ts";
+import { Command, commandName, Response } from "../transport/wire/codes.ts";
+import { encodeDataStartTime } from "../transport/wire/data_packet.ts";
+import {
+  encodeResponse,
+  FRAME_HEADER_LENGTH,
+  FrameReader,
+  readCommand,
+  RESPONSE_HEADER_LENGTH,
+  writeResponseHeader,
+} from "../transport/wire/frame.ts";
+import type { OperationalModes } from "../transport/wire/operational_modes.ts";
+import { encodeText, type TextEncoding } from "../transport/wire/text.ts";
+import type { BufferPool } from "./buffer_pool.ts";
+import { CacheSwitch } from "./cache_switch.ts";
+import { handlerOf } from "./commands.ts";
+import { Counters } from "./counters.ts";
+import type { Definition } from "./definition.ts";
+import { formatName } from "./delivery.ts";
+import type { MemberSink } from "./group.ts";
+import type { MetadataBody } from "./metadata_body.ts";
+import type { CheckedOptions } from "./options.ts";
+import { type OutboundFrame, OutboundQueue } from "./outbound_queue.ts";
+import type { Placement, Router } from "./router.ts";
+import { type CloseReason, type SessionState, SessionTransitions } from "./session_state.ts";
+import { nextTurn } from "./shared_gzip.ts";
+import type { ConnectionSnapshot, SubscriptionSnapshot } from "./snapshot.ts";
+import type { ConnectionReference, PublisherStatus } from "./status.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** What a session needs of its publisher. */
+export interface SessionHost {
+  /** The publisher's options. */
+  readonly options: CheckedOptions;
+  /** The metadata in force; `undefined` when none is defined. */
+  readonly definition: Definition | undefined;
+  /** Brings data to sessions. */
+  readonly router: Router;
+  /** Buffers to gather small writes in. */
+  readonly writeBuffers: BufferPool;
+  /** Tells the application. */
+  emit(event: PublisherStatus): void;
+}
+
+/** How much an idle session reads at a time: commands are short. */
+const READ_SIZE = 4096;
+/** Answers that may wait before the next command is taken: a subscriber that does not read is not served further. */
+const ANSWERS_AHEAD = 262_144;
+/** For how long a refused subscriber may read why, in milliseconds (§2). */
+const LEAVING_TIME = 1000;
+/** For how long one subscriber's commands may keep the others waiting, in milliseconds. */
+const COMMAND_SLICE = 10;
+
+/**
+ * One subscriber's command channel, from its first byte to its last: a state, the commands that it takes in that
+ * state, timers from the host's clock, and an outbound queue.
+ */
+export class Session {
+  /** The publisher's number for it. */
+  readonly id: number;
+  /** The ID that the subscriber is given in its signal index cache. */
+  readonly subscriberId: string = crypto.randomUUID();
+  /** What it needs of the publisher. */
+  readonly host: SessionHost;
+  readonly #channel: Channel;
+  readonly #queue: OutboundQueue;
+  readonly #sink: MemberSink;
+  readonly #dropped = new Counters();
+  readonly #events = new Counters();
+  readonly #connectedAt: number;
+  #lastReceivedAt: number;
+  #receivedBytes = 0;
+  #state: SessionState = "awaitingModes";
+  /** Why it was refused; that the subscriber then closes the connection is no reason of its own. */
+  #farewell: { reason: CloseReason; message: string } | undefined;
+  #closed: { at: number; reason: CloseReason; message: string } | undefined;
+  #modes: OperationalModes | undefined;
+  #algorithms = "";
+  #caches: CacheSwitch<Subscription> | undefined;
+  #placement: Placement | undefined;
+  #configurationChangedWaits = false;
+  #overflowed = false;
+  #cancelTimer: () => void;
+
+  /** @param id The publisher's number for it. */
+  constructor(id: number, channel: Channel, host: SessionHost) {
+    const { options, writeBuffers } = host;
+    const { clock } = options;
+    this.id = id;
+    this.host = host;
+    this.#channel = channel;
+    this.#connectedAt = this.#lastReceivedAt = clock.now();
+    this.#queue = new OutboundQueue({
+      channel,
+      clock,
+      limit: options.outboundQueueLimit,
+      controlLimit: options.controlQueueLimit,
+      buffers: writeBuffers,
+      events: {
+        onIdle: () => this.#onIdle(),
+        onDropped: (reason, measurements) => this.#dropped.add(reason, measurements),
+        onControlOverflow: () =>
+          this.#closeSoon(
+            "controlOverflow",
+            `more than ${options.controlQueueLimit} bytes of answers waited`,
+          ),
+        onFailed: (error) => this.close("connectionLost", messageOf(error)),
+      },
+    });
+    this.#sink = this.#createSink();
+    this.#cancelTimer = clock.schedule(
+      options.handshakeTimeout,
+      () => this.close("handshakeTimeout", `no operational modes within ${options.handshakeTimeout} ms`),
+    );
+  }
+
+  /** Where it stands. */
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** For events. */
+  get reference(): ConnectionReference {
+    return { id: this.id, address: this.#channel.peer.address };
+  }
+
+  /** What was agreed. @throws {SttpError} `InvalidState` before that. */
+  get modes(): OperationalModes {
+    if (this.#modes === undefined) throw new SttpError("InvalidState", "no operational modes are agreed yet");
+    return this.#modes;
+  }
+
+  /** The session's encoding; UTF-8 until another is agreed. */
+  get encoding(): TextEncoding {
+    return this.#modes?.encoding ?? "utf-8";
+  }
+
+  /** Resolves when nothing waits to be written any more. */
+  drained(): Promise<void> {
+    return this.#queue.drained();
+  }
+
+  /** Serves the subscriber until the connection ends, whoever ends it. Never rejects. */
+  async run(): Promise<void> {
+    try {
+      await this.#read();
+      this.close("peerClosed", "the subscriber closed the connection");
+    } catch (error) {
+      this.#fail(error);
+    }
+    await this.#queue.close();
+  }
+
+  #fail(error: unknown): void {
+    if (!(error instanceof SttpError)) {
+      this.host.emit({ kind: "internalError", message: messageOf(error), cause: error });
+      this.close("internalError", "an internal error occurred");
+    } else {
+      this.close(error.code === "FrameTooLong" ? "frameTooLong" : "connectionLost", error.message);
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { limits, clock } = this.host.options;
+    const frames = new FrameReader({ maxLength: limits.handshakeFrameLength, readSize: READ_SIZE });
+    for (;;) {
+      const length = await this.#channel.read(frames.writable());
+      if (length === null || this.#state === "closed") return;
+      this.#receivedBytes += length;
+      this.#lastReceivedAt = clock.now();
+      // Who is leaving is read from, so that the refusal arrives, but not listened to.
+      if (this.#state === "leaving") continue;
+      frames.commit(length);
+      let sliceStart = clock.monotonic();
+      for (;;) {
+        const payload = frames.next();
+        if (payload === undefined) break;
+        await this.#take(payload);
+        if (this.#isEnding()) break;
+        if (this.#state !== "awaitingModes") frames.maxLength = limits.commandFrameLength;
+        if (clock.monotonic() - sliceStart > COMMAND_SLICE) {
+          await nextTurn();
+          sliceStart = clock.monotonic();
+        }
+      }
+    }
+  }
+
+  #isEnding(): boolean {
+    return this.#state === "closed" || this.#state === "leaving";
+  }
+
+  async #take(payload: Uint8Array): Promise<void> {
+    if (payload.length === 0 && this.#state !== "awaitingModes") {
+      this.#events.add("empty frame");
+      return;
+    }
+    if (this.#state === "awaitingModes" && payload[0] !== Command.DefineOperationalModes) {
+      const first = payload.length === 0 ? "an empty frame" : commandName(payload[0]!);
+      this.close("notSttp", `the first command was ${first}, DefineOperationalModes expected`);
+      return;
+    }
+    const { code, body } = readCommand(payload);
+    const name = commandName(code);
+    const handler = handlerOf(code);
+    this.#events.add(handler === undefined ? "unknown command" : name);
+    try {
+      if (handler === undefined) throw new SttpError("Refused", `Command ${name} is not known here.`);
+      await handler(this, body);
+    } catch (error) {
+      if (this.#isEnding()) return;
+      const message = error instanceof SttpError ? error.message : `${name} failed: internal error.`;
+      if (!(error instanceof SttpError)) {
+        this.host.emit({ kind: "internalError", message: messageOf(error), cause: error });
+      }
+      this.#events.add(handler === undefined ? "unknown command failed" : `${name} failed`);
+      this.host.emit({ kind: "commandFailed", connection: this.reference, command: name, message });
+      this.reply(Response.Failed, code, message);
+    }
+    await this.#queue.controlBelow(ANSWERS_AHEAD);
+  }
+
+  // ---- what command handlers do ----
+
+  /** Puts operational modes in force (§2). @throws {SttpError} `Refused` while there is a subscription. */
+  agree(modes: OperationalModes, algorithms: string): void {
+    if (this.#caches?.latest !== undefined || this.#caches?.isUnconfirmed) {
+      throw new SttpError("Refused", "Operational modes can't be changed while there is a subscription.");
+    }
+    this.#modes = modes;
+    this.#algorithms = algorithms;
+    this.#caches = new CacheSwitch<Subscription>(modes.version, {
+      sendCache: (subscription, cacheIndex) =>
+        this.#queue.pushControl(subscription.cache.frame(this.subscriberId, cacheIndex)),
+      activate: (subscription, cacheIndex) => this.#activate(subscription, cacheIndex),
+      deactivate: () => this.#deactivate(),
+    });
+    if (this.#state !== "awaitingModes") return;
+    this.#cancelTimer();
+    this.#enter("ready");
+    this.#scheduleHeartbeat();
+  }
+
+  /** Answers with text, in the session's encoding. */
+  reply(response: Response, command: number, text: string): void {
+    this.#queue.pushControl(encodeResponse(response, command, encodeText(text, this.encoding)));
+  }
+
+  /** Answers with a body that exists already, in pieces. */
+  respond(response: Response, command: number, body: MetadataBody): void {
+    const header = new Uint8Array(FRAME_HEADER_LENGTH + RESPONSE_HEADER_LENGTH);
+    writeResponseHeader(response, command, body.length, header, 0);
+    this.#queue.pushControl([header, ...body.pieces]);
+  }
+
+  /** Answers Failed and ends the connection a moment later, so that the text arrives. */
+  refuse(command: number, reason: CloseReason, text: string): void {
+    if (this.#state !== "awaitingModes") throw new SttpError("Refused", text);
+    this.reply(Response.Failed, command, text);
+    this.#cancelTimer();
+    this.#farewell = { reason, message: text };
+    this.#enter("leaving");
+    this.host.emit({ kind: "refused", connection: this.reference, message: text });
+    this.#cancelTimer = this.host.options.clock.schedule(LEAVING_TIME, () => this.close(reason, text));
+  }
+
+  /** Puts a subscription in the place of the one there is, as §5 wants it. */
+  subscribe(subscription: Subscription): void {
+    if (this.#isEnding()) return;
+    if (this.#state === "ready") this.#enter("subscribed");
+    this.#caches!.subscribe(subscription);
+    const filter = subscription.request.filterExpression;
+    this.host.emit({
+      kind: "subscribed",
+      connection: this.reference,
+      filter,
+      signals: subscription.set.size,
+    });
+  }
+
+  /** Ends the subscription, if there is one. */
+  unsubscribe(): void {
+    this.#caches!.unsubscribe();
+    if (this.#state !== "subscribed") return;
+    this.#enter("ready");
+    this.host.emit({ kind: "unsubscribed", connection: this.reference });
+  }
+
+  /** The subscriber has its new signal index cache. */
+  confirmCache(): void {
+    if (!this.#caches!.confirm()) this.#events.add("confirmation without a cache");
+  }
+
+  // ---- what the publisher does ----
+
+  /** Tells the subscriber that metadata has changed; once is enough while it has not read that. */
+  configurationChanged(): void {
+    if (this.#modes === undefined || this.#isEnding() || this.#configurationChangedWaits) return;
+    this.#configurationChangedWaits = true;
+    this.#queue.pushControl(encodeResponse(Response.ConfigurationChanged, Command.Subscribe));
+  }
+
+  /** Ends the connection at once. Of several reasons the first counts. */
+  close(reason: CloseReason, message: string): void {
+    if (this.#state === "closed") return;
+    this.#enter("closed");
+    this.#closed = { at: this.host.options.clock.now(), ...this.#farewell ?? { reason, message } };
+    this.#cancelTimer();
+    // First, so that the last of the group's open packet is counted and not queued.
+    this.#queue.close();
+    this.#deactivate();
+    this.#channel.close();
+  }
+
+  /** Closes when the present publication is over, which must not lose members on its way. */
+  #closeSoon(reason: CloseReason, message: string): void {
+    queueMicrotask(() => this.close(reason, message));
+  }
+
+  #enter(state: SessionState): void {
+    if (!SessionTransitions[this.#state].includes(state)) {
+      throw new SttpError("InvalidState", `a session can't go from ${this.#state} to ${state}`);
+    }
+    this.#state = state;
+  }
+
+  #scheduleHeartbeat(): void {
+    const { clock, heartbeatInterval, stallTimeout } = this.host.options;
+    this.#cancelTimer = clock.schedule(heartbeatInterval, () => {
+      this.#scheduleHeartbeat();
+      const stalledFor = this.#queue.stalledFor;
+      if (stallTimeout > 0 && stalledFor >= stallTimeout) {
+        this.close("stalled", `the subscriber read nothing for ${Math.round(stalledFor / 1000)} s`);
+      } else if (this.#queue.idle) {
+        // With something on its way already there is no need to say that we live.
+        this.#queue.pushControl(encodeResponse(Response.NoOP, Command.Subscribe));
+      }
+    });
+  }
+
+  // ---- data ----
+
+  #activate(subscription: Subscription, cacheIndex: 0 | 1): void {
+    this.#deactivate();
+    const { set, delivery } = subscription;
+    if (set.size === 0) return;
+    this.#placement = this.host.router.join(set, delivery, this.#sink, cacheIndex);
+  }
+
+  #deactivate(): void {
+    const placement = this.#placement;
+    this.#placement = undefined;
+    this.#overflowed = false;
+    if (placement !== undefined) this.host.router.leave(placement);
+  }
+
+  #createSink(): MemberSink {
+    const queue = this.#queue;
+    return {
+      get idle(): boolean {
+        return queue.idle;
+      },
+      sendData: (frame) => this.#sendData(frame),
+      sendDataStartTime: (ticks) =>
+        queue.pushControl(
+          encodeResponse(Response.DataStartTime, Command.Subscribe, encodeDataStartTime(ticks)),
+        ),
+      sendBaseTimes: (frame) => queue.pushControl(frame),
+      countDetached: (measurements) => this.#dropped.add("detached", measurements),
+      attached: (missed) => {
+        this.#dropped.add("detached", missed);
+        if (!this.#overflowed) return;
+        this.#overflowed = false;
+        this.host.emit({ kind: "resynchronised", connection: this.reference, measurements: missed });
+      },
+    };
+  }
+
+  #sendData(frame: OutboundFrame): boolean {
+    const before = this.#dropped.get("overflow");
+    if (this.#queue.pushData(frame)) return true;
+    this.#overflowed = true;
+    this.#events.add("overflow");
+    const measurements = this.#dropped.get("overflow") - before;
+    this.host.emit({ kind: "overflow", connection: this.reference, measurements });
+    const { slowSubscriberPolicy, outboundQueueLimit } = this.host.options;
+    if (slowSubscriberPolicy === "disconnect") {
+      this.#closeSoon("slow", `more than ${outboundQueueLimit} bytes of data waited`);
+    }
+    return false;
+  }
+
+  #onIdle(): void {
+    this.#configurationChangedWaits = false;
+    if (this.#placement !== undefined) this.#placement.group.memberIdle(this.#placement.member);
+  }
+
+  // ---- for operators ----
+
+  /** Measurements and bytes written. */
+  get sent(): { measurements: number; bytes: number } {
+    return { measurements: this.#queue.sentMeasurements, bytes: this.#queue.sentBytes };
+  }
+
+  /** Why it ended; `undefined` while it is open. */
+  get closed(): { readonly reason: CloseReason; readonly message: string } | undefined {
+    return this.#closed;
+  }
+
+  /** What operators see. */
+  snapshot(): ConnectionSnapshot {
+    const { peer } = this.#channel;
+    const queue = this.#queue;
+    const dropped = new Counters();
+    dropped.addAll(this.#dropped.toObject());
+    const placement = this.#placement;
+    if (placement !== undefined) dropped.add("detached", placement.group.missedBy(placement.member));
+    return {
+      id: this.id,
+      subscriberId: this.subscriberId,
+      address: peer.address,
+      certificate: peer.certificate?.name ?? null,
+      state: this.#state,
+      connectedAt: this.#connectedAt,
+      lastReceivedAt: this.#lastReceivedAt,
+      modes: this.#modes ?? null,
+      algorithms: this.#algorithms,
+      subscription: this.#subscriptionSnapshot(),
+      cacheIndex: this.#caches?.cacheIndex ?? 0,
+      sent: this.sent,
+      receivedBytes: this.#receivedBytes,
+      queue: {
+        dataBytes: queue.dataBytes,
+        controlBytes: queue.controlBytes,
+        frames: queue.depth,
+        stalledFor: queue.stalledFor,
+      },
+      dropped: dropped.toObject(),
+      events: this.#events.toObject(),
+      closed: this.#closed ?? null,
+    };
+  }
+
+  #subscriptionSnapshot(): SubscriptionSnapshot | null {
+    const latest = this.#caches?.latest;
+    if (latest === undefined) return null;
+    return {
+      filter: latest.request.filterExpression,
+      signals: latest.set.size,
+      unauthorized: 0,
+      format: formatName(latest.delivery),
+      confirmed: latest === this.#caches?.active,
+      group: this.#placement?.group.id ?? null,
+      client: latest.request.assemblyInfo,
+      extra: Object.fromEntries(latest.request.extra),
+    };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

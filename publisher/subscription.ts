@@ -1,0 +1,50 @@
+import { SttpError } from "../transport/errors.ts";
+import type { OperationalModes } from "../transport/wire/operational_modes.ts";
+import { usesGzipCache } from "../transport/wire/operational_modes.ts";
+import type { SubscribeRequest } from "../transport/wire/subscribe.ts";
+import type { CacheBlock } from "./cache_block.ts";
+import { type Delivery, deliveryOf, type NaNValueFilter } from "./delivery.ts";
+import { type Definition, noSignals } from "./definition.ts";
+import type { SignalSet } from "./signal_set.ts";
+
+/** A Subscribe command that was granted. */
+export interface Subscription {
+  /** What was asked for. */
+  readonly request: SubscribeRequest;
+  /** The signals it comes to. */
+  readonly set: SignalSet;
+  /** The form of its data. */
+  readonly delivery: Delivery;
+  /** Its signal index cache. */
+  readonly cache: CacheBlock;
+}
+
+/**
+ * Grants a Subscribe command, or says why not.
+ *
+ * @param definition The metadata in force; without it every filter comes to nothing.
+ * @throws {SttpError} `InvalidFilter`, or `Refused` for what this publisher does not offer.
+ */
+export async function createSubscription(
+  request: SubscribeRequest,
+  modes: OperationalModes,
+  definition: Definition | undefined,
+  nanValueFilter: NaNValueFilter,
+): Promise<Subscription> {
+  if (request.startTimeConstraint !== "" || request.stopTimeConstraint !== "") {
+    throw new SttpError(
+      "Refused",
+      "This publisher keeps no history: a temporal subscription is not possible.",
+    );
+  }
+  if (request.dataChannel !== undefined) {
+    throw new SttpError("Refused", "This publisher sends data over TCP only: leave out dataChannel.");
+  }
+  const selection = definition?.select(request.filterExpression) ?? noSignals;
+  return {
+    request,
+    set: selection.set,
+    delivery: deliveryOf(request, modes, nanValueFilter),
+    cache: await selection.cache(usesGzipCache(modes), modes.encoding ?? "utf-8"),
+  };
+}
