@@ -1,4 +1,4 @@
-import { BaseTimes } from "../../transport/wire/base_times.ts";
+import type { BaseTimes } from "../../transport/wire/base_times.ts";
 import { MeasurementBatch } from "../../transport/wire/batch.ts";
 import { CompactDecoder, CompactEncoder, type CompactFormat } from "../../transport/wire/compact.ts";
 import { TsscDecoder, TsscEncoder } from "../../transport/wire/tssc/mod.ts";

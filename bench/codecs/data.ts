@@ -6,6 +6,8 @@ export interface DataOptions {
   readonly signals?: number;
   /** How many frames, each with one measurement of every signal; default 300. */
   readonly frames?: number;
+  /** Whether every measurement has a time of its own instead of its frame's; default false. */
+  readonly ownTimes?: boolean;
 }
 
 /** The first timestamp, in ticks. */
@@ -17,14 +19,15 @@ const FRAME_TICKS = 330_000n;
  * noise. Always the same.
  */
 export function sensorData(options: DataOptions = {}): MeasurementBatch {
-  const { signals = 1000, frames = 300 } = options;
+  const { signals = 1000, frames = 300, ownTimes = false } = options;
   const random = gaussian(20_240_101);
   const batch = new MeasurementBatch(signals * frames);
   for (let frame = 0; frame < frames; frame++) {
     const ticks = START + BigInt(frame) * FRAME_TICKS;
     for (let signal = 0; signal < signals; signal++) {
       const phase = 2 * Math.PI * (frame / 300 + signal / signals);
-      batch.add(signal, ticks, 60 + 0.02 * Math.sin(phase) + 0.004 * random(), 0);
+      const time = ownTimes ? ticks + BigInt(signal * 330) : ticks;
+      batch.add(signal, time, 60 + 0.02 * Math.sin(phase) + 0.004 * random(), 0);
     }
   }
   return batch;

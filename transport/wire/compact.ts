@@ -143,7 +143,7 @@ export class CompactEncoder {
         view.setInt32(position + 13, low);
       } else if (length !== UNTIMED_LENGTH) {
         if (useMillisecondResolution) {
-          view.setUint16(position + 9, Math.floor(sinceBase / TICKS_PER_MILLISECOND));
+          view.setUint16(position + 9, (sinceBase / TICKS_PER_MILLISECOND) | 0);
         } else {
           view.setUint32(position + 9, sinceBase);
         }
