@@ -1,3 +1,4 @@
+import { count, inspectable, oneLine } from "./inspect.ts";
 import type { CellValue, DataType } from "./data_type.ts";
 import type { DataTable } from "./data_table.ts";
 import { compileColumn, recursion } from "./computed.ts";
@@ -103,3 +104,10 @@ export class DataColumn {
     storageOf = (column) => column.#values;
   }
 }
+
+function describe({ table, name, type, expression }: DataColumn): string {
+  const source = expression === undefined ? count(table.rowCount, "row") : `= ${expression}`;
+  return oneLine(`DataColumn ${table.name}.${name}: ${type} (${source})`, 120);
+}
+
+inspectable(DataColumn.prototype, describe, describe);

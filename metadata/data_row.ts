@@ -1,3 +1,4 @@
+import { inspectable, showRow, showRowBriefly } from "./inspect.ts";
 import type { CellInput, CellValue } from "./data_type.ts";
 import type { DataTable } from "./data_table.ts";
 import { unknownColumn } from "./data_table.ts";
@@ -114,3 +115,9 @@ export class DataRow {
 function wrongType(column: DataColumn, expected: string): TypeError {
   return new TypeError(`${column.table.name}.${column.name} is of type ${column.type}, expected ${expected}`);
 }
+
+inspectable(
+  DataRow.prototype,
+  (row) => showRow(row.table, row.index),
+  (row) => showRowBriefly(row.table, row.index),
+);

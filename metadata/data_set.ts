@@ -1,3 +1,4 @@
+import { inspectable } from "./inspect.ts";
 import { DataTable } from "./data_table.ts";
 import type { XmlInput } from "./xml_source.ts";
 import type { ReadOptions, ReadReport } from "./xml_reader.ts";
@@ -34,7 +35,12 @@ export class DataSet {
   readonly #tables: DataTable[] = [];
   readonly #byName = new Map<string, DataTable>();
 
-  /** @param name The name; default `DataSet`. */
+  /**
+   * Makes an empty data set.
+   *
+   * @param name The name; default `DataSet`.
+   * @throws {TypeError} When the name is empty.
+   */
   constructor(name: string = "DataSet") {
     if (name === "") throw new TypeError("a data set needs a name");
     this.name = name;
@@ -127,3 +133,9 @@ export class DataSet {
     return `${this.name} [${this.#tables.map((table) => table.name).join(", ")}]`;
   }
 }
+
+inspectable(
+  DataSet.prototype,
+  (dataSet) => [`DataSet ${dataSet.name}`, ...dataSet.tables.map((table) => `  ${table}`)].join("\n"),
+  (dataSet) => `DataSet ${dataSet}`,
+);

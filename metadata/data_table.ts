@@ -1,3 +1,4 @@
+import { count, inspectable, showTable } from "./inspect.ts";
 import { DataColumn, storageOf } from "./data_column.ts";
 import { DataRow } from "./data_row.ts";
 import type { CellInput, CellValue, DataType } from "./data_type.ts";
@@ -32,7 +33,12 @@ export class DataTable {
   #rowCount = 0;
   #version = 0;
 
-  /** @param name The table's name; not empty. */
+  /**
+   * Makes a table without columns and rows.
+   *
+   * @param name The name.
+   * @throws {TypeError} When the name is empty.
+   */
   constructor(name: string) {
     if (name === "") throw new TypeError("a table needs a name");
     this.name = name;
@@ -209,7 +215,7 @@ export class DataTable {
 
   /** The name and size in a line. */
   toString(): string {
-    return `${this.name} (${this.#rowCount} rows, ${this.#columns.length} columns)`;
+    return `${this.name} (${count(this.#rowCount, "row")}, ${count(this.#columns.length, "column")})`;
   }
 
   static {
@@ -226,3 +232,5 @@ export function unknownColumn(table: DataTable, name: string): string {
     table.columns.map((column) => column.name).join(", ")
   }`;
 }
+
+inspectable(DataTable.prototype, showTable, (table) => `DataTable ${table}`);
