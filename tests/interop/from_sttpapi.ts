@@ -49,18 +49,23 @@ function likeSttpapi(value: CellValue): unknown {
   return typeof value === "bigint" ? value / 10_000n : value;
 }
 
+/** What goes through a session, and how it must come out. */
+interface SessionTable {
+  readonly steps?: readonly bigint[];
+  /** Whether the partner may make doubles of ticks; default true. */
+  readonly doubleTicks?: boolean;
+  /** Publishes everything in one batch of this many times 16 measurements. */
+  readonly oneBatch?: number;
+  /** What must arrive. */
+  readonly expected?: (rows: Row[]) => Row[];
+}
+
 /** A whole session: metadata, subscription, a table. */
-async function session(
-  stage: Stage,
-  options: SubscriberOptions,
-  table: { steps?: bigint[]; doubleTicks?: boolean; expected?: (rows: Row[]) => Row[] } = {},
-): Promise<string> {
-  const rows = makeTable({
-    signalIds: await signalIds(),
-    frames: 120,
-    ...table.steps && { steps: table.steps },
-  });
-  const { program, port } = await stage.publisher({ doubleTicks: table.doubleTicks ?? true });
+async function session(stage: Stage, options: SubscriberOptions, table: SessionTable = {}): Promise<string> {
+  const { steps = [330_000n], doubleTicks = true, oneBatch, expected = (rows: Row[]): Row[] => rows } = table;
+  let rows = makeTable({ signalIds: await signalIds(), frames: oneBatch ?? 120, steps });
+  if (oneBatch !== undefined) rows = rows.map((row) => ({ ...row, frame: 0 }));
+  const { program, port } = await stage.publisher({ doubleTicks });
   await using _program = program;
   const { subscriber, collector } = collecting(port, { filter: ALL, ...options });
   await using _subscriber = subscriber;
@@ -69,7 +74,9 @@ async function session(
   await publish(stage, program, rows);
   await collector.reached(rows.length);
   nothingDropped(subscriber);
-  return compare(table.expected?.(rows) ?? rows, collector.lines);
+  const { packets, dataBytes } = subscriber.stats();
+  const size = (dataBytes / rows.length).toFixed(1);
+  return `${compare(expected(rows), collector.lines)}; ${packets} packets, ${size} bytes each`;
 }
 
 /** All scenarios with sttpapi's publisher. */
@@ -94,6 +101,14 @@ export const fromSttpapi: Scenario[] = [
       session(stage, { compressPayload: false, compressMetadata: false, compressSignalIndexCache: false }, {
         expected: afterCompact,
       }),
+  ),
+  scenario(
+    "sttpapi publishes: TSSC, a batch of several packets",
+    (stage) => session(stage, {}, { oneBatch: 1000 }),
+  ),
+  scenario(
+    "sttpapi publishes: compact, a batch that it does not split",
+    (stage) => session(stage, { compressPayload: false }, { oneBatch: 1000, expected: afterCompact }),
   ),
   scenario("sttpapi publishes: metadata", async (stage) => {
     const { program, port, tables } = await stage.publisher();

@@ -31,9 +31,6 @@ import {
 /** Every state flag alone, all of them, and none. */
 const EVERY_FLAG = [...Array.from({ length: 32 }, (_, bit) => (1 << bit) >>> 0), 0xffffffff, 0];
 
-/** Ticks near the present, which compact packets send as offsets from the base times. */
-const NOW = BigInt(Date.now()) * 10_000n + 621_355_968_000_000_000n;
-
 /** A publisher of ours on a port of this machine, with the metadata defined. */
 async function publishing(options: PublisherOptions = {}): Promise<Publisher> {
   const publisher = new Publisher({ hostname: "127.0.0.1", port: 0, ...options });
@@ -42,14 +39,36 @@ async function publishing(options: PublisherOptions = {}): Promise<Publisher> {
   return publisher;
 }
 
+/** What goes through a session, and how it must come out. */
+interface SessionTable extends Omit<TableOptions, "signalIds" | "frames" | "start"> {
+  readonly start?: bigint | "soon";
+  /** Publishes everything in one batch of this many times 16 measurements. */
+  readonly oneBatch?: number;
+  /** What must arrive. */
+  readonly expected?: (rows: Row[]) => Row[];
+  /** How many bytes a measurement takes on the wire, packet headers included: at least and at most. */
+  readonly bytes?: readonly [number, number];
+}
+
+/** Half a minute from now: within reach of the base times, so that compact packets send offsets from them. */
+function soon(): bigint {
+  return BigInt(Date.now() + 30_000) * 10_000n + 621_355_968_000_000_000n;
+}
+
 /** A whole session: metadata, subscription, a table. */
 async function session(
   stage: Stage,
   settings: Omit<PartnerSubscriberSettings, "filter">,
-  table: Omit<TableOptions, "signalIds" | "frames"> = {},
-  expected: (rows: Row[]) => Row[] = (rows) => rows,
+  table: SessionTable = {},
 ): Promise<string> {
-  const rows = makeTable({ signalIds: await signalIds(), frames: 120, ...table });
+  const { start, oneBatch, expected = (rows: Row[]): Row[] => rows, bytes, ...options } = table;
+  let rows = makeTable({
+    signalIds: await signalIds(),
+    frames: oneBatch ?? 120,
+    ...options,
+    ...start !== undefined && { start: start === "soon" ? soon() : start },
+  });
+  if (oneBatch !== undefined) rows = rows.map((row) => ({ ...row, frame: 0 }));
   const wanted = expected(rows);
   await using publisher = await publishing();
   const { program, out } = stage.subscriber(publisher.port, { filter: ALL, ...settings });
@@ -59,9 +78,18 @@ async function session(
   await publishTable(publisher, rows);
   await program.send(`expect ${wanted.length}`);
   await program.next("reached");
+  const group = publisher.stats().groups[0]!;
+  const size = group.bytes / group.measurements;
   await program.quit();
   assertEquals(program.taken("error"), []);
-  return compare(wanted, await readLines(out));
+  if (bytes !== undefined) {
+    assertEquals(
+      size >= bytes[0] && size <= bytes[1],
+      true,
+      `${size} bytes a measurement, ${bytes} expected`,
+    );
+  }
+  return `${compare(wanted, await readLines(out))}; ${group.packets} packets, ${size.toFixed(1)} bytes each`;
 }
 
 /** The tables of a "metadata" event. */
@@ -83,29 +111,46 @@ export const toSubscribers: Scenario[] = [
     "we publish: TSSC, leap seconds",
     (stage) => session(stage, {}, { start: 638_500_000_000_000_000n | (1n << 63n) }),
   ),
+  scenario("we publish: TSSC, a batch of several packets", (stage) => session(stage, {}, { oneBatch: 1000 })),
   scenario(
     "we publish: compact with times as offsets, gzip, every flag",
-    (stage) => session(stage, { tssc: false }, { start: NOW, flags: EVERY_FLAG }, afterCompact),
+    (stage) =>
+      session(stage, { tssc: false }, {
+        start: "soon",
+        flags: EVERY_FLAG,
+        expected: afterCompact,
+        bytes: [13, 15],
+      }),
   ),
   scenario(
     "we publish: compact with full times, no gzip",
     (stage) =>
-      session(stage, { tssc: false, gzip: false }, { steps: [330_000n, -10_000_000_000n] }, afterCompact),
+      session(stage, { tssc: false, gzip: false }, {
+        steps: [330_000n, -10_000_000_000n],
+        expected: afterCompact,
+        bytes: [17, 19],
+      }),
   ),
-  scenario("we publish: compact with millisecond resolution", (stage) =>
-    session(
-      stage,
-      { tssc: false, settings: { use_millisecondresolution: true } },
-      { start: NOW, steps: [330_000n] },
-      afterCompact,
-    )),
-  scenario("we publish: NaN values filtered on request", (stage) =>
-    session(
-      stage,
-      { settings: { request_nanvaluefilter: true } },
-      {},
-      (rows) => rows.filter((row) => row.bits !== 0x7fc00000),
-    )),
+  scenario(
+    "we publish: compact with millisecond resolution",
+    (stage) =>
+      session(stage, { tssc: false, settings: { use_millisecondresolution: true } }, {
+        start: "soon",
+        expected: afterCompact,
+        bytes: [11, 13],
+      }),
+  ),
+  scenario(
+    "we publish: compact, a batch of several packets",
+    (stage) => session(stage, { tssc: false }, { oneBatch: 300, expected: afterCompact }),
+  ),
+  scenario(
+    "we publish: NaN values filtered on request",
+    (stage) =>
+      session(stage, { settings: { request_nanvaluefilter: true } }, {
+        expected: (rows) => rows.filter((row) => row.bits !== 0x7fc00000),
+      }),
+  ),
   scenario("we publish: metadata, whole and filtered", async (stage) => {
     await using publisher = await publishing();
     const whole = describeTables(await DataSet.fromXml(await Deno.readTextFile(METADATA)));
