@@ -1,4 +1,4 @@
-import { inspectable } from "./inspect.ts";
+import { inspectable, oneLine } from "./inspect.ts";
 import { DataTable } from "./data_table.ts";
 import type { XmlInput } from "./xml_source.ts";
 import type { ReadOptions, ReadReport } from "./xml_reader.ts";
@@ -136,6 +136,9 @@ export class DataSet {
 
 inspectable(
   DataSet.prototype,
-  (dataSet) => [`DataSet ${dataSet.name}`, ...dataSet.tables.map((table) => `  ${table}`)].join("\n"),
-  (dataSet) => `DataSet ${dataSet}`,
+  (dataSet) =>
+    [`DataSet ${dataSet.name}`, ...dataSet.tables.map((table) => `  ${table}`)].map((line) =>
+      oneLine(line, 120)
+    ).join("\n"),
+  (dataSet) => oneLine(`DataSet ${dataSet}`, 120),
 );

@@ -1,4 +1,4 @@
-import { count, inspectable, showTable } from "./inspect.ts";
+import { count, inspectable, oneLine, showTable } from "./inspect.ts";
 import { DataColumn, storageOf } from "./data_column.ts";
 import { DataRow } from "./data_row.ts";
 import type { CellInput, CellValue, DataType } from "./data_type.ts";
@@ -233,4 +233,4 @@ export function unknownColumn(table: DataTable, name: string): string {
   }`;
 }
 
-inspectable(DataTable.prototype, showTable, (table) => `DataTable ${table}`);
+inspectable(DataTable.prototype, showTable, (table) => oneLine(`DataTable ${table}`, 120));

@@ -74,9 +74,10 @@ export function displayTicks(ticks: bigint): string {
   return formatTicks(timeOf(ticks), { separator: " ", suffix: "" });
 }
 
-// Control characters would act on the terminal: whatever came from a peer is shown without them.
+// Control characters, and those that turn the direction of writing, would act on the terminal: whatever came from a
+// peer is shown without them.
 // deno-lint-ignore no-control-regex
-const CONTROL = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g;
+const CONTROL = /[\0-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** Text on one line, without control characters, and not longer than so many characters. */
 export function oneLine(text: string, width: number = WIDTH): string {
@@ -114,7 +115,7 @@ export function showTable(table: Tabular & { toString(): string }): string {
     const numeric = NUMERIC.includes(column.type);
     columns.push(cells.map((cell) => numeric ? cell.padStart(longest) : cell.padEnd(longest)));
   }
-  const lines = [String(table)];
+  const lines = [oneLine(String(table), LINE)];
   if (columns.length > 0) {
     const line = (row: number): string => "  " + columns.map((cells) => cells[row]).join("  ").trimEnd();
     lines.push(line(0), "  " + columns.map((cells) => "-".repeat(cells[0]!.length)).join("  "));
