@@ -361,3 +361,43 @@ Deno.test("ConfigurationChanged is sent when metadata is defined anew, once to w
   assertEquals(rig.connection(1).sent.bytes, 0, "not before the modes");
   early.channel.close();
 });
+
+Deno.test("limits on connection strings and filters are answered Failed", async () => {
+  await using rig = await Rig.start({ limits: { connectionStringLength: 500, filterLength: 50 } });
+  const peer = await rig.agree();
+  for (const length of [51, 600]) {
+    await peer.subscribe({ filterExpression: "x".repeat(length) });
+    assertMatch(await peer.expectText(Response.Failed, Command.Subscribe), /at most (50|500) expected/);
+  }
+});
+
+Deno.test("whatever bytes come, there is an answer or an end, and never an internal error", async () => {
+  await using rig = await Rig.start();
+  const status = rig.publisher.status();
+  // xorshift32
+  let state = 0x9e3779b9;
+  const random = (below: number): number => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+  const codes = [1, 2, 3, 5, 6, 7, 8, 10, 12, 0xd0, 0x42];
+  const peers = await Promise.all(Array.from({ length: 20 }, () => rig.agree()));
+  for (let i = 0; i < 1000; i++) {
+    const peer = peers[random(peers.length)]!;
+    const body = Uint8Array.from({ length: random(60) }, () => random(4) === 0 ? random(256) : 0);
+    // Now and then a length that fits, so that what follows is looked at.
+    if (random(2) === 0 && body.length >= 5) new DataView(body.buffer).setUint32(random(2), body.length - 5);
+    await peer.send(codes[random(codes.length)]!, body).catch(() => {});
+  }
+  await settle();
+  const { open } = rig.publisher.stats();
+  assertEquals(open.length, 20, "commands, however wrong, never disconnect");
+  const answers = open.reduce((sum, { events }) => sum + (events["Subscribe failed"] ?? 0), 0);
+  assertEquals(answers > 10, true);
+  await rig.publisher.stop({ drain: 0 });
+  for await (const event of status) {
+    if (event.kind === "internalError") throw event.cause;
+  }
+});

@@ -1,0 +1,88 @@
+import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { DataSet } from "../metadata/data_set.ts";
+import { ManualClock } from "../transport/clock.ts";
+import { SttpError } from "../transport/errors.ts";
+import { SignalTable } from "../transport/signal_table.ts";
+import { decodeCacheUpdate } from "../transport/wire/signal_index_cache.ts";
+import { Definition, noSignals } from "./definition.ts";
+import { grid, signalId } from "./testdata/rig.ts";
+
+function define(size: number): Definition {
+  return new Definition(1, grid(size), new SignalTable(), { nodeId: undefined, clock: new ManualClock() });
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  return Uint8Array.from(pieces.flatMap((piece) => [...piece]));
+}
+
+Deno.test("a filter is evaluated once, unless it tells the time", () => {
+  const definition = define(8);
+  const filter = "FILTER ActiveMeasurements WHERE SignalType = 'FREQ'";
+  assertEquals([...definition.select(filter).set.handles], [0, 1, 2, 4, 5, 6]);
+  assertStrictEquals(definition.select(filter), definition.select(filter));
+  const timed = "FILTER ActiveMeasurements WHERE UtcNow() > #2020-01-01#";
+  assertEquals(definition.select(timed).set.size, 8);
+  const earlier = definition.select(timed);
+  assertEquals(definition.select(timed) === earlier, false);
+  assertStrictEquals(definition.select("  "), noSignals);
+  assertThrows(() => definition.select("FILTER Nowhere WHERE True"), SttpError);
+});
+
+Deno.test("the clock of filters is the publisher's", () => {
+  // It stands at the start of 2024.
+  assertEquals(define(8).select("FILTER ActiveMeasurements WHERE UtcNow() < #2024-01-02#").set.size, 8);
+});
+
+Deno.test("a selection's cache is encoded once for each form and shared between subscribers", async () => {
+  const selection = define(3).select("PPA:2; PPA:3");
+  for (const gzip of [true, false]) {
+    const block = await selection.cache(gzip, "utf-8");
+    assertStrictEquals(await selection.cache(gzip, "utf-8"), block);
+    const [a, b] = [signalId(100), signalId(101)].map((id) => block.frame(id, 1));
+    for (const [id, frame] of [[signalId(100), a!], [signalId(101), b!]] as const) {
+      const { cacheIndex, cache } = decodeCacheUpdate(joined(frame).subarray(10), { version: 2, gzip });
+      assertEquals([cacheIndex, cache.subscriberId, cache.size], [1, id, 2]);
+      assertEquals(cache.at(1), { index: 1, signalId: signalId(2), source: "PPA", id: 3n });
+    }
+    assertStrictEquals(a![2], b![2], "the long part is the same memory");
+  }
+  assertEquals(await selection.cache(false, "utf-16le") === await selection.cache(false, "utf-8"), false);
+});
+
+Deno.test("metadata is written once for each form, also when many ask at the same time", async () => {
+  const definition = define(3);
+  const bodies = await Promise.all([1, 2, 3].map(() => definition.metadataBody("", "utf-8", true)));
+  assertStrictEquals(bodies[0], bodies[1]);
+  assertStrictEquals(bodies[0], bodies[2]);
+  assertEquals(await definition.metadataBody("", "utf-8", false) === bodies[0], false);
+});
+
+Deno.test("filtered metadata is kept for the next asker, unless it tells the time", async () => {
+  const definition = define(8);
+  const body = (filter: string) => definition.metadataBody(filter, "utf-8", false);
+  const filter = "FILTER MeasurementDetail WHERE SignalAcronym = 'STAT'";
+  const filtered = await body(filter);
+  assertStrictEquals(await body(filter), filtered);
+  assertEquals((await DataSet.fromXml(joined(filtered.pieces))).table("MeasurementDetail")?.rowCount, 2);
+  const timed = "FILTER MeasurementDetail WHERE Now() > #2020-01-01#";
+  const earlier = await body(timed);
+  assertEquals(await body(timed) === earlier, false);
+  await assertRejects(() => body("FILTER Nowhere WHERE True"), SttpError);
+});
+
+Deno.test("a failed answer does not stand for those to come", async () => {
+  const dataSet = grid(3);
+  const toXmlStream = dataSet.toXmlStream.bind(dataSet);
+  let failing = true;
+  dataSet.toXmlStream = () => {
+    if (failing) throw new SttpError("InvalidMetadata", "not now");
+    return toXmlStream();
+  };
+  const definition = new Definition(1, dataSet, new SignalTable(), {
+    nodeId: undefined,
+    clock: new ManualClock(),
+  });
+  await assertRejects(() => definition.metadataBody("", "utf-8", true), SttpError, "not now");
+  failing = false;
+  assertEquals((await definition.metadataBody("", "utf-8", true)).length > 100, true);
+});
