@@ -147,8 +147,7 @@ export function divideDecimals(left: Decimal, right: Decimal): Decimal {
 /**
  * A whole power, by repeated squaring; a negative exponent divides.
  *
- * @throws {RangeError} When the result has more than {@linkcode MaxDecimalDigits} digits before the point, or its
- * exponent is out of bounds.
+ * @throws {RangeError} When its exponent is out of bounds. Zero must not be raised to a negative exponent.
  */
 export function raiseDecimal(base: Decimal, exponent: number): Decimal {
   let result: Decimal = Big(1);
@@ -156,9 +155,6 @@ export function raiseDecimal(base: Decimal, exponent: number): Decimal {
   for (let rest = Math.abs(exponent); rest > 0; rest = Math.floor(rest / 2)) {
     if (rest % 2 === 1) result = bounded(result.multiply(square));
     if (rest > 1) square = bounded(square.multiply(square));
-  }
-  if (result.precision() - result.scale() > MaxDecimalDigits) {
-    throw new RangeError(`a power of more than ${MaxDecimalDigits} digits`);
   }
   return exponent < 0 ? divideDecimals(Big(1), result) : result;
 }
