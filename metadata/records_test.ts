@@ -220,7 +220,7 @@ Deno.test("what is shown can't act on a terminal, and an expression that fails d
     Deno.inspect(table),
     [
       "T (1 row, 3 columns)",
-      `  A [31m   ${"Long".padEnd(36)}  Bad`,
+      `  A [31m   ${"Long".padEnd(36)}      Bad`,
       `  -------  ${"-".repeat(36)}  -------`,
       `   [2J  x  ${"y".repeat(33)}...  (error)`,
     ].join("\n"),
