@@ -10,18 +10,19 @@ import { type Scenario, scenario } from "./scenario.ts";
 import { formatTable, makeTable, readLines } from "./table.ts";
 import { signalIds } from "./scenario.ts";
 
-const root = filePath(new URL("../../", import.meta.url));
+const root = new URL("../../", import.meta.url);
 
-/** Runs an example with the permissions that its heading names. */
-function example(name: string, ...args: string[]): Program {
-  const permissions = ["--allow-net", `--allow-read=${root}`];
-  const path = `${root}/examples/${name}.ts`;
-  return Program.start(Deno.execPath(), ["run", "--quiet", ...permissions, path, ...args], root);
+/** Runs an example by the command in its heading, which says what permissions it needs. */
+async function example(name: string, argument: string): Promise<Program> {
+  const source = await Deno.readTextFile(new URL(`examples/${name}.ts`, root));
+  const [, permissions] = source.match(new RegExp(`^//\\s+deno run (.*) examples/${name}\\.ts`, "m"))!;
+  const args = ["run", "--quiet", ...permissions!.split(" "), `examples/${name}.ts`, argument];
+  return Program.start(Deno.execPath(), args, filePath(root));
 }
 
 /** Starts `simple_publish.ts` on any port, which it prints. */
 async function publishing(): Promise<{ program: Program; port: number }> {
-  const program = example("simple_publish", "0");
+  const program = await example("simple_publish", "0");
   const [, port] = await program.line(/^Publishing \d+ signals on .*:(\d+)\. /);
   return { program, port: Number(port) };
 }
@@ -58,7 +59,7 @@ export const examples: Scenario[] = [
   scenario("examples: simple_subscribe with sttpapi's publisher", async (stage) => {
     const { program, port } = await stage.publisher();
     await using _program = program;
-    await using subscriber = example("simple_subscribe", `127.0.0.1:${port}`);
+    await using subscriber = await example("simple_subscribe", `127.0.0.1:${port}`);
     await program.next("subscribed");
     const path = stage.file();
     await Deno.writeTextFile(path, formatTable(makeTable({ signalIds: await signalIds(), frames: 180 })));
@@ -70,7 +71,7 @@ export const examples: Scenario[] = [
   scenario("examples: simple_publish with simple_subscribe", async () => {
     const { program, port } = await publishing();
     await using _program = program;
-    await using subscriber = example("simple_subscribe", `127.0.0.1:${port}`);
+    await using subscriber = await example("simple_subscribe", `127.0.0.1:${port}`);
     const said = await subscribing(subscriber);
     assertEquals(await subscriber.quit(""), 0);
     assertEquals(await program.quit(""), 0);

@@ -190,6 +190,31 @@ export const fromSttpapi: Scenario[] = [
     await phase(some, 4);
     return compare(expected, collector.lines);
   }),
+  scenario("sttpapi publishes: it defines new metadata, we refresh and subscribe anew", async (stage) => {
+    const { program, port } = await stage.publisher();
+    await using _program = program;
+    const { subscriber, collector } = collecting(port, {
+      filter: "FILTER ActiveMeasurements WHERE Device = 'HAVEN'",
+    });
+    await using _subscriber = subscriber;
+    // Nothing matches yet, which this partner refuses; the connection is wanted all the same.
+    await assertRejects(() => subscriber.connect(), SttpError, "No measurements matched");
+    await subscriber.subscribe({ filter: ALL });
+    await subscriber.connect();
+    await program.next("subscribed");
+    const path = stage.file();
+    await Deno.writeTextFile(path, (await Deno.readTextFile(METADATA)).replaceAll("HARBOR", "HAVEN"));
+    await program.send(`define ${path}`);
+    await program.next("subscribed");
+    await until("the new metadata", () => subscriber.stats().metadataRefreshes === 3);
+    assertEquals(subscriber.metadata!.table("DeviceDetail")!.row(0).get("Acronym"), "HAVEN");
+    const rows = makeTable({ signalIds: await signalIds(), frames: 40 });
+    await publish(stage, program, rows);
+    await collector.reached(rows.length);
+    assertEquals(subscriber.stats().configurationChanges, 1);
+    nothingDropped(subscriber);
+    return compare(rows, collector.lines);
+  }),
   scenario("sttpapi publishes: it crashes and comes back, we reconnect", async (stage) => {
     const all = await signalIds();
     const first = makeTable({ signalIds: all, frames: 40 });

@@ -8,6 +8,7 @@ import { fromSttpapi } from "./from_sttpapi.ts";
 import { ensureGo, ensurePython, type Partner, verdict } from "./partners.ts";
 import { metadataDocuments } from "./metadata_documents.ts";
 import { type Scenario, Stage } from "./scenario.ts";
+import { toSttpapi } from "./to_sttpapi.ts";
 import { toSubscribers } from "./to_subscribers.ts";
 
 const only = Deno.env.get("STTP_INTEROP_ONLY");
@@ -33,5 +34,11 @@ function test(name: string, ensure: () => Promise<Partner>, scenarios: Scenario[
   });
 }
 
-test("sttpapi", ensurePython, [...metadataDocuments, ...toSubscribers, ...fromSttpapi, ...examples]);
+test("sttpapi", ensurePython, [
+  ...metadataDocuments,
+  ...toSubscribers,
+  ...toSttpapi,
+  ...fromSttpapi,
+  ...examples,
+]);
 test("goapi", ensureGo, toSubscribers);

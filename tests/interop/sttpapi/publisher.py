@@ -3,7 +3,8 @@
 Settings: metadata (an XML file); port (0 = any); doubleTicks (ticks as sttpapi's documented uint64, from which its
 encoder makes doubles: true by default; false = int64, which keeps irregular times exact).
 
-Commands: publish FPS FILE (frames of measurements; a line is frame number, signal ID, ticks, flags, bits) | quit
+Commands: publish FPS FILE (frames of measurements; a line is frame number, signal ID, ticks, flags, bits) |
+define FILE (new metadata) | quit
 Events: listening (port, tables), connected, disconnected, subscribed, published, status, error
 """
 
@@ -65,19 +66,22 @@ def main():
             time.sleep(max(0, next_frame - time.monotonic()))
         emit("published", count=sum(map(len, frames)))
 
-    with open(chosen["metadata"], encoding="utf-8") as file:
-        metadata, problem = DataSet.from_xml(file.read())
-    if problem is not None:
-        emit("fatal", text=str(problem))
-        return
-    publisher.define_metadata(metadata)
+    def define(path):
+        with open(path, encoding="utf-8") as file:
+            metadata, problem = DataSet.from_xml(file.read())
+        if problem is not None:
+            raise problem
+        publisher.define_metadata(metadata)
+        return metadata
+
+    metadata = define(chosen["metadata"])
     publisher.start(chosen.get("port", 0))
     # The port in use is not part of sttpapi's public surface.
     port = publisher._datapublisher._server_socket.getsockname()[1]
     emit("listening", port=port, tables=describe_tables(metadata))
     threading.Thread(target=watch, daemon=True).start()
     try:
-        commands({"publish": publish})
+        commands({"publish": publish, "define": define})
     finally:
         emit("ended")
         os._exit(0)
