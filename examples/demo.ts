@@ -94,7 +94,8 @@ export async function runDemo(
   );
 
   await using subscriber = new Subscriber({ filter: "FILTER ActiveMeasurements WHERE True" });
-  const statuses = printStatuses(subscriber.status(), print);
+  const events = subscriber.status();
+  const printing = printEvents(events, print);
   const tally = new Tally();
   try {
     await subscriber.connect(publisher.address, { signal });
@@ -112,9 +113,11 @@ export async function runDemo(
     await receiving;
   } catch (error) {
     if (!signal.aborted) throw error;
+    // There may have been no connection whose end would end the events.
+    await events.return?.();
   }
   await subscriber.disconnect();
-  await statuses;
+  await printing;
   const { frames, received } = tally;
   return { frames, published: frames * grid.signals.length, received, bytes: subscriber.stats().dataBytes };
 }
@@ -145,15 +148,16 @@ class Tally {
 }
 
 async function receive(subscriber: Subscriber, tally: Tally, print: (line: string) => void): Promise<void> {
-  let lastMessage = 0;
+  let lastMessage: number | undefined;
   for await (const batch of subscriber.batches()) {
     tally.arrived(batch);
-    if (performance.now() - lastMessage < 5000) continue;
-    if (lastMessage === 0) {
+    if (lastMessage === undefined) {
       print("Receiving measurements...");
-    } else {
+    } else if (performance.now() - lastMessage >= 5000) {
       print(`${count(tally.received)} measurements received so far. Current measurement:`);
-      print(`    ${describeMeasurement(subscriber, batch, batch.length - 1)}`);
+      print(`    ${describeMeasurement(subscriber, batch, Math.floor(Math.random() * batch.length))}`);
+    } else {
+      continue;
     }
     lastMessage = performance.now();
   }
@@ -174,11 +178,13 @@ function describeMeasurement(subscriber: Subscriber, batch: MeasurementBatch, i:
   } (${state})`;
 }
 
-async function printStatuses(
-  statuses: AsyncIterable<SubscriberStatus>,
+async function printEvents(
+  events: AsyncIterable<SubscriberStatus>,
   print: (line: string) => void,
 ): Promise<void> {
-  for await (const status of statuses) describe(status).forEach(print);
+  for await (const event of events) {
+    for (const line of describe(event)) print(line);
+  }
 }
 
 function describe(status: SubscriberStatus): string[] {
