@@ -180,7 +180,6 @@ export class TsscDecoder {
       } else {
         into.length = n;
         into.reserve(n + 1);
-        into.length = start;
       }
     }
   }

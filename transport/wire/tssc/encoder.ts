@@ -261,7 +261,6 @@ export class TsscEncoder {
     const points = this.#points;
     const times = this.#times;
     const last = this.#last;
-    if (points.isDue(last)) points.adapt(last);
     let point = points.words[last + Field.NextPoint]!;
     const change = index ^ points.words[last + Field.NextIndex]!;
     if (change !== 0) this.#putIndexChange(change);

@@ -45,6 +45,20 @@ Deno.test("TsscEncoder: encode refuses measurements that the batch does not have
   assertEquals(encoder.count, 0);
 });
 
+Deno.test("TsscEncoder: count is of the packet, however many calls wrote it, until the next begins", () => {
+  const encoder = new TsscEncoder();
+  const out = new Uint8Array(1000);
+  const batch = batchOf(50);
+  encoder.begin(out, 0, out.length);
+  encoder.encode(batch, 0, 20);
+  encoder.encode(batch, 20, 50);
+  assertEquals(encoder.count, 50);
+  encoder.finish();
+  assertEquals(encoder.count, 50);
+  encoder.begin(out, 0, out.length);
+  assertEquals(encoder.count, 0);
+});
+
 Deno.test("TsscEncoder: a packet without measurements is its header", () => {
   const encoder = new TsscEncoder();
   const out = new Uint8Array(200);

@@ -47,6 +47,9 @@ const flags = fc.oneof(
 const ticks = fc.oneof(
   { weight: 4, arbitrary: fc.integer({ min: -6, max: 6 }).map((frame) => NOW + BigInt(frame) * 330_000n) },
   { weight: 2, arbitrary: fc.integer({ min: -3, max: 3 }).map((step) => NOW + BigInt(step)) },
+  // Around both places where the low 32 bits' sign changes.
+  { weight: 2, arbitrary: fc.integer({ min: -3, max: 3 }).map((step) => 0x7_8000_0000n + BigInt(step)) },
+  { weight: 2, arbitrary: fc.integer({ min: -3, max: 3 }).map((step) => 0x8_0000_0000n + BigInt(step)) },
   { weight: 2, arbitrary: fc.constantFrom(MIN, MIN + 1n, -1n, 0n, 1n, MAX - 1n, MAX, NOW - 2n ** 63n) },
   { weight: 1, arbitrary: fc.bigInt({ min: MIN, max: MAX }) },
 );

@@ -47,20 +47,8 @@ export class TimeHistory {
    * @returns The code that stands for it: `TimeXor7Bit` when no shorter one does.
    */
   advance(low: number, high: number): number {
-    const forward = this.#measure(low, high);
-    let code: number = Code.TimeXor7Bit;
-    if (low === this.#previousLow && high === this.#previousHigh) {
-      code = Code.Timestamp2;
-    } else {
-      const steps = this.#steps;
-      for (let i = 0; i < STEPS; i++) {
-        if (steps[2 * i] === this.#distanceLow && steps[2 * i + 1] === this.#distanceHigh) {
-          code = (forward ? Code.TimeDelta1Forward : Code.TimeDelta1Reverse) + i;
-          break;
-        }
-      }
-    }
-    if (code >= Code.Timestamp2) this.#learn();
+    const code = this.#codeOf(low, high);
+    if (code === Code.TimeXor7Bit) this.#learn();
     this.#shift(low, high);
     return code;
   }
@@ -69,7 +57,7 @@ export class TimeHistory {
   follow(code: number): void {
     const { low, high } = this;
     if (code === Code.Timestamp2) {
-      this.moveTo(this.#previousLow, this.#previousHigh);
+      this.#shift(this.#previousLow, this.#previousHigh);
     } else if (code < Code.TimeDelta1Reverse) {
       const i = 2 * (code - Code.TimeDelta1Forward);
       const sum = (low + this.#steps[i]!) | 0;
@@ -83,11 +71,22 @@ export class TimeHistory {
     }
   }
 
-  /** Moves on to any timestamp. */
+  /** Moves on to a timestamp that `TimeXor7Bit` stands for. */
   moveTo(low: number, high: number): void {
     this.#measure(low, high);
     this.#learn();
     this.#shift(low, high);
+  }
+
+  #codeOf(low: number, high: number): number {
+    const forward = this.#measure(low, high);
+    if (low === this.#previousLow && high === this.#previousHigh) return Code.Timestamp2;
+    for (let i = 0; i < STEPS; i++) {
+      if (this.#steps[2 * i] === this.#distanceLow && this.#steps[2 * i + 1] === this.#distanceHigh) {
+        return (forward ? Code.TimeDelta1Forward : Code.TimeDelta1Reverse) + i;
+      }
+    }
+    return Code.TimeXor7Bit;
   }
 
   #shift(low: number, high: number): void {
@@ -109,7 +108,10 @@ export class TimeHistory {
     return forward;
   }
 
-  /** Makes the distance a step, unless it is one already or larger than all of them. */
+  /**
+   * Makes the distance a step, unless it is one already or larger than all of them. Of use after `TimeXor7Bit` only:
+   * the distance of a `TimeDelta` is a step, and that of `Timestamp2` was learnt or refused on the way here.
+   */
   #learn(): void {
     const steps = this.#steps;
     let low = this.#distanceLow;
