@@ -80,25 +80,20 @@ export interface CacheSlot {
  * The caches by index, and the answer to "which one does this packet mean".
  *
  * A publisher marks packets of cache 1 with the CacheIndex flag. One peer never does (§15), although it switches
- * between the caches: there a packet without the flag belongs to the newest cache that we confirmed, from the
- * moment on at which the publisher has read the confirmation. Until a flag was seen, a subscriber can't know which
- * kind of publisher it has. It therefore sends a harmless command behind the confirmation of a cache that changes
- * the index: once that is answered, a publisher that sets flags would set them, so packets without flag tell.
- * A TSSC stream shows the moment itself: it starts over at sequence 0. But a stream may also start over for other
- * reasons, so such packets are held until the first packet after that answer tells whose they are.
+ * between the caches: there a packet means the newest cache that we confirmed, from the moment on at which the
+ * publisher has read the confirmation. Its TSSC stream shows that moment by starting over at sequence 0. Compact
+ * packets do not show it, so behind the confirmation goes a command that changes nothing: its answer does.
  */
 export class CacheSlots {
   readonly #slots: [CacheSlot | undefined, CacheSlot | undefined] = [undefined, undefined];
   readonly #double: boolean;
   readonly #newTsscDecoder: () => TsscDecoder;
-  /** Whether the publisher is known to set the CacheIndex flag. */
-  #flagSeen = false;
+  #flagless = false;
   /** The slot that a packet without the flag means. */
   #plain: 0 | 1 = 0;
-  /** The slot that packets without the flag will mean if this publisher never sets it. */
+  /** The slot that it will mean once the publisher has switched; only where that can't be told by flags. */
   #next: 0 | 1 | undefined;
   #answered = false;
-  #holding = false;
 
   /**
    * @param version The protocol version: above 1 there are two caches.
@@ -109,50 +104,45 @@ export class CacheSlots {
     this.#newTsscDecoder = newTsscDecoder;
   }
 
-  /** Puts a cache in its place; what is still held belongs to neither any more. */
-  install(at: 0 | 1, map: SignalMap, compact: CompactDecoder): void {
-    if (this.#slots[0] === undefined && this.#slots[1] === undefined) this.#plain = at;
-    this.#slots[at] = { map, compact, tssc: this.#slots[at]?.tssc ?? this.#newTsscDecoder() };
-    this.#holding = false;
-    this.#answered = false;
-    this.#next = this.#flagSeen || at === this.#plain ? undefined : at;
+  /** The publisher is the kind that never sets the flag; that it is not shows as soon as it sets one. */
+  expectNoFlags(): void {
+    this.#flagless = this.#double;
   }
 
-  /** Whether the publisher's answer to another command is needed to know when it switches caches. */
+  /** Puts a cache in its place. */
+  install(at: 0 | 1, map: SignalMap, compact: CompactDecoder): void {
+    if (this.#flagless && this.plain === undefined) this.#plain = at;
+    this.#slots[at] = { map, compact, tssc: this.#slots[at]?.tssc ?? this.#newTsscDecoder() };
+    this.#answered = false;
+    this.#next = this.#flagless && at !== this.#plain ? at : undefined;
+  }
+
+  /** Whether the publisher's answer to a command behind the confirmation is needed. */
   get undecided(): boolean {
     return this.#next !== undefined;
   }
 
-  /** The publisher has read the confirmation of the newest cache. */
+  /** That answer came: the publisher has read the confirmation of the newest cache. */
   answered(): void {
     this.#answered = true;
   }
 
   /**
-   * The cache that a packet means.
+   * The cache that a packet means, or `undefined` when there is none.
    *
-   * @param flagged Whether it has the CacheIndex flag.
+   * @param flagged Whether the packet has the CacheIndex flag.
    * @param tsscStart For a TSSC packet, whether it has sequence 0; `undefined` for a compact one.
-   * @returns The cache; `undefined` when there is none; `"hold"` when only a later packet can tell.
    */
-  choose(flagged: boolean, tsscStart: boolean | undefined): CacheSlot | "hold" | undefined {
+  choose(flagged: boolean, tsscStart: boolean | undefined): CacheSlot | undefined {
     if (flagged && this.#double) {
-      this.#flagSeen = true;
+      this.#flagless = false;
       this.#plain = 0;
       this.#next = undefined;
-      this.#holding = false;
       return this.#slots[1] ?? this.#slots[0];
     }
-    if (this.#next !== undefined) {
-      const switches = tsscStart ?? true;
-      if (this.#answered && (switches || this.#holding)) {
-        this.#plain = this.#next;
-        this.#next = undefined;
-        this.#holding = false;
-      } else if (tsscStart === true || this.#holding) {
-        this.#holding = true;
-        return "hold";
-      }
+    if (this.#next !== undefined && (tsscStart ?? this.#answered)) {
+      this.#plain = this.#next;
+      this.#next = undefined;
     }
     return this.plain;
   }

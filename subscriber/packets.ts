@@ -35,17 +35,11 @@ export interface PacketReaderOptions {
   drop: (reason: DropReason, message: string, count?: number) => void;
 }
 
-/** Most packets and bytes that are held until it is known which cache they mean. */
-const maxHeldPackets = 256;
-const maxHeldBytes = 4 * 1024 * 1024;
-
 /** Reads a connection's data packets; keeps all state that this takes: caches, TSSC streams, base times. */
 export class PacketReader {
   readonly #options: PacketReaderOptions;
   readonly #slots: CacheSlots;
   #baseTimes: BaseTimes | undefined;
-  #held: Uint8Array[] = [];
-  #heldBytes = 0;
   /**
    * Whether compact packets may come without their count, as one publisher sends them (§15). The session sets it
    * when it recognises that publisher.
@@ -66,10 +60,14 @@ export class PacketReader {
 
   /** A new signal index cache is in place. @param format That of the subscription it belongs to. */
   installCache(cacheIndex: 0 | 1, cache: SignalIndexCache, format: CompactFormat): void {
-    this.dropHeld();
     const compact = new CompactDecoder(format, { maxMeasurements: this.#options.limits.packetMeasurements });
     compact.baseTimes = this.#baseTimes;
     this.#slots.install(cacheIndex, new SignalMap(cache, this.#options.signals), compact);
+  }
+
+  /** The publisher is the kind that never sets the CacheIndex flag. */
+  expectNoFlags(): void {
+    this.#slots.expectNoFlags();
   }
 
   /** Whether an answer to a command behind the confirmation is needed; see {@linkcode CacheSlots}. */
@@ -99,28 +97,14 @@ export class PacketReader {
     } catch (error) {
       return drop("malformedPacket", (error as Error).message);
     }
-    const { flags, payload } = packet;
+    const { flags, count, payload } = packet;
     const tssc = (flags & DataPacketFlags.Compressed) !== 0;
     const tsscStart = tssc ? payload[1] === 0 && payload[2] === 0 : undefined;
     const slot = this.#slots.choose((flags & DataPacketFlags.CacheIndex) !== 0, tsscStart);
-    if (slot === "hold") return this.#hold(body);
-    if (slot === undefined) {
-      return drop("noCache", "a data packet came before any signal index cache");
-    }
-    if (this.#held.length > 0) this.#readHeld(into);
-    this.#decode(packet, body, slot, into);
-  }
-
-  #decode(
-    { flags, count, payload }: DataPacket,
-    body: Uint8Array,
-    slot: CacheSlot,
-    into: MeasurementBatch,
-  ): void {
-    const { counters, drop } = this.#options;
+    if (slot === undefined) return drop("noCache", "a data packet came before any signal index cache");
     const start = into.length;
     try {
-      if ((flags & DataPacketFlags.Compressed) !== 0) this.#decodeTssc(payload, slot, into);
+      if (tssc) this.#decodeTssc(payload, slot, into);
       else this.#decodeCompact(count, payload, body, slot, into);
     } catch (error) {
       if (!(error instanceof SttpError)) throw error;
@@ -138,7 +122,9 @@ export class PacketReader {
     const sequence = payload[1]! << 8 | payload[2]!;
     if (decoded < 0) {
       drop("outOfSequence", `TSSC packet ${sequence} came, ${expected} expected; it takes a 0 now`);
-    } else if (sequence === 0) counters.tsscResets++;
+    } else if (sequence === 0) {
+      counters.tsscResets++;
+    }
   }
 
   #decodeCompact(
@@ -161,35 +147,6 @@ export class PacketReader {
       if (other === undefined || sameFormat(other.format, slot.compact.format)) throw error;
       other.decode(payload, count, into, ticksNow(this.#options.clock));
     }
-  }
-
-  #hold(body: Uint8Array): void {
-    this.#held.push(body.slice());
-    this.#heldBytes += body.length;
-    if (this.#held.length > maxHeldPackets || this.#heldBytes > maxHeldBytes) this.dropHeld();
-  }
-
-  /** What was held belongs to the cache that packets without the flag have turned out to mean. */
-  #readHeld(into: MeasurementBatch): void {
-    const held = this.#held;
-    this.#held = [];
-    this.#heldBytes = 0;
-    const slot = this.#slots.plain;
-    for (const body of held) {
-      if (slot !== undefined) this.#decode(decodePacketHeader(body), body, slot, into);
-    }
-  }
-
-  /** Gives up on the packets that are held. */
-  dropHeld(): void {
-    if (this.#held.length === 0) return;
-    this.#options.drop(
-      "ambiguousCache",
-      "it did not become known to which signal index cache data packets belong",
-      this.#held.length,
-    );
-    this.#held = [];
-    this.#heldBytes = 0;
   }
 }
 

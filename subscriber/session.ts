@@ -79,6 +79,9 @@ const confirmationTimeout = 5000;
 /** While more than this many bytes of commands wait to be written, nothing more is read. */
 const maxQueuedBytes = 64 * 1024;
 
+/** How the publisher that never sets the CacheIndex flag (§15) greets; none other that has two caches does so. */
+const omitsCacheIndex = /^STTP v\d+ client connection accepted: /;
+
 const encoding = "utf-8";
 
 /** A session: made for a channel, started once, ended once. */
@@ -289,7 +292,6 @@ export class Session {
     if (this.#state === "closed") return;
     this.#enter("closed");
     this.#stopWatchdog();
-    this.#packets.dropHeld();
     this.#channel.close();
     this.#exchanges.close(error);
     this.#onCache?.(error);
@@ -419,7 +421,9 @@ export class Session {
 
   #succeeded(command: number, body: Uint8Array): void {
     if (command === Command.DefineOperationalModes) {
-      return this.#host.emit({ kind: "modesAccepted", message: this.#text(body) });
+      const message = this.#text(body);
+      if (omitsCacheIndex.test(message)) this.#packets.expectNoFlags();
+      return this.#host.emit({ kind: "modesAccepted", message });
     }
     // The body is a view of the read buffer; whoever waits for it may keep a copy.
     if (!this.#exchanges.succeed(command, () => body.slice())) {

@@ -16,7 +16,6 @@ import type { Clock } from "../transport/clock.ts";
  * | `malformedResponse` | other responses that can't be decoded |
  * | `outOfSequence` | TSSC packets that are not the next one (§8) |
  * | `noCache` | data packets for which there is no signal index cache |
- * | `ambiguousCache` | data packets of which it could not be told to which of two caches they belong |
  * | `unknownSignal` | measurements whose signal index is not in the cache |
  * | `overflow` | measurements discarded because the consumer was too slow (`overflow: "dropOldest"`) |
  * | `unexpectedResponse` | answers to commands that were not waiting for one |
@@ -30,7 +29,6 @@ export type DropReason =
   | "malformedResponse"
   | "outOfSequence"
   | "noCache"
-  | "ambiguousCache"
   | "unknownSignal"
   | "overflow"
   | "unexpectedResponse"
@@ -91,7 +89,6 @@ export class Counters implements Writable<Omit<SubscriberStats, "waiting" | "sig
     malformedResponse: 0,
     outOfSequence: 0,
     noCache: 0,
-    ambiguousCache: 0,
     unknownSignal: 0,
     overflow: 0,
     unexpectedResponse: 0,

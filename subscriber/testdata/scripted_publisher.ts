@@ -130,10 +130,10 @@ export class ScriptedPublisher {
   /** The usual beginning, up to the first cache: modes, and a subscription to signals 1, 2, … with indexes from 0. */
   async accept(
     ids: readonly number[],
-    options: { version?: number; cacheIndex?: number } = {},
+    options: { version?: number; cacheIndex?: number; greeting?: string } = {},
   ): Promise<void> {
     await this.next(Command.DefineOperationalModes);
-    await this.respond(Response.Succeeded, Command.DefineOperationalModes, "accepted");
+    await this.respond(Response.Succeeded, Command.DefineOperationalModes, options.greeting ?? "hello");
     await this.next(Command.Subscribe);
     await this.subscribed(ids, options);
   }
