@@ -29,6 +29,8 @@ export interface Delivery {
   readonly useMillisecondResolution: boolean;
   /** Compact only, for the first base time: real time is the local clock. */
   readonly useLocalClock: boolean;
+  /** Compact only: offsets count from base time 0 for good, for peers that can't read the TimeIndex flag (§15). */
+  readonly oneBaseTime: boolean;
   /** Whether measurements whose value is not a number are left out. */
   readonly withoutNaN: boolean;
   /** Set for latest values only. */
@@ -42,6 +44,9 @@ export type NaNValueFilter = "allow" | "forbid" | "force";
 const LEAST_INTERVAL = 10;
 /** Nor so long that a timer can't take it: a day. */
 const MOST_INTERVAL = 86_400_000;
+
+/** What sttpapi calls itself. Its subscriber fails at a compact flags byte of 128 or more (§15). */
+const NO_TIME_INDEX_SOURCE = "STTP Python Library";
 
 /** What a Subscribe comes to under the session's modes and the publisher's rules. */
 export function deliveryOf(
@@ -57,6 +62,7 @@ export function deliveryOf(
     includeTime: tssc || request.includeTime,
     useMillisecondResolution: !tssc && request.includeTime && request.useMillisecondResolution,
     useLocalClock: !tssc && request.includeTime && request.useLocalClockAsRealTime,
+    oneBaseTime: !tssc && request.includeTime && request.assemblyInfo.source === NO_TIME_INDEX_SOURCE,
     withoutNaN: nanValueFilter === "force" || (nanValueFilter === "allow" && request.requestNaNValueFilter),
     throttle: !request.throttled ? undefined : {
       interval: Math.min(Math.max(1000 * request.publishInterval, LEAST_INTERVAL), MOST_INTERVAL),

@@ -47,6 +47,7 @@ Deno.test("settings that make a difference do", () => {
       { useLocalClockAsRealTime: true },
       { throttled: true },
       { requestNaNValueFilter: true },
+      { assemblyInfo: { source: "STTP Python Library", version: "0.7.6", updatedOn: "2026-05-30" } },
     ] satisfies SubscriptionOptions[]
   ) {
     assertNotEquals(deliveryKey(deliver(options, false)), plain, JSON.stringify(options));

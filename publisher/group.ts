@@ -388,6 +388,11 @@ export class Group {
       : BaseTimesInterval.Ticks;
     const ticks = BigInt(interval) * TicksPerMillisecond;
     const realTime = (this.delivery.useLocalClock ? undefined : recentTicks()) ?? ticksNow(clock);
+    const rotate = (baseTimes: BaseTimes): BaseTimes => {
+      const next = ticksNow(clock) + ticks;
+      // Base 0 may change under its user: what was written with the old one has been read before the new one is.
+      return this.delivery.oneBaseTime ? new BaseTimes(0, next - ticks, next) : baseTimes.rotate(next);
+    };
     const use = (baseTimes: BaseTimes): void => {
       // Offsets already written count from the base in force so far.
       this.flush();
@@ -395,7 +400,7 @@ export class Group {
       const frame = encodeResponse(Response.UpdateBaseTimes, Command.Subscribe, encodeBaseTimes(baseTimes));
       this.#baseTimes = frame;
       for (const member of [...this.#attached, ...this.#waiting]) member.sink.sendBaseTimes(frame);
-      this.#cancelBaseTimes = clock.schedule(interval, () => use(baseTimes.rotate(ticksNow(clock) + ticks)));
+      this.#cancelBaseTimes = clock.schedule(interval, () => use(rotate(baseTimes)));
     };
     use(new BaseTimes(0, realTime, realTime + ticks));
   }

@@ -20,6 +20,7 @@ const tssc: Delivery = {
   includeTime: true,
   useMillisecondResolution: false,
   useLocalClock: false,
+  oneBaseTime: false,
   withoutNaN: false,
   throttle: undefined,
 };
@@ -400,6 +401,24 @@ Deno.test("base times rotate every 420 s, every 60 s in milliseconds, with an op
     group.dispose();
     assertEquals(clock.pending, 0);
   }
+});
+
+Deno.test("a peer that can't read the TimeIndex flag never gets it: base time 0 is renewed", () => {
+  const environment = createEnvironment();
+  const { clock } = environment;
+  const group = new Group(1, signals(1), { ...compact, oneBaseTime: true }, environment);
+  const { sink } = join(group);
+  for (const minutes of [7, 14, 21]) {
+    clock.advance(420_000);
+    const renewed = decodeBaseTimes(sink.baseTimes.at(-1)!.subarray(10));
+    assertEquals([renewed.timeIndex, renewed.base(0)], [0, ticksNow(clock)], `after ${minutes} minutes`);
+    const batch = batchOf(1);
+    batch.ticks[0] = ticksNow(clock) + 1n;
+    group.publish(batch);
+    const flags = sink.frames.at(-1)!.bytes[15];
+    assertEquals(flags, 0x40, `after ${minutes} minutes`);
+  }
+  group.dispose();
 });
 
 Deno.test("the first base time is the timestamp last published, unless the local clock is asked for", () => {
