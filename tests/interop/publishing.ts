@@ -31,7 +31,7 @@ export interface SessionTable extends Omit<TableOptions, "signalIds" | "frames" 
 }
 
 /** Half a minute from now: within reach of the base times, so that compact packets send offsets from them. */
-function soon(): bigint {
+export function soon(): bigint {
   return BigInt(Date.now() + 30_000) * 10_000n + 621_355_968_000_000_000n;
 }
 

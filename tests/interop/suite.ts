@@ -24,8 +24,9 @@ function test(name: string, ensure: () => Promise<Partner>, scenarios: Scenario[
       return;
     }
     console.log(`${name} ${partner.version}`);
-    for (const scenario of scenarios) {
-      if (only !== undefined && !scenario.name.includes(only)) continue;
+    const chosen = scenarios.filter((scenario) => only === undefined || scenario.name.includes(only));
+    if (chosen.length === 0) throw new Error(`no scenario has "${only}" in its name`);
+    for (const scenario of chosen) {
       await t.step(scenario.name, async () => {
         await using stage = await Stage.set(partner);
         console.log(await scenario.run(stage));
