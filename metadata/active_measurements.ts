@@ -4,7 +4,7 @@
  * @module
  */
 import { normalizeGuid } from "../transport/wire/guid.ts";
-import { storageOf } from "./data_column.ts";
+import { adoptStorage } from "./data_column.ts";
 import { DataSet } from "./data_set.ts";
 import { DataTable, setRowCount } from "./data_table.ts";
 import type { CellValue, DataType } from "./data_type.ts";
@@ -98,25 +98,20 @@ function derive(dataSet: DataSet, { sourceNodeId }: ActiveMeasurementsOptions): 
   const source = new KnownColumns(dataSet.table("MeasurementDetail"));
   const signalIds = source.requiredGuids("SignalID");
   const rows = enabledRows(source);
-  const count = rows.length;
 
-  fill(table, "SignalID", pickValues(signalIds, rows));
+  fill(table, "SignalID", pick(signalIds, rows));
   for (const name of ["ID", "PointTag", "AlternateTag", "SignalReference", "Description"]) {
-    fill(table, name, pickTexts(source.values(name), rows));
+    fill(table, name, pick(source.values(name), rows, asText));
   }
-  fill(table, "UpdatedOn", pickTicks(source.values("UpdatedOn"), rows));
-  fill(table, "Subscribed", constant(0, count));
-  const internal = source.values("Internal");
   fill(
     table,
-    "Internal",
-    Array.from({ length: count }, (_, i) => truthOf(internal[rows[i]!], false) ? 1 : 0),
+    "UpdatedOn",
+    pick(source.values("UpdatedOn"), rows, (value) => typeof value === "bigint" ? value : null),
   );
-  for (const [name, otherwise] of [["Adder", 0], ["Multiplier", 1]] as const) {
-    const values = source.values(name);
-    if (values.length === 0) fill(table, name, constant(otherwise, count));
-    else fill(table, name, Array.from({ length: count }, (_, i) => numberOf(values[rows[i]!]) ?? otherwise));
-  }
+  fill(table, "Subscribed", new Array<CellValue>(rows.length).fill(0));
+  fill(table, "Internal", pick(source.values("Internal"), rows, (value) => truthOf(value, false) ? 1 : 0));
+  fill(table, "Adder", pick(source.values("Adder"), rows, (value) => numberOf(value) ?? 0));
+  fill(table, "Multiplier", pick(source.values("Multiplier"), rows, (value) => numberOf(value) ?? 1));
   fillSignalTypes(table, source.values("SignalAcronym"), rows);
   fillDevices(
     table,
@@ -125,7 +120,7 @@ function derive(dataSet: DataSet, { sourceNodeId }: ActiveMeasurementsOptions): 
     rows,
     sourceNodeId === undefined ? undefined : normalizeGuid(sourceNodeId),
   );
-  setRowCount(table, count);
+  setRowCount(table, rows.length);
   return table;
 }
 
@@ -138,40 +133,35 @@ function enabledRows(source: KnownColumns): Int32Array {
   return rows.subarray(0, count);
 }
 
-/** Puts values, `null` after their end, into a column that is still empty. */
-function fill(table: DataTable, name: string, values: Values): void {
-  const stored = storageOf(table.column(name)!);
-  for (let i = 0; i < values.length; i++) stored.push(values[i]!);
+/** Gives a column its values. */
+function fill(table: DataTable, name: string, values: CellValue[]): void {
+  adoptStorage(table.column(name)!, values);
 }
 
-function constant(value: CellValue, count: number): CellValue[] {
-  return new Array<CellValue>(count).fill(value);
-}
-
-function pickValues(values: Values, rows: Int32Array): CellValue[] {
-  const picked: CellValue[] = [];
-  for (let i = 0; i < rows.length; i++) picked.push(values[rows[i]!] ?? null);
-  return picked;
-}
-
-function pickTexts(values: Values, rows: Int32Array): CellValue[] {
-  const picked = pickValues(values, rows);
-  for (let i = 0; i < picked.length; i++) {
-    const value = picked[i]!;
-    if (value !== null && typeof value !== "string") picked[i] = textOf(value);
+/** The values of the rows, each made by `convert` unless it is `undefined`. */
+function pick(
+  values: Values,
+  rows: Int32Array,
+  convert?: (value: CellValue | undefined) => CellValue,
+): CellValue[] {
+  const count = rows.length;
+  if (convert === undefined && values.length === count) return values.slice();
+  const picked = new Array<CellValue>(count);
+  for (let i = 0; i < count; i++) {
+    const value = values[rows[i]!];
+    picked[i] = convert === undefined ? value ?? null : convert(value);
   }
   return picked;
 }
 
-function pickTicks(values: Values, rows: Int32Array): CellValue[] {
-  const picked = pickValues(values, rows);
-  for (let i = 0; i < picked.length; i++) if (typeof picked[i] !== "bigint") picked[i] = null;
-  return picked;
+function asText(value: CellValue | undefined): CellValue {
+  if (typeof value === "string") return value;
+  return value === null || value === undefined ? null : textOf(value);
 }
 
 function fillSignalTypes(table: DataTable, acronyms: Values, rows: Int32Array): void {
-  const types: CellValue[] = [];
-  const units: CellValue[] = [];
+  const types = new Array<CellValue>(rows.length);
+  const units = new Array<CellValue>(rows.length);
   const known = new Map<string, string>();
   for (let i = 0; i < rows.length; i++) {
     const type = textOf(acronyms[rows[i]!]) || "CALC";
@@ -181,8 +171,8 @@ function fillSignalTypes(table: DataTable, acronyms: Values, rows: Int32Array): 
       // There are few types, unless someone wants there to be many.
       if (known.size < 1000) known.set(type, unit);
     }
-    types.push(type);
-    units.push(unit);
+    types[i] = type;
+    units[i] = unit;
   }
   fill(table, "SignalType", types);
   fill(table, "EngineeringUnits", units);
@@ -303,7 +293,11 @@ function fillDevices(
   const phasors = readPhasors(dataSet);
   const acronyms = source.values("DeviceAcronym");
   const phasorIndexes = source.values("PhasorSourceIndex");
-  const column = (name: string): CellValue[] => storageOf(table.column(name)!);
+  const column = (name: string): CellValue[] => {
+    const values = new Array<CellValue>(rows.length);
+    fill(table, name, values);
+    return values;
+  };
   const nodeIds = column("SourceNodeID");
   const names = column("Device");
   const ids = column("DeviceID");
@@ -330,17 +324,17 @@ function fillDevices(
     }
     const index = ofDevice === undefined ? undefined : int32Of(phasorIndexes[row]);
     const phasor = index === undefined ? undefined : ofDevice!.get(index);
-    nodeIds.push(sourceNodeId ?? device?.nodeId ?? null);
-    names.push(acronym === "" ? null : acronym);
-    ids.push(device?.id ?? null);
-    rates.push(device?.rate ?? DEFAULT_RATE);
-    protocols.push(device?.protocol ?? null);
-    protocolTypes.push(device?.protocolType ?? null);
-    companies.push(device?.company ?? null);
-    longitudes.push(device?.longitude ?? null);
-    latitudes.push(device?.latitude ?? null);
-    phasorIds.push(phasor?.id ?? null);
-    phasorTypes.push(phasor?.type ?? null);
-    phases.push(phasor?.phase ?? null);
+    nodeIds[i] = sourceNodeId ?? device?.nodeId ?? null;
+    names[i] = acronym === "" ? null : acronym;
+    ids[i] = device?.id ?? null;
+    rates[i] = device?.rate ?? DEFAULT_RATE;
+    protocols[i] = device?.protocol ?? null;
+    protocolTypes[i] = device?.protocolType ?? null;
+    companies[i] = device?.company ?? null;
+    longitudes[i] = device?.longitude ?? null;
+    latitudes[i] = device?.latitude ?? null;
+    phasorIds[i] = phasor?.id ?? null;
+    phasorTypes[i] = phasor?.type ?? null;
+    phases[i] = phasor?.phase ?? null;
   }
 }

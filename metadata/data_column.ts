@@ -5,6 +5,8 @@ import { compileColumn, recursion } from "./computed.ts";
 
 /** The array behind a column that stores its values, for the modules that fill tables in bulk. */
 export let storageOf: (column: DataColumn) => CellValue[];
+/** Gives a column that no one has seen yet an array for its values. */
+export let adoptStorage: (column: DataColumn, values: CellValue[]) => void;
 
 /**
  * A typed column of a {@linkcode DataTable}: its values stand in one array, row by row.
@@ -35,7 +37,7 @@ export class DataColumn {
   readonly index: number;
   /** The filter expression that computes the values, or `undefined` for a column that stores them. */
   readonly expression: string | undefined;
-  readonly #values: CellValue[] = [];
+  #values: CellValue[] = [];
   #evaluate: ((row: number) => CellValue) | undefined;
   #version = -1;
   #known: Uint8Array = new Uint8Array(0);
@@ -102,6 +104,9 @@ export class DataColumn {
 
   static {
     storageOf = (column) => column.#values;
+    adoptStorage = (column, values) => {
+      column.#values = values;
+    };
   }
 }
 

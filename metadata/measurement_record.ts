@@ -50,7 +50,8 @@ export class MeasurementRecord {
     const key = row.text("ID").trim();
     const colon = key.lastIndexOf(":");
     const number = key.slice(colon + 1);
-    const isKey = colon > 0 && /^[0-9]{1,20}$/.test(number) && BigInt(number) < 1n << 64n;
+    const isKey = colon > 0 && /^[0-9]{1,20}$/.test(number) &&
+      (number.length < 20 || BigInt(number) < 1n << 64n);
     this.signalId = signalId;
     this.key = key;
     this.source = isKey ? key.slice(0, colon) : "";

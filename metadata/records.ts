@@ -94,32 +94,35 @@ export class Metadata {
   }
 
   #join(): void {
-    const phasors = new Map<string, PhasorRecord>();
+    const phasors = new Map<string, Map<number, PhasorRecord>>();
     for (const phasor of this.phasors) {
-      const device = this.#byAcronym.get(phasor.deviceAcronym.toUpperCase());
+      const acronym = phasor.deviceAcronym.toUpperCase();
+      const device = this.#byAcronym.get(acronym);
       if (device !== undefined) {
         linkPhasor(phasor, { device });
         partsOf(device).phasors.push(phasor);
       }
-      phasors.set(`${phasor.deviceAcronym.toUpperCase()} ${phasor.sourceIndex}`, phasor);
+      let ofDevice = phasors.get(acronym);
+      if (ofDevice === undefined) phasors.set(acronym, ofDevice = new Map());
+      ofDevice.set(phasor.sourceIndex, phasor);
     }
     for (const device of this.devices) partsOf(device).phasors.sort((a, b) => a.sourceIndex - b.sourceIndex);
+    // Neighbouring measurements mostly belong to one device.
+    let last = "";
+    let device: DeviceRecord | undefined;
+    let ofDevice: Map<number, PhasorRecord> | undefined;
     for (const measurement of this.measurements) {
-      if (measurement.deviceAcronym === "") continue;
-      const acronym = measurement.deviceAcronym.toUpperCase();
-      const device = this.#byAcronym.get(acronym);
+      if (measurement.deviceAcronym !== last) {
+        last = measurement.deviceAcronym;
+        device = this.#byAcronym.get(last.toUpperCase());
+        ofDevice = phasors.get(last.toUpperCase());
+      }
+      if (last === "") continue;
       if (device !== undefined) {
         linkMeasurement(measurement, { device });
         partsOf(device).measurements.push(measurement);
       }
-      const { kind } = measurement;
-      if (kind !== SignalKind.Magnitude && kind !== SignalKind.Angle) continue;
-      // Without an index of its own, the number in the reference tells which phasor it is of.
-      const index = measurement.phasorSourceIndex ?? parseSignalReference(measurement.signalReference).index;
-      const phasor = phasors.get(`${acronym} ${index}`);
-      if (phasor === undefined) continue;
-      linkMeasurement(measurement, { phasor });
-      linkPhasor(phasor, kind === SignalKind.Angle ? { angle: measurement } : { magnitude: measurement });
+      if (ofDevice !== undefined) joinPhasor(measurement, ofDevice);
     }
   }
 
@@ -208,6 +211,17 @@ export class Metadata {
       count(phasors.length, "phasor"),
     ].join(", ");
   }
+}
+
+function joinPhasor(measurement: MeasurementRecord, phasors: ReadonlyMap<number, PhasorRecord>): void {
+  const { kind } = measurement;
+  if (kind !== SignalKind.Magnitude && kind !== SignalKind.Angle) return;
+  // Without an index of its own, the number in the reference tells which phasor it is of.
+  const index = measurement.phasorSourceIndex ?? parseSignalReference(measurement.signalReference).index;
+  const phasor = phasors.get(index);
+  if (phasor === undefined) return;
+  linkMeasurement(measurement, { phasor });
+  linkPhasor(phasor, kind === SignalKind.Angle ? { angle: measurement } : { magnitude: measurement });
 }
 
 function mentions(record: MeasurementRecord, wanted: string): boolean {
