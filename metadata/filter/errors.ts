@@ -67,6 +67,8 @@ export class FilterError extends SttpError {
   readonly suggestion: string | undefined;
 
   /**
+   * Makes an error about a part of a filter expression.
+   *
    * @param kind What kind of mistake it is.
    * @param problem What is wrong, in a few words.
    * @param text The whole filter expression.

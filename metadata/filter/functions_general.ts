@@ -101,8 +101,8 @@ function checkNames(
 }
 
 function coalesce(args: Arguments): Operand {
-  // Constants decide beforehand: a null is never the first that is not null, and nothing after a value is looked at.
-  const present = args.operands.filter((operand) => !isConstant(operand, (value) => value === null));
+  // Constants decide beforehand: NULL is never the first that is not null, and nothing after a value is looked at.
+  const present = args.operands.filter((operand) => isVariant(operand) || operand.type !== "undefined");
   const end = present.findIndex((operand) => isConstant(operand, (value) => value !== null));
   const operands = end < 0 ? present : present.slice(0, end + 1);
   if (operands.length === 0) return args.operands[0]!;
@@ -121,11 +121,13 @@ function coalesce(args: Arguments): Operand {
     return { type: types[0]!, run, constant: false, fallible, span: args.span };
   }
   const runFirst = (row: number) => {
+    let first: TypedValue | undefined;
     for (const operand of operands) {
       const typed = runTyped(operand, row);
       if (typed.value !== null) return typed;
+      first ??= typed;
     }
-    return { type: types[0]!, value: null };
+    return first!;
   };
   return { types, runTyped: runFirst, fallible, span: args.span };
 }

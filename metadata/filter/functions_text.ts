@@ -87,9 +87,11 @@ function nthIndexOf(args: Arguments): Code {
 /** The place of occurrence n, which may overlap the one before, in code points; -1 if there are not so many. */
 function nthIndex(source: string, part: string, n: number): number {
   if (n < 0 || n > source.length) return -1;
+  // An empty text is found before every character and at the end.
+  if (part === "") return n <= lengthOf(source) ? n : -1;
   let at = -1;
   for (let i = 0; i <= n; i++) {
-    at = at >= source.length ? -1 : source.indexOf(part, at + 1);
+    at = source.indexOf(part, at + 1);
     if (at < 0) return -1;
   }
   return toCodePoints(source, at);
@@ -118,9 +120,8 @@ function split(args: Arguments): Code {
   const codes = [args.text(0), args.text(1), args.integer(2), ...args.ignoreCase(3)];
   const apply = (source: string, delimiter: string, n: FilterValue, ignoreCase?: FilterValue) => {
     const index = toIndex(n);
-    if (delimiter === "") return index === 0 ? source : null;
-    const parts = source.split(isTrue(ignoreCase) ? literalPattern(delimiter) : delimiter);
-    return parts[index] ?? null;
+    if (delimiter === "") return ["", ...source, ""][index] ?? null;
+    return source.split(isTrue(ignoreCase) ? literalPattern(delimiter) : delimiter)[index] ?? null;
   };
   return args.lift("string", codes, apply, { needed: 3 });
 }

@@ -3,6 +3,8 @@
  *
  * @module
  */
+export { SttpError, type SttpErrorCode } from "../../transport/errors.ts";
+export type { Clock } from "../../transport/clock.ts";
 export { FilterError, type FilterErrorDetails, type FilterErrorKind, type Span } from "./errors.ts";
 export { DEFAULT_FILTER_LIMITS, type FilterLimits } from "./limits.ts";
 export type { CompileOptions } from "./compile.ts";

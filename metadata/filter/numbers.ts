@@ -12,6 +12,7 @@ import {
   multiplyDecimals,
   raiseDecimal,
   subtractDecimals,
+  truncateDecimal,
 } from "../decimal.ts";
 
 /** An int32, int64 or decimal. */
@@ -115,6 +116,9 @@ export function compareExact(left: ExactNumber, right: ExactNumber): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
+/** An int64 has no more digits than this. */
+const MAX_INT64_DIGITS = 19;
+
 /** The largest exponent of a whole power; beyond it only powers of 0 and 1 would have a result. */
 const MAX_WHOLE_EXPONENT = 100_000;
 
@@ -131,8 +135,8 @@ export function raiseInteger(base: number | bigint, exponent: number | bigint): 
   if (number === 0n || number === 1n) return fit(BigInt(exponent) === 0n ? 1n : number);
   if (number === -1n) return fit(BigInt(exponent) % 2n === 0n ? 1n : -1n);
   if (exponent < 0) return fit(0n);
-  if (exponent > MAX_WHOLE_EXPONENT) throw new RangeError("a power of more than 100 digits");
-  // As a decimal first: it refuses results that are too long before they are made.
+  if (exponent > MAX_WHOLE_EXPONENT) throw new RangeError("a power beyond the range of decimal");
+  // As a decimal, which refuses results that are far too big before they are made.
   const power = raiseDecimal(decimalFromInteger(number), Number(exponent));
-  return fit(power.unscaledValue() * 10n ** BigInt(-power.scale()));
+  return power.precision() - power.scale() > MAX_INT64_DIGITS ? power : fit(truncateDecimal(power));
 }

@@ -350,7 +350,7 @@ class Parser {
     const inner = this.#expression(BINDING.none);
     this.#close(open);
     this.#nest(this.#depth);
-    return inner;
+    return { ...inner, start: open.start, end: this.#previous.end };
   }
 
   /** A list in brackets, empty or with commas. */

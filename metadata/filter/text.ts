@@ -110,7 +110,7 @@ export function reverseOf(text: string): string {
 
 /** A pattern that finds just this text, in any case. */
 export function literalPattern(text: string): RegExp {
-  return new RegExp(text.replaceAll(/[$()*+.?[\\\]^{|}/-]/g, "\\$&"), "giu");
+  return new RegExp(text.replaceAll(/[$()*+.?[\\\]^{|}/]/g, "\\$&"), "giu");
 }
 
 /** Whether a text fits a LIKE pattern that was read once. */
