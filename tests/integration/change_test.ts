@@ -2,18 +2,7 @@
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { SttpError } from "../../transport/mod.ts";
 import type { SubscriberStatus } from "../../subscriber/mod.ts";
-import {
-  all,
-  dropped,
-  Meeting,
-  metadataOf,
-  numberOf,
-  receive,
-  Received,
-  roundOf,
-  signalId,
-  until,
-} from "./support.ts";
+import { all, dropped, Meeting, metadataOf, numberOf, receive, Received, roundOf, until } from "./support.ts";
 
 const size = 24;
 
@@ -221,7 +210,8 @@ Deno.test("a subscriber that ends and starts again, many times", async () => {
 });
 
 Deno.test("a subscriber that stays away for a while gets fresh data under the right names, nobody else loses any", async () => {
-  await using meeting = await Meeting.start(2000, { outboundQueueLimit: 262_144 });
+  // In memory, where no system buffers megabytes on the way.
+  await using meeting = await Meeting.start(2000, { outboundQueueLimit: 262_144 }, "memory");
   const [good, slow] = [await meeting.subscribed(), await meeting.subscribed({ deliveryBuffer: 1000 })];
   const received = new Received();
   const receiving = receive(good, Infinity, received);
@@ -241,5 +231,4 @@ Deno.test("a subscriber that stays away for a while gets fresh data under the ri
   assertEquals(dropped(good), {});
   assertEquals(dropped(slow), {});
   assertEquals(late.signals().length, 2000);
-  assertEquals(numberOf(signalId(7)), 7);
 });
