@@ -41,10 +41,11 @@ export class PacketReader {
   readonly #slots: CacheSlots;
   #baseTimes: BaseTimes | undefined;
   /**
-   * Whether compact packets may come without their count, as one publisher sends them (§15). The session sets it
-   * when it recognises that publisher.
+   * Whether this is the publisher of sttpapi (§15), which sends compact packets without their count and can send no
+   * TSSC packet after number 65,535. The session sets it when it recognises that publisher.
    */
-  toleratesMissingCount = false;
+  isSttpapi = false;
+  #isExhausted = false;
 
   /** See {@linkcode PacketReaderOptions}. */
   constructor(options: PacketReaderOptions) {
@@ -56,6 +57,11 @@ export class PacketReader {
         maxSignals: Math.min(limits.cacheEntries, 1 << 24),
         maxMeasurements: limits.packetMeasurements,
       }));
+  }
+
+  /** Whether the publisher can send nothing more on this connection. */
+  get isExhausted(): boolean {
+    return this.#isExhausted;
   }
 
   /** A new signal index cache is in place. @param format That of the subscription it belongs to. */
@@ -124,6 +130,8 @@ export class PacketReader {
       drop("outOfSequence", `TSSC packet ${sequence} came, ${expected} expected; it takes a 0 now`);
     } else if (sequence === 0) {
       counters.tsscResets++;
+    } else if (sequence === 0xffff) {
+      this.#isExhausted = this.isSttpapi;
     }
   }
 
@@ -138,7 +146,7 @@ export class PacketReader {
     try {
       slot.compact.decode(payload, count, into, arrival);
     } catch (error) {
-      if (this.toleratesMissingCount && slot.compact.format.includeTime && (body.length - 1) % 17 === 0) {
+      if (this.isSttpapi && slot.compact.format.includeTime && (body.length - 1) % 17 === 0) {
         slot.compact.decode(body.subarray(1), undefined, into);
         return;
       }

@@ -351,7 +351,7 @@ Deno.test("compact packets without a count: read only from the publisher that is
   fixture.cache(0, [7, 8]);
   assertEquals(fixture.read(countless), "");
   assertEquals(fixture.dropped(), { malformedPacket: 1 });
-  fixture.reader.toleratesMissingCount = true;
+  fixture.reader.isSttpapi = true;
   assertEquals(fixture.read(countless), "7=5 8=6");
   assertEquals(fixture.read(frame), "7=5 8=6");
 });

@@ -79,6 +79,10 @@ const confirmationTimeout = 5000;
 /** While more than this many bytes of commands wait to be written, nothing more is read. */
 const maxQueuedBytes = 64 * 1024;
 
+/** Why a connection to sttpapi's publisher ends after TSSC packet 65,535; a new one begins with packet 0. */
+const exhausted =
+  "the publisher can send nothing more on this connection: its TSSC packets are at number 65,535";
+
 /** How the publisher that never sets the CacheIndex flag (§15) greets; none other that has two caches does so. */
 const omitsCacheIndex = /^STTP v\d+ client connection accepted: /;
 
@@ -385,6 +389,7 @@ export class Session {
         case Response.DataPacket:
           this.#packets.read(body, delivery.filling);
           delivery.trim();
+          if (this.#packets.isExhausted) this.#end("lost", new SttpError("ConnectionLost", exhausted));
           return;
         case Response.NoOP:
           return;
@@ -489,7 +494,7 @@ export class Session {
   /** A text as the publisher sends it. One of them puts an int32 length in front (§15), which gives it away. */
   #text(body: Uint8Array): string {
     const view = new DataView(body.buffer, body.byteOffset, body.length);
-    if (body.length >= 4 && view.getUint32(0) === body.length - 4) this.#packets.toleratesMissingCount = true;
+    if (body.length >= 4 && view.getUint32(0) === body.length - 4) this.#packets.isSttpapi = true;
     return decodeResponseText(body, encoding);
   }
 }

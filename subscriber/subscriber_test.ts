@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertGreater, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertMatch,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
 import { DataSet } from "../metadata/data_set.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
@@ -8,6 +15,7 @@ import { gzip } from "../transport/wire/gzip.ts";
 import { decodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
 import { decodeOperationalModes } from "../transport/wire/operational_modes.ts";
 import { decodeSubscribe } from "../transport/wire/subscribe.ts";
+import { TsscEncoder } from "../transport/wire/tssc/mod.ts";
 import type { SubscriberOptions } from "./options.ts";
 import type { SubscriberStatus } from "./status.ts";
 import { Subscriber } from "./subscriber.ts";
@@ -21,6 +29,7 @@ import {
   type ScriptedPublisher,
   settle,
   signalId,
+  tsscFrame,
 } from "./testdata/scripted_publisher.ts";
 
 /** A subscriber that connects to scripted publishers; without metadata unless a test asks for it. */
@@ -774,6 +783,38 @@ Deno.test("reconnection: iteration, handles and subscription go on", async () =>
   const { value } = await measurements.next();
   assertEquals([value?.signalId, value?.value], [signalId(2), 6]);
   assertEquals(fixture.subscriber.signals.handleOf(signalId(2)), 1);
+});
+
+Deno.test("reconnection: where the last TSSC packet number is the end, a new connection starts afresh", async () => {
+  const packets = 65_536;
+  for (const [greeting, ends] of [["\0\0\0\x05hello", true], ["hello", false]] as const) {
+    await using fixture = new Fixture({ reconnect: { jitter: 0 } });
+    const publisher = await fixture.connected([1], greeting);
+    const encoder = new TsscEncoder();
+    for (let from = 0; from < packets; from += 256) {
+      await publisher.send(
+        ...Array.from({ length: 256 }, (_, i) => tsscFrame(encoder, batchOf([0], from + i))),
+      );
+    }
+    assertEquals((await fixture.kinds()).includes("connectionLost"), ends, greeting);
+    assertEquals(fixture.subscriber.stats().measurements, packets, "the last packet counts");
+    if (ends) {
+      assertMatch(fixture.event("connectionLost").error.message, /TSSC packets are at number 65,535$/);
+      fixture.clock.advance(1000);
+      const next = await fixture.connector.accept();
+      await next.accept([1], { greeting });
+      await next.send(tsscFrame(new TsscEncoder(), batchOf([0], 1)));
+    } else {
+      await publisher.send(tsscFrame(encoder, batchOf([0], 1)));
+    }
+    await settle();
+    const { measurements, connections, dropped } = fixture.subscriber.stats();
+    assertEquals(
+      [measurements, connections, dropped.outOfSequence],
+      [packets + 1, ends ? 2 : 1, 0],
+      greeting,
+    );
+  }
 });
 
 Deno.test("reconnection: a refusal ends it, a refused subscription does not", async () => {
