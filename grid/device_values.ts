@@ -37,9 +37,9 @@ interface Character {
   voltage: Float64Array;
   voltageLevel: Float64Array;
   rating: Float64Array;
-  /** For each line of each device: load as a share of its rating (negative = into the bus), and power angle in degrees. */
+  /** For each line of each device: load as a share of its rating, and the angle of its current against the bus voltage. */
   lineLoad: Float64Array;
-  lineLag: Float64Array;
+  lineTurn: Float64Array;
   breakers: Uint16Array;
 }
 
@@ -133,14 +133,9 @@ export class DeviceValues {
 
     for (let source = 0; source <= currents; source++) {
       const line = device * currents + source - 1;
-      const magnitude = source === 0 ? voltage : rating * load * Math.abs(own.lineLoad[line]!);
+      const magnitude = source === 0 ? voltage : rating * load * own.lineLoad[line]!;
       const step = FullScale * (source === 0 ? nominalVoltage : rating);
-      // Current lags its voltage; into the bus it is turned round.
-      const turn = source === 0
-        ? 0
-        : own.lineLoad[line]! < 0
-        ? 180 - own.lineLag[line]!
-        : -own.lineLag[line]!;
+      const turn = source === 0 ? 0 : own.lineTurn[line]!;
       for (let phase = 4 - phasesOf; phase < 4; phase++) {
         const exact = angle + turn + PhaseShift[phase]!;
         const wrapped = exact - 360 * Math.round(exact / 360);
@@ -151,12 +146,12 @@ export class DeviceValues {
 
     if (analogs > 0) {
       const lineLoad = currents > 0 ? own.lineLoad[device * currents]! : 0.5;
-      const lag = RadiansPerDegree * (currents > 0 ? own.lineLag[device * currents]! : 10);
+      const turn = RadiansPerDegree * (currents > 0 ? own.lineTurn[device * currents]! : -10);
       const megavoltamperes = 3e-6 * voltage * rating * load * lineLoad;
       for (let i = 0; i < analogs; i++) {
         let exact: number;
-        if (i % 4 === 0) exact = megavoltamperes * Math.cos(lag);
-        else if (i % 4 === 1) exact = megavoltamperes * Math.sin(lag);
+        if (i % 4 === 0) exact = megavoltamperes * Math.cos(turn);
+        else if (i % 4 === 1) exact = -megavoltamperes * Math.sin(turn);
         else if (i % 4 === 2) exact = 20 + 40 * load;
         else exact = 129;
         values[at++] = measured(exact, AnalogStep, noise[place++ & mask]!, integer);
@@ -203,7 +198,7 @@ function characterOf(options: Required<GridOptions>, devices: readonly GridDevic
     voltageLevel: column(),
     rating: column(),
     lineLoad: new Float64Array(count * currents),
-    lineLag: new Float64Array(count * currents),
+    lineTurn: new Float64Array(count * currents),
     breakers: new Uint16Array(count),
   };
   devices.forEach(({ longitude, latitude, kilovolts, amperes }, d) => {
@@ -229,8 +224,10 @@ function characterOf(options: Required<GridOptions>, devices: readonly GridDevic
     own.breakers[d] = hash(seed, d, 46) & 0xffff;
     for (let line = 0; line < currents; line++) {
       const bits = hash(seed, d, line, 47);
-      own.lineLoad[d * currents + line] = between(bits, 0.2, 0.7) * ((bits & 1) === 0 ? 1 : -1);
-      own.lineLag[d * currents + line] = between(mix(bits), 3, 25);
+      own.lineLoad[d * currents + line] = between(bits, 0.2, 0.7);
+      // Current lags its voltage; flowing into the bus it is turned round.
+      const lag = between(mix(bits), 3, 25);
+      own.lineTurn[d * currents + line] = (bits & 1) === 0 ? -lag : 180 - lag;
     }
   });
   return own;

@@ -99,8 +99,9 @@ export class Grid {
     batch.reserve(end);
     batch.signals.set(this.#handles, start);
     batch.ticks.fill(ticks, start, end);
-    this.#system.moveTo(Number(ticks - Epoch) / 1e7);
-    this.#values.write(this.#system, Number(ticks - Epoch) / 1e7, batch.values, batch.flags, start);
+    const seconds = Number(ticks - Epoch) / 1e7;
+    this.#system.moveTo(seconds);
+    this.#values.write(this.#system, seconds, batch.values, batch.flags, start);
     batch.length = end;
   }
 
