@@ -4,7 +4,7 @@ import { storageOf } from "./data_column.ts";
 import type { CellValue } from "./data_type.ts";
 import type { CellParser } from "./cell_text.ts";
 import { CELL_PARSERS } from "./cell_text.ts";
-import { referenceTarget } from "./xml_scanner.ts";
+import { referenceTarget } from "./xml_text.ts";
 
 /** When the texts gathered are turned into strings: before the next cell once they come to this many bytes. */
 const BATCH = 32 * 1024;

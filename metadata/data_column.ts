@@ -39,8 +39,9 @@ export class DataColumn {
   readonly expression: string | undefined;
   #values: CellValue[] = [];
   #evaluate: ((row: number) => CellValue) | undefined;
+  /** The results so far, and the version of the table that they belong to. */
+  #computed: (CellValue | undefined)[] = [];
   #version = -1;
-  #known: Uint8Array = new Uint8Array(0);
   #evaluating = false;
 
   /** Columns are made by {@linkcode DataTable.addColumn}. */
@@ -58,16 +59,14 @@ export class DataColumn {
   }
 
   /**
-   * The values of all rows, for bulk work; a view on the column's own array, to be read only. Of a column that stores
-   * its values it is always the same array, which grows with the table.
+   * The values of all rows, for bulk work; to be read only. Of a column that stores its values it is always the same
+   * array, which grows with the table; of a computed one it is made anew.
    *
    * @throws {SttpError} `InvalidFilter` when the expression of a computed column can't be parsed or evaluated.
    */
   get values(): readonly CellValue[] {
-    if (this.expression !== undefined) {
-      for (let row = 0; row < this.table.rowCount; row++) this.at(row);
-    }
-    return this.#values;
+    if (this.expression === undefined) return this.#values;
+    return Array.from({ length: this.table.rowCount }, (_, row) => this.#compute(row));
   }
 
   /**
@@ -82,20 +81,21 @@ export class DataColumn {
 
   /** Computes each value once, however often and deep other expressions refer to it. */
   #compute(row: number): CellValue {
-    if (this.#version !== this.table.version) {
-      this.#version = this.table.version;
-      this.#known = new Uint8Array(this.table.rowCount);
-      this.#values.length = 0;
-      for (let i = 0; i < this.table.rowCount; i++) this.#values.push(null);
+    const { version, rowCount } = this.table;
+    if (this.#version !== version) {
+      this.#version = version;
+      this.#computed = [];
     }
-    if (this.#known[row] !== 0) return this.#values[row] ?? null;
+    const computed = this.#computed;
+    if (computed[row] !== undefined) return computed[row];
+    if (row >= rowCount) return null;
     if (this.#evaluating) throw recursion(this);
     this.#evaluating = true;
     try {
       this.#evaluate ??= compileColumn(this);
       const value = this.#evaluate(row);
-      this.#values[row] = value;
-      this.#known[row] = 1;
+      while (computed.length <= row) computed.push(undefined);
+      computed[row] = value;
       return value;
     } finally {
       this.#evaluating = false;

@@ -54,7 +54,10 @@ export class DataTable {
     return this.#rowCount;
   }
 
-  /** Goes up with every change, so that what was derived from the table can be known to be stale. */
+  /**
+   * Goes up when a cell changes or a column comes, so that what was derived from the rows can be known to be stale.
+   * That rows were added shows in `rowCount`.
+   */
   get version(): number {
     return this.#version;
   }
@@ -113,7 +116,6 @@ export class DataTable {
     for (const column of this.#columns) {
       if (!column.computed) storageOf(column).push(cells[column.index]!);
     }
-    this.#version++;
     return new DataRow(this, this.#rowCount++);
   }
 
@@ -162,7 +164,6 @@ export class DataTable {
       for (let i = 0; i < count; i++) stored.push(values === undefined ? null : values[i]!);
     }
     this.#rowCount += count;
-    this.#version++;
   }
 
   /** Changes one cell; see {@linkcode DataTable.addRow} for what it takes and throws. */

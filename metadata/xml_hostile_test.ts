@@ -64,8 +64,8 @@ Deno.test("what is not well-formed is refused with its place", async () => {
     [HEAD + "<T><![IGNORE[x]]></T></Set>", "only CDATA sections"],
     ["<Set", "the document ends within markup"],
     ['<Set a="1" a="2"/>', "attribute a twice"],
-    ["<Set a=1/>", "malformed attributes of <Set>"],
-    ['<Set a="&bad;"/>', "&bad; is none of"],
+    ["<Set a=1/>", "malformed attributes in <Set>"],
+    ['<Set a="&bad;"/>', "none of XML's five entities"],
     ["<!-- only -->", "no root element"],
   ];
   for (const [xml, part] of cases) await check(xml, "InvalidMetadata", part);

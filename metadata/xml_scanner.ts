@@ -9,6 +9,7 @@
  * @module
  */
 import { SttpError } from "../transport/errors.ts";
+import { parseAttributes } from "./xml_text.ts";
 
 /** What {@linkcode XmlScanner.next} found. */
 export const XmlToken = {
@@ -550,39 +551,10 @@ export class XmlScanner {
    * @throws {SttpError} `InvalidMetadata` when they are not well-formed.
    */
   attributes(): Map<string, string> {
-    const found = new Map<string, string>();
-    if (this.#attributesStart === this.#attributesEnd) return found;
     const text = this.#decode(this.bytes.subarray(this.#attributesStart, this.#attributesEnd));
-    let i = 0;
-    for (;;) {
-      const gap = i;
-      while (i < text.length && isSpace(text.charCodeAt(i))) i++;
-      if (i === text.length) return found;
-      const nameStart = i;
-      while (i < text.length && !isSpace(text.charCodeAt(i)) && text[i] !== "=") i++;
-      const name = text.slice(nameStart, i);
-      while (i < text.length && isSpace(text.charCodeAt(i))) i++;
-      const quote = text[i] === "=" ? text[i = skipSpace(text, i + 1)] : undefined;
-      if (name === "" || gap === nameStart || (quote !== '"' && quote !== "'")) {
-        throw this.invalid(`malformed attributes of <${this.name.text}>`);
-      }
-      const close = text.indexOf(quote, i + 1);
-      if (close < 0) throw this.invalid(`malformed attributes of <${this.name.text}>`);
-      if (found.has(name)) throw this.invalid(`attribute ${name} twice in <${this.name.text}>`);
-      found.set(name, this.#attributeValue(text.slice(i + 1, close)));
-      i = close + 1;
-    }
-  }
-
-  #attributeValue(raw: string): string {
-    const spaced = raw.replace(/\r\n|[\r\n\t]/g, " ");
-    return spaced.replace(/&([^;&]{0,10};?)/g, (_, reference: string) => {
-      const point = reference.endsWith(";") ? referenceTarget(reference.slice(0, -1)) : -1;
-      if (point < 0) {
-        throw this.invalid(`&${reference} is none of XML's five entities or a character reference`);
-      }
-      return String.fromCodePoint(point);
-    });
+    const attributes = parseAttributes(text);
+    if (typeof attributes === "string") throw this.invalid(`${attributes} in <${this.name.text}>`);
+    return attributes;
   }
 }
 
@@ -591,33 +563,6 @@ function matches(bytes: Uint8Array, start: number, name: Uint8Array): boolean {
   return true;
 }
 
-function skipSpace(text: string, from: number): number {
-  let i = from;
-  while (i < text.length && isSpace(text.charCodeAt(i))) i++;
-  return i;
-}
-
 function isDigitOrMark(byte: number): boolean {
   return (byte >= 0x30 && byte <= 0x39) || byte === DASH || byte === 0x2e;
-}
-
-/** The code point that a reference stands for, given what is between `&` and `;`; -1 when it is none that is allowed. */
-export function referenceTarget(name: string): number {
-  switch (name) {
-    case "lt":
-      return LT;
-    case "gt":
-      return GT;
-    case "amp":
-      return AMP;
-    case "quot":
-      return QUOTE;
-    case "apos":
-      return APOSTROPHE;
-  }
-  const match = /^#(?:([0-9]{1,7})|x([0-9A-Fa-f]{1,6}))$/.exec(name);
-  if (match === null) return -1;
-  const point = match[1] !== undefined ? parseInt(match[1], 10) : parseInt(match[2]!, 16);
-  // .NET writes control characters as references although XML 1.0 has no such thing: taken, NUL apart.
-  return point === 0 || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff) ? -1 : point;
 }
