@@ -92,13 +92,15 @@ interface Run {
  * taken by iteration, or by the function `onBatch`: one of them, one consumer at a time.
  *
  * @example Printing what arrives
- * ```ts no-run
+ * ```ts
  * import { Subscriber } from "@sttp/sttp/subscriber";
  *
- * await using subscriber = new Subscriber({ filter: "FILTER TOP 20 ActiveMeasurements WHERE True" });
- * await subscriber.connect("localhost:7175");
- * for await (const batch of subscriber.batches()) {
- *   for (const { signalId, value } of subscriber.measurementsOf(batch)) console.log(signalId, value);
+ * export async function print(address: string): Promise<void> {
+ *   await using subscriber = new Subscriber({ filter: "FILTER TOP 20 ActiveMeasurements WHERE True" });
+ *   await subscriber.connect(address); // such as "localhost:7175"
+ *   for await (const batch of subscriber.batches()) {
+ *     for (const { signalId, value } of subscriber.measurementsOf(batch)) console.log(signalId, value);
+ *   }
  * }
  * ```
  */
@@ -302,13 +304,13 @@ export class Subscriber implements AsyncDisposable {
    * @throws {SttpError} From the iterator, as {@linkcode Subscriber.batches}.
    *
    * @example
-   * ```ts no-run
-   * import { Subscriber } from "@sttp/sttp/subscriber";
+   * ```ts
+   * import type { Subscriber } from "@sttp/sttp/subscriber";
    *
-   * await using subscriber = new Subscriber({ filter: "FILTER ActiveMeasurements WHERE SignalType = 'FREQ'" });
-   * await subscriber.connect("localhost:7175");
-   * for await (const { ticks, measurements } of subscriber.frames({ framesPerSecond: 30, lagTime: 2 })) {
-   *   console.log(ticks, measurements.length);
+   * export async function print(subscriber: Subscriber): Promise<void> {
+   *   for await (const { ticks, measurements } of subscriber.frames({ framesPerSecond: 30, lagTime: 2 })) {
+   *     console.log(ticks, measurements.length);
+   *   }
    * }
    * ```
    */
