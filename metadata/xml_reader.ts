@@ -105,13 +105,17 @@ export async function readDataSet(
   const scanner = new XmlScanner(settings);
   const reader = new DataSetReader(scanner, settings);
   const breath = new Breath();
+  const { signal } = options;
+  // A stream may have nothing to give for long: closing it ends the wait.
+  const stop = (): void => void source.close();
+  signal?.addEventListener("abort", stop);
   try {
     for (;;) {
-      if (options.signal?.aborted) {
-        throw new SttpError("Aborted", "reading the metadata was aborted", { cause: options.signal.reason });
-      }
-      const filled = source.read(scanner.room());
+      const filled = signal?.aborted ? 0 : source.read(scanner.room());
       const count = typeof filled === "number" ? filled : await filled;
+      if (signal?.aborted) {
+        throw new SttpError("Aborted", "reading the metadata was aborted", { cause: signal.reason });
+      }
       if (count === 0) scanner.finish();
       else scanner.filled(count);
       if (scanner.ready) reader.read();
@@ -119,6 +123,7 @@ export async function readDataSet(
       if (breath.spent) await breath.due();
     }
   } finally {
+    signal?.removeEventListener("abort", stop);
     await source.close();
   }
 }

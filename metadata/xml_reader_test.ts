@@ -340,17 +340,44 @@ Deno.test("other encodings, by mark and by declaration", async () => {
   assertEquals((await DataSet.fromXml(latin)).table("T")?.row(0).get("A"), "Z\u00fcrich");
 });
 
-Deno.test("an aborted reading stops and lets go of the stream", async () => {
+/** A stream that gives one piece, then nothing, or the same without end. */
+function unending(silent: boolean): { stream: ReadableStream<Uint8Array>; cancelled: () => boolean } {
   let cancelled = false;
-  const endless = new ReadableStream<Uint8Array>({
-    pull: (controller): void => controller.enqueue(new TextEncoder().encode(" ".repeat(1000))),
-    cancel: (): void => {
+  let pulls = 0;
+  const stream = new ReadableStream<Uint8Array>({
+    pull(controller): void | Promise<void> {
+      if (silent && pulls++ > 0) return new Promise(() => {});
+      controller.enqueue(new TextEncoder().encode(" ".repeat(1000)));
+    },
+    cancel(): void {
       cancelled = true;
     },
   });
-  const abort = new AbortController();
-  const reading = DataSet.fromXml(endless, { signal: abort.signal });
-  setTimeout(() => abort.abort(), 1);
-  assertEquals((await assertRejects(() => reading, SttpError)).code, "Aborted");
-  assert(cancelled);
+  return { stream, cancelled: () => cancelled };
+}
+
+for (const silent of [false, true]) {
+  Deno.test(`an aborted reading of a stream that ${silent ? "is silent" : "never ends"} stops and lets go of it`, async () => {
+    const { stream, cancelled } = unending(silent);
+    const abort = new AbortController();
+    const reading = assertRejects(() => DataSet.fromXml(stream, { signal: abort.signal }), SttpError);
+    setTimeout(() => abort.abort(new Error("enough")), 0);
+    const error = await reading;
+    assertEquals([error.code, (error.cause as Error).message], ["Aborted", "enough"]);
+    assert(cancelled());
+  });
+}
+
+Deno.test("a signal that fired before stops everything", async () => {
+  const { stream, cancelled } = unending(true);
+  await assertRejects(() => DataSet.fromXml(stream, { signal: AbortSignal.abort() }), SttpError, "aborted");
+  assert(cancelled());
+  await assertRejects(() => DataSet.fromXml("", { signal: AbortSignal.abort() }), SttpError, "aborted");
+});
+
+Deno.test("a stream's own error comes through", async () => {
+  const failing = new ReadableStream<Uint8Array>({
+    start: (controller): void => controller.error(new SttpError("LimitExceeded", "gzip output")),
+  });
+  await assertRejects(() => DataSet.fromXml(failing), SttpError, "gzip output");
 });

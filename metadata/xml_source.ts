@@ -132,6 +132,7 @@ class StreamSource implements XmlSource {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #transcoder = new Transcoder();
   #done = false;
+  #closed = false;
   #head: Uint8Array | undefined = new Uint8Array(0);
 
   constructor(stream: ReadableStream<Uint8Array>) {
@@ -166,6 +167,8 @@ class StreamSource implements XmlSource {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     if (!this.#done) await this.#reader.cancel().catch(() => {});
     this.#reader.releaseLock();
   }
