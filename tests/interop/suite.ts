@@ -7,6 +7,7 @@ import { examples } from "./examples.ts";
 import { fromSttpapi } from "./from_sttpapi.ts";
 import { ensureGo, ensurePython, type Partner, verdict } from "./partners.ts";
 import { metadataDocuments } from "./metadata_documents.ts";
+import { metadataReadings } from "./metadata_readings.ts";
 import { type Scenario, Stage } from "./scenario.ts";
 import { toSttpapi } from "./to_sttpapi.ts";
 import { toSubscribers } from "./to_subscribers.ts";
@@ -37,6 +38,7 @@ function test(name: string, ensure: () => Promise<Partner>, scenarios: Scenario[
 
 test("sttpapi", ensurePython, [
   ...metadataDocuments,
+  ...metadataReadings,
   ...toSubscribers,
   ...toSttpapi,
   ...fromSttpapi,
