@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { readGuid, writeGuid } from "./wire/guid.ts";
 import { SignalTable } from "./signal_table.ts";
 
 const A = "9ae6dd95-bddb-5dd8-8717-57da1268b9ca";
@@ -27,4 +28,37 @@ Deno.test("what is no signal is refused", () => {
   assertThrows(() => signals.add("PPA:1"), TypeError, "GUID");
   assertThrows(() => signals.handleOf("PPA:1"), TypeError, "GUID");
   assertThrows(() => signals.idOf(0), RangeError, "handle 0");
+});
+
+Deno.test("an ID in bytes and the same in text are one signal", () => {
+  const signals = new SignalTable();
+  const bytes = new Uint8Array(20);
+  writeGuid(A, bytes, 2);
+  assertEquals(signals.addBytes(bytes, 2), 0);
+  assertEquals([signals.add(A), signals.handleOf(A), signals.handleOf(A)], [0, 0, 0]);
+  assertEquals(signals.idOf(0), A);
+  signals.add(B);
+  signals.writeId(1, bytes, 1);
+  assertEquals(readGuid(bytes, 1), B);
+  assertThrows(() => signals.addBytes(bytes, 5), RangeError, "16 bytes");
+  assertThrows(() => signals.addBytes(bytes, -1), RangeError, "16 bytes");
+  assertThrows(() => signals.writeId(2, bytes, 0), RangeError, "handle 2");
+  assertEquals(signals.size, 2);
+});
+
+Deno.test("a table of many signals finds each of them", () => {
+  const signals = new SignalTable();
+  // They differ in one word at a time, as the IDs of a careless generator do.
+  const id = (n: number): string => {
+    const words = new Uint32Array(4);
+    words[n % 4] = n;
+    return readGuid(new Uint8Array(words.buffer));
+  };
+  const ids = Array.from({ length: 5000 }, (_, n) => id(n));
+  for (const [n, signalId] of ids.entries()) assertEquals(signals.add(signalId), n);
+  assertEquals(signals.ids(), ids);
+  signals.add(B);
+  assertEquals(signals.ids(), [...ids, B]);
+  for (const [n, signalId] of ids.entries()) assertEquals(signals.handleOf(signalId), n);
+  assertEquals(signals.handleOf(A), undefined);
 });

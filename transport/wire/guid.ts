@@ -4,12 +4,21 @@
  * @module
  */
 
-const DIGITS = new TextEncoder().encode("0123456789abcdef");
 // Where the digits of each byte stand in the text.
 const POSITIONS = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34] as const;
-const decoder = new TextDecoder();
-// The text being made: one flat string per GUID costs half of what joining its parts does.
-const scratch: Uint8Array = new TextEncoder().encode("00000000-0000-0000-0000-000000000000");
+const HYPHEN = 0x2d;
+/** Character codes of the digits 0 to 15. */
+const DIGITS: Uint8Array = new TextEncoder().encode("0123456789abcdef");
+/** The text being made: one flat string a GUID costs half of joining its parts, or of a TextDecoder. */
+const scratch: number[] = [...new TextEncoder().encode("00000000-0000-0000-0000-000000000000")];
+/** The value of each digit by its character code, in either case; `NO_DIGIT` for all else. */
+const VALUES: Uint8Array = new Uint8Array(128);
+const NO_DIGIT = 0x10;
+VALUES.fill(NO_DIGIT);
+for (let i = 0; i < 16; i++) {
+  VALUES[DIGITS[i]!] = i;
+  VALUES[i.toString(16).toUpperCase().charCodeAt(0)] = i;
+}
 
 const CANONICAL = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const ANY = /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32})$/i;
@@ -76,27 +85,33 @@ export function readGuid(bytes: Uint8Array, offset: number = 0): string {
     scratch[position] = DIGITS[byte >> 4]!;
     scratch[position + 1] = DIGITS[byte & 0xf]!;
   }
-  return decoder.decode(scratch);
+  return String.fromCharCode(...scratch);
 }
 
 /**
  * Writes a GUID as 16 bytes, first byte first.
  *
- * @throws {TypeError} When `text` is not a GUID.
+ * @throws {TypeError} When `text` is not a GUID; what the 16 bytes are then is not specified.
  * @throws {RangeError} When fewer than 16 bytes follow `offset`.
  */
 export function writeGuid(text: string, bytes: Uint8Array, offset: number = 0): void {
   if (offset < 0 || offset + GUID_LENGTH > bytes.length) {
     throw new RangeError(`no room for 16 bytes of a GUID at offset ${offset} of ${bytes.length}`);
   }
-  const guid = normalizeGuid(text);
-  for (let i = 0; i < GUID_LENGTH; i++) {
-    const position = POSITIONS[i]!;
-    bytes[offset + i] = nibble(guid.charCodeAt(position)) << 4 | nibble(guid.charCodeAt(position + 1));
-  }
+  if (!parse(text, bytes, offset)) parse(normalizeGuid(text), bytes, offset);
 }
 
-/** The value of a lower-case hex digit. */
-function nibble(charCode: number): number {
-  return charCode - (charCode < 0x3a ? 0x30 : 0x57);
+/** Writes the usual spelling, in either case, as bytes. @returns Whether the text is spelt so. */
+function parse(text: string, bytes: Uint8Array, offset: number): boolean {
+  if (text.length !== 36) return false;
+  let wrong = (text.charCodeAt(8) ^ HYPHEN) | (text.charCodeAt(13) ^ HYPHEN) |
+    (text.charCodeAt(18) ^ HYPHEN) | (text.charCodeAt(23) ^ HYPHEN);
+  for (let i = 0; i < GUID_LENGTH; i++) {
+    const position = POSITIONS[i]!;
+    const high = VALUES[text.charCodeAt(position)] ?? NO_DIGIT;
+    const low = VALUES[text.charCodeAt(position + 1)] ?? NO_DIGIT;
+    wrong |= (high | low) & NO_DIGIT;
+    bytes[offset + i] = high << 4 | low;
+  }
+  return wrong === 0;
 }
