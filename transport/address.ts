@@ -55,3 +55,28 @@ function bareIpv6(text: string): RegExpExecArray | null {
 export function formatHostPort(hostname: string, port: number): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
+
+/**
+ * A host's address in one spelling, so that addresses can be compared as texts: IPv6 in its shortest form, without
+ * brackets and zone; IPv4 that is mapped into IPv6 as IPv4. Names come back in lower case.
+ *
+ * @example
+ * ```ts
+ * import { canonicalHost } from "@sttp/sttp/transport";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(canonicalHost("::ffff:192.0.2.1"), "192.0.2.1");
+ * assertEquals(canonicalHost("FE80:0:0:0::1%eth0"), "fe80::1");
+ * ```
+ */
+export function canonicalHost(host: string): string {
+  const address = host.toLowerCase().replace(/^\[|\]$|%.*$/g, "");
+  if (!address.includes(":")) return address;
+  const url = URL.parse(`http://[${address}]`);
+  if (url === null) return address;
+  const shortest = url.hostname.slice(1, -1);
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(shortest);
+  if (mapped === null) return shortest;
+  const [high, low] = [parseInt(mapped[1]!, 16), parseInt(mapped[2]!, 16)];
+  return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
+}

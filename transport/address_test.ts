@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { formatHostPort, parseHostPort } from "./address.ts";
+import { canonicalHost, formatHostPort, parseHostPort } from "./address.ts";
 
 Deno.test("host and port are taken apart", () => {
   const addresses: [string, string, number][] = [
@@ -57,4 +57,22 @@ Deno.test("host and port are put together so that they can be taken apart", () =
   assertEquals(formatHostPort("localhost", 7165), "localhost:7165");
   assertEquals(formatHostPort("::1", 7165), "[::1]:7165");
   assertEquals(parseHostPort(formatHostPort("2001:db8::7", 1)), { hostname: "2001:db8::7", port: 1 });
+});
+
+Deno.test("one spelling for each host", () => {
+  for (
+    const [host, expected] of [
+      ["192.0.2.1", "192.0.2.1"],
+      ["::ffff:192.0.2.1", "192.0.2.1"],
+      ["::FFFF:c000:201", "192.0.2.1"],
+      ["[::1]", "::1"],
+      ["0:0:0:0:0:0:0:1", "::1"],
+      ["2001:DB8::0:1", "2001:db8::1"],
+      ["fe80::1%eth0", "fe80::1"],
+      ["Example.Org", "example.org"],
+      ["no:address", "no:address"],
+    ] as const
+  ) {
+    assertEquals(canonicalHost(host), expected, host);
+  }
 });

@@ -8,14 +8,17 @@
  */
 export * from "./address.ts";
 export * from "./channel.ts";
+export * from "./cipher.ts";
 export * from "./clock.ts";
 export * from "./errors.ts";
 export * from "./limits.ts";
 export * from "./memory_channel.ts";
 export * from "./signal_table.ts";
 export * from "./tcp.ts";
+export * from "./udp.ts";
 export * from "./wire/base_times.ts";
 export * from "./wire/batch.ts";
+export * from "./wire/cipher_keys.ts";
 export * from "./wire/codes.ts";
 export * from "./wire/compact.ts";
 export * from "./wire/connection_string.ts";

@@ -1,0 +1,81 @@
+/**
+ * AES-256-CBC with PKCS#7 padding, as payloads are encrypted (§12).
+ *
+ * `node:crypto` rather than Web Crypto: it answers at once, so that packets keep their order, and costs a third less
+ * for a packet of 1,400 bytes (about 20 µs).
+ *
+ * @module
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { CIPHER_IV_LENGTH, CIPHER_KEY_LENGTH, type CipherKey } from "./wire/cipher_keys.ts";
+
+const ALGORITHM = "aes-256-cbc";
+const BLOCK_LENGTH = 16;
+
+/** A new key and initialization vector out of the system's random numbers. */
+export function generateCipherKey(): CipherKey {
+  return {
+    key: new Uint8Array(randomBytes(CIPHER_KEY_LENGTH)),
+    iv: new Uint8Array(randomBytes(CIPHER_IV_LENGTH)),
+  };
+}
+
+/** How many bytes a payload of `length` bytes takes when it is encrypted: 1 to 16 more, a multiple of 16. */
+export function encryptedLength(length: number): number {
+  return length - length % BLOCK_LENGTH + BLOCK_LENGTH;
+}
+
+/** The longest payload that takes no more than `length` bytes when it is encrypted; negative when there is none. */
+export function longestPayload(length: number): number {
+  return length - length % BLOCK_LENGTH - 1;
+}
+
+/**
+ * Encrypts a payload.
+ *
+ * @param headLength Bytes to leave free in front of it, for a header; default 0.
+ * @returns The head, all zeros, and {@linkcode encryptedLength} bytes behind it.
+ *
+ * @example
+ * ```ts
+ * import { decryptPayload, encryptPayload, generateCipherKey } from "@sttp/sttp/transport";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const key = generateCipherKey();
+ * const bytes = encryptPayload(new Uint8Array([1, 2, 3]), key);
+ * assertEquals(bytes.length, 16);
+ * assertEquals(decryptPayload(bytes, key), new Uint8Array([1, 2, 3]));
+ * ```
+ */
+export function encryptPayload(
+  payload: Uint8Array,
+  { key, iv }: CipherKey,
+  headLength: number = 0,
+): Uint8Array<ArrayBuffer> {
+  const cipher = createCipheriv(ALGORITHM, key, iv);
+  const out = new Uint8Array(headLength + encryptedLength(payload.length));
+  const first = cipher.update(payload);
+  out.set(first, headLength);
+  out.set(cipher.final(), headLength + first.length);
+  return out;
+}
+
+/** Decrypts a payload; `undefined` when it can't have been encrypted with this key. Most wrong keys show, not all. */
+export function decryptPayload(
+  bytes: Uint8Array,
+  { key, iv }: CipherKey,
+): Uint8Array<ArrayBuffer> | undefined {
+  if (bytes.length === 0 || bytes.length % BLOCK_LENGTH !== 0) return undefined;
+  const decipher = createDecipheriv(ALGORITHM, key, iv);
+  try {
+    const first = decipher.update(bytes);
+    const last = decipher.final();
+    const payload = new Uint8Array(first.length + last.length);
+    payload.set(first);
+    payload.set(last, first.length);
+    return payload;
+  } catch {
+    // The padding is wrong.
+    return undefined;
+  }
+}

@@ -1,0 +1,84 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import type { HostPort } from "./address.ts";
+import { SttpError } from "./errors.ts";
+import { type DatagramSocket, openUdp } from "./udp.ts";
+
+/** Sends and waits until the system has taken it, or has not. */
+function send(socket: DatagramSocket, datagram: Uint8Array, to: HostPort): Promise<SttpError | undefined> {
+  return new Promise((resolve) => socket.send(datagram, to, resolve));
+}
+
+/** The next datagram and who sent it. */
+async function receiver(
+  hostname: string,
+): Promise<{ socket: DatagramSocket; next: () => Promise<[Uint8Array, HostPort]> }> {
+  let arrived = Promise.withResolvers<[Uint8Array, HostPort]>();
+  const socket = await openUdp({
+    hostname,
+    onDatagram: (datagram, from) => arrived.resolve([new Uint8Array(datagram), from]),
+  });
+  const next = async (): Promise<[Uint8Array, HostPort]> => {
+    const datagram = await arrived.promise;
+    arrived = Promise.withResolvers();
+    return datagram;
+  };
+  return { socket, next };
+}
+
+const hasIpv6 = Deno.networkInterfaces().some(({ address }) => address === "::1");
+
+for (const hostname of ["127.0.0.1", "::1"]) {
+  const ignore = hostname === "::1" && !hasIpv6;
+  Deno.test(`datagrams over ${hostname}: what is sent arrives, with who sent it`, { ignore }, async () => {
+    const { socket: far, next } = await receiver(hostname);
+    const near = await openUdp({ hostname });
+    assertEquals(near.address, hostname === "::1" ? `[::1]:${near.port}` : `127.0.0.1:${near.port}`);
+    for (const length of [0, 1, 1400, 32_768]) {
+      const datagram = Uint8Array.from({ length }, (_, i) => i);
+      assertEquals(await send(near, datagram, { hostname, port: far.port }), undefined);
+      assertEquals(await next(), [datagram, { hostname, port: near.port }]);
+    }
+    await near.close();
+    await far.close();
+  });
+}
+
+Deno.test("a sender on every interface keeps its port", async () => {
+  const { socket: far, next } = await receiver("127.0.0.1");
+  const near = await openUdp();
+  for (let i = 0; i < 3; i++) {
+    await send(near, new Uint8Array([i]), { hostname: "127.0.0.1", port: far.port });
+    assertEquals((await next())[1], { hostname: "127.0.0.1", port: near.port });
+  }
+  await near.close();
+  await far.close();
+});
+
+Deno.test("a datagram that is too long fails, and the next one leaves", async () => {
+  const { socket: far, next } = await receiver("127.0.0.1");
+  const near = await openUdp({ hostname: "127.0.0.1" });
+  const to = { hostname: "127.0.0.1", port: far.port };
+  const error = await send(near, new Uint8Array(65_508), to);
+  assertEquals([error?.code, /EMSGSIZE/.test(error?.message ?? "")], ["ConnectionLost", true]);
+  assertEquals(await send(near, new Uint8Array([1]), to), undefined);
+  assertEquals((await next())[0].length, 1);
+  await near.close();
+  await far.close();
+});
+
+Deno.test("a closed socket sends nothing and says so; closing twice is fine", async () => {
+  const socket = await openUdp({ hostname: "127.0.0.1" });
+  await Promise.all([socket.close(), socket.close()]);
+  const error = await send(socket, new Uint8Array([1]), { hostname: "127.0.0.1", port: 9 });
+  assertEquals(error?.code, "Closed");
+});
+
+Deno.test("an address that can't be had is an error, with nothing left open", async () => {
+  const taken = await openUdp({ hostname: "127.0.0.1" });
+  for (const options of [{ hostname: "127.0.0.1", port: taken.port }, { hostname: "192.0.2.1" }]) {
+    const error = await assertRejects(() => openUdp(options), SttpError, options.hostname);
+    assertEquals(error.code, "ConnectFailed");
+  }
+  await taken.close();
+  await assertRejects(() => openUdp({ port: 65_536 }), RangeError);
+});
