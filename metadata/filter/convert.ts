@@ -20,6 +20,9 @@ import { type FilterValue, isNumeric, type ValueType } from "./types.ts";
 /** Longer texts are no dates, whatever they hold. */
 const MAX_DATE_LENGTH = 64;
 
+/** A minute or second of one digit, as in `1/1/2019 0:0:1.029`. */
+const ONE_DIGIT = /:(\d)(?!\d)/g;
+
 /**
  * Reads a date, or a date and time: ISO 8601 with `T` or a space, slashes, or month/day/year; see `parseTicks`.
  *
@@ -27,7 +30,7 @@ const MAX_DATE_LENGTH = 64;
  */
 export function parseDateTime(text: string): bigint | undefined {
   if (text.length > MAX_DATE_LENGTH) return undefined;
-  const ticks = tryParseTicks(text);
+  const ticks = tryParseTicks(text.replaceAll(ONE_DIGIT, ":0$1"));
   // A leap second, which is negative, has no place on the calendar that expressions count by.
   return ticks === undefined || ticks < 0n ? undefined : ticks;
 }

@@ -1,0 +1,94 @@
+/**
+ * How fast filter expressions are parsed, tested on rows and selected by:
+ * `deno run -A bench/filter.ts [--measurements 100000]`.
+ *
+ * The selection that sttpapi does beside this one is in metadata.ts.
+ *
+ * @module
+ */
+import {
+  compileExpression,
+  compilePredicate,
+  type DataTable,
+  deriveActiveMeasurements,
+  parseFilter,
+  selectRows,
+} from "../metadata/mod.ts";
+import { type Case, measure } from "./harness/measure.ts";
+import { formatTable } from "./harness/table.ts";
+import { generateMetadata } from "./metadata/generate.ts";
+
+const PREDICATES: Readonly<Record<string, string>> = {
+  "a string equal": "SignalType = 'FREQ'",
+  "IN two, and LIKE a beginning": "SignalType IN ('FREQ','VPHM') AND Device LIKE 'A%'",
+  "IN twenty": `Device IN (${Array.from({ length: 20 }, (_, i) => `'DEVICE${i}'`).join(", ")})`,
+  "LIKE a part": "PointTag LIKE '%FREQ%'",
+  "an integer compared": "FramesPerSecond >= 30",
+  "decimals multiplied": "Longitude * 2 < -180.5",
+  "dates compared": "UpdatedOn > #2020-01-01#",
+  "functions of strings": "LEN(TRIM(PointTag)) > 10 AND UPPER(SUBSTR(Device, 0, 1)) = 'A'",
+  "a regular expression": "REGEXMATCH('^[A-M].*FREQ', PointTag)",
+};
+
+const SELECTIONS: Readonly<Record<string, string>> = {
+  "all rows": "FILTER ActiveMeasurements WHERE True",
+  "TOP 1000 by PointTag": "FILTER TOP 1000 ActiveMeasurements WHERE SignalType IN ('FREQ','VPHM') AND " +
+    "Device LIKE 'A%' ORDER BY PointTag",
+  "TOP 1000 of all by PointTag": "FILTER TOP 1000 ActiveMeasurements ORDER BY PointTag",
+  "all by PointTag": "FILTER ActiveMeasurements ORDER BY PointTag",
+  "all by type and tag": "FILTER ActiveMeasurements ORDER BY SignalType DESC, PointTag",
+};
+
+function rowsOf(table: DataTable, test: (row: number) => unknown): () => number {
+  return () => {
+    for (let row = 0; row < table.rowCount; row++) test(row);
+    return table.rowCount;
+  };
+}
+
+function option(name: string, fallback: number): number {
+  const at = Deno.args.indexOf(`--${name}`);
+  return at < 0 ? fallback : Number(Deno.args[at + 1]);
+}
+
+const active = deriveActiveMeasurements(generateMetadata(option("measurements", 100_000)));
+const table = active.table("ActiveMeasurements")!;
+const ids = table.column("SignalID")!.values.slice(0, 20_000).join(";");
+const long = Array.from({ length: 2_000 }, (_, i) => `(SignalType = 'T${i}' AND Adder + ${i}.5 > 0)`).join(
+  " OR ",
+);
+
+const cases: Case[] = [
+  ...Object.entries(PREDICATES).map(([name, text]) => ({
+    name: `test: ${name}`,
+    run: rowsOf(table, compilePredicate(table, text)),
+  })),
+  { name: "value: a text made", run: rowsOf(table, compileExpression("Device + ':' + ID", table).evaluate) },
+  ...Object.entries(SELECTIONS).map(([name, text]) => ({
+    name: `select: ${name}`,
+    run: () => {
+      selectRows(active, text);
+      return table.rowCount;
+    },
+  })),
+  { name: "select: 20,000 GUIDs", run: () => selectRows(active, ids).length },
+  { name: "parse: 2,000 conditions, characters", run: () => parseFilter(long).length * long.length },
+  {
+    name: "compile: the same, characters",
+    run: () => {
+      compilePredicate(table, long);
+      return long.length;
+    },
+  },
+];
+
+console.log(
+  `${table.rowCount.toLocaleString("en")} rows; rates in rows or characters a second of processor time`,
+);
+console.log(formatTable(
+  ["", "rate", "slowest", "fastest"],
+  measure(cases, { turns: 5, duration: 200 }).map(({ name, rate, slowest, fastest }) => [
+    name,
+    ...[rate, slowest, fastest].map((value) => Math.round(value).toLocaleString("en")),
+  ]),
+));
