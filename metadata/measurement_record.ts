@@ -1,6 +1,7 @@
 import { displayTicks, inspectable, oneLine, showFields } from "./inspect.ts";
 import type { DeviceRecord } from "./device_record.ts";
 import type { RowReader } from "./known_columns.ts";
+import { parseMeasurementKey } from "./measurement_key.ts";
 import type { PhasorRecord } from "./phasor_record.ts";
 import { engineeringUnits, parseSignalReference, SignalKind, signalKindOf } from "./signal_kind.ts";
 
@@ -47,15 +48,11 @@ export class MeasurementRecord {
 
   /** Records are made by {@linkcode Metadata}. */
   constructor(signalId: string, row: RowReader) {
-    const key = row.text("ID").trim();
-    const colon = key.lastIndexOf(":");
-    const number = key.slice(colon + 1);
-    const isKey = colon > 0 && /^[0-9]{1,20}$/.test(number) &&
-      (number.length < 20 || BigInt(number) < 1n << 64n);
     this.signalId = signalId;
-    this.key = key;
-    this.source = isKey ? key.slice(0, colon) : "";
-    this.id = isKey ? BigInt(number) : 0n;
+    this.key = row.text("ID").trim();
+    const parts = parseMeasurementKey(this.key);
+    this.source = parts?.source ?? "";
+    this.id = parts?.id ?? 0n;
     this.pointTag = row.text("PointTag");
     this.signalReference = row.text("SignalReference");
     this.signalType = row.text("SignalAcronym");

@@ -1,9 +1,12 @@
 import { deriveActiveMeasurements } from "../metadata/active_measurements.ts";
 import type { DataSet } from "../metadata/data_set.ts";
 import { filterMetadata, selectSignalIds } from "../metadata/filter/mod.ts";
+import { KnownColumns, textOf, type Values } from "../metadata/known_columns.ts";
+import { parseMeasurementKey } from "../metadata/measurement_key.ts";
 import { type MeasurementRecord, Metadata } from "../metadata/records.ts";
 import type { Clock } from "../transport/clock.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
+import { GUID_LENGTH } from "../transport/wire/guid.ts";
 import { encodeSignalIndexCache, SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
 import type { TextEncoding } from "../transport/wire/text.ts";
 import { CacheBlock } from "./cache_block.ts";
@@ -15,15 +18,13 @@ import { SignalSet } from "./signal_set.ts";
 export class Selection {
   /** The signals. */
   readonly set: SignalSet;
-  readonly #signals: SignalTable | undefined;
-  readonly #metadata: Metadata | undefined;
+  readonly #entries: () => SignalIndexCache;
   readonly #caches = new Map<string, Promise<CacheBlock>>();
 
-  /** @param metadata Where the measurement keys come from. */
-  constructor(set: SignalSet, signals?: SignalTable, metadata?: Metadata) {
+  /** @param entries Makes the signal index cache of the set. */
+  constructor(set: SignalSet, entries: () => SignalIndexCache = () => SignalIndexCache.from([])) {
     this.set = set;
-    this.#signals = signals;
-    this.#metadata = metadata;
+    this.#entries = entries;
   }
 
   /** The signal index cache, made once for each form. */
@@ -35,23 +36,6 @@ export class Selection {
       this.#caches.set(key, cache);
     }
     return cache;
-  }
-
-  #entries(): SignalIndexCache {
-    const { handles, size } = this.set;
-    const indexes = new Int32Array(size);
-    const signalIds = new Array<string>(size);
-    const sources = new Array<string>(size);
-    const ids = new BigUint64Array(size);
-    for (let i = 0; i < size; i++) {
-      const signalId = this.#signals!.idOf(handles[i]!);
-      const record = this.#metadata!.measurement(signalId);
-      indexes[i] = i;
-      signalIds[i] = signalId;
-      sources[i] = record?.source ?? "";
-      ids[i] = record?.id ?? 0n;
-    }
-    return new SignalIndexCache({ indexes, signalIds, sources, ids });
   }
 }
 
@@ -71,8 +55,8 @@ export class Definition {
   readonly generation: number;
   /** As the application gave it. */
   readonly dataSet: DataSet;
-  /** Its records. */
-  readonly metadata: Metadata;
+  /** How many measurements it describes. */
+  readonly signalCount: number;
   readonly #signals: SignalTable;
   readonly #clock: Clock;
   /** With ActiveMeasurements, which subscriptions select from. */
@@ -81,6 +65,12 @@ export class Definition {
   /** By encoding and compression. */
   readonly #bodies = new Map<string, Promise<MetadataBody>>();
   readonly #filteredBodies = new Kept<MetadataBody>(KEPT_METADATA);
+  /** Those being made: who asks for the same meanwhile waits for it. */
+  readonly #bodiesToCome = new Map<string, Promise<MetadataBody>>();
+  #metadata: Metadata | undefined;
+  /** The keys in MeasurementDetail by row, and the row of each signal by handle. */
+  readonly #keys: Values;
+  readonly #rows: Int32Array;
 
   /**
    * Registers every signal.
@@ -96,11 +86,31 @@ export class Definition {
   ) {
     this.generation = generation;
     this.dataSet = dataSet;
-    this.metadata = new Metadata(dataSet);
     this.#clock = clock;
+    const columns = new KnownColumns(dataSet.table("MeasurementDetail"));
+    const signalIds = columns.requiredGuids("SignalID");
     this.#active = deriveActiveMeasurements(dataSet, nodeId === undefined ? {} : { sourceNodeId: nodeId });
     this.#signals = signals;
-    for (const { signalId } of this.metadata.measurements) signals.add(signalId);
+    this.#keys = columns.values("ID");
+    const handles = new Int32Array(columns.rowCount).fill(-1);
+    let count = 0;
+    for (let row = 0; row < handles.length; row++) {
+      const signalId = signalIds[row];
+      if (!signalId) continue;
+      handles[row] = signals.add(signalId);
+      count++;
+    }
+    this.signalCount = count;
+    this.#rows = new Int32Array(signals.size).fill(-1);
+    // Of several rows of a signal the first counts.
+    for (let row = handles.length - 1; row >= 0; row--) {
+      if (handles[row]! >= 0) this.#rows[handles[row]!] = row;
+    }
+  }
+
+  /** Its records; made when first asked for, as not every publisher needs them. */
+  get metadata(): Metadata {
+    return this.#metadata ??= new Metadata(this.dataSet);
   }
 
   /**
@@ -122,9 +132,26 @@ export class Definition {
       const handle = this.#signals.handleOf(id);
       if (handle !== undefined) handles[size++] = handle;
     }
-    const selection = new Selection(new SignalSet(handles.subarray(0, size)), this.#signals, this.metadata);
+    const set = new SignalSet(handles.subarray(0, size));
+    const selection = new Selection(set, () => this.#cacheOf(set));
     if (!TIME_DEPENDENT.test(filter)) this.#selections.set(filter, selection, 1 + size);
     return selection;
+  }
+
+  #cacheOf({ handles, size }: SignalSet): SignalIndexCache {
+    const indexes = new Int32Array(size);
+    const guids = new Uint8Array(size * GUID_LENGTH);
+    const sources = new Array<string>(size);
+    const ids = new BigUint64Array(size);
+    for (let i = 0; i < size; i++) {
+      const handle = handles[i]!;
+      const key = parseMeasurementKey(textOf(this.#keys[this.#rows[handle] ?? -1]));
+      indexes[i] = i;
+      this.#signals.writeId(handle, guids, i * GUID_LENGTH);
+      sources[i] = key?.source ?? "";
+      ids[i] = key?.id ?? 0n;
+    }
+    return new SignalIndexCache({ indexes, guids, sources, ids });
   }
 
   /**
@@ -162,15 +189,21 @@ export class Definition {
       return await body;
     }
     const key = `${form} ${filter}`;
-    const kept = this.#filteredBodies.get(key);
-    if (kept !== undefined) return kept;
-    const body = await encodeMetadata(
+    const kept = this.#filteredBodies.get(key) ?? this.#bodiesToCome.get(key);
+    if (kept !== undefined) return await kept;
+    const toCome = encodeMetadata(
       filterMetadata(this.dataSet, filter, { clock: this.#clock }),
       encoding,
       gzip,
     );
-    if (!TIME_DEPENDENT.test(filter)) this.#filteredBodies.set(key, body, body.length);
-    return body;
+    this.#bodiesToCome.set(key, toCome);
+    try {
+      const body = await toCome;
+      if (!TIME_DEPENDENT.test(filter)) this.#filteredBodies.set(key, body, body.length);
+      return body;
+    } finally {
+      this.#bodiesToCome.delete(key);
+    }
   }
 }
 

@@ -186,8 +186,7 @@ export class Publisher implements AsyncDisposable {
     const generation = this.#generation + 1;
     this.#definition = new Definition(generation, dataSet, this.signals, this.#options);
     this.#generation = generation;
-    const { measurements } = this.#definition.metadata;
-    this.#status.emit({ kind: "metadataDefined", generation, signals: measurements.length });
+    this.#status.emit({ kind: "metadataDefined", generation, signals: this.#definition.signalCount });
     for (const session of this.#sessions.keys()) session.configurationChanged();
   }
 
@@ -457,7 +456,7 @@ export class Publisher implements AsyncDisposable {
       startedAt: this.#startedAt,
       metadata: this.#definition === undefined ? null : {
         generation: this.#definition.generation,
-        signals: this.#definition.metadata.measurements.length,
+        signals: this.#definition.signalCount,
       },
       published: {
         batches: this.#batches,

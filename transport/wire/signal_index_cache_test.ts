@@ -207,9 +207,14 @@ Deno.test("a garbage update is malformed, a bomb is over the limit", () => {
 });
 
 Deno.test("columns of different lengths are refused", () => {
-  const columns = { indexes: new Int32Array(1), signalIds: [A], sources: ["x"], ids: new BigUint64Array(1) };
+  const columns = {
+    indexes: new Int32Array(1),
+    guids: new Uint8Array(16),
+    sources: ["x"],
+    ids: new BigUint64Array(1),
+  };
   assertEquals(new SignalIndexCache(columns).size, 1);
-  assertThrows(() => new SignalIndexCache({ ...columns, signalIds: [] }), RangeError);
+  assertThrows(() => new SignalIndexCache({ ...columns, guids: new Uint8Array(15) }), RangeError);
   assertThrows(() => new SignalIndexCache({ ...columns, sources: [] }), RangeError);
   assertThrows(() => new SignalIndexCache({ ...columns, ids: new BigUint64Array(2) }), RangeError);
 });
