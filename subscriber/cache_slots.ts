@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { SttpError } from "../transport/errors.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import type { CompactDecoder } from "../transport/wire/compact.ts";
+import { GUID_LENGTH } from "../transport/wire/guid.ts";
 import type { SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
 import type { TsscDecoder } from "../transport/wire/tssc/mod.ts";
 
@@ -16,13 +18,27 @@ export class SignalMap {
   /** How many signals there are. */
   readonly size: number;
 
-  /** Adds the cache's signals to the table of handles. */
-  constructor(cache: SignalIndexCache, signals: SignalTable) {
-    const { indexes, signalIds, size } = cache;
+  /**
+   * Adds the cache's signals to the table of handles.
+   *
+   * @param maxSignals How many signals that table may have.
+   * @throws {SttpError} `LimitExceeded`; then none is added.
+   */
+  constructor(cache: SignalIndexCache, signals: SignalTable, maxSignals: number) {
+    const { indexes, guids, size } = cache;
+    if (signals.size + size > maxSignals) {
+      const added = cache.signalIds.filter((id) => signals.handleOf(id) === undefined).length;
+      if (signals.size + added > maxSignals) {
+        throw new SttpError(
+          "LimitExceeded",
+          `${added} new signals besides ${signals.size}, at most ${maxSignals} expected`,
+        );
+      }
+    }
     let highest = -1;
     for (const index of indexes) highest = Math.max(highest, index);
     this.#handles = new Int32Array(highest + 1).fill(-1);
-    for (let i = 0; i < size; i++) this.#handles[indexes[i]!] = signals.add(signalIds[i]!);
+    for (let i = 0; i < size; i++) this.#handles[indexes[i]!] = signals.addBytes(guids, i * GUID_LENGTH);
     this.size = size;
   }
 

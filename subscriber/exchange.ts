@@ -13,6 +13,8 @@ export interface ExchangeOptions {
   timeout: number;
   /** Stops waiting; what was sent stays sent. */
   signal?: AbortSignal | undefined;
+  /** Called when the command is sent, after whatever had to be waited for. */
+  onSent?: () => void;
   /** Called at the very place in the stream of responses where the answer is, or when none can come any more. */
   onSettled?: () => void;
 }
@@ -74,6 +76,7 @@ export class Exchanges {
       cancelTimer();
       turn.resolve();
     });
+    options.onSent?.();
     this.#send(command, body);
     if (signal === undefined) {
       await done;

@@ -34,18 +34,26 @@ export interface ReconnectOptions {
 }
 
 /** Bounds on what a publisher can make a subscriber spend; `Limits` has each one's default and what it stops. */
-export type SubscriberLimits = Partial<
-  Pick<
-    Limits,
-    | "responseFrameLength"
-    | "metadataLength"
-    | "cacheLength"
-    | "gzipRatio"
-    | "cacheEntries"
-    | "signalIndex"
-    | "packetMeasurements"
+export type SubscriberLimits =
+  & Partial<
+    Pick<
+      Limits,
+      | "responseFrameLength"
+      | "metadataLength"
+      | "cacheLength"
+      | "gzipRatio"
+      | "cacheEntries"
+      | "signalIndex"
+      | "packetMeasurements"
+    >
   >
->;
+  & {
+    /**
+     * Most different signals over the subscriber's life, all of which keep their handles: stops a publisher that makes
+     * up new ones with every cache. Default 4,194,304.
+     */
+    readonly signals?: number;
+  };
 
 /** Opens the command channel to a publisher; what {@linkcode SubscriberOptions.connector} is. */
 export type Connector = (address: string, options: { signal: AbortSignal }) => Promise<Channel>;
@@ -112,6 +120,9 @@ export interface SubscriberOptions extends SubscribeOptions {
 
 type Settled<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
 
+/** All limits in force. */
+export type CheckedLimits = Limits & Settled<Pick<SubscriberLimits, "signals">>;
+
 /** {@linkcode SubscriberOptions}, checked, with every default filled in. */
 export interface CheckedOptions {
   readonly address: string;
@@ -133,7 +144,7 @@ export interface CheckedOptions {
   readonly overflow: OverflowPolicy;
   readonly onBatch: ((batch: MeasurementBatch) => void | Promise<void>) | undefined;
   readonly connector: Connector | undefined;
-  readonly limits: Limits;
+  readonly limits: CheckedLimits;
   readonly clock: Clock;
 }
 
@@ -238,17 +249,18 @@ const limitNames: readonly (keyof SubscriberLimits)[] = [
   "cacheEntries",
   "signalIndex",
   "packetMeasurements",
+  "signals",
 ];
 
-function checkLimits(given: SubscriberLimits | undefined): Limits {
-  const limits: Record<string, number> = { ...DefaultLimits };
+function checkLimits(given: SubscriberLimits | undefined): CheckedLimits {
+  const limits: Record<string, number> = { ...DefaultLimits, signals: 4_194_304 };
   for (const [name, value] of Object.entries(given ?? {})) {
     if (!(limitNames as readonly string[]).includes(name)) {
       throw new TypeError(`limits has no option "${name}"`);
     }
     if (value !== undefined) limits[name] = inRange(value, `limits.${name}`, 1, longest, true);
   }
-  return limits as unknown as Limits;
+  return limits as unknown as CheckedLimits;
 }
 
 /**

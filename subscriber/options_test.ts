@@ -29,7 +29,7 @@ Deno.test("no options: every default", () => {
     overflow: "pause",
     onBatch: undefined,
     connector: undefined,
-    limits: DefaultLimits,
+    limits: { ...DefaultLimits, signals: 4_194_304 },
     clock: systemClock,
   });
 });
@@ -109,7 +109,11 @@ Deno.test("reconnect: off, and a first delay over the default cap", () => {
 });
 
 Deno.test("limits: those given, the defaults for the others", () => {
-  assertEquals(checkOptions({ limits: { signalIndex: 5 } }).limits, { ...DefaultLimits, signalIndex: 5 });
+  assertEquals(checkOptions({ limits: { signalIndex: 5 } }).limits, {
+    ...DefaultLimits,
+    signals: 4_194_304,
+    signalIndex: 5,
+  });
 });
 
 Deno.test("metadata filters become one text", () => {

@@ -5,7 +5,6 @@
  */
 import type { Clock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
-import type { Limits } from "../transport/limits.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import { decodeBaseTimes } from "../transport/wire/base_times.ts";
 import type { BaseTimes } from "../transport/wire/base_times.ts";
@@ -17,6 +16,7 @@ import type { SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
 import { ticksNow } from "../transport/wire/ticks.ts";
 import { TsscDecoder } from "../transport/wire/tssc/mod.ts";
 import { type CacheSlot, CacheSlots, SignalMap } from "./cache_slots.ts";
+import type { CheckedLimits } from "./options.ts";
 import type { Counters, DropReason } from "./stats.ts";
 
 /** What a {@linkcode PacketReader} needs from its surroundings. */
@@ -24,7 +24,7 @@ export interface PacketReaderOptions {
   /** The protocol version in force. */
   version: number;
   /** Bounds on packets. */
-  limits: Limits;
+  limits: CheckedLimits;
   /** What stamps measurements that come without a time. */
   clock: Clock;
   /** Where signals get their stable handles. */
@@ -64,11 +64,18 @@ export class PacketReader {
     return this.#isExhausted;
   }
 
-  /** A new signal index cache is in place. @param format That of the subscription it belongs to. */
+  /**
+   * Puts a new signal index cache in its place.
+   *
+   * @param format That of the subscription it belongs to.
+   * @throws {SttpError} `LimitExceeded` when there are too many different signals.
+   */
   installCache(cacheIndex: 0 | 1, cache: SignalIndexCache, format: CompactFormat): void {
-    const compact = new CompactDecoder(format, { maxMeasurements: this.#options.limits.packetMeasurements });
+    const { limits, signals } = this.#options;
+    const map = new SignalMap(cache, signals, limits.signals);
+    const compact = new CompactDecoder(format, { maxMeasurements: limits.packetMeasurements });
     compact.baseTimes = this.#baseTimes;
-    this.#slots.install(cacheIndex, new SignalMap(cache, this.#options.signals), compact);
+    this.#slots.install(cacheIndex, map, compact);
   }
 
   /** The publisher is the kind that never sets the CacheIndex flag. */

@@ -1,6 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { ManualClock } from "../transport/clock.ts";
-import { DefaultLimits, type Limits } from "../transport/limits.ts";
+import { SttpError } from "../transport/errors.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { BaseTimes, encodeBaseTimes } from "../transport/wire/base_times.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
@@ -9,6 +9,7 @@ import { CompactEncoder, type CompactFormat } from "../transport/wire/compact.ts
 import { decodeCacheUpdate, encodeCacheUpdate } from "../transport/wire/signal_index_cache.ts";
 import { fromUnixMilliseconds } from "../transport/wire/ticks.ts";
 import { TsscEncoder } from "../transport/wire/tssc/mod.ts";
+import { checkOptions, type SubscriberLimits } from "./options.ts";
 import { PacketReader } from "./packets.ts";
 import { Counters, type DropReason } from "./stats.ts";
 import { batchOf, cacheOf, compactFrame, signalId, tsscFrame } from "./testdata/scripted_publisher.ts";
@@ -24,10 +25,10 @@ class Fixture {
   readonly reader: PacketReader;
   readonly #into = new MeasurementBatch();
 
-  constructor(version: number = 2, limits: Partial<Limits> = {}) {
+  constructor(version: number = 2, limits: SubscriberLimits = {}) {
     this.reader = new PacketReader({
       version,
-      limits: { ...DefaultLimits, ...limits },
+      limits: checkOptions({ limits }).limits,
       clock: this.clock,
       signals: this.signals,
       counters: this.counters,
@@ -133,6 +134,17 @@ Deno.test("a packet over the limit of measurements is dropped", () => {
   assertEquals(fixture.read(compactFrame(batchOf([0, 0, 0, 0]))), "");
   assertEquals(fixture.read(tsscFrame(new TsscEncoder(), batchOf([0, 0, 0, 0]))), "");
   assertEquals(fixture.dropped(), { malformedPacket: 2 });
+});
+
+Deno.test("a cache whose signals are too many, with those before, is not taken", () => {
+  const fixture = new Fixture(2, { signals: 3 });
+  fixture.cache(0, [1, 2]);
+  const error = assertThrows(() => fixture.cache(0, [2, 3, 4]), SttpError);
+  assertEquals(error.code, "LimitExceeded");
+  assertEquals(fixture.signals.size, 2);
+  assertEquals(fixture.read(compactFrame(batchOf([0, 1], 5))), "1=5 2=6");
+  fixture.cache(0, [3, 2, 1]);
+  assertEquals(fixture.read(compactFrame(batchOf([0, 1, 2], 5))), "3=5 2=6 1=7");
 });
 
 Deno.test("TSSC: out of sequence is dropped until a 0 comes", () => {

@@ -16,7 +16,7 @@ import { decodeCacheUpdate } from "../transport/wire/signal_index_cache.ts";
 import { encodeSubscribe } from "../transport/wire/subscribe.ts";
 import { decodeResponseText } from "../transport/wire/text.ts";
 import type { Delivery } from "./delivery.ts";
-import { Exchanges } from "./exchange.ts";
+import { type ExchangeOptions, Exchanges } from "./exchange.ts";
 import type { CheckedOptions, SubscribeOptions } from "./options.ts";
 import { PacketReader } from "./packets.ts";
 import type { Counters, DropReason } from "./stats.ts";
@@ -35,7 +35,7 @@ export type SessionState =
 /** Which state may follow which. A failed Subscribe leads back to where it came from (§4). */
 const transitions: Readonly<Record<SessionState, readonly SessionState[]>> = {
   new: ["ready", "closed"],
-  ready: ["subscribing", "closed"],
+  ready: ["subscribing", "unsubscribing", "closed"],
   subscribing: ["subscribed", "ready", "closed"],
   subscribed: ["resubscribing", "unsubscribing", "closed"],
   resubscribing: ["subscribed", "closed"],
@@ -76,6 +76,10 @@ const cacheGrace = 2000;
 const unsubscribeTimeout = 1000;
 /** A publisher had time enough to read a confirmation after so many milliseconds, even if it does not say so. */
 const confirmationTimeout = 5000;
+/** Reading may rest for this many milliseconds before it is reported. */
+const worthTelling = 1000;
+/** No text of a publisher is kept beyond this many bytes. */
+const maxTextLength = 65_536;
 /** While more than this many bytes of commands wait to be written, nothing more is read. */
 const maxQueuedBytes = 64 * 1024;
 
@@ -102,6 +106,7 @@ export class Session {
   #processingInterval = -1;
   #cachesReceived = 0;
   #signalCount = 0;
+  #unauthorized: readonly string[] = [];
   #onCache: ((error?: SttpError) => void) | undefined;
   #writing: Promise<void> = Promise.resolve();
   #queuedBytes = 0;
@@ -133,6 +138,11 @@ export class Session {
   /** How many signals the newest signal index cache has. */
   get signalCount(): number {
     return this.#signalCount;
+  }
+
+  /** The signals that were asked for and not granted. */
+  get unauthorized(): readonly string[] {
+    return this.#unauthorized;
   }
 
   /** Resolves when the session has ended. Never rejects. */
@@ -177,7 +187,7 @@ export class Session {
    * @returns The document as it came, gzipped or not.
    */
   async requestMetadata(filters: string, signal?: AbortSignal): Promise<Uint8Array> {
-    return await this.#request(Command.MetadataRefresh, encodeMetadataRefresh(filters, encoding), signal);
+    return await this.#request(Command.MetadataRefresh, encodeMetadataRefresh(filters, encoding), { signal });
   }
 
   /**
@@ -192,14 +202,18 @@ export class Session {
       const before = this.#state;
       const formatBefore = this.#format;
       this.#enter(before === "subscribed" ? "resubscribing" : "subscribing");
-      // The cache of this subscription may come before the answer.
-      this.#format = {
-        includeTime: options.includeTime ?? true,
-        useMillisecondResolution: options.useMillisecondResolution ?? false,
-      };
       const cachesBefore = this.#cachesReceived;
       try {
-        const answer = await this.#request(Command.Subscribe, body, signal);
+        const answer = await this.#request(Command.Subscribe, body, {
+          signal,
+          // The cache of this subscription may come before the answer, or in spite of an abort.
+          onSent: () => {
+            this.#format = {
+              includeTime: options.includeTime ?? true,
+              useMillisecondResolution: options.useMillisecondResolution ?? false,
+            };
+          },
+        });
         await this.#cacheAfter(cachesBefore);
         this.#processingInterval = options.processingInterval ?? -1;
         this.#enter("subscribed");
@@ -207,7 +221,7 @@ export class Session {
         this.#host.emit({ kind: "subscribed", message, signals: this.#signalCount });
         return { message, signals: this.#signalCount };
       } catch (error) {
-        if (this.#cachesReceived === cachesBefore) this.#format = formatBefore;
+        if (isRefusal(error)) this.#format = formatBefore;
         if ((this.#state as SessionState) !== "closed") {
           this.#enter(before === "subscribed" ? before : "ready");
         }
@@ -220,10 +234,9 @@ export class Session {
   unsubscribe(signal?: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
       this.#checkOpen();
-      if (this.#state !== "subscribed") return;
       this.#enter("unsubscribing");
       try {
-        await this.#request(Command.Unsubscribe, new Uint8Array(0), signal, unsubscribeTimeout);
+        await this.#request(Command.Unsubscribe, new Uint8Array(0), { signal, timeout: unsubscribeTimeout });
       } catch (error) {
         if (!(error instanceof SttpError) || error.code !== "TimedOut") throw error;
       } finally {
@@ -255,17 +268,13 @@ export class Session {
   async #request(
     command: number,
     body: Uint8Array,
-    signal?: AbortSignal,
-    timeout?: number,
+    exchange: Partial<ExchangeOptions>,
   ): Promise<Uint8Array> {
     const { delivery, options } = this.#host;
     this.#checkOpen();
     delivery.hold();
     try {
-      return await this.#exchanges.request(command, body, {
-        timeout: timeout ?? options.commandTimeout,
-        signal,
-      });
+      return await this.#exchanges.request(command, body, { timeout: options.commandTimeout, ...exchange });
     } finally {
       delivery.release();
     }
@@ -375,11 +384,17 @@ export class Session {
     if (!delivery.full) return;
     this.#paused = true;
     counters.pauses++;
-    emit({ kind: "paused", waiting: delivery.waiting });
+    const { clock } = this.#host.options;
+    let told = false;
+    const cancel = clock.schedule(worthTelling, () => {
+      told = true;
+      emit({ kind: "paused", waiting: delivery.waiting });
+    });
     await Promise.race([delivery.room(), this.#ended.promise]);
+    cancel();
     this.#paused = false;
-    this.#lastHeard = this.#host.options.clock.monotonic();
-    if (!this.#isClosed()) emit({ kind: "resumed", waiting: delivery.waiting });
+    this.#lastHeard = clock.monotonic();
+    if (told) emit({ kind: "resumed", waiting: delivery.waiting });
   }
 
   #handle({ code, inResponseTo, body }: ResponseView): void {
@@ -468,7 +483,8 @@ export class Session {
       this.#cachesReceived++;
       this.#signalCount = cache.size;
       if (version > 1) this.#confirmCache();
-      emit({ kind: "signals", cacheIndex, signals: cache.size, unauthorized: cache.unauthorized });
+      this.#unauthorized = cache.unauthorized;
+      emit({ kind: "signals", cacheIndex, signals: cache.size, unauthorized: cache.unauthorized.length });
       this.#onCache?.();
     } catch (error) {
       if (!(error instanceof SttpError)) throw error;
@@ -495,8 +511,12 @@ export class Session {
   #text(body: Uint8Array): string {
     const view = new DataView(body.buffer, body.byteOffset, body.length);
     if (body.length >= 4 && view.getUint32(0) === body.length - 4) this.#packets.isSttpapi = true;
-    return decodeResponseText(body, encoding);
+    return decodeResponseText(body, encoding).slice(0, maxTextLength);
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof SttpError && error.code === "Refused";
 }
 
 function asSttpError(error: unknown): SttpError {

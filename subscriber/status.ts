@@ -49,7 +49,8 @@ export type SubscriberStatus =
     readonly kind: "signals";
     readonly cacheIndex: number;
     readonly signals: number;
-    readonly unauthorized: readonly string[];
+    /** How many; `Subscriber.unauthorized` has them. */
+    readonly unauthorized: number;
   }
   /** The first measurement's timestamp (§6), in ticks. */
   | { readonly kind: "dataStartTime"; readonly ticks: bigint }
@@ -57,7 +58,7 @@ export type SubscriberStatus =
   | { readonly kind: "processingComplete"; readonly message: string }
   /** The publisher's metadata or rights changed; the subscriber refreshes and subscribes anew by itself. */
   | { readonly kind: "configurationChanged" }
-  /** The delivery buffer is full and reading stopped (`overflow: "pause"`), or goes on again. */
+  /** The delivery buffer has been full for a second, so that nothing is read; and that it goes on again. */
   | { readonly kind: "paused" | "resumed"; readonly waiting: number }
   /** Something was dropped; at most one event per reason every 2 s, `stats()` has them all. */
   | {

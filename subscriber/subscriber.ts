@@ -160,6 +160,11 @@ export class Subscriber implements AsyncDisposable {
     return this.#metadata;
   }
 
+  /** The signal IDs that the present subscription asks for and the publisher does not grant. */
+  get unauthorized(): readonly string[] {
+    return this.#run?.session?.unauthorized ?? [];
+  }
+
   /** What is, or will be, subscribed to. */
   get subscription(): Readonly<SubscribeOptions> {
     return this.#subscription;

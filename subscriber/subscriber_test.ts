@@ -14,6 +14,7 @@ import { Command, Response } from "../transport/wire/codes.ts";
 import { gzip } from "../transport/wire/gzip.ts";
 import { decodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
 import { decodeOperationalModes } from "../transport/wire/operational_modes.ts";
+import { encodeSignalIndexCache, SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
 import { decodeSubscribe } from "../transport/wire/subscribe.ts";
 import { TsscEncoder } from "../transport/wire/tssc/mod.ts";
 import type { SubscriberOptions } from "./options.ts";
@@ -524,6 +525,41 @@ Deno.test("subscribe() is aborted; its late answer does not disturb the next", a
   assertEquals((await rejection(next, "Refused")).message, "for C");
 });
 
+Deno.test("a subscription that was aborted may still come about: its format is known, and it can be ended", async () => {
+  await using fixture = new Fixture();
+  const publisher = await fixture.connected([1]);
+  const controller = new AbortController();
+  const aborted = fixture.subscriber.subscribe({ includeTime: false }, { signal: controller.signal });
+  await publisher.next(Command.Subscribe);
+  controller.abort();
+  await rejection(aborted, "Aborted");
+  await publisher.subscribed([2], { cacheIndex: 1 });
+  const untimed = { includeTime: false, useMillisecondResolution: false };
+  await publisher.send(compactFrame(batchOf([0], 4), 0x10, untimed));
+  assertEquals((await fixture.subscriber.measurements().next()).value?.signalId, signalId(2));
+  const unsubscribing = fixture.subscriber.unsubscribe();
+  await publisher.next(Command.Unsubscribe);
+  await publisher.respond(Response.Succeeded, Command.Unsubscribe);
+  await unsubscribing;
+});
+
+Deno.test("signals that are not granted", async () => {
+  await using fixture = new Fixture();
+  fixture.watch();
+  const connecting = fixture.subscriber.connect();
+  const publisher = await fixture.connector.accept();
+  await publisher.next(Command.DefineOperationalModes);
+  await publisher.next(Command.Subscribe);
+  const entries = [{ index: 0, signalId: signalId(1), source: "", id: 1n }];
+  const cache = SignalIndexCache.from(entries, { unauthorized: [signalId(8), signalId(9)] });
+  await publisher.send(cacheFrame(encodeSignalIndexCache(cache)));
+  await publisher.respond(Response.Succeeded, Command.Subscribe);
+  await connecting;
+  assertEquals(fixture.subscriber.unauthorized, [signalId(8), signalId(9)]);
+  await settle();
+  assertEquals(fixture.event("signals"), { kind: "signals", cacheIndex: 0, signals: 1, unauthorized: 2 });
+});
+
 Deno.test("unsubscribe() ends it for this connection and the next", async () => {
   await using fixture = new Fixture({ reconnect: { jitter: 0 } });
   const publisher = await fixture.connected([1]);
@@ -531,7 +567,6 @@ Deno.test("unsubscribe() ends it for this connection and the next", async () => 
   await publisher.next(Command.Unsubscribe);
   await publisher.respond(Response.Succeeded, Command.Unsubscribe);
   await unsubscribing;
-  await fixture.subscriber.unsubscribe();
   publisher.channel.close();
   await settle();
   fixture.clock.advance(1000);
