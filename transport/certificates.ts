@@ -3,16 +3,12 @@
  *
  * @module
  */
-import { X509Certificate } from "node:crypto";
-
 /** A certificate and its key, ready for {@linkcode TlsOptions}. */
 export interface TestCertificate {
   /** The certificate in PEM. */
   readonly certificate: string;
   /** Its private key in PEM (PKCS #8), not encrypted. */
   readonly key: string;
-  /** SHA-256 of the certificate, lower-case hex: what a peer that trusts only this one pins. */
-  readonly fingerprint: string;
 }
 
 /** What a certificate is to say. */
@@ -71,7 +67,8 @@ export async function createTestCertificates(): Promise<TestCertificates> {
 }
 
 /**
- * Makes a certificate that vouches for itself; its peer can trust it by its fingerprint only.
+ * Makes a certificate that vouches for itself; its peer can trust it only by itself
+ * ({@linkcode TlsOptions.trustedCertificates}).
  *
  * @throws {TypeError} When the name is empty.
  * @throws {RangeError} When it would end before it begins.
@@ -87,14 +84,11 @@ export class CertificateAuthority {
   readonly certificate: string;
   /** Its private key in PEM (PKCS #8), not encrypted. */
   readonly key: string;
-  /** SHA-256 of its certificate, lower-case hex. */
-  readonly fingerprint: string;
   readonly #issuer: Issuer;
 
-  private constructor({ certificate, key, fingerprint }: TestCertificate, issuer: Issuer) {
+  private constructor({ certificate, key }: TestCertificate, issuer: Issuer) {
     this.certificate = certificate;
     this.key = key;
-    this.fingerprint = fingerprint;
     this.#issuer = issuer;
   }
 
@@ -190,20 +184,12 @@ async function issue(
     const algorithm = { name: "ECDSA", hash: "SHA-256" };
     return new Uint8Array(await crypto.subtle.sign(algorithm, issuer.keys.privateKey, bytes));
   });
-  const certificate = toPem("CERTIFICATE", der);
-  return {
-    certificate,
-    key: toPem("PRIVATE KEY", new Uint8Array(await crypto.subtle.exportKey("pkcs8", keys.privateKey))),
-    fingerprint: fingerprintOf(certificate),
-  };
+  const key = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
+  return { certificate: toPem("CERTIFICATE", der), key: toPem("PRIVATE KEY", new Uint8Array(key)) };
 }
 
 async function publicPoint(keys: CryptoKeyPair): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await crypto.subtle.exportKey("raw", keys.publicKey));
-}
-
-function fingerprintOf(certificate: string): string {
-  return new X509Certificate(certificate).fingerprint256.replaceAll(":", "").toLowerCase();
 }
 
 function toPem(label: string, der: Uint8Array): string {

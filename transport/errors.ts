@@ -14,6 +14,7 @@
  * | `Refused` | the peer refused the connection or a command |
  * | `UnsupportedVersion` | the peer speaks no version that we do |
  * | `ConnectFailed` | no connection could be made |
+ * | `HandshakeFailed` | TLS could not be agreed on, or the peer is not trusted |
  * | `ConnectionLost` | the connection ended without our asking |
  * | `TimedOut` | an answer did not come in time |
  * | `Closed` | the object was closed, or not yet started |
@@ -32,6 +33,7 @@ export type SttpErrorCode =
   | "Refused"
   | "UnsupportedVersion"
   | "ConnectFailed"
+  | "HandshakeFailed"
   | "ConnectionLost"
   | "TimedOut"
   | "Closed"

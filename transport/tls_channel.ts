@@ -1,0 +1,246 @@
+/**
+ * TLS over any channel.
+ *
+ * @module
+ */
+import type { Buffer } from "node:buffer";
+import { connect, createServer, type TLSSocket } from "node:tls";
+import type { Channel, PeerInfo } from "./channel.ts";
+import { ChannelStream } from "./channel_stream.ts";
+import type { Clock } from "./clock.ts";
+import { SttpError } from "./errors.ts";
+import type { TlsSettings } from "./tls_options.ts";
+import { checkPeer, explainFailure, TlsError } from "./tls_peer.ts";
+
+/** How a handshake goes. */
+export interface HandshakeOptions {
+  /** The side that the peer does not have: who connected is the client. */
+  readonly side: "client" | "server";
+  /** Certificates and trust. */
+  readonly settings: TlsSettings;
+  /** The name that a server goes by, when the settings have none; for a client. */
+  readonly hostname?: string;
+  /** Milliseconds after which to give up. */
+  readonly timeout: number;
+  /** Time and timers. */
+  readonly clock: Clock;
+  /** Gives up when it fires. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How much a handshake reads at a time. */
+const HANDSHAKE_READ = 16_384;
+
+/**
+ * Agrees on TLS over an open channel and checks the peer.
+ *
+ * @param channel Belongs to the result, or is closed.
+ * @returns The channel inside, whose peer has its certificate.
+ * @throws {TlsError} When TLS can't be agreed on or the peer is not to be trusted.
+ * @throws {SttpError} `Aborted`.
+ */
+export async function secureChannel(channel: Channel, options: HandshakeOptions): Promise<Channel> {
+  const { side, settings, hostname = "", timeout, clock, signal } = options;
+  const { address } = channel.peer;
+  const stream = new ChannelStream(channel);
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+  const onAbort = (): void => reject(abortError(signal!, address));
+  const cancel = clock.schedule(
+    timeout,
+    () => reject(new TlsError("timeout", `no TLS with ${address} within ${timeout} ms`)),
+  );
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const onClosed = (): void =>
+    reject(new TlsError("closed", `${address} closed the connection before TLS was agreed on`));
+  // Who takes the stream sees to its errors; what ends without one, nobody tells.
+  stream.on("end", onClosed);
+  stream.on("close", onClosed);
+  let socket: TLSSocket | undefined;
+  try {
+    if (signal?.aborted) onAbort();
+    else if (side === "client") startClient(stream, settings, hostname, resolve, reject);
+    else startServer(stream, settings, resolve, reject);
+    stream.demand(HANDSHAKE_READ);
+    socket = await promise;
+    const expected = { settings, isServer: side === "client", hostname, now: clock.now(), address };
+    const certificate = checkPeer(socket, expected);
+    return new TlsChannel(socket, stream, { address, ...(certificate && { certificate }) });
+  } catch (error) {
+    socket?.destroy();
+    stream.destroy();
+    throw error instanceof SttpError ? error : explainFailure(error, address);
+  } finally {
+    cancel();
+    signal?.removeEventListener("abort", onAbort);
+    stream.off("end", onClosed);
+    stream.off("close", onClosed);
+  }
+}
+
+/** A listener that gives up has a reason of its own. */
+function abortError({ reason }: AbortSignal, address: string): SttpError {
+  if (reason instanceof TlsError) return reason;
+  return new SttpError("Aborted", `connecting to ${address} was aborted`, { cause: reason });
+}
+
+type OnSecure = (socket: TLSSocket) => void;
+type OnFailed = (error: unknown) => void;
+
+/** What both sides are told. Peers are checked by {@linkcode checkPeer}, which knows more reasons. */
+function commonOptions({ own, ca, minVersion }: TlsSettings): {
+  cert?: string;
+  key?: string;
+  ca?: string[];
+  minVersion: TlsSettings["minVersion"];
+  rejectUnauthorized: false;
+} {
+  return {
+    ...(own && { cert: own.certificate, key: own.key }),
+    ...(ca && { ca: [...ca] }),
+    minVersion,
+    rejectUnauthorized: false,
+  };
+}
+
+function startClient(
+  stream: ChannelStream,
+  settings: TlsSettings,
+  hostname: string,
+  onSecure: OnSecure,
+  onFailed: OnFailed,
+): void {
+  const name = settings.serverName ?? hostname;
+  const socket = connect({
+    ...commonOptions(settings),
+    socket: stream,
+    // Only names are asked for, not addresses.
+    servername: /^[\d.]*$|:/.test(name) ? "" : name,
+    checkServerIdentity: () => undefined,
+  });
+  socket.on("error", onFailed);
+  socket.once("secureConnect", () => onSecure(socket));
+}
+
+function startServer(
+  stream: ChannelStream,
+  settings: TlsSettings,
+  onSecure: OnSecure,
+  onFailed: OnFailed,
+): void {
+  const { ca, trusted } = settings;
+  // One for each connection: nothing, such as session tickets, goes from one peer, or one set of settings, to another.
+  const server = createServer({
+    ...commonOptions(settings),
+    requestCert: ca !== undefined || trusted !== undefined,
+  });
+  server.on("tlsClientError", onFailed);
+  server.on("secureConnection", (socket) => {
+    socket.on("error", onFailed);
+    onSecure(socket);
+  });
+  server.emit("connection", stream);
+}
+
+/** The inside of a TLS connection. */
+class TlsChannel implements Channel {
+  readonly peer: PeerInfo;
+  readonly #socket: TLSSocket;
+  readonly #stream: ChannelStream;
+  /** What was decrypted and not yet read: no more than two pieces off the wire come to. */
+  #chunks: Buffer[] = [];
+  #state: "open" | "ended" | "lost" | "closed" = "open";
+  #cause: unknown;
+  #onChange: (() => void) | undefined;
+  #failWrite: ((error: SttpError) => void) | undefined;
+
+  constructor(socket: TLSSocket, stream: ChannelStream, peer: PeerInfo) {
+    this.peer = peer;
+    this.#socket = socket;
+    this.#stream = stream;
+    stream.demand(0);
+    socket.on("data", (chunk: Buffer) => {
+      this.#chunks.push(chunk);
+      stream.demand(0);
+      this.#onChange?.();
+    });
+    socket.on("end", () => this.#enter("ended"));
+    socket.on("error", (error) => this.#lose(error));
+    stream.on("error", (error) => this.#lose(error));
+    stream.on("close", () => this.#enter("ended"));
+    if (socket.destroyed || stream.destroyed) this.#enter("ended");
+  }
+
+  #lose(cause: unknown): void {
+    this.#cause ??= cause;
+    this.#enter("lost");
+  }
+
+  #enter(state: "ended" | "lost" | "closed"): void {
+    if (this.#state === "closed" || this.#state === "lost") return;
+    this.#state = state;
+    this.#onChange?.();
+    if (state !== "ended" || this.#stream.destroyed) this.#failWrite?.(this.#lost());
+  }
+
+  async read(into: Uint8Array): Promise<number | null> {
+    while (this.#chunks.length === 0) {
+      if (this.#state === "lost") throw this.#lost();
+      if (this.#state !== "open") return null;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#onChange = resolve;
+      this.#stream.demand(into.length);
+      await promise;
+      this.#onChange = undefined;
+    }
+    return this.#state === "closed" ? null : this.#take(into);
+  }
+
+  #take(into: Uint8Array): number {
+    let length = 0;
+    for (;;) {
+      const chunk = this.#chunks[0];
+      if (chunk === undefined || length === into.length) return length;
+      const part = Math.min(chunk.length, into.length - length);
+      into.set(part === chunk.length ? chunk : chunk.subarray(0, part), length);
+      length += part;
+      if (part === chunk.length) this.#chunks.shift();
+      else this.#chunks[0] = chunk.subarray(part);
+    }
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return;
+    if (this.#state === "closed" || this.#state === "lost" || this.#stream.destroyed) throw this.#lost();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#failWrite = reject;
+    this.#socket.write(bytes, (error) => {
+      if (!error) return resolve();
+      this.#cause ??= error;
+      reject(this.#lost());
+    });
+    try {
+      await promise;
+    } finally {
+      this.#failWrite = undefined;
+    }
+  }
+
+  #lost(): SttpError {
+    const { address } = this.peer;
+    if (this.#state === "closed") {
+      return new SttpError("ConnectionLost", `the channel to ${address} is closed`);
+    }
+    const message = this.#cause instanceof Error ? `: ${this.#cause.message}` : "";
+    return new SttpError("ConnectionLost", `connection to ${address} lost${message}`, { cause: this.#cause });
+  }
+
+  close(): void {
+    if (this.#state === "closed") return;
+    this.#chunks = [];
+    this.#state = "closed";
+    this.#onChange?.();
+    this.#failWrite?.(this.#lost());
+    this.#socket.destroy();
+    this.#stream.destroy();
+  }
+}
