@@ -65,13 +65,13 @@ export class PointTable {
   words: Int32Array<ArrayBuffer> = new Int32Array(INITIAL_CAPACITY * POINT_WORDS);
   /** One past the last handle in use. */
   #end = POINT_WORDS;
-
-  // From signal index to handle: open addressing in tables twice the capacity.
-  #keys: Int32Array<ArrayBuffer> = new Int32Array(2 * INITIAL_CAPACITY);
-  #handles: Int32Array<ArrayBuffer> = new Int32Array(2 * INITIAL_CAPACITY);
-  #shift: number = Math.clz32(2 * INITIAL_CAPACITY) + 1;
-  /** Random, so that nobody can choose indexes that collide. */
-  readonly #multiplier: number = (Math.random() * 0x1_0000_0000) | 1;
+  /**
+   * Handles of low signal indexes, by index. Publishers count indexes from 0, and in their order neither this nor
+   * `words` is ever far from where the last point was.
+   */
+  #near: Int32Array<ArrayBuffer> = new Int32Array(2 * INITIAL_CAPACITY);
+  /** Handles of the other signal indexes. */
+  #far = new FarIndexes();
 
   constructor() {
     this.#initialize(ORIGIN, 0);
@@ -84,18 +84,15 @@ export class PointTable {
 
   /** Forgets all points; the storage stays. */
   reset(): void {
-    this.#handles.fill(0);
+    this.#near.fill(0);
+    this.#far = new FarIndexes();
     this.#end = POINT_WORDS;
     this.#initialize(ORIGIN, 0);
   }
 
   /** The handle of the point with this signal index, or {@linkcode ORIGIN} when there is none. */
   find(index: number): number {
-    const mask = this.#keys.length - 1;
-    for (let at = Math.imul(index, this.#multiplier) >>> this.#shift;; at = (at + 1) & mask) {
-      const handle = this.#handles[at]!;
-      if (handle === 0 || this.#keys[at] === index) return handle;
-    }
+    return index >>> 0 < this.#near.length ? this.#near[index]! : this.#far.find(index);
   }
 
   /** Makes the point for a signal index that has none, and returns its handle. */
@@ -189,30 +186,75 @@ export class PointTable {
   }
 
   #initialize(point: number, nextIndex: number): void {
-    this.words.fill(0, point, point + POINT_WORDS);
-    this.words[point + Field.NextIndex] = nextIndex;
-    this.words[point + Field.Model] = packModel(0, 3, Code.Value1, Code.Value2, Code.Value3);
+    const { words } = this;
+    for (let i = 0; i < POINT_WORDS; i++) words[point + i] = 0;
+    words[point + Field.NextIndex] = nextIndex;
+    words[point + Field.Model] = INITIAL_MODEL;
   }
 
   #insert(index: number, handle: number): void {
-    const mask = this.#keys.length - 1;
-    let at = Math.imul(index, this.#multiplier) >>> this.#shift;
-    while (this.#handles[at] !== 0) at = (at + 1) & mask;
-    this.#keys[at] = index;
-    this.#handles[at] = handle;
+    if (index >>> 0 < this.#near.length) this.#near[index] = handle;
+    else this.#far.insert(index, handle);
   }
 
   #grow(): void {
     const words = new Int32Array(2 * this.words.length);
     words.set(this.words);
     this.words = words;
-    const keys = this.#keys;
-    const handles = this.#handles;
-    this.#keys = new Int32Array(2 * keys.length);
-    this.#handles = new Int32Array(2 * handles.length);
+    const near = new Int32Array(2 * this.#near.length);
+    near.set(this.#near);
+    this.#near = near;
+    // Some of the others have become near.
+    const far = this.#far;
+    this.#far = new FarIndexes();
+    far.forEach((index, handle) => this.#insert(index, handle));
+  }
+}
+
+/** Handles by signal index, by open addressing in a table of at least twice their number. */
+class FarIndexes {
+  #count = 0;
+  /** Pairs of a signal index and a handle; no handle is 0. */
+  #slots: Int32Array<ArrayBuffer> = new Int32Array(2 * 16);
+  #shift: number = Math.clz32(16) + 1;
+  /** Random, so that nobody can choose indexes that collide. */
+  readonly #multiplier: number = (Math.random() * 0x1_0000_0000) | 1;
+
+  find(index: number): number {
+    return this.#slots[this.#slotOf(index) + 1]!;
+  }
+
+  insert(index: number, handle: number): void {
+    if (4 * (this.#count + 1) > this.#slots.length) this.#grow();
+    const slot = this.#slotOf(index);
+    this.#slots[slot] = index;
+    this.#slots[slot + 1] = handle;
+    this.#count++;
+  }
+
+  forEach(visit: (index: number, handle: number) => void): void {
+    const slots = this.#slots;
+    for (let slot = 0; slot < slots.length; slot += 2) {
+      if (slots[slot + 1] !== 0) visit(slots[slot]!, slots[slot + 1]!);
+    }
+  }
+
+  /** Where an index is, or belongs. */
+  #slotOf(index: number): number {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let slot = Math.imul(index, this.#multiplier) >>> this.#shift << 1;
+    while (slots[slot + 1] !== 0 && slots[slot] !== index) slot = (slot + 2) & mask;
+    return slot;
+  }
+
+  #grow(): void {
+    const slots = this.#slots;
+    this.#slots = new Int32Array(2 * slots.length);
     this.#shift--;
-    for (let at = 0; at < handles.length; at++) {
-      if (handles[at] !== 0) this.#insert(keys[at]!, handles[at]!);
+    this.#count = 0;
+    for (let slot = 0; slot < slots.length; slot += 2) {
+      if (slots[slot + 1] !== 0) this.insert(slots[slot]!, slots[slot + 1]!);
     }
   }
 }
@@ -225,3 +267,6 @@ function packModel(stage: number, size: number, first: number, second: number, t
   return PERIODS[stage as 0 | 1 | 2] | favourites << Model.FavouriteShift | size << Model.SizeShift |
     stage << Model.StageShift;
 }
+
+/** What the code-word model of every point starts from. */
+const INITIAL_MODEL = packModel(0, 3, Code.Value1, Code.Value2, Code.Value3);
