@@ -8,7 +8,7 @@ await using publisher = new Publisher({ port: Number(Deno.args[0] ?? 7165) });
 await publisher.start();
 
 // Load and define metadata
-const xml = await Deno.readFile("examples/Metadata.xml");
+const xml = await Deno.readFile(new URL("Metadata.xml", import.meta.url));
 publisher.defineMetadata(await DataSet.fromXml(xml));
 
 // Statistics are not ours to publish
