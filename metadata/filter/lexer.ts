@@ -37,7 +37,7 @@ const GUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}/iy;
 const NUMBER = /0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/y;
 const WORD = /[A-Za-z_][A-Za-z_0-9]*/y;
 const SIGN = /===|!==|<<|>>|<=|>=|<>|!=|==|&&|\|\||[-+*/%&|^<>=!~(),;]/y;
-const DIGITS = /\d+/y;
+const KEY = /[A-Za-z0-9\-!_.@#$]+:\d+(?=\s*(?:;|--|\/\*|$))/y;
 
 /** Signs of one meaning that are spelled in several ways. */
 const PLAIN: Readonly<Record<string, string>> = { "==": "=", "<>": "!=", "&&": "AND", "||": "OR", "~": "!" };
@@ -61,8 +61,6 @@ class Lexer {
   readonly #tokens: Token[] = [];
   readonly #open: number[] = [];
   #at = 0;
-  /** Up to here no measurement key begins: known from looking ahead once. */
-  #noKeyBefore = 0;
 
   constructor(text: string, limits: FilterLimits) {
     this.#text = text;
@@ -125,6 +123,8 @@ class Lexer {
   }
 
   #next(code: number): void {
+    const key = this.#keyEnd();
+    if (key >= 0) return this.#add("key", key, this.#text.slice(this.#at, key));
     switch (code) {
       case 0x27: // '
         return this.#string();
@@ -139,8 +139,6 @@ class Lexer {
       case 0x23: // #
         if (this.#text.indexOf("#", this.#at + 1) >= 0) return this.#dateTime();
     }
-    const key = this.#keyEnd();
-    if (key >= 0) return this.#add("key", key, this.#text.slice(this.#at, key));
     const guid = isHexDigit(code) ? this.#matchEnd(GUID) : -1;
     const number = isDigit(code) || code === 0x2e ? this.#matchEnd(NUMBER) : -1;
     const word = this.#matchEnd(WORD);
@@ -151,18 +149,17 @@ class Lexer {
     if (sign >= 0) return this.#sign(sign);
     const character = String.fromCodePoint(this.#text.codePointAt(this.#at)!);
     const end = this.#at + character.length;
-    throw this.#error("syntax", `${JSON.stringify(character)} has no meaning here`, this.#at, end);
+    const expected = character === ":" ? "a measurement key only as a statement of its own" : undefined;
+    throw this.#error("syntax", `${JSON.stringify(character)} has no meaning here`, this.#at, end, expected);
   }
 
-  /** The end of a measurement key such as `PPA:4` that begins here, or -1; looks at each character once. */
+  /**
+   * The end of a measurement key such as `PPA:4`, or -1. It has characters in it that elsewhere are signs or the ends of
+   * dates, but then it is a statement of its own.
+   */
   #keyEnd(): number {
-    const text = this.#text;
-    if (this.#at < this.#noKeyBefore || !isKeyCharacter(text.charCodeAt(this.#at))) return -1;
-    let end = this.#at;
-    while (isKeyCharacter(text.charCodeAt(end))) end++;
-    const key = text[end] === ":" ? this.#matchEnd(DIGITS, end + 1) : -1;
-    if (key < 0) this.#noKeyBefore = end;
-    return key;
+    const before = this.#tokens.at(-1);
+    return before === undefined || isSign(before, ";") ? this.#matchEnd(KEY) : -1;
   }
 
   #string(): void {
@@ -266,6 +263,11 @@ class Lexer {
   }
 }
 
+/** Whether a token is this sign. */
+export function isSign(token: Token, sign: string): boolean {
+  return token.kind === "sign" && token.text === sign;
+}
+
 function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
@@ -273,22 +275,4 @@ function isDigit(code: number): boolean {
 function isHexDigit(code: number): boolean {
   const lower = code | 0x20;
   return isDigit(code) || (lower >= 0x61 && lower <= 0x66);
-}
-
-/** Letters, digits and `- ! _ . @ # $`: what the part of a measurement key before its colon is made of. */
-function isKeyCharacter(code: number): boolean {
-  const lower = code | 0x20;
-  if (isDigit(code) || (lower >= 0x61 && lower <= 0x7a)) return true;
-  switch (code) {
-    case 0x2d:
-    case 0x21:
-    case 0x5f:
-    case 0x2e:
-    case 0x40:
-    case 0x23:
-    case 0x24:
-      return true;
-    default:
-      return false;
-  }
 }

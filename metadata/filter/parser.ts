@@ -1,6 +1,6 @@
 import { FilterError, type FilterErrorKind, type Span } from "./errors.ts";
 import { binaryOperatorOf, BINDING, bindingOfOperator, RESERVED } from "./grammar.ts";
-import { type Token, tokenize } from "./lexer.ts";
+import { isSign, type Token, tokenize } from "./lexer.ts";
 import { type FilterLimits, resolveLimits } from "./limits.ts";
 import type { ExpressionNode, FilterStatement, OrderTerm, SelectStatement, SignalStatement } from "./tree.ts";
 import type { FilterValue, ValueType } from "./types.ts";
@@ -86,7 +86,7 @@ class Parser {
     if (token.keyword === "FILTER" && next !== undefined && ["word", "name", "end"].includes(next.kind)) {
       return this.#select();
     }
-    if (next?.kind === "end" || next?.text === ";") {
+    if (next?.kind === "end" || (next !== undefined && isSign(next, ";"))) {
       const signal = signalOf(token);
       if (signal !== undefined) {
         this.#index++;
@@ -116,7 +116,7 @@ class Parser {
   #isTop(): boolean {
     const next = this.#tokens[this.#index + 1];
     return this.#token.keyword === "TOP" && next !== undefined && next.kind !== "end" &&
-      !["WHERE", "ORDER"].includes(next.keyword) && next.text !== ";";
+      !["WHERE", "ORDER"].includes(next.keyword) && !isSign(next, ";");
   }
 
   #top(): number | undefined {
@@ -312,11 +312,10 @@ class Parser {
       case "sign":
         if (token.text !== "(") break;
         return this.#bracketed();
-      case "key":
       case "tag":
         throw this.#error(
           "syntax",
-          `a ${token.kind === "key" ? "measurement key" : "point tag"} can't be part of an expression`,
+          "a point tag can't be part of an expression",
           token,
           "a statement of its own, or a string in single quotes",
         );
@@ -404,8 +403,7 @@ class Parser {
   }
 
   #isSign(sign: string): boolean {
-    const { kind, text } = this.#token;
-    return kind === "sign" && text === sign;
+    return isSign(this.#token, sign);
   }
 
   #takeSign(sign: string): boolean {
