@@ -7,11 +7,11 @@ export * from "./subscriber.ts";
 export type {
   Connector,
   OverflowPolicy,
-  ReconnectOptions,
   SubscribeOptions,
   SubscriberLimits,
   SubscriberOptions,
 } from "./options.ts";
+export type { ReconnectOptions } from "../transport/reconnect.ts";
 export type { Frame, FrameIterator, FrameOptions, FrameStats } from "./frames.ts";
 export type { DropReason, SubscriberStats } from "./stats.ts";
 export type { CloseReason, SubscriberStatus } from "./status.ts";

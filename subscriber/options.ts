@@ -6,6 +6,12 @@
 import type { Channel } from "../transport/channel.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
 import { DefaultLimits, type Limits } from "../transport/limits.ts";
+import { checkKinds, duration, inRange, longestDelay } from "../transport/option_checks.ts";
+import {
+  type CheckedReconnectOptions,
+  checkReconnectOptions,
+  type ReconnectOptions,
+} from "../transport/reconnect.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import type { SubscriptionOptions } from "../transport/wire/subscribe.ts";
 
@@ -16,21 +22,6 @@ export interface SubscribeOptions extends Omit<SubscriptionOptions, "filterExpre
    * separated by `;`. Default: nothing.
    */
   readonly filter?: string;
-}
-
-/** How a lost connection is made again (§2). */
-export interface ReconnectOptions {
-  /** Milliseconds before the first attempt; each further one waits twice as long. Default 1,000. */
-  initialDelay?: number;
-  /** No wait is longer than this many milliseconds. Default 30,000. */
-  maxDelay?: number;
-  /** Attempts in a row without success after which to give up. Default: no limit. */
-  maxRetries?: number;
-  /**
-   * The part of each delay, 0 to 1, that is left to chance, so that many subscribers do not come back in step:
-   * a delay `d` becomes anything from `d * (1 - jitter)` to `d`. Default 0.2.
-   */
-  jitter?: number;
 }
 
 /** Bounds on what a publisher can make a subscriber spend; `Limits` has each one's default and what it stops. */
@@ -118,10 +109,8 @@ export interface SubscriberOptions extends SubscribeOptions {
   clock?: Clock;
 }
 
-type Settled<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
-
 /** All limits in force. */
-export type CheckedLimits = Limits & Settled<Pick<SubscriberLimits, "signals">>;
+export type CheckedLimits = Limits & Required<Pick<SubscriberLimits, "signals">>;
 
 /** {@linkcode SubscriberOptions}, checked, with every default filled in. */
 export interface CheckedOptions {
@@ -136,7 +125,7 @@ export interface CheckedOptions {
   readonly compressSignalIndexCache: boolean;
   readonly receiveExternalMetadata: boolean;
   readonly receiveInternalMetadata: boolean;
-  readonly reconnect: Settled<ReconnectOptions> | undefined;
+  readonly reconnect: CheckedReconnectOptions | undefined;
   readonly heartbeatTimeout: number;
   readonly connectTimeout: number;
   readonly commandTimeout: number;
@@ -194,53 +183,6 @@ const ownKinds: Readonly<Record<Exclude<keyof SubscriberOptions, keyof Subscribe
   clock: "object",
 };
 
-/** Refuses unknown names, which are most often misspelt ones, and values of another type. */
-function checkKinds(value: object, kinds: Readonly<Record<string, string>>, where: string): void {
-  for (const [name, given] of Object.entries(value)) {
-    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
-    if (kind === undefined) throw new TypeError(`${where} has no option "${name}"`);
-    if (given === undefined || kind === "any") continue;
-    if (typeof given !== kind || given === null) {
-      throw new TypeError(
-        `${where}: "${name}" must be a ${kind}, not ${given === null ? "null" : typeof given}`,
-      );
-    }
-  }
-}
-
-function inRange(value: number, name: string, min: number, max: number, whole: boolean): number {
-  if (!(value >= min && value <= max) || (whole && !Number.isInteger(value))) {
-    const what = whole ? "a whole number" : "a number";
-    throw new RangeError(`${name} must be ${what} from ${min} to ${max}, not ${value}`);
-  }
-  return value;
-}
-
-const longest = 2_147_483_647;
-
-function duration(value: number | undefined, name: string, fallback: number, min = 1): number {
-  return inRange(value ?? fallback, name, min, longest, false);
-}
-
-function checkReconnect(given: ReconnectOptions | false | undefined): Settled<ReconnectOptions> | undefined {
-  if (given === false) return undefined;
-  const options = given ?? {};
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError("reconnect must be an object or false");
-  }
-  const kinds = { initialDelay: "number", maxDelay: "number", maxRetries: "number", jitter: "number" };
-  checkKinds(options, kinds, "reconnect");
-  const maxRetries = options.maxRetries ?? Infinity;
-  if (maxRetries !== Infinity) inRange(maxRetries, "reconnect.maxRetries", 0, Number.MAX_SAFE_INTEGER, true);
-  const initialDelay = duration(options.initialDelay, "reconnect.initialDelay", 1000);
-  return {
-    initialDelay,
-    maxDelay: duration(options.maxDelay, "reconnect.maxDelay", Math.max(30_000, initialDelay), initialDelay),
-    maxRetries,
-    jitter: inRange(options.jitter ?? 0.2, "reconnect.jitter", 0, 1, false),
-  };
-}
-
 const limitNames: readonly (keyof SubscriberLimits)[] = [
   "responseFrameLength",
   "metadataLength",
@@ -258,7 +200,7 @@ function checkLimits(given: SubscriberLimits | undefined): CheckedLimits {
     if (!(limitNames as readonly string[]).includes(name)) {
       throw new TypeError(`limits has no option "${name}"`);
     }
-    if (value !== undefined) limits[name] = inRange(value, `limits.${name}`, 1, longest, true);
+    if (value !== undefined) limits[name] = inRange(value, `limits.${name}`, 1, longestDelay, true);
   }
   return limits as unknown as CheckedLimits;
 }
@@ -317,7 +259,7 @@ export function checkOptions(options: SubscriberOptions = {}): CheckedOptions {
     compressSignalIndexCache: options.compressSignalIndexCache ?? true,
     receiveExternalMetadata: options.receiveExternalMetadata ?? true,
     receiveInternalMetadata: options.receiveInternalMetadata ?? true,
-    reconnect: checkReconnect(options.reconnect),
+    reconnect: checkReconnectOptions(options.reconnect),
     heartbeatTimeout: duration(options.heartbeatTimeout, "heartbeatTimeout", 20_000, 0),
     connectTimeout: duration(options.connectTimeout, "connectTimeout", 10_000),
     commandTimeout: duration(options.commandTimeout, "commandTimeout", 60_000),

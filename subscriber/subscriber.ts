@@ -6,6 +6,7 @@
 import { parseHostPort } from "../transport/address.ts";
 import type { Channel } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
+import { Backoff, pause } from "../transport/reconnect.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { connectTcp } from "../transport/tcp.ts";
 import type { Measurement, MeasurementBatch } from "../transport/wire/batch.ts";
@@ -23,7 +24,6 @@ import {
   type SubscribeOptions,
   type SubscriberOptions,
 } from "./options.ts";
-import { Backoff, pause } from "./reconnect.ts";
 import { Session } from "./session.ts";
 import { Counters, DropLog, type SubscriberStats } from "./stats.ts";
 import { type CloseReason, StatusStream, type SubscriberStatus } from "./status.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { checkKinds } from "./option_checks.ts";
 
 /**
  * How a command channel is secured. The same settings serve who connects and who listens, a publisher and a
@@ -51,15 +52,15 @@ export interface TlsSettings {
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
 }
 
-const names: readonly string[] = [
-  "certificate",
-  "key",
-  "passphrase",
-  "ca",
-  "trustedCertificates",
-  "serverName",
-  "minVersion",
-];
+const kinds = {
+  certificate: "string",
+  key: "string",
+  passphrase: "string",
+  ca: "any",
+  trustedCertificates: "any",
+  serverName: "string",
+  minVersion: "string",
+};
 
 /**
  * Checks TLS options and brings them into the form that connections need.
@@ -70,21 +71,13 @@ export function checkTlsOptions(options: TlsOptions): TlsSettings {
   if (typeof options !== "object" || options === null) {
     throw new TypeError("tls must be an object or a function that returns one");
   }
-  for (const [name, value] of Object.entries(options)) {
-    if (!names.includes(name)) throw new TypeError(`tls has no option "${name}"`);
-    const isList = Array.isArray(value) && (name === "ca" || name === "trustedCertificates");
-    const texts: readonly unknown[] = isList ? value : [value];
-    if (value !== undefined && texts.some((text) => typeof text !== "string")) {
-      throw new TypeError(`tls: "${name}" must be a text${isList ? " or several" : ""}`);
-    }
-  }
+  checkKinds(options, kinds, "tls");
   const { ca, trustedCertificates, serverName, minVersion = "1.3" } = options;
   if (minVersion !== "1.2" && minVersion !== "1.3") {
     throw new TypeError(`tls: minVersion must be "1.2" or "1.3", not "${minVersion}"`);
   }
-  if (trustedCertificates !== undefined && !Array.isArray(trustedCertificates)) {
-    throw new TypeError("tls: trustedCertificates must be a list of texts");
-  }
+  checkTexts("ca", ca === undefined || Array.isArray(ca) ? ca : [ca]);
+  checkTexts("trustedCertificates", trustedCertificates);
   return {
     own: checkOwn(options),
     ca: ca === undefined ? undefined : checkAuthorities(typeof ca === "string" ? [ca] : ca),
@@ -92,6 +85,13 @@ export function checkTlsOptions(options: TlsOptions): TlsSettings {
     serverName,
     minVersion: `TLSv${minVersion}`,
   };
+}
+
+function checkTexts(name: string, list: unknown): void {
+  if (list === undefined) return;
+  if (!Array.isArray(list) || list.some((text) => typeof text !== "string")) {
+    throw new TypeError(`tls: "${name}" must be a list of texts`);
+  }
 }
 
 function checkOwn({ certificate, key, passphrase }: TlsOptions): TlsSettings["own"] {

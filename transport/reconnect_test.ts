@@ -1,7 +1,6 @@
 import { assertEquals, assertGreater } from "@std/assert";
-import { ManualClock } from "../transport/clock.ts";
+import { ManualClock } from "./clock.ts";
 import { Backoff, pause } from "./reconnect.ts";
-import { settle } from "./testdata/scripted_publisher.ts";
 
 const options = { initialDelay: 1000, maxDelay: 30_000, maxRetries: Infinity, jitter: 0 };
 
@@ -65,7 +64,7 @@ Deno.test("pause: waits for the clock, or ends early, and leaves no timer", asyn
   let over = false;
   const waiting = pause(clock, 100, signal).then(() => over = true);
   clock.advance(99);
-  await settle();
+  await Promise.resolve();
   assertEquals(over, false);
   clock.advance(1);
   await waiting;
