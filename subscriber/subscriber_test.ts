@@ -25,6 +25,7 @@ import {
   cacheFrame,
   cacheOf,
   compactFrame,
+  oneFrame,
   responseFrame,
   ScriptedConnector,
   type ScriptedPublisher,
@@ -165,6 +166,7 @@ Deno.test("gzipped metadata; no metadata at all", async () => {
   const connecting = fixture.subscriber.connect();
   const publisher = await fixture.connector.accept();
   await connecting;
+  assertEquals(fixture.subscriber.records, undefined);
   await publisher.next(Command.DefineOperationalModes);
   const answers: [string | Uint8Array, unknown][] = [
     [gzip(new TextEncoder().encode(metadataXml("A"))), "A"],
@@ -178,6 +180,8 @@ Deno.test("gzipped metadata; no metadata at all", async () => {
     const metadata = await refreshing;
     assertEquals(deviceOf(metadata), device);
     assertStrictEquals(fixture.subscriber.metadata, metadata);
+    assertEquals(fixture.subscriber.records?.devices.map(({ acronym }) => acronym), device ? [device] : []);
+    assertStrictEquals(fixture.subscriber.records, fixture.subscriber.records);
   }
   assertEquals(fixture.subscriber.stats().metadataRefreshes, 3);
 });
@@ -827,9 +831,8 @@ Deno.test("reconnection: where the last TSSC packet number is the end, a new con
     const publisher = await fixture.connected([1], greeting);
     const encoder = new TsscEncoder();
     for (let from = 0; from < packets; from += 256) {
-      await publisher.send(
-        ...Array.from({ length: 256 }, (_, i) => tsscFrame(encoder, batchOf([0], from + i))),
-      );
+      const frames = Array.from({ length: 256 }, (_, i) => tsscFrame(encoder, batchOf([0], from + i)));
+      await publisher.send(oneFrame(frames));
     }
     assertEquals((await fixture.kinds()).includes("connectionLost"), ends, greeting);
     assertEquals(fixture.subscriber.stats().measurements, packets, "the last packet counts");

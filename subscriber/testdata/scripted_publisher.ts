@@ -38,7 +38,7 @@ export function batchOf(
   firstValue: number = 0,
   firstTicks: bigint = 638_500_000_000_000_000n,
 ): MeasurementBatch {
-  const batch = new MeasurementBatch();
+  const batch = new MeasurementBatch(indexes.length);
   indexes.forEach((index, i) => batch.add(index, firstTicks + BigInt(i), firstValue + i));
   return batch;
 }
