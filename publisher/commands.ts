@@ -27,12 +27,13 @@ const handlers = new Map<number, CommandHandler>([
   [Command.Subscribe, subscribe],
   [Command.Unsubscribe, unsubscribe],
   [Command.ConfirmUpdateSignalIndexCache, confirmCache],
+  [Command.RotateCipherKeys, rotateCipherKeys],
+  [Command.ConfirmUpdateCipherKeys, confirmCipherKeys],
 ]);
 
 /** Commands of the protocol that this publisher knows and does not offer (§14). */
 for (
   const command of [
-    Command.RotateCipherKeys,
     Command.UpdateProcessingInterval,
     Command.GetPrimaryMetadataSchema,
     Command.GetSignalSelectionSchema,
@@ -50,7 +51,6 @@ for (
     Command.ConfirmNotification,
     Command.ConfirmBufferBlock,
     Command.ConfirmUpdateBaseTimes,
-    Command.ConfirmUpdateCipherKeys,
   ]
 ) {
   handlers.set(command, () => {});
@@ -112,14 +112,16 @@ async function subscribe(session: Session, body: Uint8Array): Promise<void> {
   const { host, modes, encoding } = session;
   const { options, definition } = host;
   const request = decodeSubscribe(body, encoding, options.limits);
-  const subscription = await createSubscription(request, modes, definition, options.nanValueFilter);
+  const dataChannel = request.dataChannel && await session.openDataChannel(request.dataChannel);
+  const subscription = await createSubscription(request, modes, definition, options, dataChannel);
   session.subscribe(subscription);
   const form = formatName(subscription.delivery);
+  const channel = dataChannel === undefined ? "TCP" : "UDP";
   const count = subscription.set.size;
   session.reply(
     Response.Succeeded,
     Command.Subscribe,
-    `Client subscribed using ${form} over TCP with ${count} ${count === 1 ? "signal" : "signals"}.`,
+    `Client subscribed using ${form} over ${channel} with ${count} ${count === 1 ? "signal" : "signals"}.`,
   );
 }
 
@@ -132,4 +134,15 @@ function unsubscribe(session: Session): void {
 /** §5. */
 function confirmCache(session: Session): void {
   session.confirmCache();
+}
+
+/** §12. */
+function rotateCipherKeys(session: Session): void {
+  session.rotateCipherKeys();
+  session.reply(Response.Succeeded, Command.RotateCipherKeys, "New cipher keys are sent.");
+}
+
+/** §12. */
+function confirmCipherKeys(session: Session): void {
+  session.confirmCipherKeys();
 }

@@ -1,6 +1,9 @@
+import { longestPayload } from "../transport/cipher.ts";
+import { RESPONSE_HEADER_LENGTH } from "../transport/wire/frame.ts";
 import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import { usesTssc } from "../transport/wire/operational_modes.ts";
 import type { SubscribeRequest } from "../transport/wire/subscribe.ts";
+import { LONGEST_DATAGRAM } from "./udp_options.ts";
 
 /** How often and under which conditions a throttled subscription is served (§4). */
 export interface Throttle {
@@ -23,6 +26,8 @@ export interface Throttle {
 export interface Delivery {
   /** Whether packets are TSSC; else compact. */
   readonly tssc: boolean;
+  /** Bytes of a packet's body at most. */
+  readonly packetLimit: number;
   /** Compact only: timestamps on the wire. */
   readonly includeTime: boolean;
   /** Compact only: 2-byte offsets in milliseconds instead of 4-byte ones in ticks. */
@@ -40,6 +45,9 @@ export interface Delivery {
 /** Whether subscribers may ask that NaN values are left out: as they ask, never, or always (§4). */
 export type NaNValueFilter = "allow" | "forbid" | "force";
 
+/** Bytes of a data packet's body that any peer takes (§1). */
+const MAX_PACKET_SIZE = 32_767;
+
 /** No subscriber makes a timer run more often than this, in milliseconds. */
 const LEAST_INTERVAL = 10;
 /** Nor so long that a timer can't take it: a day. */
@@ -48,17 +56,30 @@ const MOST_INTERVAL = 86_400_000;
 /** What sttpapi calls itself. Its subscriber fails at a compact flags byte of 128 or more (§15). */
 const NO_TIME_INDEX_SOURCE = "STTP Python Library";
 
-/** What a Subscribe comes to under the session's modes and the publisher's rules. */
+/** The longest body of a data packet that a datagram can carry, even encrypted: `flags[1]` stays outside (§12). */
+function bodyInDatagram(datagramLength: number): number {
+  return 1 + longestPayload(datagramLength - RESPONSE_HEADER_LENGTH - 1);
+}
+
+/**
+ * What a Subscribe comes to under the session's modes and the publisher's rules.
+ *
+ * @param datagramLength Bytes of a datagram at most; `undefined` when its data goes over the command channel.
+ */
 export function deliveryOf(
   request: SubscribeRequest,
   modes: OperationalModes,
   nanValueFilter: NaNValueFilter,
+  datagramLength?: number,
 ): Delivery {
-  const tssc = usesTssc(modes);
+  // A datagram that is lost would end a stream of TSSC.
+  const tssc = usesTssc(modes) && datagramLength === undefined;
   const checkTime = request.enableTimeReasonabilityCheck;
   // Settings that make no difference are levelled, so that they don't keep subscriptions apart.
   return {
     tssc,
+    // Those of the command channel fit a datagram too, so that subscribers over either can share an encoder.
+    packetLimit: tssc ? MAX_PACKET_SIZE : bodyInDatagram(datagramLength ?? LONGEST_DATAGRAM),
     includeTime: tssc || request.includeTime,
     useMillisecondResolution: !tssc && request.includeTime && request.useMillisecondResolution,
     useLocalClock: !tssc && request.includeTime && request.useLocalClockAsRealTime,

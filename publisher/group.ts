@@ -1,10 +1,10 @@
 import type { Clock } from "../transport/clock.ts";
-import { BaseTimes, BaseTimesInterval, encodeBaseTimes } from "../transport/wire/base_times.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
-import { Command, DataPacketFlags, Response } from "../transport/wire/codes.ts";
+import { DataPacketFlags } from "../transport/wire/codes.ts";
 import { DATA_FRAME_PREFIX, finishDataFrame } from "../transport/wire/data_packet.ts";
-import { encodeResponse, FRAME_HEADER_LENGTH, RESPONSE_HEADER_LENGTH } from "../transport/wire/frame.ts";
-import { ticksNow, TicksPerMillisecond } from "../transport/wire/ticks.ts";
+import { FRAME_HEADER_LENGTH, RESPONSE_HEADER_LENGTH } from "../transport/wire/frame.ts";
+import { ticksNow } from "../transport/wire/ticks.ts";
+import { BaseTimeRotation } from "./base_time_rotation.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { type Delivery, formatName } from "./delivery.ts";
 import { LatestValues } from "./latest_values.ts";
@@ -19,6 +19,8 @@ import type { GroupSnapshot } from "./snapshot.ts";
 export interface MemberSink {
   /** Whether nothing waits to be written: what is sent now leaves at once. */
   readonly idle: boolean;
+  /** Whether its packets are datagrams, which may overtake what goes over the command channel. */
+  readonly isDatagram: boolean;
   /** Queues a data packet. @returns False when the member is too slow and lost all that waited, this included. */
   sendData(frame: OutboundFrame): boolean;
   /** Says when the subscription's data begins (§6). */
@@ -105,13 +107,13 @@ export class Group {
   readonly #selector: Selector;
   readonly #encoder: PacketEncoder;
   readonly #latest: LatestValues | undefined;
+  readonly #packetSize: number;
   readonly #resets = new ResetLimiter();
   readonly #attached: Member[] = [];
   #waiting: Member[] = [];
   #overflowed = 0;
   /** Compact with time only. */
-  #baseTimes: Uint8Array | undefined;
-  #cancelBaseTimes: (() => void) | undefined;
+  readonly #baseTimes: BaseTimeRotation | undefined;
   #cancelThrottle: (() => void) | undefined;
 
   /** The parcel being composed. */
@@ -139,6 +141,7 @@ export class Group {
     this.set = set;
     this.delivery = delivery;
     this.#environment = environment;
+    this.#packetSize = Math.min(environment.maxPacketSize, delivery.packetLimit);
     this.#selector = new Selector(set, delivery.withoutNaN, environment.scratch);
     const { throttle } = delivery;
     if (throttle !== undefined) {
@@ -150,7 +153,7 @@ export class Group {
     } else {
       const encoder = new CompactPacketEncoder(delivery);
       this.#encoder = encoder;
-      if (delivery.includeTime) this.#startBaseTimes(encoder);
+      if (delivery.includeTime) this.#baseTimes = this.#startBaseTimes(encoder);
     }
   }
 
@@ -164,7 +167,13 @@ export class Group {
     member.state = "waiting";
     member.detachedAt = this.#total;
     this.#waiting.push(member);
-    if (this.#baseTimes !== undefined) member.sink.sendBaseTimes(this.#baseTimes);
+    if (member.sink.isDatagram) this.#baseTimes?.settle();
+    if (this.#baseTimes !== undefined) member.sink.sendBaseTimes(this.#baseTimes.frame);
+  }
+
+  /** A member is about to be moved to another group, whose base times its last packets may come after. */
+  beforeMove(member: Member): void {
+    if (member.sink.isDatagram) this.#baseTimes?.settle();
   }
 
   /** Lets a member go, with all that was published for it so far. */
@@ -197,7 +206,7 @@ export class Group {
       member.state = "waiting";
       this.#waiting.push(member);
       // They may have been rotated while it was not there to be told.
-      if (this.#baseTimes !== undefined) member.sink.sendBaseTimes(this.#baseTimes);
+      if (this.#baseTimes !== undefined) member.sink.sendBaseTimes(this.#baseTimes.frame);
     }
     this.#flushWhenDue();
   }
@@ -210,7 +219,7 @@ export class Group {
   /** Ends timers. The group must not be used any more. */
   dispose(): void {
     this.#cancelThrottle?.();
-    this.#cancelBaseTimes?.();
+    this.#baseTimes?.dispose();
     this.#abandonParcel();
   }
 
@@ -269,7 +278,7 @@ export class Group {
   }
 
   #openPacket(batch: MeasurementBatch, from: number): void {
-    const { parcelBuffers, maxPacketSize, maxPublishInterval, clock } = this.#environment;
+    const { parcelBuffers, maxPublishInterval, clock } = this.#environment;
     if (this.#parcel === undefined) {
       this.#parcel = parcelBuffers.take();
       this.#firstTicks = batch.ticks[from]!;
@@ -282,7 +291,7 @@ export class Group {
     this.#starts.push(start);
     this.#packetCount = 0;
     this.#isPacketOpen = true;
-    this.#encoder.begin(this.#parcel, start + DATA_FRAME_PREFIX, start + FRAME_PREFIX + maxPacketSize);
+    this.#encoder.begin(this.#parcel, start + DATA_FRAME_PREFIX, start + FRAME_PREFIX + this.#packetSize);
   }
 
   #closePacket(): void {
@@ -292,7 +301,7 @@ export class Group {
     this.#isPacketOpen = false;
     this.#end = end;
     this.#parcelCount += this.#packetCount;
-    if (parcel.length - end < FRAME_PREFIX + this.#environment.maxPacketSize) this.#ship();
+    if (parcel.length - end < FRAME_PREFIX + this.#packetSize) this.#ship();
   }
 
   /** Closes the open parcel when nothing is gained by waiting. */
@@ -342,7 +351,7 @@ export class Group {
       if (frame === undefined) {
         const own = frames[1 - which] === undefined ? bytes : bytes.slice();
         for (const start of starts) own[start + FRAME_PREFIX] = this.#encoder.flags | member.cacheFlag;
-        frames[which] = frame = { bytes: own, measurements, droppable: true };
+        frames[which] = frame = { bytes: own, measurements, droppable: true, starts };
       }
       if (member.isNew) {
         member.isNew = false;
@@ -381,28 +390,23 @@ export class Group {
     });
   }
 
-  #startBaseTimes(encoder: CompactPacketEncoder): void {
+  #startBaseTimes({ encoder }: CompactPacketEncoder): BaseTimeRotation {
     const { clock, recentTicks } = this.#environment;
-    const interval = this.delivery.useMillisecondResolution
-      ? BaseTimesInterval.Milliseconds
-      : BaseTimesInterval.Ticks;
-    const ticks = BigInt(interval) * TicksPerMillisecond;
-    const realTime = (this.delivery.useLocalClock ? undefined : recentTicks()) ?? ticksNow(clock);
-    const rotate = (baseTimes: BaseTimes): BaseTimes => {
-      const next = ticksNow(clock) + ticks;
-      // Base 0 may change under its user: what was written with the old one has been read before the new one is.
-      return this.delivery.oneBaseTime ? new BaseTimes(0, next - ticks, next) : baseTimes.rotate(next);
-    };
-    const use = (baseTimes: BaseTimes): void => {
-      // Offsets already written count from the base in force so far.
-      this.flush();
-      encoder.encoder.baseTimes = baseTimes;
-      const frame = encodeResponse(Response.UpdateBaseTimes, Command.Subscribe, encodeBaseTimes(baseTimes));
-      this.#baseTimes = frame;
-      for (const member of [...this.#attached, ...this.#waiting]) member.sink.sendBaseTimes(frame);
-      this.#cancelBaseTimes = clock.schedule(interval, () => use(rotate(baseTimes)));
-    };
-    use(new BaseTimes(0, realTime, realTime + ticks));
+    const { delivery } = this;
+    return new BaseTimeRotation({
+      clock,
+      delivery,
+      first: (delivery.useLocalClock ? undefined : recentTicks()) ?? ticksNow(clock),
+      hasDatagrams: () => this.#attached.concat(this.#waiting).some(({ sink }) => sink.isDatagram),
+      use: (baseTimes) => {
+        // Offsets already written count from the base in force so far.
+        if (encoder.baseTimes !== baseTimes) this.flush();
+        encoder.baseTimes = baseTimes;
+      },
+      announce: (frame) => {
+        for (const { sink } of this.#attached.concat(this.#waiting)) sink.sendBaseTimes(frame);
+      },
+    });
   }
 
   /** What operators see. */

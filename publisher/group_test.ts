@@ -17,6 +17,7 @@ import { SignalSet } from "./signal_set.ts";
 
 const tssc: Delivery = {
   tssc: true,
+  packetLimit: 32_767,
   includeTime: true,
   useMillisecondResolution: false,
   useLocalClock: false,
@@ -29,6 +30,7 @@ const compact: Delivery = { ...tssc, tssc: false };
 /** A member's end: what it was sent, and whether it is ready or full. */
 class FakeSink implements MemberSink {
   idle = true;
+  isDatagram = false;
   isFull = false;
   readonly frames: OutboundFrame[] = [];
   readonly log: string[] = [];

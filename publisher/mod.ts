@@ -5,11 +5,13 @@
  */
 export { Publisher, type StopOptions } from "./publisher.ts";
 export type { PublisherOptions, SlowSubscriberPolicy } from "./options.ts";
+export type { PublisherUdpOptions } from "./udp_options.ts";
 export type { NaNValueFilter } from "./delivery.ts";
 export type { CloseReason, SessionState } from "./session_state.ts";
 export type { ConnectionReference, PublisherStatus } from "./status.ts";
 export type {
   ConnectionSnapshot,
+  DataChannelSnapshot,
   GroupSnapshot,
   PublisherState,
   PublisherStats,

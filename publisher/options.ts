@@ -4,6 +4,7 @@ import { type Clock, systemClock } from "../transport/clock.ts";
 import { DefaultLimits, type Limits } from "../transport/limits.ts";
 import { listenTcp } from "../transport/tcp.ts";
 import type { NaNValueFilter } from "./delivery.ts";
+import { type CheckedUdpOptions, checkUdpOptions, type PublisherUdpOptions } from "./udp_options.ts";
 
 /**
  * What becomes of a subscriber whose outbound queue is full: `drop` its data, count it, and go on with fresh data
@@ -42,6 +43,8 @@ export interface PublisherOptions {
   readonly allowMetadataRefresh?: boolean;
   /** Whether NaN values are left out: `allow` subscribers to ask for it, `forbid` it, or `force` it; default `allow`. */
   readonly nanValueFilter?: NaNValueFilter;
+  /** How data goes to subscribers that ask for it over UDP; `false` refuses them. Default {@linkcode PublisherUdpOptions}'s. */
+  readonly udp?: PublisherUdpOptions | false;
   /** Milliseconds between NoOP messages; default 5,000. */
   readonly heartbeatInterval?: number;
   /** Milliseconds within which a new connection must define its operational modes; default 10,000. */
@@ -55,7 +58,8 @@ export interface PublisherOptions {
 }
 
 /** {@linkcode PublisherOptions} checked and complete. */
-export type CheckedOptions = Required<Omit<PublisherOptions, "limits" | "nodeId">> & {
+export type CheckedOptions = Required<Omit<PublisherOptions, "limits" | "nodeId" | "udp">> & {
+  readonly udp: CheckedUdpOptions | undefined;
   readonly limits: Limits;
   readonly nodeId: string | undefined;
 };
@@ -89,6 +93,7 @@ export function checkOptions(options: PublisherOptions): CheckedOptions {
     maxPacketSize: whole("maxPacketSize", options.maxPacketSize ?? 32_767, 512, 32_767),
     allowMetadataRefresh: options.allowMetadataRefresh ?? true,
     nanValueFilter: oneOf("nanValueFilter", options.nanValueFilter ?? "allow", ["allow", "forbid", "force"]),
+    udp: checkUdpOptions(options.udp, hostname),
     heartbeatInterval: milliseconds("heartbeatInterval", options.heartbeatInterval ?? 5000, 1),
     handshakeTimeout: milliseconds("handshakeTimeout", options.handshakeTimeout ?? 10_000, 1),
     limits: { ...DefaultLimits, ...options.limits },

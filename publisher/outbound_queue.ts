@@ -10,6 +10,8 @@ export interface OutboundFrame {
   readonly measurements: number;
   /** Whether it may be thrown away when the subscriber is slow: data may, answers may not. */
   readonly droppable: boolean;
+  /** For data: where its packets begin. */
+  readonly starts?: readonly number[];
 }
 
 /** Settings of an {@linkcode OutboundQueue}. */

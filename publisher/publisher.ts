@@ -8,6 +8,7 @@ import { Command } from "../transport/wire/codes.ts";
 import { ticksNow, TicksPerSecond, timeOf } from "../transport/wire/ticks.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { Counters } from "./counters.ts";
+import { DatagramSockets } from "./datagram_sockets.ts";
 import { Definition } from "./definition.ts";
 import { parcelSize } from "./group.ts";
 import { type CheckedOptions, checkOptions, type PublisherOptions } from "./options.ts";
@@ -136,6 +137,7 @@ export class Publisher implements AsyncDisposable {
       options: checked,
       router,
       writeBuffers: new BufferPool(WRITE_BUFFER_SIZE),
+      datagramSockets: checked.udp && new DatagramSockets(checked.udp),
       get definition(): Definition | undefined {
         return definition();
       },
@@ -391,6 +393,7 @@ export class Publisher implements AsyncDisposable {
     if (drain > 0) await this.#drain(drain);
     for (const session of this.#sessions.keys()) session.close("stopped", "the publisher stopped");
     await Promise.all(this.#sessions.values());
+    await this.#host.datagramSockets?.close();
     this.#state = "stopped";
     this.#status.emit({ kind: "stopped" });
     this.#status.end();

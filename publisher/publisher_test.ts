@@ -157,7 +157,7 @@ Deno.test("a failed Subscribe says why and leaves a running one running", async 
     [{ filterExpression: "FILTER ActiveMeasurements WHERE (" }, /expect/i],
     [{ filterExpression: ALL, startTimeConstraint: "*-5m" }, /history/],
     [{ filterExpression: ALL, stopTimeConstraint: "*" }, /history/],
-    [{ filterExpression: ALL, dataChannel: { localPort: 9191 } }, /TCP only/],
+    [{ filterExpression: ALL, dataChannel: { localPort: 9191 } }, /not an IP address/],
     [{ filterExpression: ALL, extra: { includeTime: "maybe" } }, /includeTime/],
   ];
   for (const [options, expected] of refusals) {

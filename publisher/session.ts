@@ -11,17 +11,21 @@ import {
   writeResponseHeader,
 } from "../transport/wire/frame.ts";
 import type { OperationalModes } from "../transport/wire/operational_modes.ts";
+import type { DataChannelSettings } from "../transport/wire/subscribe.ts";
 import { encodeText, type TextEncoding } from "../transport/wire/text.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { CacheSwitch } from "./cache_switch.ts";
 import { handlerOf } from "./commands.ts";
 import { Counters } from "./counters.ts";
+import { DataChannel, DatagramTotals, destinationOf, sealFrame } from "./data_channel.ts";
+import type { DatagramSockets } from "./datagram_sockets.ts";
 import type { Definition } from "./definition.ts";
 import { formatName } from "./delivery.ts";
 import type { MemberSink } from "./group.ts";
 import type { MetadataBody } from "./metadata_body.ts";
 import type { CheckedOptions } from "./options.ts";
 import { type OutboundFrame, OutboundQueue } from "./outbound_queue.ts";
+import { PayloadCipher } from "./payload_cipher.ts";
 import type { Placement, Router } from "./router.ts";
 import { type CloseReason, type SessionState, SessionTransitions } from "./session_state.ts";
 import { nextTurn } from "./shared_gzip.ts";
@@ -39,6 +43,8 @@ export interface SessionHost {
   readonly router: Router;
   /** Buffers to gather small writes in. */
   readonly writeBuffers: BufferPool;
+  /** Where data over UDP leaves from; `undefined` when there is none. */
+  readonly datagramSockets: DatagramSockets | undefined;
   /** Tells the application. */
   emit(event: PublisherStatus): void;
 }
@@ -79,6 +85,10 @@ export class Session {
   #algorithms = "";
   #caches: CacheSwitch<Subscription> | undefined;
   #placement: Placement | undefined;
+  /** Where data goes; `undefined`: over the command channel. */
+  #dataChannel: DataChannel | undefined;
+  readonly #datagrams = new DatagramTotals();
+  #cipher: PayloadCipher | undefined;
   #configurationChangedWaits = false;
   #overflowed = false;
   #cancelTimer: () => void;
@@ -137,8 +147,9 @@ export class Session {
   }
 
   /** Resolves when nothing waits to be written any more. */
-  drained(): Promise<void> {
-    return this.#queue.drained();
+  async drained(): Promise<void> {
+    await this.#queue.drained();
+    await this.#dataChannel?.drained();
   }
 
   /** Serves the subscriber until the connection ends, whoever ends it. Never rejects. */
@@ -269,6 +280,8 @@ export class Session {
   subscribe(subscription: Subscription): void {
     if (this.#isEnding()) return;
     if (this.#state === "ready") this.#enter("subscribed");
+    if (subscription.dataChannel !== undefined) this.#encrypt();
+    if (this.#placement !== undefined) this.#placement.group.beforeMove(this.#placement.member);
     this.#caches!.subscribe(subscription);
     const filter = subscription.request.filterExpression;
     this.host.emit({
@@ -292,6 +305,51 @@ export class Session {
     if (!this.#caches!.confirm()) this.#events.add("confirmation without a cache");
   }
 
+  /**
+   * A way for data over UDP.
+   *
+   * @throws {SttpError} `Refused` when there is none to this subscriber.
+   */
+  async openDataChannel({ localPort }: DataChannelSettings): Promise<DataChannel> {
+    const { datagramSockets, options } = this.host;
+    if (datagramSockets === undefined || options.udp === undefined) {
+      throw new SttpError("Refused", "This publisher sends data over TCP only: leave out dataChannel.");
+    }
+    const to = destinationOf(this.#channel.peer.address, localPort);
+    return new DataChannel({
+      socket: await datagramSockets.socketTo(to.hostname),
+      to,
+      limit: options.udp.queueLimit,
+      totals: this.#datagrams,
+      onIdle: () => this.#onDataIdle(),
+      onDropped: (reason, measurements) => this.#dropped.add(reason, measurements),
+    });
+  }
+
+  /** Sends cipher keys, unless there are some, if payloads are to be encrypted (§12). They stay in force to the end. */
+  #encrypt(): void {
+    const { clock, udp } = this.host.options;
+    if (udp?.encrypt !== true || this.#cipher !== undefined) return;
+    this.#cipher = new PayloadCipher({
+      clock,
+      interval: udp.keyRotationInterval,
+      send: (frame) => this.#queue.pushControl(frame),
+    });
+  }
+
+  /** Replaces cipher keys. @throws {SttpError} `Refused` when there are none, or only just new ones. */
+  rotateCipherKeys(): void {
+    if (this.#cipher === undefined) {
+      throw new SttpError("Refused", "RotateCipherKeys: payloads are not encrypted, so there are no keys.");
+    }
+    this.#cipher.rotate();
+  }
+
+  /** The subscriber has its new cipher keys. */
+  confirmCipherKeys(): void {
+    if (this.#cipher?.confirm() !== true) this.#events.add("confirmation without cipher keys");
+  }
+
   // ---- what the publisher does ----
 
   /** Tells the subscriber that metadata has changed; once is enough while it has not read that. */
@@ -307,6 +365,7 @@ export class Session {
     this.#enter("closed");
     this.#closed = { at: this.host.options.clock.now(), ...this.#farewell ?? { reason, message } };
     this.#cancelTimer();
+    this.#cipher?.dispose();
     // First, so that the last of the group's open packet is counted and not queued.
     this.#queue.close();
     this.#deactivate();
@@ -344,6 +403,7 @@ export class Session {
   #activate(subscription: Subscription, cacheIndex: 0 | 1): void {
     this.#deactivate();
     const { set, delivery } = subscription;
+    this.#dataChannel = subscription.dataChannel;
     if (set.size === 0) return;
     this.#placement = this.host.router.join(set, delivery, this.#sink, cacheIndex);
   }
@@ -357,9 +417,13 @@ export class Session {
 
   #createSink(): MemberSink {
     const queue = this.#queue;
+    const dataChannel = (): DataChannel | undefined => this.#dataChannel;
     return {
       get idle(): boolean {
-        return queue.idle;
+        return (dataChannel() ?? queue).idle;
+      },
+      get isDatagram(): boolean {
+        return dataChannel() !== undefined;
       },
       sendData: (frame) => this.#sendData(frame),
       sendDataStartTime: (ticks) =>
@@ -378,8 +442,14 @@ export class Session {
   }
 
   #sendData(frame: OutboundFrame): boolean {
+    if (this.#dataChannel !== undefined && this.#state !== "closed") {
+      this.#dataChannel.send(frame, this.#cipher);
+      return true;
+    }
     const before = this.#dropped.get("overflow");
-    if (this.#queue.pushData(frame)) return true;
+    if (this.#queue.pushData(this.#cipher === undefined ? frame : sealFrame(frame, this.#cipher))) {
+      return true;
+    }
     this.#overflowed = true;
     this.#events.add("overflow");
     const measurements = this.#dropped.get("overflow") - before;
@@ -393,6 +463,10 @@ export class Session {
 
   #onIdle(): void {
     this.#configurationChangedWaits = false;
+    this.#onDataIdle();
+  }
+
+  #onDataIdle(): void {
     if (this.#placement !== undefined) this.#placement.group.memberIdle(this.#placement.member);
   }
 
@@ -400,7 +474,11 @@ export class Session {
 
   /** Measurements and bytes written. */
   get sent(): { measurements: number; bytes: number } {
-    return { measurements: this.#queue.sentMeasurements, bytes: this.#queue.sentBytes };
+    const { measurements, bytes } = this.#datagrams;
+    return {
+      measurements: this.#queue.sentMeasurements + measurements,
+      bytes: this.#queue.sentBytes + bytes,
+    };
   }
 
   /** Why it ended; `undefined` while it is open. */
@@ -429,6 +507,12 @@ export class Session {
       subscription: this.#subscriptionSnapshot(),
       cacheIndex: this.#caches?.cacheIndex ?? 0,
       sent: this.sent,
+      dataChannel: this.#dataChannel === undefined
+        ? null
+        : { to: this.#dataChannel.to, from: this.#dataChannel.from, ...this.#datagrams },
+      cipher: this.#cipher === undefined
+        ? null
+        : { index: this.#cipher.index, rotations: this.#cipher.rotations },
       receivedBytes: this.#receivedBytes,
       queue: {
         dataBytes: queue.dataBytes,

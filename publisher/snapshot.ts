@@ -61,6 +61,24 @@ export interface SubscriptionSnapshot {
   readonly extra: Readonly<Record<string, string>>;
 }
 
+/** Data over UDP; its numbers count from the beginning of the connection. */
+export interface DataChannelSnapshot {
+  /** The subscriber's address, `host:port`. */
+  readonly to: string;
+  /** The local address, `host:port`. */
+  readonly from: string;
+  /** Datagrams sent. */
+  readonly datagrams: number;
+  /** Their bytes, without the headers of UDP and IP. */
+  readonly bytes: number;
+  /** Their measurements. */
+  readonly measurements: number;
+  /** Datagrams that the system did not take. */
+  readonly errors: number;
+  /** Why it did not take the last of those; `null` when there was none. */
+  readonly lastError: string | null;
+}
+
 /** One connection, open or recently closed. */
 export interface ConnectionSnapshot {
   /** The publisher's number for it, counted from 1. */
@@ -87,6 +105,15 @@ export interface ConnectionSnapshot {
   readonly cacheIndex: number;
   /** What was written to it. */
   readonly sent: SentTotals;
+  /** Where its data goes over UDP; `null` while it goes over the command channel. */
+  readonly dataChannel: DataChannelSnapshot | null;
+  /** What its payloads are encrypted with (§12); `null` while they are not. */
+  readonly cipher: {
+    /** The key in use: 0, the even one; 1, the odd one. */
+    readonly index: 0 | 1;
+    /** How often a key was replaced. */
+    readonly rotations: number;
+  } | null;
   /** Bytes read from it. */
   readonly receivedBytes: number;
   /** What waits to be written. */
@@ -100,7 +127,10 @@ export interface ConnectionSnapshot {
     /** For how many milliseconds the present write has waited for the subscriber. */
     readonly stalledFor: number;
   };
-  /** Measurements that it asked for and did not get, by reason: `overflow`, `detached`, `closed`. */
+  /**
+   * Measurements that it asked for and did not get, by reason: `overflow`, `detached`, `closed`, `datagram`. What is
+   * lost on the way over UDP shows at the subscriber only.
+   */
   readonly dropped: Readonly<Record<string, number>>;
   /** How often things happened: commands by name, failed ones as `name failed`, overflows, odd frames. */
   readonly events: Readonly<Record<string, number>>;

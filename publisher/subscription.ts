@@ -3,8 +3,10 @@ import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import { usesGzipCache } from "../transport/wire/operational_modes.ts";
 import type { SubscribeRequest } from "../transport/wire/subscribe.ts";
 import type { CacheBlock } from "./cache_block.ts";
-import { type Delivery, deliveryOf, type NaNValueFilter } from "./delivery.ts";
+import type { DataChannel } from "./data_channel.ts";
+import { type Delivery, deliveryOf } from "./delivery.ts";
 import { type Definition, noSignals } from "./definition.ts";
+import type { CheckedOptions } from "./options.ts";
 import type { SignalSet } from "./signal_set.ts";
 
 /** A Subscribe command that was granted. */
@@ -17,19 +19,23 @@ export interface Subscription {
   readonly delivery: Delivery;
   /** Its signal index cache. */
   readonly cache: CacheBlock;
+  /** Where its data goes; `undefined`: over the command channel. */
+  readonly dataChannel: DataChannel | undefined;
 }
 
 /**
  * Grants a Subscribe command, or says why not.
  *
  * @param definition The metadata in force; without it every filter comes to nothing.
+ * @param dataChannel Where its data is to go; `undefined`: over the command channel.
  * @throws {SttpError} `InvalidFilter`, or `Refused` for what this publisher does not offer.
  */
 export async function createSubscription(
   request: SubscribeRequest,
   modes: OperationalModes,
   definition: Definition | undefined,
-  nanValueFilter: NaNValueFilter,
+  { nanValueFilter, udp }: CheckedOptions,
+  dataChannel: DataChannel | undefined,
 ): Promise<Subscription> {
   if (request.startTimeConstraint !== "" || request.stopTimeConstraint !== "") {
     throw new SttpError(
@@ -37,14 +43,13 @@ export async function createSubscription(
       "This publisher keeps no history: a temporal subscription is not possible.",
     );
   }
-  if (request.dataChannel !== undefined) {
-    throw new SttpError("Refused", "This publisher sends data over TCP only: leave out dataChannel.");
-  }
   const selection = definition?.select(request.filterExpression) ?? noSignals;
+  const datagramLength = dataChannel && udp?.maxDatagramLength;
   return {
     request,
     set: selection.set,
-    delivery: deliveryOf(request, modes, nanValueFilter),
+    delivery: deliveryOf(request, modes, nanValueFilter, datagramLength),
     cache: await selection.cache(usesGzipCache(modes), modes.encoding ?? "utf-8"),
+    dataChannel,
   };
 }

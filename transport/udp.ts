@@ -42,7 +42,7 @@ export interface OpenUdpOptions {
    * @param from Who sent it; the host as `canonicalHost` spells it. Anybody can pretend to be anybody.
    */
   readonly onDatagram?: (datagram: Uint8Array, from: HostPort) => void;
-  /** Told when the socket breaks; it is closed then. */
+  /** Told when receiving fails; the socket is not closed by that. */
   readonly onError?: (error: SttpError) => void;
 }
 
@@ -80,9 +80,8 @@ export async function openUdp(options: OpenUdpOptions = {}): Promise<DatagramSoc
   socket.on("error", (cause) => {
     const what = `UDP socket on ${formatHostPort(hostname, port)}: ${cause.message}`;
     const error = new SttpError(isOpen ? "ConnectionLost" : "ConnectFailed", what, { cause });
-    if (!isOpen) return opened.reject(error);
-    close();
-    onError?.(error);
+    if (isOpen) onError?.(error);
+    else opened.reject(error);
   });
   if (onDatagram !== undefined) {
     socket.on("message", (datagram, { address, port }) => {
