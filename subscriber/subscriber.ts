@@ -11,6 +11,7 @@ import { SignalTable } from "../transport/signal_table.ts";
 import { connectTcp } from "../transport/tcp.ts";
 import type { Measurement, MeasurementBatch } from "../transport/wire/batch.ts";
 import type { DataSet } from "../metadata/data_set.ts";
+import { Metadata } from "../metadata/records.ts";
 import { BatchIterator, Delivery } from "./delivery.ts";
 import { abortError } from "./exchange.ts";
 import { type FrameIterator, type FrameOptions, FrameSorter, SortedFrames } from "./frames.ts";
@@ -91,17 +92,34 @@ interface Run {
  * `connect()` connects, gets the metadata and subscribes; a lost connection comes back by itself. Measurements are
  * taken by iteration, or by the function `onBatch`: one of them, one consumer at a time.
  *
- * @example Printing what arrives
+ * @example The names and values of what arrives
  * ```ts
+ * import { Grid } from "@sttp/sttp/grid";
+ * import { Publisher } from "@sttp/sttp/publisher";
  * import { Subscriber } from "@sttp/sttp/subscriber";
+ * import { assertEquals } from "@std/assert";
  *
- * export async function print(address: string): Promise<void> {
- *   await using subscriber = new Subscriber({ filter: "FILTER TOP 20 ActiveMeasurements WHERE True" });
- *   await subscriber.connect(address); // such as "localhost:7175"
- *   for await (const batch of subscriber.batches()) {
- *     for (const { signalId, value } of subscriber.measurementsOf(batch)) console.log(signalId, value);
+ * // Somebody to subscribe to
+ * await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1" });
+ * publisher.defineMetadata((await Grid.create({ devices: 2 })).metadata());
+ * await publisher.start();
+ * const ticks = 638_500_000_000_000_000n;
+ * const measurements = publisher.filterMetadata("True").map(({ signalId }) => {
+ *   return { signalId, ticks, value: 59.5, flags: 0 };
+ * });
+ * const timer = setInterval(() => publisher.publishMeasurements(measurements), 10);
+ *
+ * await using subscriber = new Subscriber({ filter: "FILTER TOP 20 ActiveMeasurements WHERE True" });
+ * await subscriber.connect(publisher.address);
+ * const received = new Map<string, number>();
+ * for await (const batch of subscriber.batches()) {
+ *   for (const { signalId, value } of subscriber.measurementsOf(batch)) {
+ *     received.set(subscriber.records?.measurement(signalId)?.pointTag ?? signalId, value);
  *   }
+ *   if (received.size === 20) break;
  * }
+ * assertEquals([...received.values()], Array(20).fill(59.5));
+ * clearInterval(timer);
  * ```
  */
 export class Subscriber implements AsyncDisposable {
@@ -119,6 +137,7 @@ export class Subscriber implements AsyncDisposable {
   /** Whether there should be a subscription: at the next connection, too. */
   #subscribing: boolean;
   #metadata: DataSet | undefined;
+  #records: Metadata | undefined;
   /** How often metadata was asked for, and which of those times `metadata` is from. */
   #metadataAsked = 0;
   #metadataTurn = 0;
@@ -163,6 +182,18 @@ export class Subscriber implements AsyncDisposable {
   /** The signal IDs that the present subscription asks for and the publisher does not grant. */
   get unauthorized(): readonly string[] {
     return this.#run?.session?.unauthorized ?? [];
+  }
+
+  /**
+   * {@linkcode Subscriber.metadata} as records of devices, measurements and phasors; made when first asked for.
+   *
+   * @throws {SttpError} `InvalidMetadata` when it has measurements but no signal IDs.
+   */
+  get records(): Metadata | undefined {
+    if (this.#metadata !== undefined && this.#records?.dataSet !== this.#metadata) {
+      this.#records = new Metadata(this.#metadata);
+    }
+    return this.#records;
   }
 
   /** What is, or will be, subscribed to. */
