@@ -9,15 +9,21 @@ export interface FilterLimits {
   readonly maxTokens: number;
   /**
    * How deep brackets and operators may nest, against exhausting the stack; AND and OR chains count once, however long.
-   * Default 500, at most 2,000.
+   * Default 500, at most 1,000.
    */
   readonly maxDepth: number;
   /** Entries of one IN list and arguments of one function. Default 200,000. */
   readonly maxListSize: number;
-  /** Characters of a text made by `+`, REPLACE and the like, against texts that grow with every row. Default 1,048,576. */
+  /** Characters of a text made by `+` or REPLACE, against texts that multiply. Default 65,536. */
   readonly maxTextLength: number;
   /** Characters of a regular expression. Default 1,000. */
   readonly maxPatternLength: number;
+  /**
+   * What a selection may cost: for each statement the rows of its table times its operators, a function counting for
+   * several; against filters that occupy the publisher for minutes. Signals named directly cost nothing. Default
+   * 500,000,000: some seconds; a condition with 500 operators on a million rows.
+   */
+  readonly maxWork: number;
 }
 
 /** The {@linkcode FilterLimits} in force where an option does not say otherwise. */
@@ -26,12 +32,13 @@ export const DEFAULT_FILTER_LIMITS: FilterLimits = Object.freeze({
   maxTokens: 500_000,
   maxDepth: 500,
   maxListSize: 200_000,
-  maxTextLength: 1_048_576,
+  maxTextLength: 65_536,
   maxPatternLength: 1_000,
+  maxWork: 500_000_000,
 });
 
 /** The greatest {@linkcode FilterLimits.maxDepth}: what fits the stack with room for the caller. */
-const DEEPEST = 2_000;
+const DEEPEST = 1_000;
 
 /**
  * Fills in the limits that were left out.

@@ -23,7 +23,7 @@ export function orderRows(
   rows: readonly number[],
   top: number = Infinity,
 ): number[] {
-  const orders = terms.map((term) => orderBy(findColumn(context, table, term), term, rows));
+  const orders = distinct(context, table, terms).map(([column, term]) => orderBy(column, term, rows));
   const order: Order = orders.length === 1 ? stable(orders[0]!) : stable((left, right) => {
     for (const compare of orders) {
       const result = compare(left, right);
@@ -36,6 +36,21 @@ export function orderRows(
     : rows.map((_, position) => position);
   positions.sort(order);
   return positions.slice(0, top).map((position) => rows[position]!);
+}
+
+/** The terms with their columns; a column for the second time does not change the order. */
+function distinct(
+  context: Compilation,
+  table: DataTable,
+  terms: readonly OrderTerm[],
+): [DataColumn, OrderTerm][] {
+  const kept = new Map<string, [DataColumn, OrderTerm]>();
+  for (const term of terms) {
+    const column = findColumn(context, table, term);
+    const key = `${column.index} ${term.exact}`;
+    if (!kept.has(key)) kept.set(key, [column, term]);
+  }
+  return [...kept.values()];
 }
 
 /** The column of a term. @throws {FilterError} `name` when there is none. */

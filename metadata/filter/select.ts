@@ -3,6 +3,7 @@ import type { DataSet } from "../data_set.ts";
 import type { DataTable } from "../data_table.ts";
 import { EMPTY_GUID } from "../../transport/wire/guid.ts";
 import type { Compilation } from "./code.ts";
+import { costOfSelect } from "./cost.ts";
 import { compilation, compileCondition, type CompileOptions } from "./compile.ts";
 import { parseGuid } from "./convert.ts";
 import { nearest, type Span } from "./errors.ts";
@@ -122,6 +123,7 @@ export class Selection {
   readonly #idColumns: IdColumns;
   readonly #statements: FilterStatement[];
   readonly #indexes = new Map<string, Map<string, number>>();
+  #work = 0;
 
   /** @throws {FilterError} `syntax` or `limit`. */
   constructor(dataSet: DataSet, text: string, options: SelectOptions) {
@@ -167,14 +169,32 @@ export class Selection {
   #select(context: Compilation, table: DataTable, statement: FilterStatement): readonly number[] {
     switch (statement.kind) {
       case "filter":
+        this.#spend(context, table, statement, statement);
         return selectFrom(context, table, statement);
       case "condition":
+        this.#spend(context, table, statement, { where: statement.where, orderBy: [] });
         return matchingRows(context, table, statement.where, Infinity);
       case "signal": {
         const row = this.#findSignal(context, table, statement);
         return row === undefined ? [] : [row];
       }
     }
+  }
+
+  /** Refuses a statement that would take too long together with those before it. */
+  #spend(
+    context: Compilation,
+    table: DataTable,
+    span: Span,
+    parts: Pick<SelectStatement, "where" | "orderBy">,
+  ): void {
+    this.#work += table.rowCount * costOfSelect(parts);
+    const { maxWork } = context.limits;
+    if (this.#work <= maxWork) return;
+    const problem = `too much work for the ${table.rowCount} rows of ${table.name}`;
+    throw context.error("limit", problem, { start: span.start, end: span.end }, {
+      expected: "fewer statements and conditions, such as one IN with a list",
+    });
   }
 
   // --- signals named directly

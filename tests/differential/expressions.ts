@@ -123,9 +123,15 @@ function differencesIn(
 function withOurValues(item: Evaluated, items: ReadonlyMap<string, Evaluated>): Sample {
   const parts = childrenOf(item.node).map((part) => {
     const { ours, theirs, typed } = items.get(keyOf(part, item.row))!;
-    return agree(ours, theirs) || typed === undefined ? part : expressionOf(typed.type, typed.value);
+    const asItIs = agree(ours, theirs) || typed === undefined || isTooLong(ours);
+    return asItIs ? part : expressionOf(typed.type, typed.value);
   });
   return { node: withChildren(item.node, parts), row: item.row };
+}
+
+/** Whether a value has more digits than can be written out. */
+function isTooLong(outcome: Outcome): boolean {
+  return "value" in outcome && outcome.type === "decimal" && (outcome.value?.length ?? 0) > 1000;
 }
 
 function describe({ text, row, ours, theirs }: Evaluated): string {

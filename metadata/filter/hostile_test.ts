@@ -1,0 +1,162 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { DataSet } from "../data_set.ts";
+import { DataTable } from "../data_table.ts";
+import { FilterError } from "./errors.ts";
+import { compileExpression, evaluateExpression } from "./evaluate.ts";
+import type { FilterLimits } from "./limits.ts";
+import { parseFilter } from "./parser.ts";
+import { formatFilter } from "./print.ts";
+import { compilePredicate, selectRows } from "./select.ts";
+
+const MILLION = 1_000_000;
+
+function refused(text: string, problem: string, limits?: Partial<FilterLimits>): void {
+  const error = assertThrows(() => parseFilter(text, { limits }), FilterError, problem);
+  assertEquals(error.kind, "limit");
+  assertEquals(error.message.length < 300, true, "the message stays short");
+}
+
+Deno.test("expressions that are too long are refused before they are read", () => {
+  refused("a".repeat(10 * MILLION), "filter expression of 10000000 characters");
+  refused("'".repeat(10 * MILLION), "at most 4194304");
+  refused("True", "4 characters", { maxLength: 3 });
+});
+
+Deno.test("expressions of too many words are refused", () => {
+  refused("1+".repeat(MILLION), "too many words and signs");
+  refused("a;".repeat(MILLION), "too many words and signs");
+  refused("a + b", "too many words", { maxTokens: 2 });
+});
+
+Deno.test("brackets and operators that nest too deeply are refused without exhausting the stack", () => {
+  for (const unit of ["(", "f("]) refused(unit.repeat(MILLION), "nested too deeply");
+  for (const unit of ["((", "a IN (", "NOT ("]) refused(unit.repeat(100_000), "nested too deeply");
+  for (const unit of ["- ", "NOT ", "! ", "+ - "]) refused(unit.repeat(100_000) + "1", "nested too deeply");
+  refused("1 + ".repeat(100_000) + "1", "nested too deeply");
+  refused("a LIKE ".repeat(10_000) + "1", "nested too deeply");
+  refused("a = (b + (c * (d)))", "nested too deeply", { maxDepth: 3 });
+  assertThrows(() => parseFilter("1", { limits: { maxDepth: 1e6 } }), RangeError, "at most 1000");
+  assertThrows(() => parseFilter("1", { limits: { maxDepth: 0 } }), RangeError, "positive integer");
+});
+
+Deno.test("what is as deep as may be is parsed, compiled, evaluated and printed", () => {
+  const shapes: ((n: number) => string)[] = [
+    (n) => "(".repeat(n) + "1" + ")".repeat(n),
+    (n) => "-(".repeat(n / 2) + "1" + ")".repeat(n / 2),
+    (n) => "ABS(".repeat(n) + "1" + ")".repeat(n),
+    (n) => "1 + ".repeat(n) + "1",
+    (n) => "1 + (".repeat(n / 2) + "1" + ")".repeat(n / 2),
+    (n) => "IIF(True, ".repeat(n) + "1" + ", 2)".repeat(n),
+    (n) => "True OR True AND True = (".repeat(n / 4) + "True" + ")".repeat(n / 4),
+  ];
+  for (const shape of shapes) {
+    for (const maxDepth of [500, 1_000]) {
+      const options = { limits: { maxDepth } };
+      const text = shape(maxDepth - 4);
+      const printed = formatFilter(parseFilter(text, options));
+      assertEquals(formatFilter(parseFilter(printed, options)), printed);
+      assertEquals(evaluateExpression(text, undefined, options).value === null, false);
+    }
+  }
+});
+
+Deno.test("long chains of AND and OR do not nest", () => {
+  const table = new DataTable("T");
+  table.addColumn("A", "int32");
+  table.addRow([19_999]);
+  const text = Array.from({ length: 20_000 }, (_, i) => `A=${i}`).join(" OR ");
+  assertEquals(compilePredicate(table, text)(0), true);
+  assertEquals(compilePredicate(table, text.replaceAll(" OR ", " && "))(0), false);
+});
+
+Deno.test("lists are as long as may be, and not longer", () => {
+  refused(`a IN (${Array.from({ length: 200_001 }, () => 1).join()})`, "IN with too many values");
+  refused("f(1, 2, 3)", "f with too many values", { maxListSize: 2 });
+  const list = Array.from({ length: 50_000 }, (_, i) => i).join();
+  assertEquals(evaluateExpression(`49999 IN (${list})`).value, true);
+});
+
+Deno.test("regular expressions that make others run for years are answered", () => {
+  const text = "a".repeat(5_000) + "!";
+  for (const pattern of ["(a+)+$", "(a|aa)+$", "(.*a){20}$", "^(([a-z])+.)+[A-Z]([a-z])+$"]) {
+    assertEquals(evaluateExpression(`REGEXMATCH('${pattern}', '${text}')`).value, false, pattern);
+  }
+});
+
+Deno.test("regular expressions that are too big are refused", () => {
+  const message = (text: string, limits?: Partial<FilterLimits>) =>
+    assertThrows(() => evaluateExpression(text, undefined, { limits }), FilterError).message;
+  assertStringIncludes(message(`REGEXMATCH('${"a".repeat(1001)}', 'a')`), "1001 characters");
+  assertStringIncludes(message("REGEXMATCH('aa', 'a')", { maxPatternLength: 1 }), "at most 1");
+  assertStringIncludes(message("REGEXMATCH('((a{100}){100}){100}', 'a')"), "repe");
+  const many = Array.from("abcdefghij", (letter) => `${letter}{999}`).join("|");
+  assertStringIncludes(message(`REGEXMATCH('${many}', 'a')`), "too many repetitions");
+});
+
+Deno.test("texts and numbers that multiply are refused before they are made", () => {
+  const bomb = (depth: number) => "REPLACE(".repeat(depth) + "'a'" + ", 'a', 'aaaaaaaaaa')".repeat(depth);
+  assertEquals(evaluateExpression(`LEN(${bomb(4)})`).value, 10_000);
+  assertThrows(() => evaluateExpression(bomb(12)), FilterError, "at most 65536");
+  assertThrows(
+    () => evaluateExpression("REPLACE('aa', '', 'bbbb')", undefined, { limits: { maxTextLength: 9 } }),
+    FilterError,
+  );
+  assertThrows(
+    () => evaluateExpression("'aa' + 'bb'", undefined, { limits: { maxTextLength: 3 } }),
+    FilterError,
+  );
+  for (
+    const text of [
+      "POWER(10, 2147483647)",
+      "POWER(POWER(10, 1000), 1000)",
+      "POWER(9.9, 2147483647)",
+      "CONVERT('1e999999999', 'decimal') + 1",
+      `1 = '1e999999999'`,
+    ]
+  ) assertThrows(() => evaluateExpression(text), FilterError, undefined, text);
+  assertThrows(() => parseFilter("9".repeat(5_000)), FilterError, "number of 5000 digits");
+  assertThrows(() => parseFilter(`1.${"9".repeat(5_000)}`), FilterError, "number of 5002 digits");
+});
+
+Deno.test("texts that are no dates are not searched for one", () => {
+  const spaces = " ".repeat(50_000);
+  assertEquals(evaluateExpression(`ISDATE('2024-01-01 00:00${spaces}x')`).value, false);
+});
+
+Deno.test("selections that would take minutes are refused", () => {
+  const dataSet = new DataSet();
+  const table = dataSet.addTable("T");
+  table.addColumn("A", "string");
+  for (let i = 0; i < 1_000; i++) table.addRow([`${i}`]);
+  const select = (text: string, limits?: Partial<FilterLimits>) =>
+    selectRows(dataSet, text, { primaryTable: "T", limits });
+  const work = (text: string, limits?: Partial<FilterLimits>) => {
+    const error = assertThrows(
+      () => select(text, limits),
+      FilterError,
+      "too much work for the 1000 rows of T",
+    );
+    assertEquals(error.kind, "limit");
+  };
+  work("FILTER T;".repeat(100_000), { maxWork: 10_000_000 });
+  work(Array.from({ length: 20_000 }, (_, i) => `A='${i}'`).join(" OR "), { maxWork: 10_000_000 });
+  work("REGEXMATCH('a', A)", { maxWork: 10_000 });
+  work(`UPPER('${"x".repeat(60_000)}' + A) = 'b'`, { maxWork: 500_000 });
+  work(`FILTER T ORDER BY ${Array.from({ length: 1_000 }, () => "A").join()}`, { maxWork: 10_000_000 });
+  const list = Array.from({ length: 20_000 }, (_, i) => `'${i + 990}'`).join();
+  assertEquals(select(`A IN (${list})`, { maxWork: 10_000 }).length, 10);
+  assertEquals(select(`FILTER T ORDER BY ${Array.from({ length: 1_000 }, () => "A").join()}`).length, 1_000);
+});
+
+Deno.test("choices of many types do not multiply", () => {
+  const table = new DataTable("T");
+  table.addColumn("B", "boolean");
+  table.addRow([true]);
+  const choice = "IIF(B, 1, IIF(B, 2.5, IIF(B, 3e0, 4294967296)))";
+  const sum = Array.from({ length: 200 }, () => choice).join(" + ");
+  const { types, evaluate } = compileExpression(sum, table);
+  assertEquals(types.toSorted(), ["decimal", "double", "int32", "int64"]);
+  assertEquals(evaluate(0), { type: "int32", value: 200 });
+  const most = compileExpression(`MAXOF(${Array.from({ length: 2_000 }, () => choice).join()})`, table);
+  assertEquals(most.evaluate(0), { type: "int32", value: 1 });
+});
