@@ -4,7 +4,7 @@ import type { XmlInput } from "./xml_source.ts";
 import type { ReadOptions, ReadReport } from "./xml_reader.ts";
 import { readDataSet } from "./xml_reader.ts";
 import type { WriteOptions } from "./xml_writer.ts";
-import { writeXmlSchema, writeXmlStream, xmlPieces } from "./xml_writer.ts";
+import { writeXml, writeXmlSchema, writeXmlStream } from "./xml_writer.ts";
 
 /**
  * Metadata: a set of tables with typed columns (§10).
@@ -112,7 +112,7 @@ export class DataSet {
    * @throws {SttpError} `InvalidMetadata` when a character can't be written and the options say to refuse it.
    */
   toXml(options: WriteOptions = {}): string {
-    return [...xmlPieces(this, options)].join("");
+    return writeXml(this, options);
   }
 
   /**

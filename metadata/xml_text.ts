@@ -62,3 +62,12 @@ function attributeValue(raw: string): string | undefined {
   });
   return allowed ? value : undefined;
 }
+
+// Control characters and others that XML 1.0 has no way to write; surrogates are dealt with on the way.
+// deno-lint-ignore no-control-regex
+const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
+
+/** Text with what XML can't hold, control characters and lone surrogates, replaced by U+FFFD. */
+export function replaceForbidden(text: string): string {
+  return text.toWellFormed().replace(FORBIDDEN, "\ufffd");
+}

@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { stringify } from "@libs/xml";
 import { SttpError } from "../transport/errors.ts";
 import { Breath } from "./breathe.ts";
 import { formatCell } from "./cell_text.ts";
 import type { DataColumn } from "./data_column.ts";
 import type { DataSet } from "./data_set.ts";
 import type { DataTable } from "./data_table.ts";
-import type { CellValue, DataType } from "./data_type.ts";
+import type { CellValue } from "./data_type.ts";
 import { encodeXmlName } from "./xml_names.ts";
-import { MSDATA_NAMESPACE, XSD_NAMESPACE } from "./xsd_reader.ts";
+import { replaceForbidden } from "./xml_text.ts";
+import { schemaText } from "./xsd_writer.ts";
 
 /** How a DataSet is written. */
 export interface WriteOptions {
@@ -26,93 +26,7 @@ export interface WriteOptions {
   invalidCharacters?: "replace" | "refuse";
 }
 
-const TYPE_NAMES: Readonly<Record<DataType, string>> = {
-  string: "xs:string",
-  guid: "xs:string",
-  boolean: "xs:boolean",
-  dateTime: "xs:dateTime",
-  single: "xs:float",
-  double: "xs:double",
-  decimal: "xs:decimal",
-  int8: "xs:byte",
-  int16: "xs:short",
-  int32: "xs:int",
-  int64: "xs:long",
-  uint8: "xs:unsignedByte",
-  uint16: "xs:unsignedShort",
-  uint32: "xs:unsignedInt",
-  uint64: "xs:unsignedLong",
-};
-
 const DECLARATION = '<?xml version="1.0" standalone="yes"?>';
-
-/** How long the pieces are, in characters. */
-const PIECE = 64 * 1024;
-
-type Node = Record<string, unknown>;
-
-function columnNode({ name, type, expression }: DataColumn): Node {
-  return {
-    "@name": encodeXmlName(name),
-    ...(type === "guid" ? { "@msdata:DataType": "System.Guid" } : {}),
-    ...(expression === undefined ? {} : { "@msdata:ReadOnly": "true", "@msdata:Expression": expression }),
-    "@type": TYPE_NAMES[type],
-    "@minOccurs": "0",
-  };
-}
-
-function tableNode(table: DataTable): Node {
-  const columns = table.columns.map(columnNode);
-  return {
-    "@name": encodeXmlName(table.name),
-    "xs:complexType": { "xs:sequence": { "xs:element": columns } },
-  };
-}
-
-function schemaNode(dataSet: DataSet): Node {
-  const name = encodeXmlName(dataSet.name);
-  return {
-    "@id": name,
-    "@xmlns": "",
-    "@xmlns:xs": XSD_NAMESPACE,
-    "@xmlns:msdata": MSDATA_NAMESPACE,
-    "xs:element": {
-      "@name": name,
-      "@msdata:IsDataSet": "true",
-      "@msdata:UseCurrentLocale": "true",
-      "xs:complexType": {
-        "xs:choice": {
-          "@minOccurs": "0",
-          "@maxOccurs": "unbounded",
-          "xs:element": dataSet.tables.map(tableNode),
-        },
-      },
-    },
-  };
-}
-
-// Line breaks in an expression would be read as spaces, and `<` may not stand in an attribute.
-const IN_ATTRIBUTE: Readonly<Record<string, string>> = {
-  "<": "&lt;",
-  ">": "&gt;",
-  "\n": "&#10;",
-  "\r": "&#13;",
-  "\t": "&#9;",
-};
-
-function schemaText(dataSet: DataSet, indent: boolean): string {
-  const document = { "@version": "1.0", "@standalone": "yes", "xs:schema": schemaNode(dataSet) };
-  const text = stringify(document, {
-    format: { indent: indent ? "  " : "" },
-    replace: {
-      custom: ({ key, value }) =>
-        key === null
-          ? ""
-          : replaceForbidden(value ?? "").replace(/[<>\n\r\t]/g, (char) => IN_ATTRIBUTE[char]!),
-    },
-  });
-  return text.slice(text.indexOf("<xs:schema"));
-}
 
 /** The schema by itself, as a document; see {@linkcode DataSet.toXmlSchema}. */
 export function writeXmlSchema(dataSet: DataSet, options: WriteOptions = {}): string {
@@ -121,107 +35,181 @@ export function writeXmlSchema(dataSet: DataSet, options: WriteOptions = {}): st
   return `${DECLARATION}${newline}${schemaText(dataSet, indent)}${newline}`;
 }
 
-// Control characters and others that XML 1.0 has no way to write; surrogates are dealt with on the way.
-// deno-lint-ignore no-control-regex
-const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
-// deno-lint-ignore no-control-regex
-const SPECIAL = /[&<>\r\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]/;
-const ESCAPED = /[&<>\r]/g;
-const IN_TEXT: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;" };
+/** How long the pieces of a document are, in bytes. */
+const PIECE = 64 * 1024;
 
-function replaceForbidden(text: string): string {
-  return text.toWellFormed().replace(FORBIDDEN, "\ufffd");
+// Characters that stand for themselves and are one byte long.
+const PLAIN = new Uint8Array(128).fill(1, 0x20);
+PLAIN[0x09] = PLAIN[0x0a] = 1;
+for (const char of "&<>") PLAIN[char.charCodeAt(0)] = 0;
+
+const ESCAPED = /[&<>\r]/g;
+const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;" };
+
+const encoder = new TextEncoder();
+
+/** UTF-8 that grows: nearly all of it is ASCII, which is copied character by character without any string being made. */
+class Utf8Builder {
+  #bytes = new Uint8Array(2 * PIECE);
+  #length = 0;
+  readonly #refuse: boolean;
+
+  constructor(refuse: boolean) {
+    this.#refuse = refuse;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  #reserve(count: number): void {
+    if (this.#length + count <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(2 * this.#bytes.length, this.#length + count));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
+  }
+
+  /** Appends markup. */
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    const target = this.#bytes;
+    let at = this.#length;
+    for (let i = 0; i < bytes.length; i++) target[at++] = bytes[i]!;
+    this.#length = at;
+  }
+
+  /** Appends text, escaped. Returns `false`, with nothing appended, when it has characters to be refused. */
+  text(text: string): boolean {
+    this.#reserve(text.length);
+    const target = this.#bytes;
+    let at = this.#length;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code >= 128 || PLAIN[code] === 0) return this.#escape(text);
+      target[at++] = code;
+    }
+    this.#length = at;
+    return true;
+  }
+
+  #escape(text: string): boolean {
+    const clean = replaceForbidden(text);
+    if (this.#refuse && clean !== text) return false;
+    const escaped = clean.replace(ESCAPED, (char) => ENTITIES[char]!);
+    this.#reserve(3 * escaped.length);
+    this.#length += encoder.encodeInto(escaped, this.#bytes.subarray(this.#length)).written;
+    return true;
+  }
+
+  /** Gives away what there is. */
+  take(): Uint8Array<ArrayBuffer> {
+    const taken = this.#bytes.slice(0, this.#length);
+    this.#length = 0;
+    return taken;
+  }
 }
 
-/** What the rows of a table are written with. */
+/** A column and the markup around its cells. */
+interface ColumnMarkup {
+  column: DataColumn;
+  values: readonly CellValue[];
+  open: Uint8Array;
+  close: Uint8Array;
+  empty: Uint8Array;
+}
+
+/** Writes the rows of a table. */
 class RowWriter {
-  readonly #columns: {
-    column: DataColumn;
-    values: readonly CellValue[];
-    open: string;
-    close: string;
-    empty: string;
-  }[];
-  readonly #open: string;
-  readonly #close: string;
-  readonly #refuse: boolean;
-  // Neighbouring rows often have the same time; making its text is the dearest part of a row.
+  readonly #out: Utf8Builder;
+  readonly #columns: ColumnMarkup[];
+  readonly #open: Uint8Array;
+  readonly #close: Uint8Array;
+  // Neighbouring rows often have the same time, and its text is the dearest to make.
   #lastTicks: bigint | undefined;
   #lastTime = "";
 
-  constructor(table: DataTable, options: Required<WriteOptions>) {
+  constructor(out: Utf8Builder, table: DataTable, indent: boolean) {
     const name = encodeXmlName(table.name);
-    const newline = options.indent ? "\n" : "";
-    const outer = options.indent ? "  " : "";
+    const newline = indent ? "\n" : "";
+    const outer = indent ? "  " : "";
     const inner = outer + outer;
-    this.#open = `${outer}<${name}>${newline}`;
-    this.#close = `${outer}</${name}>${newline}`;
-    this.#refuse = options.invalidCharacters === "refuse";
+    this.#out = out;
+    this.#open = encoder.encode(`${outer}<${name}>${newline}`);
+    this.#close = encoder.encode(`${outer}</${name}>${newline}`);
     this.#columns = table.columns.filter((column) => !column.computed).map((column) => {
       const tag = encodeXmlName(column.name);
       return {
         column,
         values: column.values,
-        open: `${inner}<${tag}>`,
-        close: `</${tag}>${newline}`,
-        empty: `${inner}<${tag} />${newline}`,
+        open: encoder.encode(`${inner}<${tag}>`),
+        close: encoder.encode(`</${tag}>${newline}`),
+        empty: encoder.encode(`${inner}<${tag} />${newline}`),
       };
     });
   }
 
-  write(row: number): string {
-    let text = this.#open;
+  /** @throws {SttpError} `InvalidMetadata` when a text has characters to be refused. */
+  write(row: number): void {
+    const out = this.#out;
+    out.raw(this.#open);
     for (const { column, values, open, close, empty } of this.#columns) {
       const value = values[row];
       if (value === null || value === undefined) continue;
-      if (typeof value === "string") {
-        if (value === "") text += empty;
-        else text += open + (SPECIAL.test(value) ? this.#escape(value, column, row) : value) + close;
-      } else if (typeof value === "bigint" && column.type === "dateTime") {
-        if (value !== this.#lastTicks) {
-          this.#lastTicks = value;
-          this.#lastTime = formatCell("dateTime", value);
-        }
-        text += open + this.#lastTime + close;
-      } else text += open + formatCell(column.type, value) + close;
+      if (value === "") {
+        out.raw(empty);
+        continue;
+      }
+      out.raw(open);
+      if (!out.text(this.#textOf(column, value))) {
+        const where = `${column.table.name}.${column.name} of row ${row}`;
+        throw new SttpError(
+          "InvalidMetadata",
+          `${where} has characters that XML can't hold: ${JSON.stringify(value)}`,
+        );
+      }
+      out.raw(close);
     }
-    return text + this.#close;
+    out.raw(this.#close);
   }
 
-  #escape(value: string, column: DataColumn, row: number): string {
-    const clean = replaceForbidden(value);
-    if (this.#refuse && clean !== value) {
-      throw new SttpError(
-        "InvalidMetadata",
-        `${column.table.name}.${column.name} of row ${row} has characters that XML can't hold: ${
-          JSON.stringify(value)
-        }`,
-      );
+  #textOf(column: DataColumn, value: NonNullable<CellValue>): string {
+    if (typeof value === "string") return value;
+    if (column.type !== "dateTime" || typeof value !== "bigint") return formatCell(column.type, value);
+    if (value !== this.#lastTicks) {
+      this.#lastTicks = value;
+      this.#lastTime = formatCell("dateTime", value);
     }
-    return clean.replace(ESCAPED, (char) => IN_TEXT[char]!);
+    return this.#lastTime;
   }
 }
 
-/** The document in pieces of some 64,000 characters. */
-export function* xmlPieces(dataSet: DataSet, options: WriteOptions = {}): Generator<string, void> {
+/** The document in pieces of some 64 KB, in UTF-8. */
+function* xmlPieces(dataSet: DataSet, options: WriteOptions): Generator<Uint8Array<ArrayBuffer>, void> {
   const { indent = true, invalidCharacters = "replace" } = options;
   const newline = indent ? "\n" : "";
   const name = encodeXmlName(dataSet.name);
   const schema = schemaText(dataSet, indent);
-  let piece = `${DECLARATION}${newline}<${name}>${newline}`;
-  piece += (indent ? schema.replace(/^/gm, "  ") : schema) + newline;
+  const out = new Utf8Builder(invalidCharacters === "refuse");
+  out.raw(encoder.encode(`${DECLARATION}${newline}<${name}>${newline}`));
+  out.raw(encoder.encode((indent ? schema.replace(/^/gm, "  ") : schema) + newline));
   for (const table of dataSet.tables) {
-    const writer = new RowWriter(table, { indent, invalidCharacters });
+    const writer = new RowWriter(out, table, indent);
     const { rowCount } = table;
     for (let row = 0; row < rowCount; row++) {
-      piece += writer.write(row);
-      if (piece.length >= PIECE) {
-        yield piece;
-        piece = "";
-      }
+      writer.write(row);
+      if (out.length >= PIECE) yield out.take();
     }
   }
-  yield `${piece}</${name}>${newline}`;
+  out.raw(encoder.encode(`</${name}>${newline}`));
+  yield out.take();
+}
+
+/** The document as text; see {@linkcode DataSet.toXml}. */
+export function writeXml(dataSet: DataSet, options: WriteOptions = {}): string {
+  const decoder = new TextDecoder();
+  const parts: string[] = [];
+  for (const piece of xmlPieces(dataSet, options)) parts.push(decoder.decode(piece, { stream: true }));
+  return parts.join("");
 }
 
 /** The document as a stream; see {@linkcode DataSet.toXmlStream}. */
@@ -230,14 +218,13 @@ export function writeXmlStream(
   options: WriteOptions = {},
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   const pieces = xmlPieces(dataSet, options);
-  const encoder = new TextEncoder();
   const breath = new Breath();
   return new ReadableStream({
     async pull(controller): Promise<void> {
       await breath.due();
       const next = pieces.next();
       if (next.done) controller.close();
-      else controller.enqueue(encoder.encode(next.value));
+      else controller.enqueue(next.value);
     },
     cancel(): void {
       pieces.return();
