@@ -13,5 +13,7 @@ export type {
 } from "./options.ts";
 export type { ReconnectOptions } from "../transport/reconnect.ts";
 export type { Frame, FrameIterator, FrameOptions, FrameStats } from "./frames.ts";
-export type { DropReason, SubscriberStats } from "./stats.ts";
+export type { LossStats } from "./loss_meter.ts";
+export type { DropReason, SubscriberStats, UdpStats } from "./stats.ts";
+export type { UdpOptions } from "./udp_options.ts";
 export type { CloseReason, SubscriberStatus } from "./status.ts";

@@ -14,6 +14,7 @@ import {
 } from "../transport/reconnect.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import type { SubscriptionOptions } from "../transport/wire/subscribe.ts";
+import { type CheckedUdpOptions, checkUdpOptions, type UdpOptions } from "./udp_options.ts";
 
 /** Which measurements, and how the publisher is to send them (§4): the parts that may change while running. */
 export interface SubscribeOptions extends Omit<SubscriptionOptions, "filterExpression" | "dataChannel"> {
@@ -101,6 +102,11 @@ export interface SubscriberOptions extends SubscribeOptions {
    * returns, or until the promise that it returns settles; meanwhile the next one fills.
    */
   onBatch?: (batch: MeasurementBatch) => void | Promise<void>;
+  /**
+   * Get data over UDP, in compact form; the rest still comes over the connection. What is lost on the way is not
+   * sent again; see `stats().udp`. Default false.
+   */
+  udp?: UdpOptions | boolean;
   /** How channels are opened; default: TCP. */
   connector?: Connector;
   /** Bounds on what a publisher can make this subscriber spend. */
@@ -132,6 +138,7 @@ export interface CheckedOptions {
   readonly deliveryBuffer: number;
   readonly overflow: OverflowPolicy;
   readonly onBatch: ((batch: MeasurementBatch) => void | Promise<void>) | undefined;
+  readonly udp: CheckedUdpOptions | undefined;
   readonly connector: Connector | undefined;
   readonly limits: CheckedLimits;
   readonly clock: Clock;
@@ -178,6 +185,7 @@ const ownKinds: Readonly<Record<Exclude<keyof SubscriberOptions, keyof Subscribe
   deliveryBuffer: "number",
   overflow: "string",
   onBatch: "function",
+  udp: "any",
   connector: "function",
   limits: "object",
   clock: "object",
@@ -266,6 +274,7 @@ export function checkOptions(options: SubscriberOptions = {}): CheckedOptions {
     deliveryBuffer: inRange(options.deliveryBuffer ?? 262_144, "deliveryBuffer", 1, 1 << 28, true),
     overflow,
     onBatch: options.onBatch,
+    udp: checkUdpOptions(options.udp),
     connector: options.connector,
     limits: checkLimits(options.limits),
     clock: options.clock ?? systemClock,

@@ -28,6 +28,7 @@ Deno.test("no options: every default", () => {
     deliveryBuffer: 262_144,
     overflow: "pause",
     onBatch: undefined,
+    udp: undefined,
     connector: undefined,
     limits: { ...DefaultLimits, signals: 4_194_304 },
     clock: systemClock,

@@ -7,8 +7,8 @@ import type { Clock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import { decodeBaseTimes } from "../transport/wire/base_times.ts";
-import type { BaseTimes } from "../transport/wire/base_times.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
+import { decodeCipherKeys } from "../transport/wire/cipher_keys.ts";
 import { DataPacketFlags } from "../transport/wire/codes.ts";
 import { CompactDecoder, type CompactFormat } from "../transport/wire/compact.ts";
 import { type DataPacket, decodePacketHeader } from "../transport/wire/data_packet.ts";
@@ -16,7 +16,10 @@ import type { SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
 import { ticksNow } from "../transport/wire/ticks.ts";
 import { TsscDecoder } from "../transport/wire/tssc/mod.ts";
 import { type CacheSlot, CacheSlots, SignalMap } from "./cache_slots.ts";
+import { Decryption } from "./decryption.ts";
+import { LossMeter } from "./loss_meter.ts";
 import type { CheckedLimits } from "./options.ts";
+import { ReceivedBaseTimes } from "./received_base_times.ts";
 import type { Counters, DropReason } from "./stats.ts";
 
 /** What a {@linkcode PacketReader} needs from its surroundings. */
@@ -39,7 +42,9 @@ export interface PacketReaderOptions {
 export class PacketReader {
   readonly #options: PacketReaderOptions;
   readonly #slots: CacheSlots;
-  #baseTimes: BaseTimes | undefined;
+  readonly #baseTimes: ReceivedBaseTimes;
+  readonly #loss: LossMeter;
+  #decryption: Decryption | undefined;
   /**
    * Whether this is the publisher of sttpapi (§15), which sends compact packets without their count and can send no
    * TSSC packet after number 65,535. The session sets it when it recognises that publisher.
@@ -50,7 +55,9 @@ export class PacketReader {
   /** See {@linkcode PacketReaderOptions}. */
   constructor(options: PacketReaderOptions) {
     this.#options = options;
-    const { limits } = options;
+    const { limits, clock, counters } = options;
+    this.#baseTimes = new ReceivedBaseTimes(clock);
+    this.#loss = new LossMeter(counters.udp);
     this.#slots = new CacheSlots(options.version, () =>
       new TsscDecoder({
         maxSignalIndex: limits.signalIndex,
@@ -74,7 +81,7 @@ export class PacketReader {
     const { limits, signals } = this.#options;
     const map = new SignalMap(cache, signals, limits.signals);
     const compact = new CompactDecoder(format, { maxMeasurements: limits.packetMeasurements });
-    compact.baseTimes = this.#baseTimes;
+    this.#loss.reset();
     this.#slots.install(cacheIndex, map, compact);
   }
 
@@ -95,22 +102,48 @@ export class PacketReader {
 
   /** The body of an UpdateBaseTimes. @throws {SttpError} `MalformedFrame`. */
   updateBaseTimes(body: Uint8Array): void {
-    this.#baseTimes = decodeBaseTimes(body);
-    for (const slot of this.#slots.all()) slot.compact.baseTimes = this.#baseTimes;
+    this.#baseTimes.update(decodeBaseTimes(body));
   }
 
-  /** Appends the measurements of a data packet's body to a batch. Whatever can't be used is counted and dropped. */
-  read(body: Uint8Array, into: MeasurementBatch): void {
+  /**
+   * The body of an UpdateCipherKeys (§12): from here on everything is taken for encrypted.
+   *
+   * @returns The index of the key that comes into use.
+   * @throws {SttpError} `MalformedFrame`.
+   */
+  updateCipherKeys(body: Uint8Array): 0 | 1 {
+    const keys = decodeCipherKeys(body);
+    this.#decryption ??= new Decryption();
+    this.#decryption.update(keys);
+    this.#options.counters.cipherKeys++;
+    return keys.cipherIndex;
+  }
+
+  /** What payloads are decrypted with; `undefined` while they are not encrypted. */
+  get decryption(): Decryption | undefined {
+    return this.#decryption;
+  }
+
+  /**
+   * Appends the measurements of a data packet's body to a batch. Whatever can't be used is counted and dropped.
+   *
+   * @param isDatagram Whether it came over UDP.
+   */
+  read(body: Uint8Array, into: MeasurementBatch, isDatagram: boolean = false): void {
     const { counters, drop } = this.#options;
     counters.packets++;
     counters.dataBytes += body.length;
     let packet: DataPacket;
     try {
-      packet = decodePacketHeader(body);
+      const plain = this.#decryption === undefined ? body : this.#decrypt(body, this.#decryption);
+      if (plain === undefined) {
+        return drop("undecipherable", "a data packet is encrypted with no key that the publisher has sent");
+      }
+      packet = decodePacketHeader(plain);
     } catch (error) {
       return drop("malformedPacket", (error as Error).message);
     }
-    const { flags, count, payload } = packet;
+    const { flags, payload } = packet;
     const tssc = (flags & DataPacketFlags.Compressed) !== 0;
     const tsscStart = tssc ? payload[1] === 0 && payload[2] === 0 : undefined;
     const slot = this.#slots.choose((flags & DataPacketFlags.CacheIndex) !== 0, tsscStart);
@@ -118,7 +151,7 @@ export class PacketReader {
     const start = into.length;
     try {
       if (tssc) this.#decodeTssc(payload, slot, into);
-      else this.#decodeCompact(count, payload, body, slot, into);
+      else this.#decodeCompact(packet, body, slot, into, isDatagram);
     } catch (error) {
       if (!(error instanceof SttpError)) throw error;
       return drop("malformedPacket", error.message);
@@ -126,6 +159,18 @@ export class PacketReader {
     const unknown = slot.map.apply(into, start);
     if (unknown > 0) drop("unknownSignal", "a signal index is not in the signal index cache", unknown);
     counters.measurements += into.length - start;
+    if (isDatagram && slot.compact.format.includeTime) this.#loss.add(into, start);
+  }
+
+  #decrypt(body: Uint8Array, decryption: Decryption): Uint8Array | undefined {
+    const flags = body[0]!;
+    const isOdd = (flags & DataPacketFlags.CipherIndex) !== 0;
+    const payload = decryption.decrypt(body.subarray(1), isOdd, isPlausible);
+    if (payload === undefined) return undefined;
+    const plain = new Uint8Array(1 + payload.length);
+    plain[0] = flags;
+    plain.set(payload, 1);
+    return plain;
   }
 
   #decodeTssc(payload: Uint8Array, slot: CacheSlot, into: MeasurementBatch): void {
@@ -143,12 +188,14 @@ export class PacketReader {
   }
 
   #decodeCompact(
-    count: number,
-    payload: Uint8Array,
+    { count, payload }: DataPacket,
     body: Uint8Array,
     slot: CacheSlot,
     into: MeasurementBatch,
+    isDatagram: boolean,
   ): void {
+    const baseTimes = isDatagram ? this.#baseTimes.ofDatagrams : this.#baseTimes.present;
+    slot.compact.baseTimes = baseTimes;
     const arrival = slot.compact.format.includeTime ? 0n : ticksNow(this.#options.clock);
     try {
       slot.compact.decode(payload, count, into, arrival);
@@ -160,9 +207,17 @@ export class PacketReader {
       // A publisher may apply the options of a new subscription before it switches caches.
       const other = this.#slots.all().find((other) => other !== slot)?.compact;
       if (other === undefined || sameFormat(other.format, slot.compact.format)) throw error;
+      other.baseTimes = baseTimes;
       other.decode(payload, count, into, ticksNow(this.#options.clock));
     }
   }
+}
+
+/** Whether a decrypted payload begins with a count that its length bears out: 32 KB of TSSC hold 262,144. */
+function isPlausible(payload: Uint8Array): boolean {
+  if (payload.length < 4) return false;
+  const count = new DataView(payload.buffer, payload.byteOffset).getUint32(0);
+  return count <= 8 * payload.length;
 }
 
 function sameFormat(a: CompactFormat, b: CompactFormat): boolean {

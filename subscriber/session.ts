@@ -15,6 +15,7 @@ import { encodeOperationalModes } from "../transport/wire/operational_modes.ts";
 import { decodeCacheUpdate } from "../transport/wire/signal_index_cache.ts";
 import { encodeSubscribe } from "../transport/wire/subscribe.ts";
 import { decodeResponseText } from "../transport/wire/text.ts";
+import { DataChannel } from "./data_channel.ts";
 import type { Delivery } from "./delivery.ts";
 import { type ExchangeOptions, Exchanges } from "./exchange.ts";
 import type { CheckedOptions, SubscribeOptions } from "./options.ts";
@@ -103,6 +104,7 @@ export class Session {
   /** Ends of the operation before: subscribing and unsubscribing take turns. */
   #turn: Promise<void> = Promise.resolve();
   #format: CompactFormat = { includeTime: true, useMillisecondResolution: false };
+  #dataChannel: DataChannel | undefined;
   #processingInterval = -1;
   #cachesReceived = 0;
   #signalCount = 0;
@@ -198,7 +200,9 @@ export class Session {
     return this.#inTurn(async () => {
       this.#checkOpen();
       const { filter, ...rest } = options;
-      const body = encodeSubscribe({ ...rest, filterExpression: filter ?? "" }, encoding);
+      const dataChannel = await this.#openDataChannel();
+      const settings = { ...rest, ...dataChannel && { dataChannel: dataChannel.settings } };
+      const body = encodeSubscribe({ ...settings, filterExpression: filter ?? "" }, encoding);
       const before = this.#state;
       const formatBefore = this.#format;
       this.#enter(before === "subscribed" ? "resubscribing" : "subscribing");
@@ -212,6 +216,7 @@ export class Session {
               includeTime: options.includeTime ?? true,
               useMillisecondResolution: options.useMillisecondResolution ?? false,
             };
+            if (dataChannel !== undefined) dataChannel.dropsRepeated = this.#format.includeTime;
           },
         });
         await this.#cacheAfter(cachesBefore);
@@ -228,6 +233,49 @@ export class Session {
         throw error;
       }
     });
+  }
+
+  /** Opens the data channel, if there is to be one and it is not open yet. */
+  async #openDataChannel(): Promise<DataChannel | undefined> {
+    const { options: { udp }, counters, drop, emit } = this.#host;
+    if (udp === undefined || this.#dataChannel !== undefined) return this.#dataChannel;
+    const dataChannel = await DataChannel.open({
+      udp,
+      peer: this.#channel.peer.address,
+      counters,
+      drop,
+      receive: (response) => this.#receive(response),
+      onError: (error) => this.#end("lost", error),
+    });
+    if (this.#isClosed()) {
+      await dataChannel.close();
+      this.#checkOpen();
+    }
+    emit({ kind: "dataChannel", address: dataChannel.address });
+    return this.#dataChannel = dataChannel;
+  }
+
+  /** A data packet or buffer block came over UDP. Nobody can be made to wait there: what is too much is lost. */
+  #receive(response: ResponseView): void {
+    const { delivery, counters, drop } = this.#host;
+    if (response.code !== Response.DataPacket) return this.#handle(response);
+    const batch = delivery.filling;
+    const isFull = delivery.full;
+    const before = batch.length;
+    this.#packets.read(response.body, batch, true);
+    if (isFull) {
+      const excess = batch.length - before;
+      batch.length = before;
+      counters.measurements -= excess;
+      if (excess > 0) drop("overflow", "the consumer is too slow", excess);
+    }
+    delivery.trim();
+    delivery.commit();
+  }
+
+  /** Asks for new cipher keys (§12). They come by themselves, before the answer or after it. */
+  async rotateCipherKeys(signal?: AbortSignal): Promise<void> {
+    await this.#request(Command.RotateCipherKeys, new Uint8Array(0), { signal });
   }
 
   /** Ends the subscription; the connection stays. */
@@ -309,7 +357,9 @@ export class Session {
     this.#exchanges.close(error);
     this.#onCache?.(error);
     this.#host.delivery.commit();
-    this.#ended.resolve({ kind, error });
+    const ended = (): void => this.#ended.resolve({ kind, error });
+    if (this.#dataChannel === undefined) ended();
+    else this.#dataChannel.close().then(ended);
   }
 
   /** Ends a connection on which nothing was heard for `timeout` milliseconds. */
@@ -416,6 +466,8 @@ export class Session {
           return this.#updateCache(body);
         case Response.UpdateBaseTimes:
           return this.#packets.updateBaseTimes(body);
+        case Response.UpdateCipherKeys:
+          return this.#updateCipherKeys(body);
         case Response.DataStartTime:
           return emit({ kind: "dataStartTime", ticks: decodeDataStartTime(body) });
         case Response.ProcessingComplete:
@@ -434,7 +486,7 @@ export class Session {
   /** Where responses go that nothing here makes use of. */
   #handOff(code: number): void {
     const known = code >= Response.UserResponse00 && code <= Response.UserResponse15 ||
-      code === Response.UpdateCipherKeys || code === Response.BufferBlock || code === Response.Notify;
+      code === Response.BufferBlock || code === Response.Notify;
     if (known) this.#host.drop("unsupportedResponse", `${responseName(code)} came without being asked for`);
     else this.#host.drop("unknownResponse", `there is no response ${responseName(code)}`);
   }
@@ -446,7 +498,9 @@ export class Session {
       return this.#host.emit({ kind: "modesAccepted", message });
     }
     // The body is a view of the read buffer; whoever waits for it may keep a copy.
-    if (!this.#exchanges.succeed(command, () => body.slice())) {
+    if (this.#exchanges.succeed(command, () => body.slice())) return;
+    // Some publishers say so whenever they replace keys.
+    if (command !== Command.RotateCipherKeys) {
       this.#host.drop(
         "unexpectedResponse",
         `Succeeded to ${commandName(command)}, which was not waiting for it`,
@@ -470,6 +524,12 @@ export class Session {
     if (!this.#exchanges.refuse(command, message)) {
       this.#host.drop("unexpectedResponse", `Failed to ${commandName(command)}: ${message}`);
     }
+  }
+
+  #updateCipherKeys(body: Uint8Array): void {
+    const cipherIndex = this.#packets.updateCipherKeys(body);
+    this.#send(Command.ConfirmUpdateCipherKeys, new Uint8Array(0));
+    this.#host.emit({ kind: "cipherKeys", cipherIndex });
   }
 
   #updateCache(body: Uint8Array): void {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Clock } from "../transport/clock.ts";
+import { type LossStats, noLoss } from "./loss_meter.ts";
 
 /**
  * Why something that arrived did not reach the consumer.
@@ -18,6 +19,11 @@ import type { Clock } from "../transport/clock.ts";
  * | `noCache` | data packets for which there is no signal index cache |
  * | `unknownSignal` | measurements whose signal index is not in the cache |
  * | `overflow` | measurements discarded because the consumer was too slow (`overflow: "dropOldest"`) |
+ * | `stranger` | datagrams that do not come from the publisher |
+ * | `malformedDatagram` | datagrams whose responses do not fit their length |
+ * | `unexpectedDatagram` | responses over UDP that are neither compact data packets nor buffer blocks |
+ * | `repeatedDatagram` | datagrams that came before |
+ * | `undecipherable` | packets that are encrypted with no key that the publisher has sent (§12) |
  * | `unexpectedResponse` | answers to commands that were not waiting for one |
  * | `unknownResponse` | responses with a code that the protocol does not have |
  * | `unsupportedResponse` | responses of a kind that this subscriber did not ask for and can't use |
@@ -31,9 +37,22 @@ export type DropReason =
   | "noCache"
   | "unknownSignal"
   | "overflow"
+  | "stranger"
+  | "malformedDatagram"
+  | "unexpectedDatagram"
+  | "repeatedDatagram"
+  | "undecipherable"
   | "unexpectedResponse"
   | "unknownResponse"
   | "unsupportedResponse";
+
+/** What came over UDP, all connections together. */
+export interface UdpStats extends LossStats {
+  /** Datagrams that came from the publisher. */
+  readonly datagrams: number;
+  /** Their bytes, without the headers of UDP and IP. */
+  readonly bytes: number;
+}
 
 /** A subscriber's counters at one moment. All count from the subscriber's construction and never fall. */
 export interface SubscriberStats {
@@ -53,6 +72,10 @@ export interface SubscriberStats {
   readonly caches: number;
   /** TSSC streams that began (anew) at sequence 0. */
   readonly tsscResets: number;
+  /** Times that the publisher sent keys for its payloads (§12). */
+  readonly cipherKeys: number;
+  /** What came over UDP; see docs/udp.md for how loss is told. */
+  readonly udp: UdpStats;
   /** Metadata documents received. */
   readonly metadataRefreshes: number;
   /** Times that the publisher announced a change of configuration. */
@@ -79,6 +102,8 @@ export class Counters implements Writable<Omit<SubscriberStats, "waiting" | "sig
   measurements = 0;
   caches = 0;
   tsscResets = 0;
+  cipherKeys = 0;
+  readonly udp: Writable<UdpStats> = { datagrams: 0, bytes: 0, ...noLoss() };
   metadataRefreshes = 0;
   configurationChanges = 0;
   pauses = 0;
@@ -91,6 +116,11 @@ export class Counters implements Writable<Omit<SubscriberStats, "waiting" | "sig
     noCache: 0,
     unknownSignal: 0,
     overflow: 0,
+    stranger: 0,
+    malformedDatagram: 0,
+    unexpectedDatagram: 0,
+    repeatedDatagram: 0,
+    undecipherable: 0,
     unexpectedResponse: 0,
     unknownResponse: 0,
     unsupportedResponse: 0,
@@ -98,7 +128,7 @@ export class Counters implements Writable<Omit<SubscriberStats, "waiting" | "sig
 
   /** A copy of everything, completed with what is not a counter. */
   snapshot(waiting: number, signals: number): SubscriberStats {
-    return { ...this, dropped: { ...this.dropped }, waiting, signals };
+    return { ...this, dropped: { ...this.dropped }, udp: { ...this.udp }, waiting, signals };
   }
 }
 

@@ -44,6 +44,10 @@ export type SubscriberStatus =
   | { readonly kind: "subscribeFailed"; readonly error: SttpError }
   /** The publisher ended the subscription on request. */
   | { readonly kind: "unsubscribed" }
+  /** Data is to come over UDP, to this address. */
+  | { readonly kind: "dataChannel"; readonly address: string }
+  /** The publisher sent keys for its payloads (§12) and goes over to this one: 0, the even one; 1, the odd one. */
+  | { readonly kind: "cipherKeys"; readonly cipherIndex: 0 | 1 }
   /** A signal index cache came: how many signals are granted, and how many refused. */
   | {
     readonly kind: "signals";

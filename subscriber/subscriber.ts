@@ -285,6 +285,19 @@ export class Subscriber implements AsyncDisposable {
   }
 
   /**
+   * Asks the publisher to replace the keys that it encrypts payloads with (§12). Resolves when it has; the status
+   * tells of every replacement, asked for or not.
+   *
+   * @throws {SttpError} `Closed` when there is no connection; `Refused` with the publisher's reason, such as that
+   * nothing is encrypted, or that the keys are no second old; `TimedOut`, `Aborted`, `ConnectionLost`.
+   */
+  async rotateCipherKeys({ signal }: WaitOptions = {}): Promise<void> {
+    const session = this.#run?.session;
+    if (session === undefined) throw new SttpError("Closed", "there is no connection to a publisher");
+    await session.rotateCipherKeys(signal);
+  }
+
+  /**
    * Gets the metadata anew.
    *
    * @param filters Filter expressions, each for one table, which is narrowed (§3); default: those of the options.

@@ -1,0 +1,51 @@
+/**
+ * The base times that a publisher sent (§7).
+ *
+ * @module
+ */
+import type { Clock } from "../transport/clock.ts";
+import { BaseTimes } from "../transport/wire/base_times.ts";
+
+/** For how many milliseconds a datagram may count from a base time that has been replaced. */
+const LATENESS = 10_000;
+
+/**
+ * Base times as packets count from them. A rotation replaces the base that is not in force any more. On the command
+ * channel nothing counts from it by then; datagrams take another way and may be late, so for them it stays a while.
+ * No packet can mean its successor so early: that comes into force with the next rotation, a minute later or more.
+ */
+export class ReceivedBaseTimes {
+  readonly #clock: Clock;
+  #present: BaseTimes | undefined;
+  #beforeRotation: BaseTimes | undefined;
+  #rotatedAt = 0;
+
+  /** @param clock For how long something is ago. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** New ones came. */
+  update(baseTimes: BaseTimes): void {
+    const before = this.#present;
+    const { timeIndex } = baseTimes;
+    const isRotation = before !== undefined && before.timeIndex !== timeIndex &&
+      before.base(timeIndex) === baseTimes.base(timeIndex);
+    this.#beforeRotation = isRotation ? before : undefined;
+    this.#rotatedAt = this.#clock.monotonic();
+    this.#present = baseTimes;
+  }
+
+  /** What a packet counts from that came over the command channel. */
+  get present(): BaseTimes | undefined {
+    return this.#present;
+  }
+
+  /** What a datagram counts from. */
+  get ofDatagrams(): BaseTimes | undefined {
+    if (this.#beforeRotation === undefined) return this.#present;
+    if (this.#clock.monotonic() - this.#rotatedAt < LATENESS) return this.#beforeRotation;
+    this.#beforeRotation = undefined;
+    return this.#present;
+  }
+}
