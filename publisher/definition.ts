@@ -126,15 +126,10 @@ export class Definition {
       primaryTable: "ActiveMeasurements",
       clock: this.#clock,
     });
-    const handles = new Int32Array(ids.length);
-    let size = 0;
-    for (const id of ids) {
-      const handle = this.#signals.handleOf(id);
-      if (handle !== undefined) handles[size++] = handle;
-    }
-    const set = new SignalSet(handles.subarray(0, size));
+    // All are in the table already; `add` looks them up without taking note of their texts.
+    const set = new SignalSet(Int32Array.from(ids, (id) => this.#signals.add(id)));
     const selection = new Selection(set, () => this.#cacheOf(set));
-    if (!TIME_DEPENDENT.test(filter)) this.#selections.set(filter, selection, 1 + size);
+    if (!TIME_DEPENDENT.test(filter)) this.#selections.set(filter, selection, 1 + set.size);
     return selection;
   }
 

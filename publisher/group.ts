@@ -92,8 +92,8 @@ export function parcelSize(maxPacketSize: number): number {
  * Subscribers whose subscriptions come to the same signals and the same bytes: one encoder serves them all.
  *
  * Measurements go into packets, composed in place one behind the other: a parcel. It is closed, and its one copy
- * queued for every member, when it is full or at the end of a publication for which some member is ready; while all
- * of them are still busy with earlier ones it stays open for more. A member joins, and comes back after an overflow,
+ * queued for every member, when it is full, or when publications pause and some member is ready; while all of them
+ * are still busy with earlier ones it stays open for more. A member joins, and comes back after an overflow,
  * when the encoder starts afresh, which it does just before the next publication.
  */
 export class Group {
@@ -208,7 +208,7 @@ export class Group {
       // They may have been rotated while it was not there to be told.
       if (this.#baseTimes !== undefined) member.sink.sendBaseTimes(this.#baseTimes.frame);
     }
-    this.#flushWhenDue();
+    this.flushWhenDue();
   }
 
   /** How many measurements a member has missed since it was cut off and has not been told of. */
@@ -224,7 +224,7 @@ export class Group {
   }
 
   /**
-   * Takes from a batch (of handles) what is this group's.
+   * Takes from a batch (of handles) what is this group's. It goes out with {@linkcode Group.flushWhenDue}.
    *
    * @param layout The batch's layout, 0 when it is not known; see `LayoutTracker`.
    */
@@ -237,8 +237,6 @@ export class Group {
 
   #send(batch: MeasurementBatch): void {
     if (this.#waiting.length > 0) this.#attachWaiting();
-    // Asked before the batch's own first packets make everybody busy: they all leave in one write.
-    const someoneReady = this.#isSomeoneReady();
     const { length } = batch;
     let from = 0;
     while (from < length) {
@@ -253,7 +251,6 @@ export class Group {
       from = next;
       if (from < length) this.#closePacket();
     }
-    if (someoneReady && this.#isRipe()) this.flush();
   }
 
   #attachWaiting(): void {
@@ -284,7 +281,7 @@ export class Group {
       this.#firstTicks = batch.ticks[from]!;
       if (maxPublishInterval > 0) {
         this.#openSince = clock.monotonic();
-        this.#cancelFlush = clock.schedule(maxPublishInterval, () => this.#flushWhenDue());
+        this.#cancelFlush = clock.schedule(maxPublishInterval, () => this.flushWhenDue());
       }
     }
     const start = this.#end;
@@ -304,8 +301,8 @@ export class Group {
     if (parcel.length - end < FRAME_PREFIX + this.#packetSize) this.#ship();
   }
 
-  /** Closes the open parcel when nothing is gained by waiting. */
-  #flushWhenDue(): void {
+  /** Closes the open parcel when nothing is gained by waiting: to be called when publications pause. */
+  flushWhenDue(): void {
     if (this.#isRipe() && this.#isSomeoneReady()) this.flush();
   }
 
@@ -386,7 +383,9 @@ export class Group {
       // Kept to its beat, except that what a sleeping machine missed is not made up for.
       this.#scheduleThrottle(Math.max(due + interval, clock.monotonic()));
       const batch = this.#latest!.take(Number(ticksNow(clock)));
-      if (batch.length > 0) this.#send(batch);
+      if (batch.length === 0) return;
+      this.#send(batch);
+      this.flushWhenDue();
     });
   }
 

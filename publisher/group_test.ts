@@ -132,11 +132,16 @@ function join(group: Group, cacheIndex: 0 | 1 = 0): { member: Member; sink: Fake
   return { member, sink };
 }
 
+function publish(group: Group, batch: MeasurementBatch): void {
+  group.publish(batch);
+  group.flushWhenDue();
+}
+
 Deno.test("one encoding serves all members, in the same memory", () => {
   const group = new Group(1, signals(3), tssc, createEnvironment());
   const sinks = [join(group), join(group), join(group)].map(({ sink }) => sink);
-  group.publish(batchOf(3));
-  group.publish(batchOf(3, 2000n));
+  publish(group, batchOf(3));
+  publish(group, batchOf(3, 2000n));
   assertEquals(group.snapshot().packets, 2);
   assertEquals(sinks[0]!.log, ["attached after 0", "start 1000", "3", "3"]);
   for (const sink of sinks) {
@@ -154,7 +159,7 @@ Deno.test("members on different caches get packets that differ in one bit", () =
   const on1 = join(group, 1).sink;
   const on0 = join(group, 0).sink;
   const alsoOn1 = join(group, 1).sink;
-  group.publish(batchOf(3));
+  publish(group, batchOf(3));
   const [a, b] = [on0.frames[0]!.bytes, on1.frames[0]!.bytes];
   assertEquals(a[10], DataPacketFlags.Compressed);
   assertEquals(b[10], DataPacketFlags.Compressed | DataPacketFlags.CacheIndex);
@@ -166,7 +171,7 @@ Deno.test("members on different caches get packets that differ in one bit", () =
 Deno.test("a large publication is cut into packets within the limit", () => {
   const group = new Group(1, signals(5000), tssc, createEnvironment({ maxPacketSize: 1000 }));
   const { sink } = join(group);
-  group.publish(batchOf(5000));
+  publish(group, batchOf(5000));
   assertEquals(sink.packets.length > 5, true);
   for (const body of sink.packets) assertEquals(body.length <= 1000, true);
   assertEquals(sink.frames.length < sink.packets.length / 2, true, "several packets to a parcel");
@@ -178,11 +183,11 @@ Deno.test("a large publication is cut into packets within the limit", () => {
 Deno.test("a late joiner resets the encoder at the next publication; several coalesce", () => {
   const group = new Group(1, signals(3), tssc, createEnvironment());
   const first = join(group).sink;
-  group.publish(batchOf(3));
-  group.publish(batchOf(3));
+  publish(group, batchOf(3));
+  publish(group, batchOf(3));
   const [second, third] = [join(group).sink, join(group).sink];
   assertEquals(group.snapshot().resets, 1);
-  group.publish(batchOf(3, 7000n));
+  publish(group, batchOf(3, 7000n));
   assertEquals(group.snapshot().resets, 2);
   assertEquals(first.sequences, [0, 1, 0]);
   assertEquals(second.sequences, [0]);
@@ -196,12 +201,12 @@ Deno.test("joining storms share resets, and what they wait through is counted", 
   const group = new Group(1, signals(2), tssc, environment);
   const sinks = [join(group).sink];
   for (let i = 0; i < 50; i++) {
-    group.publish(batchOf(2));
+    publish(group, batchOf(2));
     sinks.push(join(group).sink);
   }
   assertEquals(group.snapshot().resets, 8);
   environment.clock.advance(500);
-  group.publish(batchOf(2));
+  publish(group, batchOf(2));
   assertEquals(group.snapshot().resets, 9);
   sinks.forEach((sink, i) => {
     const published = 2 * (51 - i);
@@ -216,20 +221,20 @@ Deno.test("an overflow detaches; the member is back at a reset when it has drain
   const group = new Group(1, signals(4), tssc, environment);
   const good = join(group).sink;
   const { member, sink: slow } = join(group);
-  group.publish(batchOf(4));
+  publish(group, batchOf(4));
   slow.isFull = true;
-  group.publish(batchOf(4));
+  publish(group, batchOf(4));
   slow.isFull = false;
   assertEquals(group.snapshot().detachedMembers, 1);
-  group.publish(batchOf(4));
-  group.publish(batchOf(4));
+  publish(group, batchOf(4));
+  publish(group, batchOf(4));
   assertEquals(group.missedBy(member), 8);
   group.memberIdle(member);
   // Not so soon after the reset that let it in: nobody else should pay for one that flaps.
-  group.publish(batchOf(4));
+  publish(group, batchOf(4));
   assertEquals(slow.frames.length, 1);
   environment.clock.advance(500);
-  group.publish(batchOf(4, 9000n));
+  publish(group, batchOf(4, 9000n));
   assertEquals(slow.log.slice(-2), ["attached after 12", "4"]);
   assertEquals(slow.sequences, [0, 0]);
   assertEquals(slow.decoded().ticks[4], 9000n);
@@ -243,9 +248,9 @@ Deno.test("while all are slow nothing is encoded, and everything is counted", ()
   const group = new Group(1, signals(4), tssc, createEnvironment());
   const { member, sink } = join(group);
   sink.isFull = true;
-  group.publish(batchOf(4));
+  publish(group, batchOf(4));
   assertEquals(group.snapshot().packets, 1);
-  for (let i = 0; i < 10; i++) group.publish(batchOf(4));
+  for (let i = 0; i < 10; i++) publish(group, batchOf(4));
   assertEquals(group.snapshot().packets, 1);
   assertEquals(group.missedBy(member), 40);
   group.leave(member);
@@ -265,7 +270,7 @@ Deno.test("an overflow in the middle of a publication is counted to the measurem
     sink.frames.push(frame);
     return true;
   };
-  group.publish(batchOf(3000));
+  publish(group, batchOf(3000));
   assertEquals(sink.decoded().length + lost + group.missedBy(member), 3000);
   assertEquals(lost > 0, true);
   group.dispose();
@@ -276,10 +281,10 @@ Deno.test("while all members are busy a packet stays open for more", () => {
   const group = new Group(1, signals(3), tssc, environment);
   const a = join(group);
   const b = join(group);
-  group.publish(batchOf(3));
+  publish(group, batchOf(3));
   a.sink.idle = b.sink.idle = false;
-  group.publish(batchOf(3));
-  group.publish(batchOf(3));
+  publish(group, batchOf(3));
+  publish(group, batchOf(3));
   assertEquals(a.sink.frames.length, 1);
   b.sink.idle = true;
   group.memberIdle(b.member);
@@ -291,7 +296,7 @@ Deno.test("while all members are busy a packet stays open for more", () => {
 Deno.test("members on different caches get every packet of a parcel marked", () => {
   const group = new Group(1, signals(3000), tssc, createEnvironment({ maxPacketSize: 1000 }));
   const sinks = [join(group, 0).sink, join(group, 1).sink];
-  group.publish(batchOf(3000));
+  publish(group, batchOf(3000));
   for (const [cacheIndex, sink] of sinks.entries()) {
     const flags = sink.packets.map((body) => body[0]);
     assertEquals(flags.length > 2, true);
@@ -307,9 +312,9 @@ Deno.test("members on different caches get every packet of a parcel marked", () 
 Deno.test("a full parcel goes even when all are busy", () => {
   const group = new Group(1, signals(3000), tssc, createEnvironment({ maxPacketSize: 1000 }));
   const { sink } = join(group);
-  group.publish(batchOf(1));
+  publish(group, batchOf(1));
   sink.idle = false;
-  group.publish(batchOf(3000));
+  publish(group, batchOf(3000));
   const before = sink.frames.length;
   assertEquals(before > 1, true);
   group.flush();
@@ -323,22 +328,22 @@ Deno.test("maxPublishInterval gathers publications while members are ready", () 
   const { clock } = environment;
   const group = new Group(1, signals(3), tssc, environment);
   const { member, sink } = join(group);
-  group.publish(batchOf(3));
+  publish(group, batchOf(3));
   clock.advance(19);
-  group.publish(batchOf(3));
+  publish(group, batchOf(3));
   assertEquals(sink.frames.length, 0);
   clock.advance(1);
   assertEquals(sink.frames.map(({ measurements }) => measurements), [6]);
   assertEquals(clock.pending, 0);
   // When nobody is ready at that moment, it goes as soon as somebody is.
-  group.publish(batchOf(3));
+  publish(group, batchOf(3));
   sink.idle = false;
   clock.advance(50);
   assertEquals(sink.frames.length, 1);
   sink.idle = true;
   group.memberIdle(member);
   assertEquals(sink.frames.length, 2);
-  group.publish(batchOf(3));
+  publish(group, batchOf(3));
   group.dispose();
   assertEquals(clock.pending, 0);
 });
@@ -347,13 +352,13 @@ Deno.test("who leaves takes what was published before", () => {
   const group = new Group(1, signals(3), tssc, createEnvironment());
   const a = join(group);
   const b = join(group);
-  group.publish(batchOf(3));
+  publish(group, batchOf(3));
   a.sink.idle = b.sink.idle = false;
-  group.publish(batchOf(3));
+  publish(group, batchOf(3));
   group.leave(a.member);
   group.leave(a.member);
   assertEquals(a.sink.decoded().length, 6);
-  group.publish(batchOf(3));
+  publish(group, batchOf(3));
   group.flush();
   assertEquals([a.sink.decoded().length, b.sink.decoded().length], [6, 9]);
   assertEquals(group.size, 1);
@@ -366,9 +371,9 @@ Deno.test("compact members join without a reset and learn the base times first",
   const group = new Group(1, signals(2), compact, environment);
   const first = join(group);
   const now = ticksNow(clock);
-  group.publish(batchOf(2, now + 5_000_000n));
+  publish(group, batchOf(2, now + 5_000_000n));
   const late = join(group);
-  group.publish(batchOf(2, now + 6_000_000n));
+  publish(group, batchOf(2, now + 6_000_000n));
   assertEquals(late.sink.log, ["base times", "attached after 0", `start ${now + 6_000_000n}`, "2"]);
   assertEquals(first.sink.frames[0]!.bytes[10], DataPacketFlags.Compact);
   const decoder = new CompactDecoder({ includeTime: true, useMillisecondResolution: false });
@@ -390,9 +395,9 @@ Deno.test("base times rotate every 420 s, every 60 s in milliseconds, with an op
     const group = new Group(1, signals(2), { ...compact, useMillisecondResolution }, environment);
     const { sink } = join(group);
     const start = ticksNow(clock);
-    group.publish(batchOf(2));
+    publish(group, batchOf(2));
     sink.idle = false;
-    group.publish(batchOf(2));
+    publish(group, batchOf(2));
     clock.advance(interval - 1);
     assertEquals(sink.baseTimes.length, 1);
     clock.advance(1);
@@ -416,7 +421,7 @@ Deno.test("a peer that can't read the TimeIndex flag never gets it: base time 0 
     assertEquals([renewed.timeIndex, renewed.base(0)], [0, ticksNow(clock)], `after ${minutes} minutes`);
     const batch = batchOf(1);
     batch.ticks[0] = ticksNow(clock) + 1n;
-    group.publish(batch);
+    publish(group, batch);
     const flags = sink.frames.at(-1)!.bytes[15];
     assertEquals(flags, 0x40, `after ${minutes} minutes`);
   }
@@ -439,7 +444,7 @@ Deno.test("without time there are no base times and no timers", () => {
   const environment = createEnvironment();
   const group = new Group(1, signals(2), { ...compact, includeTime: false }, environment);
   const { sink } = join(group);
-  group.publish(batchOf(2));
+  publish(group, batchOf(2));
   assertEquals(sink.frames[0]!.bytes.length, 15 + 2 * 9);
   assertEquals(sink.baseTimes.length, 0);
   assertEquals(environment.clock.pending, 0);
@@ -450,12 +455,12 @@ Deno.test("a compact member that overflowed learns what base times are in force 
   const group = new Group(1, signals(1), compact, environment);
   const { member, sink } = join(group);
   sink.isFull = true;
-  group.publish(batchOf(1));
+  publish(group, batchOf(1));
   environment.clock.advance(420_000);
   assertEquals(sink.baseTimes.length, 1);
   sink.isFull = false;
   group.memberIdle(member);
-  group.publish(batchOf(1));
+  publish(group, batchOf(1));
   assertEquals(sink.log.slice(-3, -1), ["base times", "attached after 0"]);
   assertEquals(decodeBaseTimes(sink.baseTimes[1]!.subarray(10)).timeIndex, 1);
   group.dispose();
@@ -467,7 +472,7 @@ Deno.test("a throttled group sends the latest values on its beat", () => {
   const throttle = { interval: 250, checkTime: false, lagTime: 0, leadTime: 0, useLocalClock: false };
   const group = new Group(1, signals(3), { ...tssc, throttle }, environment);
   const { sink } = join(group);
-  for (let i = 0; i < 5; i++) group.publish(batchOf(2, BigInt(i), 10 * i));
+  for (let i = 0; i < 5; i++) publish(group, batchOf(2, BigInt(i), 10 * i));
   clock.advance(249);
   assertEquals(sink.frames.length, 0);
   clock.advance(1);
@@ -475,14 +480,14 @@ Deno.test("a throttled group sends the latest values on its beat", () => {
   assertEquals([...decoded.values.subarray(0, decoded.length)], [40, 41]);
   clock.advance(500);
   assertEquals(sink.frames.length, 1, "nothing new, nothing sent");
-  group.publish(batchOf(1, 9n, 7));
+  publish(group, batchOf(1, 9n, 7));
   clock.advance(250);
   assertEquals(sink.frames.map(({ measurements }) => measurements), [2, 1]);
   group.dispose();
   assertEquals(clock.pending, 0);
 });
 
-Deno.test("the router groups by signals and form, and groups end with their last member", () => {
+Deno.test("the router groups by signals and form, and groups end with their last member", async () => {
   const environment = createEnvironment();
   const router = new Router(environment);
   const sink = new FakeSink();
@@ -495,6 +500,7 @@ Deno.test("the router groups by signals and form, and groups end with their last
   ];
   assertEquals(placements.map(({ group }) => group.id), [1, 1, 2, 3, 4]);
   router.publish(batchOf(3));
+  await undefined;
   assertEquals(router.snapshot().map(({ packets, members }) => [packets, members]), [[1, 2], [1, 1], [1, 1], [
     1,
     1,
@@ -503,4 +509,19 @@ Deno.test("the router groups by signals and form, and groups end with their last
   assertEquals(router.snapshot(), []);
   assertEquals(environment.clock.pending, 0);
   assertEquals(router.join(signals(3), tssc, sink, 0).group.id, 5);
+});
+
+Deno.test("what is published in one go leaves together, and for everybody", async () => {
+  const router = new Router(createEnvironment());
+  const sinks = [new FakeSink(), new FakeSink()];
+  router.join(signals(3), tssc, sinks[0]!, 0);
+  router.join(signals(2), tssc, sinks[1]!, 0);
+  for (let i = 0; i < 5; i++) router.publish(batchOf(3, BigInt(i)));
+  assertEquals(sinks.map(({ frames }) => frames.length), [0, 0]);
+  await undefined;
+  assertEquals(sinks.map(({ frames }) => frames.map(({ measurements }) => measurements)), [[15], [10]]);
+  router.publish(batchOf(3));
+  await undefined;
+  assertEquals(sinks.map(({ frames }) => frames.length), [2, 2]);
+  router.flush();
 });

@@ -50,6 +50,8 @@ export type DropReason = "overflow" | "detached" | "closed";
 
 /** Frames at least this long are written where they are; shorter ones are gathered. */
 const DIRECT_WRITE = 65_536;
+/** Gathered bytes up to so many get memory of their own, which costs less than many sessions' buffers at a time. */
+const SMALL_WRITE = 16_384;
 /** The most that one write carries, so that a long frame shows progress. */
 const MAX_WRITE = 262_144;
 /** What an answer counts for at most when it meets the limit. */
@@ -235,7 +237,14 @@ export class OutboundQueue {
     let gathering: Uint8Array<ArrayBuffer> | undefined;
     try {
       while (!this.#closed && this.depth > 0) {
-        const bytes = this.#takeDirect() ?? this.#gather(gathering ??= this.#buffers.take());
+        let bytes = this.#takeDirect();
+        if (bytes === undefined) {
+          const length = this.#gatherable();
+          bytes = length <= SMALL_WRITE
+            ? new Uint8Array(length)
+            : (gathering ??= this.#buffers.take()).subarray(0, length);
+          this.#gather(bytes);
+        }
         this.#writingSince = this.#clock.monotonic();
         await this.#channel.write(bytes);
         this.#settle(bytes.length);
@@ -266,18 +275,26 @@ export class OutboundQueue {
     return frame.bytes.subarray(from, from + MAX_WRITE);
   }
 
-  /** Copies frames into one buffer, as many as fit. */
-  #gather(into: Uint8Array<ArrayBuffer>): Uint8Array {
+  /** How many bytes of short frames can go out together. */
+  #gatherable(): number {
     let length = 0;
-    while (this.depth > 0) {
+    for (let i = this.#head; i < this.#frames.length; i++) {
+      const left = this.#frames[i]!.bytes.length - (i === this.#head ? this.#headOffset : 0);
+      if (left >= DIRECT_WRITE || left > this.#buffers.size - length) break;
+      length += left;
+    }
+    return length;
+  }
+
+  /** Copies frames until they fill a buffer. */
+  #gather(into: Uint8Array): void {
+    for (let length = 0; length < into.length;) {
       const frame = this.#frames[this.#head]!;
       const left = frame.bytes.length - this.#headOffset;
-      if (left > into.length - length || left >= DIRECT_WRITE) break;
       into.set(this.#headOffset === 0 ? frame.bytes : frame.bytes.subarray(this.#headOffset), length);
       length += left;
       this.#take(frame, left);
     }
-    return into.subarray(0, length);
   }
 
   #take(frame: QueuedFrame, bytes: number): void {

@@ -21,17 +21,27 @@ export class Router {
   #list: readonly Group[] = [];
   readonly #layouts = new LayoutTracker();
   #nextId = 1;
+  #flushScheduled = false;
 
   /** @param environment What the groups share. */
   constructor(environment: GroupEnvironment) {
     this.#environment = environment;
   }
 
-  /** Hands a batch (of handles) to every group. */
+  /**
+   * Hands a batch (of handles) to every group. It goes out when the code that publishes gives way, as sockets are not
+   * written to before that: all that is published in one go leaves in one write.
+   */
   publish(batch: MeasurementBatch): void {
     if (this.#list.length === 0) return;
     const layout = this.#layouts.layoutOf(batch);
     for (const group of this.#list) group.publish(batch, layout);
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    queueMicrotask(() => {
+      this.#flushScheduled = false;
+      for (const group of this.#list) group.flushWhenDue();
+    });
   }
 
   /**
