@@ -33,6 +33,7 @@ export class PayloadCipher {
   #index: 0 | 1 = 0;
   /** The key that is announced and not yet in use. */
   #next: 0 | 1 | undefined;
+  /** How many confirmations are still to come, if the subscriber is of the kind that sends any. */
   #unconfirmed = 0;
   #rotatedAt = 0;
   #rotations = 0;
@@ -102,7 +103,6 @@ export class PayloadCipher {
 
   #goOver(): void {
     this.#cancelWait();
-    this.#unconfirmed = 0;
     this.#index = this.#next ?? this.#index;
     this.#next = undefined;
   }

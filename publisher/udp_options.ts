@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { checkKinds, inRange, longestDelay } from "../transport/option_checks.ts";
 
 /** How a publisher serves subscribers that ask for their data over UDP (§4). */
 export interface PublisherUdpOptions {
@@ -29,6 +30,15 @@ export interface PublisherUdpOptions {
 /** {@linkcode PublisherUdpOptions}, complete. */
 export type CheckedUdpOptions = Required<PublisherUdpOptions>;
 
+const kinds: Readonly<Record<keyof PublisherUdpOptions, string>> = {
+  hostname: "string",
+  port: "number",
+  maxDatagramLength: "number",
+  encrypt: "boolean",
+  keyRotationInterval: "number",
+  queueLimit: "number",
+};
+
 /** The longest datagram that every peer has a buffer for. */
 export const LONGEST_DATAGRAM = 32_768;
 
@@ -44,41 +54,20 @@ export function checkUdpOptions(
   publisherHostname: string,
 ): CheckedUdpOptions | undefined {
   if (options === false) return undefined;
-  if (options !== undefined && (typeof options !== "object" || options === null)) {
-    throw new TypeError("udp must be an object or false");
-  }
-  const { hostname, encrypt = false } = options ?? {};
+  const given = options ?? {};
+  if (typeof given !== "object" || given === null) throw new TypeError("udp must be an object or false");
+  checkKinds(given, kinds, "udp");
+  const { hostname, port = 0, maxDatagramLength = LONGEST_DATAGRAM, encrypt = false } = given;
+  const { keyRotationInterval = 60_000, queueLimit = 4 * 1024 ** 2 } = given;
   if (hostname !== undefined && isIP(hostname) === 0) {
-    throw new TypeError(`udp.hostname "${hostname}" is not an address`);
+    throw new TypeError(`udp.hostname "${hostname}" is not an IP address`);
   }
-  if (typeof encrypt !== "boolean") throw new TypeError("udp.encrypt must be a boolean");
   return {
     hostname: hostname ?? (isIP(publisherHostname) === 0 ? "0.0.0.0" : publisherHostname),
-    port: inRange("port", options?.port ?? 0, 0, 65_535),
-    maxDatagramLength: inRange(
-      "maxDatagramLength",
-      options?.maxDatagramLength ?? LONGEST_DATAGRAM,
-      512,
-      LONGEST_DATAGRAM,
-    ),
+    port: inRange(port, "udp.port", 0, 65_535, true),
+    maxDatagramLength: inRange(maxDatagramLength, "udp.maxDatagramLength", 512, LONGEST_DATAGRAM, true),
     encrypt,
-    keyRotationInterval: inRange(
-      "keyRotationInterval",
-      options?.keyRotationInterval ?? 60_000,
-      1000,
-      2 ** 31 - 1,
-    ),
-    queueLimit: inRange(
-      "queueLimit",
-      options?.queueLimit ?? 4 * 1024 ** 2,
-      LONGEST_DATAGRAM,
-      Number.MAX_SAFE_INTEGER,
-    ),
+    keyRotationInterval: inRange(keyRotationInterval, "udp.keyRotationInterval", 1000, longestDelay, false),
+    queueLimit: inRange(queueLimit, "udp.queueLimit", LONGEST_DATAGRAM, Number.MAX_SAFE_INTEGER, true),
   };
-}
-
-function inRange(name: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  const range = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `from ${least} to ${most}`;
-  throw new RangeError(`udp.${name} is ${value}, a whole number ${range} expected`);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../transport/clock.ts";
-import { BaseTimes } from "../transport/wire/base_times.ts";
+import type { BaseTimes } from "../transport/wire/base_times.ts";
 
 /** For how many milliseconds a datagram may count from a base time that has been replaced. */
 const LATENESS = 10_000;
