@@ -12,10 +12,10 @@ import { Big, type BigDecimal, type MathContext, MC, RoundingMode } from "bigdec
 export type Decimal = BigDecimal;
 
 /** The most significant digits that a result keeps; what is longer is rounded, half to even. */
-export const MaxDecimalDigits = 100;
+const MAX_DIGITS = 100;
 
 /** How many significant digits a quotient gets that can't be written exactly. */
-export const QuotientDigits = 28;
+const QUOTIENT_DIGITS = 28;
 
 /** The longest text, digits and exponent that {@linkcode parseDecimal} takes. */
 const MAX_TEXT_LENGTH = 1200;
@@ -26,10 +26,7 @@ const MAX_SCALE = 2 * (MAX_TEXT_LENGTH + MAX_EXPONENT);
 
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE]([+-]?\d{1,6}))?$/;
 
-const KEPT: MathContext = MC(MaxDecimalDigits, RoundingMode.HALF_EVEN);
-
-/** Zero, with no digits after the point. */
-export const DecimalZero: Decimal = Big(0);
+const KEPT: MathContext = MC(MAX_DIGITS, RoundingMode.HALF_EVEN);
 
 /**
  * Reads a decimal number: digits with an optional sign, point and exponent, white space around it ignored.
@@ -107,7 +104,7 @@ export function roundDecimal(value: Decimal, rounding: DecimalRounding): Decimal
 
 /** Keeps a result within the digits and the scale that the next operation may be given. */
 function bounded(value: Decimal): Decimal {
-  const kept = value.precision() > MaxDecimalDigits ? value.round(KEPT) : value;
+  const kept = value.precision() > MAX_DIGITS ? value.round(KEPT) : value;
   if (Math.abs(kept.scale()) > MAX_SCALE) {
     throw new RangeError(
       `a decimal with an exponent of ${-kept.scale()}, at most ${MAX_SCALE} either way expected`,
@@ -132,15 +129,15 @@ export function multiplyDecimals(left: Decimal, right: Decimal): Decimal {
 }
 
 /**
- * The quotient: exact if it has an end within {@linkcode MaxDecimalDigits}, else rounded to {@linkcode QuotientDigits}
- * or the digits of the longer operand, half to even.
+ * The quotient: exact if it has an end within 100 digits, else rounded, half to even, to 28 digits or as many as the
+ * dividend has.
  *
  * @throws {RangeError} When its exponent is out of bounds. The divisor must not be zero.
  */
 export function divideDecimals(left: Decimal, right: Decimal): Decimal {
   const quotient = left.divideWithMathContext(right, KEPT);
   if (quotient.multiply(right).compareTo(left) === 0) return bounded(quotient);
-  const digits = Math.max(QuotientDigits, Math.min(left.precision(), MaxDecimalDigits));
+  const digits = Math.max(QUOTIENT_DIGITS, Math.min(left.precision(), MAX_DIGITS));
   return bounded(left.divideWithMathContext(right, MC(digits, RoundingMode.HALF_EVEN)));
 }
 

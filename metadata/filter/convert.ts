@@ -41,7 +41,7 @@ export function parseGuid(text: string): string | undefined {
 }
 
 /** Reads `true` or `false` in any case. */
-export function parseTruth(text: string): boolean | undefined {
+function parseTruth(text: string): boolean | undefined {
   const word = text.trim().toLowerCase();
   return word === "true" ? true : word === "false" ? false : undefined;
 }

@@ -13,7 +13,7 @@ const SHORT = 64;
 const ORDER_TERM = 20;
 
 /** Roughly what an expression costs in each row, in comparisons of two short values. */
-export function costOf(node: ExpressionNode): number {
+function costOf(node: ExpressionNode): number {
   switch (node.kind) {
     case "literal":
       return typeof node.value === "string" ? node.value.length / SHORT : 0;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Decimal } from "../decimal.ts";
-import { type Code, type Compilation, lift, retyped } from "./code.ts";
+import { type Code, type Compilation, lift } from "./code.ts";
 import { toDouble, toText } from "./convert.ts";
 import type { FilterError, Span } from "./errors.ts";
 import {
@@ -180,7 +180,7 @@ function asExact(code: Code): Code {
 }
 
 /** Numbers of any type as doubles. */
-export function asDouble(code: Code): Code {
+function asDouble(code: Code): Code {
   return code.type === "double" ? code : lift("double", [code], code.span, toDouble);
 }
 
@@ -241,11 +241,6 @@ function shifted(operator: "<<" | ">>", value: number | bigint, count: number | 
   }
   const places = BigInt.asUintN(6, BigInt(count));
   return operator === "<<" ? BigInt.asIntN(64, value << places) : value >> places;
-}
-
-/** A NULL that stands where only one type fits. */
-export function nullAs(code: Code, type: ValueType): Code {
-  return code.type === "undefined" ? retyped(code, type) : code;
 }
 
 /** What arithmetic functions are given: any number. */

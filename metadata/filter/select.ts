@@ -268,7 +268,7 @@ function guidReader(table: DataTable, name: string): (row: number) => string | u
 }
 
 /** The rows that a FILTER statement selects: first those that match, then in order, then the top ones. */
-export function selectFrom(
+function selectFrom(
   context: Compilation,
   table: DataTable,
   statement: SelectStatement,

@@ -58,7 +58,7 @@ export function valueTypeOf(type: DataType): ValueType {
 const WIDENING: readonly ValueType[] = ["boolean", "int32", "int64", "decimal", "double"];
 
 /** The place of a type in the order of widening, or -1 for one that is no number. The literal NULL is the narrowest. */
-export function widthOf(type: ValueType): number {
+function widthOf(type: ValueType): number {
   return type === "undefined" ? 0 : WIDENING.indexOf(type);
 }
 
