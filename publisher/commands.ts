@@ -1,5 +1,5 @@
 import { SttpError } from "../transport/errors.ts";
-import { Command, commandName, Response } from "../transport/wire/codes.ts";
+import { Command, Response } from "../transport/wire/codes.ts";
 import { decodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
 import {
   decodeOperationalModes,
@@ -8,15 +8,19 @@ import {
 } from "../transport/wire/operational_modes.ts";
 import { decodeSubscribe } from "../transport/wire/subscribe.ts";
 import { formatName } from "./delivery.ts";
+import { updateProcessingInterval } from "./processing_interval.ts";
+import { getPrimaryMetadataSchema, getSignalSelectionSchema } from "./schemas.ts";
 import type { Session } from "./session.ts";
 import { createSubscription } from "./subscription.ts";
+import { userCommand } from "./user_commands.ts";
 
 /**
  * Carries out one command of a subscriber. What it throws as an SttpError is answered Failed with its message.
  *
  * @param body What follows the command's code; a view that is good until the handler is done.
+ * @param code The command's code.
  */
-export type CommandHandler = (session: Session, body: Uint8Array) => void | Promise<void>;
+export type CommandHandler = (session: Session, body: Uint8Array, code: number) => void | Promise<void>;
 
 /** Versions of the protocol that are spoken here. */
 const VERSIONS: readonly number[] = [1, 2, 3];
@@ -29,21 +33,11 @@ const handlers = new Map<number, CommandHandler>([
   [Command.ConfirmUpdateSignalIndexCache, confirmCache],
   [Command.RotateCipherKeys, rotateCipherKeys],
   [Command.ConfirmUpdateCipherKeys, confirmCipherKeys],
+  [Command.UpdateProcessingInterval, updateProcessingInterval],
+  [Command.GetPrimaryMetadataSchema, getPrimaryMetadataSchema],
+  [Command.GetSignalSelectionSchema, getSignalSelectionSchema],
+  ...Array.from({ length: 16 }, (_, i): [number, CommandHandler] => [Command.UserCommand00 + i, userCommand]),
 ]);
-
-/** Commands of the protocol that this publisher knows and does not offer (§14). */
-for (
-  const command of [
-    Command.UpdateProcessingInterval,
-    Command.GetPrimaryMetadataSchema,
-    Command.GetSignalSelectionSchema,
-    ...Array.from({ length: 16 }, (_, i) => Command.UserCommand00 + i),
-  ]
-) {
-  handlers.set(command, () => {
-    throw new SttpError("Refused", `This publisher does not support ${commandName(command)}.`);
-  });
-}
 
 /** Confirmations of what this publisher never sends: nothing to answer, the session counts them. */
 for (

@@ -1,5 +1,5 @@
 import { deriveActiveMeasurements } from "../metadata/active_measurements.ts";
-import type { DataSet } from "../metadata/data_set.ts";
+import { DataSet } from "../metadata/data_set.ts";
 import { filterMetadata, selectSignalIds } from "../metadata/filter/mod.ts";
 import { KnownColumns, textOf, type Values } from "../metadata/known_columns.ts";
 import { parseMeasurementKey } from "../metadata/measurement_key.ts";
@@ -68,6 +68,8 @@ export class Definition {
   /** Those being made: who asks for the same meanwhile waits for it. */
   readonly #bodiesToCome = new Map<string, Promise<MetadataBody>>();
   #metadata: Metadata | undefined;
+  #primarySchema: string | undefined;
+  #selectionSchema: string | undefined;
   /** The keys in MeasurementDetail by row, and the row of each signal by handle. */
   readonly #keys: Values;
   readonly #rows: Int32Array;
@@ -111,6 +113,22 @@ export class Definition {
   /** Its records; made when first asked for, as not every publisher needs them. */
   get metadata(): Metadata {
     return this.#metadata ??= new Metadata(this.dataSet);
+  }
+
+  /** The schema of the metadata as an XML document (§14). */
+  get primarySchema(): string {
+    return this.#primarySchema ??= this.dataSet.toXmlSchema();
+  }
+
+  /** The schema of ActiveMeasurements, which subscriptions select from, as an XML document (§14). */
+  get selectionSchema(): string {
+    return this.#selectionSchema ??= this.#activeAlone().toXmlSchema();
+  }
+
+  #activeAlone(): DataSet {
+    const dataSet = new DataSet(this.dataSet.name);
+    dataSet.addTable(this.#active.table("ActiveMeasurements")!);
+    return dataSet;
   }
 
   /**

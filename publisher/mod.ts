@@ -4,15 +4,19 @@
  * @module
  */
 export { Publisher, type StopOptions } from "./publisher.ts";
+export type { LinkOptions, OutboundLink, OutboundLinkEnd, OutboundLinkState } from "./link.ts";
 export type { PublisherOptions, SlowSubscriberPolicy } from "./options.ts";
 export type { PublisherUdpOptions } from "./udp_options.ts";
+export type { UserCommand, UserCommandHandler } from "./user_commands.ts";
 export type { NaNValueFilter } from "./delivery.ts";
+export type { ReconnectOptions } from "../transport/reconnect.ts";
 export type { CloseReason, SessionState } from "./session_state.ts";
 export type { ConnectionReference, PublisherStatus } from "./status.ts";
 export type {
   ConnectionSnapshot,
   DataChannelSnapshot,
   GroupSnapshot,
+  OutboundLinkSnapshot,
   PublisherState,
   PublisherStats,
   SentTotals,

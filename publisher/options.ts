@@ -2,8 +2,9 @@ import { isGuid, normalizeGuid } from "../transport/wire/guid.ts";
 import type { ChannelListener } from "../transport/channel.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
 import { DefaultLimits, type Limits } from "../transport/limits.ts";
-import { listenTcp } from "../transport/tcp.ts";
+import { checkTlsOptions, type TlsSource } from "../transport/tls_options.ts";
 import type { NaNValueFilter } from "./delivery.ts";
+import type { UserCommandHandler } from "./user_commands.ts";
 import { type CheckedUdpOptions, checkUdpOptions, type PublisherUdpOptions } from "./udp_options.ts";
 
 /**
@@ -14,10 +15,15 @@ export type SlowSubscriberPolicy = "drop" | "disconnect";
 
 /** Settings of a `Publisher`; every one has a default. */
 export interface PublisherOptions {
-  /** TCP port to listen on; 0 takes a free one. Default 7165. */
+  /** TCP port to listen on; 0 takes a free one. Default 7165, with TLS 7167. */
   readonly port?: number;
   /** Address to listen on; default all IPv4 addresses. */
   readonly hostname?: string;
+  /**
+   * TLS for the command channel: a certificate to show, and which certificates subscribers must have. Also for
+   * connections that {@linkcode Publisher.connect} makes. Default none.
+   */
+  readonly tls?: TlsSource;
   /** A name for operators and answers; default `STTP publisher`. */
   readonly name?: string;
   /** The publisher's node ID, a GUID: SourceNodeID in ActiveMeasurements. Default each device's own NodeID. */
@@ -45,27 +51,42 @@ export interface PublisherOptions {
   readonly nanValueFilter?: NaNValueFilter;
   /** How data goes to subscribers that ask for it over UDP; `false` refuses them. Default {@linkcode PublisherUdpOptions}'s. */
   readonly udp?: PublisherUdpOptions | false;
+  /** Carries out the application's own commands (§14); default: they are refused. */
+  readonly onUserCommand?: UserCommandHandler | undefined;
   /** Milliseconds between NoOP messages; default 5,000. */
   readonly heartbeatInterval?: number;
-  /** Milliseconds within which a new connection must define its operational modes; default 10,000. */
+  /**
+   * Milliseconds within which a new connection must define its operational modes, and before that agree on TLS; default
+   * 10,000.
+   */
   readonly handshakeTimeout?: number;
   /** Limits on what subscribers send; those left out have their defaults. */
   readonly limits?: Partial<Limits>;
-  /** Where connections come from; default TCP at `hostname` and `port`. */
-  readonly listen?: () => ChannelListener | Promise<ChannelListener>;
+  /**
+   * Where connections come from; default TCP or TLS at `hostname` and `port`. `false`: from nowhere, the publisher only
+   * connects ({@linkcode Publisher.connect}) and serves the channels that it is given.
+   */
+  readonly listen?: false | (() => ChannelListener | Promise<ChannelListener>);
   /** Time and timers; default the machine's. */
   readonly clock?: Clock;
 }
 
 /** {@linkcode PublisherOptions} checked and complete. */
-export type CheckedOptions = Required<Omit<PublisherOptions, "limits" | "nodeId" | "udp">> & {
-  readonly udp: CheckedUdpOptions | undefined;
-  readonly limits: Limits;
-  readonly nodeId: string | undefined;
-};
+export type CheckedOptions =
+  & Required<Omit<PublisherOptions, "limits" | "nodeId" | "udp" | "tls" | "listen" | "onUserCommand">>
+  & {
+    readonly udp: CheckedUdpOptions | undefined;
+    readonly limits: Limits;
+    readonly nodeId: string | undefined;
+    readonly onUserCommand: UserCommandHandler | undefined;
+    readonly tls: TlsSource | undefined;
+    readonly listen: PublisherOptions["listen"];
+  };
 
-/** Customary port of a publisher without TLS (§1). */
-export const DEFAULT_PORT = 7165;
+/** The customary port (§1), of who listens, for connections with or without TLS. */
+export function defaultPort(tls: TlsSource | undefined): number {
+  return tls === undefined ? 7165 : 7167;
+}
 
 /**
  * Checks a publisher's options and fills in the defaults: the one place where either is done.
@@ -74,7 +95,9 @@ export const DEFAULT_PORT = 7165;
  * @throws {TypeError} When a value is not of its kind.
  */
 export function checkOptions(options: PublisherOptions): CheckedOptions {
-  const { port = DEFAULT_PORT, hostname = "0.0.0.0", nodeId } = options;
+  const { tls, listen, hostname = "0.0.0.0", nodeId } = options;
+  const { port = defaultPort(tls) } = options;
+  if (tls !== undefined) checkTls(tls, listen === undefined);
   if (nodeId !== undefined && !isGuid(nodeId)) throw new TypeError(`nodeId "${nodeId}" is not a GUID`);
   return {
     port: whole("port", port, 0, 65_535),
@@ -94,12 +117,21 @@ export function checkOptions(options: PublisherOptions): CheckedOptions {
     allowMetadataRefresh: options.allowMetadataRefresh ?? true,
     nanValueFilter: oneOf("nanValueFilter", options.nanValueFilter ?? "allow", ["allow", "forbid", "force"]),
     udp: checkUdpOptions(options.udp, hostname),
+    onUserCommand: functionOr("onUserCommand", options.onUserCommand),
     heartbeatInterval: milliseconds("heartbeatInterval", options.heartbeatInterval ?? 5000, 1),
     handshakeTimeout: milliseconds("handshakeTimeout", options.handshakeTimeout ?? 10_000, 1),
     limits: { ...DefaultLimits, ...options.limits },
-    listen: options.listen ?? (() => listenTcp({ hostname, port })),
+    tls,
+    listen,
     clock: options.clock ?? systemClock,
   };
+}
+
+/** What a function gives is checked when it is asked. */
+function checkTls(tls: TlsSource, listens: boolean): void {
+  if (typeof tls === "function") return;
+  const { own } = checkTlsOptions(tls);
+  if (listens && own === undefined) throw new TypeError("tls: who listens needs a certificate and its key");
 }
 
 /** The longest that timers take. */
@@ -114,6 +146,11 @@ function whole(name: string, value: number, least: number, most: number = Number
 function milliseconds(name: string, value: number, least: number): number {
   if (value >= least && value <= MAX_MILLISECONDS) return value;
   throw new RangeError(`${name} is ${value}, ${least} to ${MAX_MILLISECONDS} milliseconds expected`);
+}
+
+function functionOr<Value>(name: string, value: Value | undefined): Value | undefined {
+  if (value === undefined || typeof value === "function") return value;
+  throw new TypeError(`${name} is a ${typeof value}, a function expected`);
 }
 
 function oneOf<Value extends string>(name: string, value: Value, values: readonly Value[]): Value {

@@ -32,6 +32,7 @@ import { nextTurn } from "./shared_gzip.ts";
 import type { ConnectionSnapshot, SubscriptionSnapshot } from "./snapshot.ts";
 import type { ConnectionReference, PublisherStatus } from "./status.ts";
 import type { Subscription } from "./subscription.ts";
+import { UserCommands } from "./user_commands.ts";
 
 /** What a session needs of its publisher. */
 export interface SessionHost {
@@ -69,6 +70,10 @@ export class Session {
   readonly subscriberId: string = crypto.randomUUID();
   /** What it needs of the publisher. */
   readonly host: SessionHost;
+  /** Who made the connection. */
+  readonly direction: "incoming" | "outgoing";
+  /** Its commands to the application. */
+  readonly userCommands: UserCommands = new UserCommands(this);
   readonly #channel: Channel;
   readonly #queue: OutboundQueue;
   readonly #sink: MemberSink;
@@ -93,12 +98,18 @@ export class Session {
   #overflowed = false;
   #cancelTimer: () => void;
 
-  /** @param id The publisher's number for it. */
-  constructor(id: number, channel: Channel, host: SessionHost) {
+  /** @param direction Who made the connection: the subscriber, or the publisher. */
+  constructor(
+    id: number,
+    channel: Channel,
+    host: SessionHost,
+    direction: "incoming" | "outgoing" = "incoming",
+  ) {
     const { options, writeBuffers } = host;
     const { clock } = options;
     this.id = id;
     this.host = host;
+    this.direction = direction;
     this.#channel = channel;
     this.#connectedAt = this.#lastReceivedAt = clock.now();
     this.#queue = new OutboundQueue({
@@ -218,16 +229,13 @@ export class Session {
     this.#events.add(handler === undefined ? "unknown command" : name);
     try {
       if (handler === undefined) throw new SttpError("Refused", `Command ${name} is not known here.`);
-      await handler(this, body);
+      await handler(this, body, code);
     } catch (error) {
-      if (this.#isEnding()) return;
       const message = error instanceof SttpError ? error.message : `${name} failed: internal error.`;
       if (!(error instanceof SttpError)) {
         this.host.emit({ kind: "internalError", message: messageOf(error), cause: error });
       }
-      this.#events.add(handler === undefined ? "unknown command failed" : `${name} failed`);
-      this.host.emit({ kind: "commandFailed", connection: this.reference, command: name, message });
-      this.reply(Response.Failed, code, message);
+      this.failed(code, message);
     }
     await this.#queue.controlBelow(ANSWERS_AHEAD);
   }
@@ -256,6 +264,21 @@ export class Session {
   /** Answers with text, in the session's encoding. */
   reply(response: Response, command: number, text: string): void {
     this.#queue.pushControl(encodeResponse(response, command, encodeText(text, this.encoding)));
+  }
+
+  /** Answers Failed. @param cause What the application threw, for its operators. */
+  failed(code: number, message: string, cause?: unknown): void {
+    if (this.#isEnding()) return;
+    const command = commandName(code);
+    this.#events.add(handlerOf(code) === undefined ? "unknown command failed" : `${command} failed`);
+    this.host.emit({
+      kind: "commandFailed",
+      connection: this.reference,
+      command,
+      message,
+      ...cause !== undefined && { cause },
+    });
+    this.reply(Response.Failed, code, message);
   }
 
   /** Answers with a body that exists already, in pieces. */
@@ -498,7 +521,8 @@ export class Session {
       id: this.id,
       subscriberId: this.subscriberId,
       address: peer.address,
-      certificate: peer.certificate?.name ?? null,
+      direction: this.direction,
+      certificate: peer.certificate ?? null,
       state: this.#state,
       connectedAt: this.#connectedAt,
       lastReceivedAt: this.#lastReceivedAt,

@@ -1,3 +1,6 @@
+import type { PeerCertificate } from "../transport/channel.ts";
+import type { TlsFailure } from "../transport/tls.ts";
+import type { OutboundLinkEnd } from "./link.ts";
 import type { CloseReason } from "./session_state.ts";
 
 /** Which connection an event is about. */
@@ -10,12 +13,33 @@ export interface ConnectionReference {
 
 /** What happens to a publisher, as its `status()` tells it. */
 export type PublisherStatus =
-  /** It listens. */
-  | { readonly kind: "started"; readonly address: string }
+  /** It is running, and listens there; `null` when it does not listen. */
+  | { readonly kind: "started"; readonly address: string | null }
   /** It has stopped; no event follows. */
   | { readonly kind: "stopped" }
   /** Taking in a connection failed; it goes on listening. */
   | { readonly kind: "acceptFailed"; readonly message: string }
+  /** TLS was not agreed on with a peer, or the peer is not trusted; nothing else was exchanged with it. */
+  | {
+    readonly kind: "handshakeFailed";
+    readonly address: string;
+    readonly reason: TlsFailure;
+    readonly message: string;
+    /** What the peer showed; `null` when it did not come to that. */
+    readonly certificate: PeerCertificate | null;
+  }
+  /** A connection to a listening subscriber is being made; `attempt` counts from 0 since the last success. */
+  | { readonly kind: "connecting"; readonly address: string; readonly attempt: number }
+  /** It failed, or ended, with this message; another attempt follows after a delay. */
+  | {
+    readonly kind: "reconnecting";
+    readonly address: string;
+    readonly attempt: number;
+    readonly delayMilliseconds: number;
+    readonly message: string;
+  }
+  /** No more connections are made to a listening subscriber. */
+  | { readonly kind: "linkClosed"; readonly address: string; readonly end: OutboundLinkEnd }
   /** Metadata was defined for the first time, or anew. */
   | { readonly kind: "metadataDefined"; readonly generation: number; readonly signals: number }
   /** Somebody connected. */
@@ -37,6 +61,8 @@ export type PublisherStatus =
     readonly connection: ConnectionReference;
     readonly command: string;
     readonly message: string;
+    /** What the application threw, if it did. */
+    readonly cause?: unknown;
   }
   /** A subscriber is too slow; data is dropped from here on, until `resynchronised`. */
   | { readonly kind: "overflow"; readonly connection: ConnectionReference; readonly measurements: number }

@@ -273,6 +273,25 @@ export class Session {
     delivery.commit();
   }
 
+  /** Sends a command of the application's own (§14). @returns What the publisher's application answered. */
+  sendUserCommand(number: number, payload: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#request(Command.UserCommand00 + number, payload, { signal });
+  }
+
+  /** Asks for a schema (§14). */
+  requestSchema(
+    command: typeof Command.GetPrimaryMetadataSchema | typeof Command.GetSignalSelectionSchema,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array> {
+    return this.#request(command, new Uint8Array(0), { signal });
+  }
+
+  /** Changes how fast history is replayed (§11). */
+  async updateProcessingInterval(interval: number, signal?: AbortSignal): Promise<void> {
+    await this.#request(Command.UpdateProcessingInterval, encodeInterval(interval), { signal });
+    this.#processingInterval = interval;
+  }
+
   /** Asks for new cipher keys (§12). They come by themselves, before the answer or after it. */
   async rotateCipherKeys(signal?: AbortSignal): Promise<void> {
     await this.#request(Command.RotateCipherKeys, new Uint8Array(0), { signal });
@@ -475,7 +494,7 @@ export class Session {
         case Response.ConfigurationChanged:
           return this.#host.configurationChanged();
         default:
-          return this.#handOff(code);
+          return this.#handOff(code, inResponseTo, body);
       }
     } catch (error) {
       if (!(error instanceof SttpError)) throw error;
@@ -483,10 +502,15 @@ export class Session {
     }
   }
 
-  /** Where responses go that nothing here makes use of. */
-  #handOff(code: number): void {
-    const known = code >= Response.UserResponse00 && code <= Response.UserResponse15 ||
-      code === Response.BufferBlock || code === Response.Notify;
+  /** User responses, and what nothing here makes use of. */
+  #handOff(code: number, inResponseTo: number, body: Uint8Array): void {
+    if (code >= Response.UserResponse00 && code <= Response.UserResponse15) {
+      const isCommand = inResponseTo >= Command.UserCommand00 && inResponseTo <= Command.UserCommand15;
+      if (isCommand && this.#exchanges.succeed(inResponseTo, () => body.slice())) return;
+      const message = `${responseName(code)} to ${commandName(inResponseTo)}, which was not waiting for it`;
+      return this.#host.drop("unexpectedResponse", message);
+    }
+    const known = code === Response.BufferBlock || code === Response.Notify;
     if (known) this.#host.drop("unsupportedResponse", `${responseName(code)} came without being asked for`);
     else this.#host.drop("unknownResponse", `there is no response ${responseName(code)}`);
   }
@@ -557,9 +581,7 @@ export class Session {
     this.#send(Command.ConfirmUpdateSignalIndexCache, new Uint8Array(0));
     if (!this.#packets.undecided) return;
     // Behind the confirmation a command that changes nothing; its answer tells that the confirmation was read.
-    const body = new Uint8Array(4);
-    new DataView(body.buffer).setInt32(0, this.#processingInterval);
-    this.#exchanges.request(Command.UpdateProcessingInterval, body, {
+    this.#exchanges.request(Command.UpdateProcessingInterval, encodeInterval(this.#processingInterval), {
       timeout: confirmationTimeout,
       onSettled: () => this.#packets.confirmationAnswered(),
     }).catch(() => {
@@ -573,6 +595,12 @@ export class Session {
     if (body.length >= 4 && view.getUint32(0) === body.length - 4) this.#packets.isSttpapi = true;
     return decodeResponseText(body, encoding).slice(0, maxTextLength);
   }
+}
+
+function encodeInterval(interval: number): Uint8Array {
+  const body = new Uint8Array(4);
+  new DataView(body.buffer).setInt32(0, interval);
+  return body;
 }
 
 function isRefusal(error: unknown): boolean {

@@ -6,10 +6,12 @@
 import { parseHostPort } from "../transport/address.ts";
 import type { Channel } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
+import { inRange, longestDelay } from "../transport/option_checks.ts";
 import { Backoff, pause } from "../transport/reconnect.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { connectTcp } from "../transport/tcp.ts";
 import type { Measurement, MeasurementBatch } from "../transport/wire/batch.ts";
+import { Command } from "../transport/wire/codes.ts";
 import type { DataSet } from "../metadata/data_set.ts";
 import { Metadata } from "../metadata/records.ts";
 import { BatchIterator, Delivery } from "./delivery.ts";
@@ -310,9 +312,86 @@ export class Subscriber implements AsyncDisposable {
     { signal }: WaitOptions = {},
   ): Promise<DataSet> {
     const text = joinMetadataFilters(filters);
+    return await this.#refreshMetadata(this.#connected, text, signal);
+  }
+
+  /**
+   * The schema of the publisher's metadata (§14): its tables and columns, without rows.
+   *
+   * @throws {SttpError} As {@linkcode Subscriber.refreshMetadata}.
+   */
+  async metadataSchema({ signal }: WaitOptions = {}): Promise<DataSet> {
+    const body = await this.#connected.requestSchema(Command.GetPrimaryMetadataSchema, signal);
+    return await readMetadata(body, this.#options.limits, signal);
+  }
+
+  /**
+   * The schema of what filter expressions select from (§14): the columns of ActiveMeasurements, without rows.
+   *
+   * @throws {SttpError} As {@linkcode Subscriber.refreshMetadata}.
+   */
+  async signalSelectionSchema({ signal }: WaitOptions = {}): Promise<DataSet> {
+    const body = await this.#connected.requestSchema(Command.GetSignalSelectionSchema, signal);
+    return await readMetadata(body, this.#options.limits, signal);
+  }
+
+  /**
+   * Sends a command of the application's own (§14) and waits for the answer of the publisher's application. Commands
+   * of the same number go one after another.
+   *
+   * @param number Which of the sixteen, 0 to 15.
+   * @param payload What goes with it.
+   * @returns The body of the UserResponse; empty when the command was only said to have succeeded.
+   * @throws {SttpError} `Closed` when there is no connection; `Refused` with the publisher's reason; `TimedOut` after
+   * the `commandTimeout`; `Aborted`, `ConnectionLost`.
+   * @throws {RangeError} When there is no such command.
+   *
+   * @example
+   * ```ts
+   * import { Publisher } from "@sttp/sttp/publisher";
+   * import { Subscriber } from "@sttp/sttp/subscriber";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using publisher = new Publisher({
+   *   port: 0,
+   *   hostname: "127.0.0.1",
+   *   onUserCommand: ({ number, payload }) => Uint8Array.of(number, ...payload),
+   * });
+   * await publisher.start();
+   * await using subscriber = new Subscriber();
+   * await subscriber.connect(publisher.address);
+   * assertEquals(await subscriber.sendUserCommand(3, Uint8Array.of(1, 2)), Uint8Array.of(3, 1, 2));
+   * ```
+   */
+  async sendUserCommand(
+    number: number,
+    payload: Uint8Array = new Uint8Array(0),
+    { signal }: WaitOptions = {},
+  ): Promise<Uint8Array> {
+    inRange(number, "number", 0, 15, true);
+    return await this.#connected.sendUserCommand(number, payload, signal);
+  }
+
+  /**
+   * Changes how fast history is replayed (§11), for the present subscription and those after it. Live data does not
+   * change.
+   *
+   * @param interval Milliseconds a frame: -1, the publisher's choice; 0, as fast as it can.
+   * @throws {SttpError} `Closed` when there is no connection; `Refused` with the publisher's reason, such as that there
+   * is no subscription; `TimedOut`, `Aborted`, `ConnectionLost`.
+   * @throws {RangeError} When it is no interval.
+   */
+  async updateProcessingInterval(interval: number, { signal }: WaitOptions = {}): Promise<void> {
+    inRange(interval, "interval", -1, longestDelay, true);
+    await this.#connected.updateProcessingInterval(interval, signal);
+    this.#subscription = { ...this.#subscription, processingInterval: interval };
+  }
+
+  /** The session that there is. @throws {SttpError} `Closed` when there is none. */
+  get #connected(): Session {
     const session = this.#run?.session;
     if (session === undefined) throw new SttpError("Closed", "there is no connection to a publisher");
-    return await this.#refreshMetadata(session, text, signal);
+    return session;
   }
 
   /**

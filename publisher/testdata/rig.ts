@@ -101,8 +101,13 @@ export class Rig implements AsyncDisposable {
 
   /** A subscriber that has said nothing yet. */
   connect(bufferLimit?: number): ScriptedPeer {
+    return this.connectTo(this.publisher, bufferLimit);
+  }
+
+  /** The same with another publisher. */
+  connectTo(publisher: Publisher, bufferLimit?: number): ScriptedPeer {
     const [near, far] = createChannelPair(bufferLimit === undefined ? {} : { bufferLimit });
-    this.publisher.serve(near);
+    publisher.serve(near);
     const peer = new ScriptedPeer(far);
     this.#peers.push(peer);
     return peer;
