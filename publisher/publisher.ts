@@ -4,17 +4,17 @@ import type { Channel, ChannelListener } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { type Measurement, MeasurementBatch } from "../transport/wire/batch.ts";
-import { Command } from "../transport/wire/codes.ts";
 import { ticksNow, TicksPerSecond, timeOf } from "../transport/wire/ticks.ts";
 import { BufferPool } from "./buffer_pool.ts";
-import { Counters } from "./counters.ts";
+import { Connections } from "./connections.ts";
 import { DatagramSockets } from "./datagram_sockets.ts";
 import { Definition } from "./definition.ts";
 import { parcelSize } from "./group.ts";
+import type { LinkOptions, OutboundLink } from "./link.ts";
 import { type CheckedOptions, checkOptions, type PublisherOptions } from "./options.ts";
 import { Router } from "./router.ts";
-import { Session, type SessionHost } from "./session.ts";
-import type { ConnectionSnapshot, PublisherState, PublisherStats } from "./snapshot.ts";
+import type { SessionHost } from "./session.ts";
+import type { PublisherState, PublisherStats } from "./snapshot.ts";
 import type { PublisherStatus } from "./status.ts";
 import { StatusStream } from "./status_stream.ts";
 
@@ -28,12 +28,6 @@ export interface StopOptions {
 const WRITE_BUFFER_SIZE = 131_072;
 /** Events that a slow reader of `status()` may be behind. */
 const STATUS_EVENTS = 256;
-/** Closed connections that are remembered. */
-const CLOSED_CONNECTIONS = 100;
-/** Refused connections that are given the time to read why. */
-const REFUSED_CONNECTIONS = 64;
-/** Milliseconds before the next try when taking in a connection failed. */
-const ACCEPT_PAUSE = 100;
 
 /**
  * Publishes measurements to any number of subscribers over STTP (IEEE 2664).
@@ -81,7 +75,7 @@ export class Publisher implements AsyncDisposable {
   readonly #options: CheckedOptions;
   readonly #router: Router;
   readonly #host: SessionHost;
-  readonly #sessions = new Map<Session, Promise<void>>();
+  readonly #connections: Connections;
   readonly #status = new StatusStream<PublisherStatus>(
     STATUS_EVENTS,
     (count) => ({ kind: "missed", count }),
@@ -90,24 +84,14 @@ export class Publisher implements AsyncDisposable {
   #generation = 0;
 
   #state: PublisherState = "stopped";
-  #listener: ChannelListener | undefined;
-  #accepting: Promise<void> = Promise.resolve();
-  #endPause: (() => void) | undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #run: PromiseWithResolvers<void> | undefined;
   #startedAt: number | null = null;
-  #nextId = 1;
 
-  // Totals; those of connections do not include the open ones.
   #batches = 0;
   #measurements = 0;
   #unknownSignals = 0;
-  #sentMeasurements = 0;
-  #sentBytes = 0;
-  readonly #dropped = new Counters();
-  readonly #closedByReason = new Counters();
-  readonly #recentlyClosed: ConnectionSnapshot[] = [];
 
   readonly #lastTicks = new BigInt64Array(1);
   readonly #lastTickWords = new Int32Array(this.#lastTicks.buffer);
@@ -143,6 +127,7 @@ export class Publisher implements AsyncDisposable {
       },
       emit: (event) => this.#status.emit(event),
     };
+    this.#connections = new Connections(this.#host);
   }
 
   /** Whether it takes connections. */
@@ -152,17 +137,18 @@ export class Publisher implements AsyncDisposable {
 
   /** Where it listens, `host:port`. @throws {SttpError} `InvalidState` when it does not. */
   get address(): string {
-    return this.#listening().address;
+    return this.#listener.address;
   }
 
   /** The port it listens on, the real one when 0 was asked for. @throws {SttpError} `InvalidState` when it does not. */
   get port(): number {
-    return this.#listening().port;
+    return this.#listener.port;
   }
 
-  #listening(): ChannelListener {
-    if (this.#listener === undefined) throw new SttpError("InvalidState", "the publisher is not started");
-    return this.#listener;
+  get #listener(): ChannelListener {
+    const { listener } = this.#connections;
+    if (listener === undefined) throw new SttpError("InvalidState", "the publisher does not listen");
+    return listener;
   }
 
   /** Resolves when the present run is over; at once while stopped. */
@@ -189,7 +175,7 @@ export class Publisher implements AsyncDisposable {
     this.#definition = new Definition(generation, dataSet, this.signals, this.#options);
     this.#generation = generation;
     this.#status.emit({ kind: "metadataDefined", generation, signals: this.#definition.signalCount });
-    for (const session of this.#sessions.keys()) session.configurationChanged();
+    for (const session of this.#connections.sessions) session.configurationChanged();
   }
 
   /**
@@ -251,23 +237,23 @@ export class Publisher implements AsyncDisposable {
   // ---- connections ----
 
   /**
-   * Starts to listen.
+   * Starts to listen, unless `listen` is off.
    *
    * @throws {SttpError} `InvalidState` when it is not stopped; `ConnectFailed` when the address can't be had.
+   * @throws {TypeError} When the function that gives the TLS options gives some that can't be used; or what it throws.
    */
   start(): Promise<void> {
     if (this.#state !== "stopped") {
       return Promise.reject(new SttpError("InvalidState", `the publisher is ${this.#state}, not stopped`));
     }
     this.#state = "starting";
-    this.#starting = this.#listen();
+    this.#starting = this.#open();
     return this.#starting;
   }
 
-  async #listen(): Promise<void> {
-    let listener: ChannelListener;
+  async #open(): Promise<void> {
     try {
-      listener = await this.#options.listen();
+      await this.#connections.open();
     } catch (error) {
       this.#state = "stopped";
       throw error;
@@ -275,99 +261,71 @@ export class Publisher implements AsyncDisposable {
       this.#starting = undefined;
     }
     this.#run = Promise.withResolvers();
-    this.#listener = listener;
     this.#state = "running";
     this.#startedAt = this.#options.clock.now();
-    this.#status.emit({ kind: "started", address: listener.address });
-    this.#accepting = this.#accept(listener);
-  }
-
-  async #accept(listener: ChannelListener): Promise<void> {
-    while (this.#state === "running") {
-      try {
-        const channel = await listener.accept();
-        if (channel === null) break;
-        if (this.#state === "running") this.#admit(channel);
-        else channel.close();
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        this.#status.emit({ kind: "acceptFailed", message });
-        // What failed, such as a lack of file descriptors, would fail again at once.
-        await this.#pause(ACCEPT_PAUSE);
-      }
-    }
-  }
-
-  #pause(milliseconds: number): Promise<void> {
-    if (this.#state !== "running") return Promise.resolve();
-    return new Promise((resolve) => {
-      const cancel = this.#options.clock.schedule(milliseconds, () => this.#endPause?.());
-      this.#endPause = () => {
-        this.#endPause = undefined;
-        cancel();
-        resolve();
-      };
-    });
+    this.#status.emit({ kind: "started", address: this.#connections.listener?.address ?? null });
   }
 
   /**
-   * Serves a subscriber at the other end of a channel that did not come through the listener.
+   * Connects to a subscriber that listens (§2, a reverse connection): from then on it is served as one that came by
+   * itself. When the connection can't be made or is lost, others are tried, ever more slowly, until the link is closed
+   * or the publisher stops, or refuses whom it finds there. There may be any number of links; `maxConnections` does not
+   * count them.
+   *
+   * @param address `host:port`; the port is by default 7165, with TLS 7167.
+   * @throws {SttpError} `InvalidState` when the publisher is not running.
+   * @throws {TypeError} When the address or an option can't be read.
+   * @throws {RangeError} When a number is out of its range.
+   *
+   * @example
+   * ```ts
+   * import { Publisher } from "@sttp/sttp/publisher";
+   * import { Subscriber } from "@sttp/sttp/subscriber";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using subscriber = new Subscriber();
+   * const { address } = await subscriber.listen({ port: 0, hostname: "127.0.0.1" });
+   *
+   * await using publisher = new Publisher({ listen: false });
+   * await publisher.start();
+   * const link = publisher.connect(address);
+   * for await (const { kind } of subscriber.status()) {
+   *   if (kind === "subscribed") break;
+   * }
+   * assertEquals(link.state, "connected");
+   * ```
+   */
+  connect(address: string, options: LinkOptions = {}): OutboundLink {
+    this.#checkRunning();
+    return this.#connections.connect(address, options);
+  }
+
+  /**
+   * Serves a subscriber at the other end of a channel that was made in some other way.
    *
    * @throws {SttpError} `InvalidState` when the publisher is not running; the channel is closed then.
    */
   serve(channel: Channel): void {
+    if (this.#state !== "running") channel.close();
+    this.#checkRunning();
+    this.#connections.serve(channel);
+  }
+
+  #checkRunning(): void {
     if (this.#state !== "running") {
-      channel.close();
       throw new SttpError("InvalidState", `the publisher is ${this.#state}, not running`);
     }
-    this.#admit(channel);
-  }
-
-  #admit(channel: Channel): void {
-    let leaving = 0;
-    for (const session of this.#sessions.keys()) {
-      if (session.state === "leaving") leaving++;
-    }
-    const session = new Session(this.#nextId++, channel, this.#host);
-    const { maxConnections } = this.#options;
-    const open = this.#sessions.size - leaving;
-    this.#sessions.set(session, this.#serve(session));
-    this.#status.emit({ kind: "connected", connection: session.reference });
-    if (open < maxConnections) return;
-    const text = `Connection refused: ${maxConnections} subscribers are connected, and no more are allowed.`;
-    session.refuse(Command.Connect, "refused", text);
-    if (leaving >= REFUSED_CONNECTIONS) session.close("refused", text);
-  }
-
-  async #serve(session: Session): Promise<void> {
-    await session.run();
-    this.#sessions.delete(session);
-    const { measurements, bytes } = session.sent;
-    this.#sentMeasurements += measurements;
-    this.#sentBytes += bytes;
-    const { reason, message } = session.closed!;
-    this.#closedByReason.add(reason);
-    const snapshot = session.snapshot();
-    this.#dropped.addAll(snapshot.dropped);
-    this.#recentlyClosed.unshift(snapshot);
-    if (this.#recentlyClosed.length > CLOSED_CONNECTIONS) this.#recentlyClosed.pop();
-    this.#status.emit({ kind: "disconnected", connection: session.reference, reason, message });
   }
 
   /**
-   * Ends a connection.
+   * Ends a connection; a link that made it ends, too.
    *
    * @param connectionId The publisher's number for it, as in {@linkcode Publisher.stats}.
    * @param message Why, for operators.
    * @returns Whether there was such a connection.
    */
   disconnect(connectionId: number, message: string = "disconnected by the publisher"): boolean {
-    for (const session of this.#sessions.keys()) {
-      if (session.id !== connectionId) continue;
-      session.close("disconnected", message);
-      return true;
-    }
-    return false;
+    return this.#connections.disconnect(connectionId, message);
   }
 
   /**
@@ -385,14 +343,10 @@ export class Publisher implements AsyncDisposable {
 
   async #end(drain: number): Promise<void> {
     this.#state = "stopping";
-    this.#listener?.close();
-    this.#endPause?.();
-    await this.#accepting;
-    this.#listener = undefined;
+    await this.#connections.stopConnecting();
     this.#router.flush();
     if (drain > 0) await this.#drain(drain);
-    for (const session of this.#sessions.keys()) session.close("stopped", "the publisher stopped");
-    await Promise.all(this.#sessions.values());
+    await this.#connections.close();
     await this.#host.datagramSockets?.close();
     this.#state = "stopped";
     this.#status.emit({ kind: "stopped" });
@@ -403,10 +357,9 @@ export class Publisher implements AsyncDisposable {
 
   /** Waits until nothing is queued any more, but no longer than this. */
   async #drain(milliseconds: number): Promise<void> {
-    const drained = Promise.all(Array.from(this.#sessions.keys(), (session) => session.drained()));
     const { promise: timeUp, resolve } = Promise.withResolvers<void>();
     const cancel = this.#options.clock.schedule(milliseconds, resolve);
-    await Promise.race([drained, timeUp]);
+    await Promise.race([this.#connections.drained(), timeUp]);
     cancel();
   }
 
@@ -441,21 +394,10 @@ export class Publisher implements AsyncDisposable {
 
   /** Everything that can be counted, at this moment: a plain object that turns into JSON. */
   stats(): PublisherStats {
-    const open = Array.from(this.#sessions.keys(), (session) => session.snapshot());
-    const dropped = new Counters();
-    dropped.addAll(this.#dropped.toObject());
-    let measurements = this.#sentMeasurements;
-    let bytes = this.#sentBytes;
-    for (const connection of open) {
-      dropped.addAll(connection.dropped);
-      measurements += connection.sent.measurements;
-      bytes += connection.sent.bytes;
-    }
     return {
       name: this.#options.name,
       nodeId: this.#options.nodeId ?? null,
       state: this.#state,
-      address: this.#listener?.address ?? null,
       startedAt: this.#startedAt,
       metadata: this.#definition === undefined ? null : {
         generation: this.#definition.generation,
@@ -466,15 +408,7 @@ export class Publisher implements AsyncDisposable {
         measurements: this.#measurements,
         unknownSignals: this.#unknownSignals,
       },
-      sent: { measurements, bytes },
-      dropped: dropped.toObject(),
-      connections: {
-        open: open.length,
-        accepted: this.#nextId - 1,
-        closed: this.#closedByReason.toObject(),
-      },
-      open,
-      recentlyClosed: [...this.#recentlyClosed],
+      ...this.#connections.snapshot(),
       groups: this.#router.snapshot(),
     };
   }

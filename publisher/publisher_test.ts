@@ -391,7 +391,12 @@ Deno.test("stopping lets subscribers take what was published, and starting again
   }
   const stats = publisher.stats();
   assertEquals([stats.state, stats.address, stats.sent.measurements], ["stopped", null, 2]);
-  assertEquals(stats.connections, { open: 0, accepted: 2, closed: { stopped: 2 } });
+  assertEquals(stats.connections, {
+    open: 0,
+    accepted: 2,
+    closed: { stopped: 2 },
+    handshakesFailed: {},
+  });
   assertEquals(JSON.parse(JSON.stringify(stats)).open, []);
   await publisher.stop();
   await publisher.closed;

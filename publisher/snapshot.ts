@@ -3,8 +3,10 @@
  *
  * @module
  */
+import type { PeerCertificate } from "../transport/channel.ts";
 import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import type { AssemblyInfo } from "../transport/wire/subscribe.ts";
+import type { OutboundLinkState } from "./link.ts";
 import type { CloseReason, SessionState } from "./session_state.ts";
 
 /** Measurements and bytes that went to subscribers. */
@@ -87,8 +89,10 @@ export interface ConnectionSnapshot {
   readonly subscriberId: string;
   /** The peer, `host:port`. */
   readonly address: string;
-  /** The name in the peer's certificate; `null` where there is none. */
-  readonly certificate: string | null;
+  /** Who made the connection: the subscriber (`incoming`) or the publisher (`outgoing`). */
+  readonly direction: "incoming" | "outgoing";
+  /** The peer's certificate; `null` where there is none. */
+  readonly certificate: PeerCertificate | null;
   /** Where it stands. */
   readonly state: SessionState;
   /** When it was made, in milliseconds since 1970. */
@@ -145,6 +149,22 @@ export interface ConnectionSnapshot {
   } | null;
 }
 
+/** A listening subscriber that the publisher connects to. */
+export interface OutboundLinkSnapshot {
+  /** Where it listens, `host:port`. */
+  readonly address: string;
+  /** Where the link stands. */
+  readonly state: OutboundLinkState;
+  /** Attempts since the last success. */
+  readonly attempt: number;
+  /** Connections that came about. */
+  readonly connections: number;
+  /** The number of the present one; `null` when there is none. */
+  readonly connection: number | null;
+  /** Why the last attempt or connection ended; `null` while there is one, and before the first has failed. */
+  readonly problem: string | null;
+}
+
 /** Whether a publisher takes connections. */
 export type PublisherState = "stopped" | "starting" | "running" | "stopping";
 
@@ -188,11 +208,15 @@ export interface PublisherStats {
     readonly accepted: number;
     /** Ended so far, by reason. */
     readonly closed: Readonly<Record<string, number>>;
+    /** Those that failed at TLS and are not counted elsewhere, by reason (`TlsFailure`). */
+    readonly handshakesFailed: Readonly<Record<string, number>>;
   };
   /** The open connections. */
   readonly open: readonly ConnectionSnapshot[];
   /** The connections that ended last, the latest first; at most 100. */
   readonly recentlyClosed: readonly ConnectionSnapshot[];
+  /** The listening subscribers that it connects to. */
+  readonly links: readonly OutboundLinkSnapshot[];
   /** Who shares an encoder. */
   readonly groups: readonly GroupSnapshot[];
 }

@@ -1,0 +1,218 @@
+import type { Channel, ChannelListener, PeerInfo } from "../transport/channel.ts";
+import { Command } from "../transport/wire/codes.ts";
+import type { TlsError } from "../transport/tls_peer.ts";
+import { Counters } from "./counters.ts";
+import { Link, type LinkHost, type LinkOptions, openChannel } from "./link.ts";
+import { openListener } from "./listening.ts";
+import { Session, type SessionHost } from "./session.ts";
+import type { ConnectionSnapshot, PublisherStats } from "./snapshot.ts";
+
+/** Closed connections that are remembered. */
+const CLOSED_CONNECTIONS = 100;
+/** Refused connections that are given the time to read why. */
+const REFUSED_CONNECTIONS = 64;
+/** Milliseconds before the next try when taking in a connection failed. */
+const ACCEPT_PAUSE = 100;
+
+/**
+ * Everybody that a publisher is connected with: takes in who comes, connects to whom it is told to, and keeps account
+ * of who has gone.
+ */
+export class Connections {
+  readonly #host: SessionHost;
+  readonly #sessions = new Map<Session, Promise<void>>();
+  readonly #links = new Set<Link>();
+  #isOpen = false;
+  #listener: ChannelListener | undefined;
+  #accepting: Promise<void> = Promise.resolve();
+  #endPause: (() => void) | undefined;
+  #nextId = 1;
+
+  // Of connections that are closed.
+  #sentMeasurements = 0;
+  #sentBytes = 0;
+  readonly #dropped = new Counters();
+  readonly #closedByReason = new Counters();
+  readonly #handshakesFailed = new Counters();
+  readonly #recentlyClosed: ConnectionSnapshot[] = [];
+
+  /** @param host What sessions need; its options say where to listen. */
+  constructor(host: SessionHost) {
+    this.#host = host;
+  }
+
+  /** What it listens on; `undefined` while it does not. */
+  get listener(): ChannelListener | undefined {
+    return this.#listener;
+  }
+
+  /** The sessions that are not over. */
+  get sessions(): Iterable<Session> {
+    return this.#sessions.keys();
+  }
+
+  /**
+   * Listens, unless the options say not to, and takes in who connects.
+   *
+   * @throws {SttpError} `ConnectFailed` when the address can't be had.
+   */
+  async open(): Promise<void> {
+    const { options } = this.#host;
+    const listener = await openListener(options, (error, peer) => this.#onHandshakeFailed(error, peer));
+    this.#isOpen = true;
+    this.#listener = listener;
+    if (listener !== undefined) this.#accepting = this.#accept(listener);
+  }
+
+  async #accept(listener: ChannelListener): Promise<void> {
+    while (this.#isOpen) {
+      try {
+        const channel = await listener.accept();
+        if (channel === null) break;
+        if (this.#isOpen) this.serve(channel);
+        else channel.close();
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        this.#host.emit({ kind: "acceptFailed", message });
+        // What failed, such as a lack of file descriptors, would fail again at once.
+        await this.#pause(ACCEPT_PAUSE);
+      }
+    }
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    if (!this.#isOpen) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancel = this.#host.options.clock.schedule(milliseconds, () => this.#endPause?.());
+      this.#endPause = () => {
+        this.#endPause = undefined;
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  #onHandshakeFailed({ reason, message, certificate }: TlsError, { address }: PeerInfo): void {
+    this.#handshakesFailed.add(reason);
+    const shown = certificate ?? null;
+    this.#host.emit({ kind: "handshakeFailed", address, reason, message, certificate: shown });
+  }
+
+  /** Serves a subscriber that came by itself, or refuses it when there are too many. */
+  serve(channel: Channel): void {
+    const { maxConnections } = this.#host.options;
+    let open = 0;
+    let leaving = 0;
+    for (const session of this.#sessions.keys()) {
+      if (session.state === "leaving") leaving++;
+      else if (session.direction === "incoming") open++;
+    }
+    const { session } = this.#start(channel, "incoming");
+    if (open < maxConnections) return;
+    const text = `Connection refused: ${maxConnections} subscribers are connected, and no more are allowed.`;
+    session.refuse(Command.Connect, "refused", text);
+    if (leaving >= REFUSED_CONNECTIONS) session.close("refused", text);
+  }
+
+  /** Connects to a subscriber, again and again. @throws {TypeError} When the address or an option can't be read. */
+  connect(address: string, options: LinkOptions): Link {
+    const { clock, tls } = this.#host.options;
+    const host: LinkHost = {
+      clock,
+      tls,
+      emit: (event) => this.#host.emit(event),
+      open: (target, signal) => openChannel(target, clock, signal),
+      serve: (channel) => this.#start(channel, "outgoing"),
+      handshakeFailed: (error, peer) => this.#onHandshakeFailed(error, peer),
+    };
+    const link = new Link(address, options, host);
+    this.#links.add(link);
+    link.closed.then(() => this.#links.delete(link));
+    return link;
+  }
+
+  #start(channel: Channel, direction: "incoming" | "outgoing"): { session: Session; ended: Promise<void> } {
+    const session = new Session(this.#nextId++, channel, this.#host, direction);
+    const ended = this.#serve(session);
+    this.#sessions.set(session, ended);
+    this.#host.emit({ kind: "connected", connection: session.reference });
+    return { session, ended };
+  }
+
+  async #serve(session: Session): Promise<void> {
+    await session.run();
+    this.#sessions.delete(session);
+    const { measurements, bytes } = session.sent;
+    this.#sentMeasurements += measurements;
+    this.#sentBytes += bytes;
+    const { reason, message } = session.closed!;
+    this.#closedByReason.add(reason);
+    const snapshot = session.snapshot();
+    this.#dropped.addAll(snapshot.dropped);
+    this.#recentlyClosed.unshift(snapshot);
+    if (this.#recentlyClosed.length > CLOSED_CONNECTIONS) this.#recentlyClosed.pop();
+    this.#host.emit({ kind: "disconnected", connection: session.reference, reason, message });
+  }
+
+  /** Ends a connection. @returns Whether there was one with this number. */
+  disconnect(id: number, message: string): boolean {
+    for (const session of this.#sessions.keys()) {
+      if (session.id !== id) continue;
+      session.close("disconnected", message);
+      return true;
+    }
+    return false;
+  }
+
+  /** Makes and takes in no more connections; those that there are go on. */
+  async stopConnecting(): Promise<void> {
+    this.#isOpen = false;
+    this.#listener?.close();
+    this.#endPause?.();
+    for (const link of this.#links) link.stop();
+    await this.#accepting;
+    this.#listener = undefined;
+  }
+
+  /** Resolves when nothing is queued for anybody. */
+  async drained(): Promise<void> {
+    await Promise.all(Array.from(this.#sessions.keys(), (session) => session.drained()));
+  }
+
+  /** Ends every connection, and what makes them. */
+  async close(): Promise<void> {
+    for (const session of this.#sessions.keys()) session.close("stopped", "the publisher stopped");
+    await Promise.all([...this.#sessions.values(), ...Array.from(this.#links, (link) => link.closed)]);
+  }
+
+  /** What operators see. */
+  snapshot(): Pick<
+    PublisherStats,
+    "address" | "sent" | "dropped" | "connections" | "open" | "recentlyClosed" | "links"
+  > {
+    const open = Array.from(this.#sessions.keys(), (session) => session.snapshot());
+    const dropped = new Counters();
+    dropped.addAll(this.#dropped.toObject());
+    let measurements = this.#sentMeasurements;
+    let bytes = this.#sentBytes;
+    for (const connection of open) {
+      dropped.addAll(connection.dropped);
+      measurements += connection.sent.measurements;
+      bytes += connection.sent.bytes;
+    }
+    return {
+      address: this.#listener?.address ?? null,
+      sent: { measurements, bytes },
+      dropped: dropped.toObject(),
+      connections: {
+        open: open.length,
+        accepted: this.#nextId - 1,
+        closed: this.#closedByReason.toObject(),
+        handshakesFailed: this.#handshakesFailed.toObject(),
+      },
+      open,
+      recentlyClosed: [...this.#recentlyClosed],
+      links: Array.from(this.#links, (link) => link.snapshot()),
+    };
+  }
+}
