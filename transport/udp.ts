@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket } from "node:dgram";
 import { canonicalHost, formatHostPort, type HostPort } from "./address.ts";
 import { SttpError } from "./errors.ts";
 
@@ -17,12 +17,13 @@ export interface DatagramSocket {
   /** The local port, the real one when 0 was asked for. */
   readonly port: number;
   /**
-   * Sends a datagram; never waits.
+   * Sends a datagram, behind those given before; never waits.
    *
    * @param datagram Not to be changed before `done` is called.
    * @param to An address, not a name; of the socket's own family.
    * @param done Called once, later: without an argument when the system has taken the datagram, which says nothing
    * about its arrival, or with what went wrong.
+   * @throws {RangeError} When the port makes no sense.
    */
   send(datagram: Uint8Array, to: HostPort, done: (error?: SttpError) => void): void;
   /** Closes the socket; no datagram arrives any more. May be called again. */
@@ -69,12 +70,8 @@ export interface OpenUdpOptions {
  */
 export async function openUdp(options: OpenUdpOptions = {}): Promise<DatagramSocket> {
   const { hostname = "0.0.0.0", port = 0, onDatagram, onError } = options;
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new RangeError(`port ${port} is not between 0 and 65535`);
-  }
+  checkPort(port, 0);
   const socket = createSocket(hostname.includes(":") ? "udp6" : "udp4");
-  let closed: Promise<void> | undefined;
-  const close = (): Promise<void> => closed ??= new Promise((resolve) => socket.close(() => resolve()));
   const opened = Promise.withResolvers<void>();
   let isOpen = false;
   socket.on("error", (cause) => {
@@ -85,38 +82,100 @@ export async function openUdp(options: OpenUdpOptions = {}): Promise<DatagramSoc
   });
   if (onDatagram !== undefined) {
     socket.on("message", (datagram, { address, port }) => {
-      if (closed === undefined) onDatagram(datagram, { hostname: canonicalHost(address), port });
+      onDatagram(datagram, { hostname: canonicalHost(address), port });
     });
   }
   socket.bind(port, hostname, opened.resolve);
   try {
     await opened.promise;
   } catch (error) {
-    await close();
+    await closeSocket(socket);
     throw error;
   }
   isOpen = true;
-  const local = socket.address();
-  return {
-    address: formatHostPort(local.address, local.port),
-    port: local.port,
-    send(datagram, to, done): void {
-      if (closed !== undefined) {
-        queueMicrotask(() => done(new SttpError("Closed", "the UDP socket is closed")));
-        return;
-      }
-      socket.send(datagram, to.port, to.hostname, (cause) => {
-        done(
-          cause === null || cause === undefined ? undefined : new SttpError(
-            "ConnectionLost",
-            `datagram to ${formatHostPort(to.hostname, to.port)}: ${cause.message}`,
-            {
-              cause,
-            },
-          ),
-        );
+  return new UdpSocket(socket);
+}
+
+/** For how many milliseconds datagrams may be sent one behind the other before everything else gets its turn. */
+const SENDING_SLICE = 2;
+
+interface Outbound {
+  readonly datagram: Uint8Array;
+  readonly to: HostPort;
+  readonly done: (error?: SttpError) => void;
+}
+
+/**
+ * Sends one datagram at a time: the system would be handed several at once in any order, and many of them would keep
+ * timers and other sockets waiting.
+ */
+class UdpSocket implements DatagramSocket {
+  readonly address: string;
+  readonly port: number;
+  readonly #socket: Socket;
+  readonly #waiting: Outbound[] = [];
+  #head = 0;
+  #isSending = false;
+  #sliceStart = 0;
+  #closed: Promise<void> | undefined;
+
+  constructor(socket: Socket) {
+    const { address, port } = socket.address();
+    this.#socket = socket;
+    this.address = formatHostPort(address, port);
+    this.port = port;
+  }
+
+  send(datagram: Uint8Array, to: HostPort, done: (error?: SttpError) => void): void {
+    checkPort(to.port, 1);
+    this.#waiting.push({ datagram, to, done });
+    if (this.#isSending) return;
+    this.#isSending = true;
+    this.#sliceStart = performance.now();
+    // Not at once, so that `done` is never called from within.
+    queueMicrotask(() => this.#sendNext());
+  }
+
+  #sendNext(): void {
+    const next = this.#waiting[this.#head++];
+    if (next === undefined) {
+      this.#waiting.length = this.#head = 0;
+      this.#isSending = false;
+    } else if (this.#closed !== undefined) {
+      const closed = new SttpError("Closed", "the UDP socket is closed");
+      for (const { done } of [next, ...this.#waiting.splice(0).slice(this.#head)]) done(closed);
+      this.#head = 0;
+      this.#isSending = false;
+    } else {
+      const { datagram, to, done } = next;
+      this.#socket.send(datagram, to.port, to.hostname, (cause) => {
+        done(cause === null || cause === undefined ? undefined : sendingFailed(to, cause));
+        if (performance.now() - this.#sliceStart < SENDING_SLICE) return this.#sendNext();
+        setTimeout(() => {
+          this.#sliceStart = performance.now();
+          this.#sendNext();
+        }, 0);
       });
-    },
-    close,
-  };
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#closed ??= closeSocket(this.#socket);
+  }
+}
+
+function checkPort(port: number, least: number): void {
+  if (!Number.isInteger(port) || port < least || port > 65_535) {
+    throw new RangeError(`port ${port} is not between ${least} and 65535`);
+  }
+}
+
+function sendingFailed({ hostname, port }: HostPort, cause: Error): SttpError {
+  return new SttpError("ConnectionLost", `datagram to ${formatHostPort(hostname, port)}: ${cause.message}`, {
+    cause,
+  });
+}
+
+function closeSocket(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.close(() => resolve()));
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { HostPort } from "./address.ts";
 import { SttpError } from "./errors.ts";
 import { type DatagramSocket, openUdp } from "./udp.ts";
@@ -71,6 +71,8 @@ Deno.test("a closed socket sends nothing and says so; closing twice is fine", as
   await Promise.all([socket.close(), socket.close()]);
   const error = await send(socket, new Uint8Array([1]), { hostname: "127.0.0.1", port: 9 });
   assertEquals(error?.code, "Closed");
+  const nowhere = { hostname: "127.0.0.1", port: 0 };
+  assertThrows(() => socket.send(new Uint8Array(1), nowhere, () => {}), RangeError, "port 0");
 });
 
 Deno.test("an address that can't be had is an error, with nothing left open", async () => {
@@ -81,4 +83,50 @@ Deno.test("an address that can't be had is an error, with nothing left open", as
   }
   await taken.close();
   await assertRejects(() => openUdp({ port: 65_536 }), RangeError);
+});
+
+Deno.test("datagrams leave in the order in which they are given", async () => {
+  const received: number[] = [];
+  const all = Promise.withResolvers<void>();
+  const far = await openUdp({
+    hostname: "127.0.0.1",
+    onDatagram: (datagram) => {
+      if (received.push(datagram[0]!) === 100) all.resolve();
+    },
+  });
+  const near = await openUdp({ hostname: "127.0.0.1" });
+  for (let i = 0; i < 100; i++) {
+    near.send(new Uint8Array([i]), { hostname: "127.0.0.1", port: far.port }, () => {});
+  }
+  await all.promise;
+  assertEquals(received, Array.from({ length: 100 }, (_, i) => i));
+  await near.close();
+  await far.close();
+});
+
+Deno.test("many datagrams do not keep everything else waiting", async () => {
+  const near = await openUdp({ hostname: "127.0.0.1" });
+  let sent = 0;
+  let sentAtTick = -1;
+  const done = Promise.withResolvers<void>();
+  for (let i = 0; i < 20_000; i++) {
+    near.send(new Uint8Array(1400), { hostname: "127.0.0.1", port: near.port }, () => {
+      if (++sent === 20_000) done.resolve();
+    });
+  }
+  setTimeout(() => sentAtTick = sent, 0);
+  await done.promise;
+  assertEquals(sentAtTick >= 0 && sentAtTick < 20_000, true, `${sentAtTick} sent when the timer came`);
+  await near.close();
+});
+
+Deno.test("what still waits when a socket is closed is told so", async () => {
+  const near = await openUdp({ hostname: "127.0.0.1" });
+  const results = Promise.all(Array.from({ length: 20_000 }, () => {
+    return send(near, new Uint8Array(1), { hostname: "127.0.0.1", port: 9 });
+  }));
+  await near.close();
+  const codes = (await results).map((error) => error?.code);
+  assertEquals(codes.at(-1), "Closed");
+  assertEquals(new Set(codes).size <= 2, true);
 });
