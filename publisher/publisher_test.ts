@@ -387,7 +387,7 @@ Deno.test("stopping lets subscribers take what was published, and starting again
     peer.channel.close();
     const kinds = (await Array.fromAsync(status)).map(({ kind }) => kind);
     assertEquals(kinds, ["started", "connected", "subscribed", "disconnected", "stopped"]);
-    assertThrows(() => publisher.port, SttpError, "not started");
+    assertThrows(() => publisher.port, SttpError, "does not listen");
   }
   const stats = publisher.stats();
   assertEquals([stats.state, stats.address, stats.sent.measurements], ["stopped", null, 2]);
