@@ -1,6 +1,7 @@
 import { SttpError } from "../transport/errors.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { decodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
+import { decodeNotificationHash } from "../transport/wire/notification.ts";
 import {
   decodeOperationalModes,
   type OperationalModes,
@@ -33,6 +34,7 @@ const handlers = new Map<number, CommandHandler>([
   [Command.ConfirmUpdateSignalIndexCache, confirmCache],
   [Command.RotateCipherKeys, rotateCipherKeys],
   [Command.ConfirmUpdateCipherKeys, confirmCipherKeys],
+  [Command.ConfirmNotification, confirmNotification],
   [Command.UpdateProcessingInterval, updateProcessingInterval],
   [Command.GetPrimaryMetadataSchema, getPrimaryMetadataSchema],
   [Command.GetSignalSelectionSchema, getSignalSelectionSchema],
@@ -42,7 +44,6 @@ const handlers = new Map<number, CommandHandler>([
 /** Confirmations of what this publisher never sends: nothing to answer, the session counts them. */
 for (
   const command of [
-    Command.ConfirmNotification,
     Command.ConfirmBufferBlock,
     Command.ConfirmUpdateBaseTimes,
   ]
@@ -128,6 +129,11 @@ function unsubscribe(session: Session): void {
 /** §5. */
 function confirmCache(session: Session): void {
   session.confirmCache();
+}
+
+/** §14. */
+function confirmNotification(session: Session, body: Uint8Array): void {
+  session.confirmNotification(decodeNotificationHash(body));
 }
 
 /** §12. */

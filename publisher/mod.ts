@@ -9,6 +9,13 @@ export type { PublisherOptions, SlowSubscriberPolicy } from "./options.ts";
 export type { PublisherUdpOptions } from "./udp_options.ts";
 export type { UserCommand, UserCommandHandler } from "./user_commands.ts";
 export type { NaNValueFilter } from "./delivery.ts";
+export type { NotificationOptions } from "./notification_options.ts";
+export {
+  FileNotificationStore,
+  type NotificationStore,
+  type NotifiedSubscriber,
+  type PendingNotification,
+} from "./notification_store.ts";
 export type { ReconnectOptions } from "../transport/reconnect.ts";
 export type { CloseReason, SessionState } from "./session_state.ts";
 export type { ConnectionReference, PublisherStatus } from "./status.ts";
@@ -16,6 +23,7 @@ export type {
   ConnectionSnapshot,
   DataChannelSnapshot,
   GroupSnapshot,
+  NotificationsSnapshot,
   OutboundLinkSnapshot,
   PublisherState,
   PublisherStats,

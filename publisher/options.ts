@@ -4,6 +4,11 @@ import { type Clock, systemClock } from "../transport/clock.ts";
 import { DefaultLimits, type Limits } from "../transport/limits.ts";
 import { checkTlsOptions, type TlsSource } from "../transport/tls_options.ts";
 import type { NaNValueFilter } from "./delivery.ts";
+import {
+  type CheckedNotificationOptions,
+  checkNotificationOptions,
+  type NotificationOptions,
+} from "./notification_options.ts";
 import type { UserCommandHandler } from "./user_commands.ts";
 import { type CheckedUdpOptions, checkUdpOptions, type PublisherUdpOptions } from "./udp_options.ts";
 
@@ -53,6 +58,8 @@ export interface PublisherOptions {
   readonly udp?: PublisherUdpOptions | false;
   /** Carries out the application's own commands (§14); default: they are refused. */
   readonly onUserCommand?: UserCommandHandler | undefined;
+  /** How many notifications are kept for subscribers, and where; see {@linkcode Publisher.notify}. */
+  readonly notifications?: NotificationOptions;
   /** Milliseconds between NoOP messages; default 5,000. */
   readonly heartbeatInterval?: number;
   /**
@@ -73,11 +80,14 @@ export interface PublisherOptions {
 
 /** {@linkcode PublisherOptions} checked and complete. */
 export type CheckedOptions =
-  & Required<Omit<PublisherOptions, "limits" | "nodeId" | "udp" | "tls" | "listen" | "onUserCommand">>
+  & Required<
+    Omit<PublisherOptions, "limits" | "nodeId" | "udp" | "tls" | "listen" | "onUserCommand" | "notifications">
+  >
   & {
     readonly udp: CheckedUdpOptions | undefined;
     readonly limits: Limits;
     readonly nodeId: string | undefined;
+    readonly notifications: CheckedNotificationOptions;
     readonly onUserCommand: UserCommandHandler | undefined;
     readonly tls: TlsSource | undefined;
     readonly listen: PublisherOptions["listen"];
@@ -117,6 +127,7 @@ export function checkOptions(options: PublisherOptions): CheckedOptions {
     allowMetadataRefresh: options.allowMetadataRefresh ?? true,
     nanValueFilter: oneOf("nanValueFilter", options.nanValueFilter ?? "allow", ["allow", "forbid", "force"]),
     udp: checkUdpOptions(options.udp, hostname),
+    notifications: checkNotificationOptions(options.notifications),
     onUserCommand: functionOr("onUserCommand", options.onUserCommand),
     heartbeatInterval: milliseconds("heartbeatInterval", options.heartbeatInterval ?? 5000, 1),
     handshakeTimeout: milliseconds("handshakeTimeout", options.handshakeTimeout ?? 10_000, 1),

@@ -11,6 +11,7 @@ import { DatagramSockets } from "./datagram_sockets.ts";
 import { Definition } from "./definition.ts";
 import { parcelSize } from "./group.ts";
 import type { LinkOptions, OutboundLink } from "./link.ts";
+import { Notifications } from "./notifications.ts";
 import { type CheckedOptions, checkOptions, type PublisherOptions } from "./options.ts";
 import { Router } from "./router.ts";
 import type { SessionHost } from "./session.ts";
@@ -76,6 +77,7 @@ export class Publisher implements AsyncDisposable {
   readonly #router: Router;
   readonly #host: SessionHost;
   readonly #connections: Connections;
+  readonly #notifications: Notifications;
   readonly #status = new StatusStream<PublisherStatus>(
     STATUS_EVENTS,
     (count) => ({ kind: "missed", count }),
@@ -116,12 +118,18 @@ export class Publisher implements AsyncDisposable {
       recentTicks: () => this.#recentTicks(),
     });
     this.#router = router;
+    this.#notifications = new Notifications({
+      clock: checked.clock,
+      options: checked.notifications,
+      emit: (event) => this.#status.emit(event),
+    });
     const definition = (): Definition | undefined => this.#definition;
     this.#host = {
       options: checked,
       router,
       writeBuffers: new BufferPool(WRITE_BUFFER_SIZE),
       datagramSockets: checked.udp && new DatagramSockets(checked.udp),
+      notifications: this.#notifications,
       get definition(): Definition | undefined {
         return definition();
       },
@@ -234,6 +242,48 @@ export class Publisher implements AsyncDisposable {
     return ahead <= 5n * TicksPerSecond && ahead >= -10n * TicksPerSecond ? ticks : undefined;
   }
 
+  // ---- notifications ----
+
+  /**
+   * Notifies the subscribers (§14): those that are here, and those that were here before when they come back. Each gets
+   * it until it confirms; who never does gets it again with each connection.
+   *
+   * A subscriber is known by its certificate's name, else by what it calls itself (the source of its `assemblyInfo`) and
+   * its host, and from its first subscription on, with a certificate from its first connection on. What is known
+   * outlasts the publisher where the options have a store for it.
+   *
+   * @param text At most 16,384 bytes of UTF-8.
+   * @param options `to`: only this subscriber, an `identity` as in {@linkcode Publisher.stats}.
+   * @returns How many subscribers it is for.
+   * @throws {TypeError} When there is no text.
+   * @throws {RangeError} When it is too long.
+   *
+   * @example
+   * ```ts
+   * import { Publisher } from "@sttp/sttp/publisher";
+   * import { Subscriber } from "@sttp/sttp/subscriber";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1" });
+   * await publisher.start();
+   * const texts: string[] = [];
+   * const arrived = Promise.withResolvers<void>();
+   * await using subscriber = new Subscriber({
+   *   onNotification: (text) => {
+   *     texts.push(text);
+   *     arrived.resolve();
+   *   },
+   * });
+   * await subscriber.connect(publisher.address);
+   * assertEquals(publisher.notify("maintenance at noon"), 1);
+   * await arrived.promise;
+   * assertEquals(texts, ["maintenance at noon"]);
+   * ```
+   */
+  notify(text: string, { to }: { readonly to?: string } = {}): number {
+    return this.#notifications.notify(text, to);
+  }
+
   // ---- connections ----
 
   /**
@@ -253,6 +303,7 @@ export class Publisher implements AsyncDisposable {
 
   async #open(): Promise<void> {
     try {
+      await this.#notifications.load();
       await this.#connections.open();
     } catch (error) {
       this.#state = "stopped";
@@ -348,6 +399,7 @@ export class Publisher implements AsyncDisposable {
     if (drain > 0) await this.#drain(drain);
     await this.#connections.close();
     await this.#host.datagramSockets?.close();
+    await this.#notifications.close();
     this.#state = "stopped";
     this.#status.emit({ kind: "stopped" });
     this.#status.end();
@@ -410,6 +462,7 @@ export class Publisher implements AsyncDisposable {
       },
       ...this.#connections.snapshot(),
       groups: this.#router.snapshot(),
+      notifications: this.#notifications.snapshot(),
     };
   }
 }

@@ -10,6 +10,7 @@ import {
   RESPONSE_HEADER_LENGTH,
   writeResponseHeader,
 } from "../transport/wire/frame.ts";
+import { encodeNotification } from "../transport/wire/notification.ts";
 import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import type { DataChannelSettings } from "../transport/wire/subscribe.ts";
 import { encodeText, type TextEncoding } from "../transport/wire/text.ts";
@@ -24,6 +25,7 @@ import { formatName } from "./delivery.ts";
 import type { MemberSink } from "./group.ts";
 import type { MetadataBody } from "./metadata_body.ts";
 import type { CheckedOptions } from "./options.ts";
+import { identityOf, type NotificationFeed, type Notifications } from "./notifications.ts";
 import { type OutboundFrame, OutboundQueue } from "./outbound_queue.ts";
 import { PayloadCipher } from "./payload_cipher.ts";
 import type { Placement, Router } from "./router.ts";
@@ -46,6 +48,8 @@ export interface SessionHost {
   readonly writeBuffers: BufferPool;
   /** Where data over UDP leaves from; `undefined` when there is none. */
   readonly datagramSockets: DatagramSockets | undefined;
+  /** What subscribers are notified of. */
+  readonly notifications: Notifications;
   /** Tells the application. */
   emit(event: PublisherStatus): void;
 }
@@ -54,6 +58,8 @@ export interface SessionHost {
 const READ_SIZE = 4096;
 /** Answers that may wait before the next command is taken: a subscriber that does not read is not served further. */
 const ANSWERS_AHEAD = 262_144;
+/** Bytes of answers that may wait when another notification is sent. */
+const NOTIFY_AHEAD = 16_384;
 /** For how long a refused subscriber may read why, in milliseconds (§2). */
 const LEAVING_TIME = 1000;
 /** For how long one subscriber's commands may keep the others waiting, in milliseconds. */
@@ -94,6 +100,7 @@ export class Session {
   #dataChannel: DataChannel | undefined;
   readonly #datagrams = new DatagramTotals();
   #cipher: PayloadCipher | undefined;
+  #notifications: NotificationFeed | undefined;
   #configurationChangedWaits = false;
   #overflowed = false;
   #cancelTimer: () => void;
@@ -259,6 +266,7 @@ export class Session {
     this.#cancelTimer();
     this.#enter("ready");
     this.#scheduleHeartbeat();
+    this.#notify(undefined);
   }
 
   /** Answers with text, in the session's encoding. */
@@ -313,6 +321,7 @@ export class Session {
       filter,
       signals: subscription.set.size,
     });
+    this.#notify(subscription.request.assemblyInfo.source);
   }
 
   /** Ends the subscription, if there is one. */
@@ -373,6 +382,28 @@ export class Session {
     if (this.#cipher?.confirm() !== true) this.#events.add("confirmation without cipher keys");
   }
 
+  /** The subscriber has a notification. */
+  confirmNotification(hash: number): void {
+    if (this.#notifications?.confirm(hash) !== true) this.#events.add("confirmation without a notification");
+  }
+
+  /** Sends notifications from here on, if it can be told whose they are. @param source What the client calls itself. */
+  #notify(source: string | undefined): void {
+    const identity = this.#notifications === undefined && identityOf(this.#channel.peer, source);
+    if (!identity) return;
+    this.#notifications = this.host.notifications.attach(identity, {
+      send: (notification) =>
+        this.#queue.pushControl(
+          encodeResponse(
+            Response.Notify,
+            Command.Subscribe,
+            encodeNotification(notification, this.encoding),
+          ),
+        ),
+      room: () => this.#queue.controlBelow(NOTIFY_AHEAD),
+    });
+  }
+
   // ---- what the publisher does ----
 
   /** Tells the subscriber that metadata has changed; once is enough while it has not read that. */
@@ -389,6 +420,7 @@ export class Session {
     this.#closed = { at: this.host.options.clock.now(), ...this.#farewell ?? { reason, message } };
     this.#cancelTimer();
     this.#cipher?.dispose();
+    this.#notifications?.detach();
     // First, so that the last of the group's open packet is counted and not queued.
     this.#queue.close();
     this.#deactivate();
@@ -523,6 +555,7 @@ export class Session {
       address: peer.address,
       direction: this.direction,
       certificate: peer.certificate ?? null,
+      identity: this.#notifications?.identity ?? null,
       state: this.#state,
       connectedAt: this.#connectedAt,
       lastReceivedAt: this.#lastReceivedAt,

@@ -93,6 +93,8 @@ export interface ConnectionSnapshot {
   readonly direction: "incoming" | "outgoing";
   /** The peer's certificate; `null` where there is none. */
   readonly certificate: PeerCertificate | null;
+  /** Who it is over several connections, for notifications; `null` while that can't be told. */
+  readonly identity: string | null;
   /** Where it stands. */
   readonly state: SessionState;
   /** When it was made, in milliseconds since 1970. */
@@ -149,6 +151,18 @@ export interface ConnectionSnapshot {
   } | null;
 }
 
+/** What subscribers were notified of (§14). */
+export interface NotificationsSnapshot {
+  /** How many subscribers are known, here or not. */
+  readonly subscribers: number;
+  /** Notifications that are not confirmed, one for each subscriber that is to get it. */
+  readonly pending: number;
+  /** Notifications that were confirmed. */
+  readonly confirmed: number;
+  /** Notifications that were given up, because a subscriber had too many or was away too long. */
+  readonly givenUp: number;
+}
+
 /** A listening subscriber that the publisher connects to. */
 export interface OutboundLinkSnapshot {
   /** Where it listens, `host:port`. */
@@ -198,6 +212,8 @@ export interface PublisherStats {
   };
   /** What was written to subscribers. */
   readonly sent: SentTotals;
+  /** What subscribers were notified of. */
+  readonly notifications: NotificationsSnapshot;
   /** Measurements that subscribers asked for and did not get, by reason. */
   readonly dropped: Readonly<Record<string, number>>;
   /** Connections in numbers. */

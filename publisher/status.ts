@@ -64,6 +64,10 @@ export type PublisherStatus =
     /** What the application threw, if it did. */
     readonly cause?: unknown;
   }
+  /** Unconfirmed notifications of a subscriber were too many, or it was away too long: so many are given up. */
+  | { readonly kind: "notificationsGivenUp"; readonly subscriber: string; readonly count: number }
+  /** The application's store did not take the notifications; with the next change they are offered again. */
+  | { readonly kind: "notificationsNotSaved"; readonly message: string; readonly cause: unknown }
   /** A subscriber is too slow; data is dropped from here on, until `resynchronised`. */
   | { readonly kind: "overflow"; readonly connection: ConnectionReference; readonly measurements: number }
   /** A slow subscriber gets data again, after missing so many measurements besides those of `overflow`. */

@@ -14,6 +14,7 @@ export type {
 export type { ReconnectOptions } from "../transport/reconnect.ts";
 export type { Frame, FrameIterator, FrameOptions, FrameStats } from "./frames.ts";
 export type { LossStats } from "./loss_meter.ts";
+export type { NotificationHandler } from "./notifications.ts";
 export type { DropReason, SubscriberStats, UdpStats } from "./stats.ts";
 export type { UdpOptions } from "./udp_options.ts";
 export type { CloseReason, SubscriberStatus } from "./status.ts";

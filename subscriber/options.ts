@@ -14,6 +14,7 @@ import {
 } from "../transport/reconnect.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import type { SubscriptionOptions } from "../transport/wire/subscribe.ts";
+import type { NotificationHandler } from "./notifications.ts";
 import { type CheckedUdpOptions, checkUdpOptions, type UdpOptions } from "./udp_options.ts";
 
 /** Which measurements, and how the publisher is to send them (§4): the parts that may change while running. */
@@ -107,6 +108,11 @@ export interface SubscriberOptions extends SubscribeOptions {
    * sent again; see `stats().udp`. Default false.
    */
   udp?: UdpOptions | boolean;
+  /**
+   * Takes the publisher's notifications (§14), one at a time. Default: they are confirmed at once, and reported as
+   * `notification` by `status()` only.
+   */
+  onNotification?: NotificationHandler;
   /** How channels are opened; default: TCP. */
   connector?: Connector;
   /** Bounds on what a publisher can make this subscriber spend. */
@@ -139,6 +145,7 @@ export interface CheckedOptions {
   readonly overflow: OverflowPolicy;
   readonly onBatch: ((batch: MeasurementBatch) => void | Promise<void>) | undefined;
   readonly udp: CheckedUdpOptions | undefined;
+  readonly onNotification: NotificationHandler | undefined;
   readonly connector: Connector | undefined;
   readonly limits: CheckedLimits;
   readonly clock: Clock;
@@ -186,6 +193,7 @@ const ownKinds: Readonly<Record<Exclude<keyof SubscriberOptions, keyof Subscribe
   overflow: "string",
   onBatch: "function",
   udp: "any",
+  onNotification: "function",
   connector: "function",
   limits: "object",
   clock: "object",
@@ -275,6 +283,7 @@ export function checkOptions(options: SubscriberOptions = {}): CheckedOptions {
     overflow,
     onBatch: options.onBatch,
     udp: checkUdpOptions(options.udp),
+    onNotification: options.onNotification,
     connector: options.connector,
     limits: checkLimits(options.limits),
     clock: options.clock ?? systemClock,

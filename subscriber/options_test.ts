@@ -29,6 +29,7 @@ Deno.test("no options: every default", () => {
     overflow: "pause",
     onBatch: undefined,
     udp: undefined,
+    onNotification: undefined,
     connector: undefined,
     limits: { ...DefaultLimits, signals: 4_194_304 },
     clock: systemClock,

@@ -11,6 +11,11 @@ import type { CompactFormat } from "../transport/wire/compact.ts";
 import { decodeDataStartTime } from "../transport/wire/data_packet.ts";
 import { encodeCommand, FrameReader, readResponses, type ResponseView } from "../transport/wire/frame.ts";
 import { encodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
+import {
+  decodeNotification,
+  encodeNotificationHash,
+  type NotificationMessage,
+} from "../transport/wire/notification.ts";
 import { encodeOperationalModes } from "../transport/wire/operational_modes.ts";
 import { decodeCacheUpdate } from "../transport/wire/signal_index_cache.ts";
 import { encodeSubscribe } from "../transport/wire/subscribe.ts";
@@ -18,6 +23,7 @@ import { decodeResponseText } from "../transport/wire/text.ts";
 import { DataChannel } from "./data_channel.ts";
 import type { Delivery } from "./delivery.ts";
 import { type ExchangeOptions, Exchanges } from "./exchange.ts";
+import type { Notifications } from "./notifications.ts";
 import type { CheckedOptions, SubscribeOptions } from "./options.ts";
 import { PacketReader } from "./packets.ts";
 import type { Counters, DropReason } from "./stats.ts";
@@ -63,6 +69,8 @@ export interface SessionHost {
   readonly counters: Counters;
   /** Where measurements go. */
   readonly delivery: Delivery;
+  /** Where notifications go. */
+  readonly notifications: Notifications;
   /** Reports an event. */
   readonly emit: (event: SubscriberStatus) => void;
   /** Counts something dropped, and reports it now and then. */
@@ -491,6 +499,8 @@ export class Session {
           return emit({ kind: "dataStartTime", ticks: decodeDataStartTime(body) });
         case Response.ProcessingComplete:
           return emit({ kind: "processingComplete", message: this.#text(body) });
+        case Response.Notify:
+          return this.#notified(decodeNotification(body, encoding));
         case Response.ConfigurationChanged:
           return this.#host.configurationChanged();
         default:
@@ -510,9 +520,9 @@ export class Session {
       const message = `${responseName(code)} to ${commandName(inResponseTo)}, which was not waiting for it`;
       return this.#host.drop("unexpectedResponse", message);
     }
-    const known = code === Response.BufferBlock || code === Response.Notify;
-    if (known) this.#host.drop("unsupportedResponse", `${responseName(code)} came without being asked for`);
-    else this.#host.drop("unknownResponse", `there is no response ${responseName(code)}`);
+    if (code === Response.BufferBlock) {
+      this.#host.drop("unsupportedResponse", `${responseName(code)} came without being asked for`);
+    } else this.#host.drop("unknownResponse", `there is no response ${responseName(code)}`);
   }
 
   #succeeded(command: number, body: Uint8Array): void {
@@ -548,6 +558,12 @@ export class Session {
     if (!this.#exchanges.refuse(command, message)) {
       this.#host.drop("unexpectedResponse", `Failed to ${commandName(command)}: ${message}`);
     }
+  }
+
+  #notified(notification: NotificationMessage): void {
+    this.#host.notifications.receive(notification, this, () => {
+      this.#send(Command.ConfirmNotification, encodeNotificationHash(notification.hash));
+    });
   }
 
   #updateCipherKeys(body: Uint8Array): void {

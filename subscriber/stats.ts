@@ -24,6 +24,8 @@ import { type LossStats, noLoss } from "./loss_meter.ts";
  * | `unexpectedDatagram` | responses over UDP that are neither compact data packets nor buffer blocks |
  * | `repeatedDatagram` | datagrams that came before |
  * | `undecipherable` | packets that are encrypted with no key that the publisher has sent (§12) |
+ * | `repeatedNotification` | notifications that came before, over another connection |
+ * | `refusedNotification` | notifications that `onNotification` failed at, or that too many others waited before |
  * | `unexpectedResponse` | answers to commands that were not waiting for one |
  * | `unknownResponse` | responses with a code that the protocol does not have |
  * | `unsupportedResponse` | responses of a kind that this subscriber did not ask for and can't use |
@@ -42,6 +44,8 @@ export type DropReason =
   | "unexpectedDatagram"
   | "repeatedDatagram"
   | "undecipherable"
+  | "repeatedNotification"
+  | "refusedNotification"
   | "unexpectedResponse"
   | "unknownResponse"
   | "unsupportedResponse";
@@ -80,6 +84,8 @@ export interface SubscriberStats {
   readonly metadataRefreshes: number;
   /** Times that the publisher announced a change of configuration. */
   readonly configurationChanges: number;
+  /** Notifications received. */
+  readonly notifications: number;
   /** Times that reading stopped because the delivery buffer was full. */
   readonly pauses: number;
   /** What was dropped, by reason; every reason is present. */
@@ -106,6 +112,7 @@ export class Counters implements Writable<Omit<SubscriberStats, "waiting" | "sig
   readonly udp: Writable<UdpStats> = { datagrams: 0, bytes: 0, ...noLoss() };
   metadataRefreshes = 0;
   configurationChanges = 0;
+  notifications = 0;
   pauses = 0;
   readonly dropped: Record<DropReason, number> = {
     malformedFrame: 0,
@@ -121,6 +128,8 @@ export class Counters implements Writable<Omit<SubscriberStats, "waiting" | "sig
     unexpectedDatagram: 0,
     repeatedDatagram: 0,
     undecipherable: 0,
+    repeatedNotification: 0,
+    refusedNotification: 0,
     unexpectedResponse: 0,
     unknownResponse: 0,
     unsupportedResponse: 0,

@@ -62,6 +62,8 @@ export type SubscriberStatus =
   | { readonly kind: "processingComplete"; readonly message: string }
   /** The publisher's metadata or rights changed; the subscriber refreshes and subscribes anew by itself. */
   | { readonly kind: "configurationChanged" }
+  /** The publisher notifies its subscribers (§14). */
+  | { readonly kind: "notification"; readonly text: string }
   /** The delivery buffer has been full for a second, so that nothing is read; and that it goes on again. */
   | { readonly kind: "paused" | "resumed"; readonly waiting: number }
   /** Something was dropped; at most one event per reason every 2 s, `stats()` has them all. */

@@ -19,6 +19,7 @@ import { abortError } from "./exchange.ts";
 import { type FrameIterator, type FrameOptions, FrameSorter, SortedFrames } from "./frames.ts";
 import { MeasurementIterator, MeasurementsOfBatch } from "./measurements.ts";
 import { readMetadata } from "./metadata.ts";
+import { Notifications } from "./notifications.ts";
 import {
   type CheckedOptions,
   checkOptions,
@@ -135,6 +136,7 @@ export class Subscriber implements AsyncDisposable {
   readonly #status = new StatusStream();
   readonly #drops: DropLog;
   readonly #delivery: Delivery;
+  readonly #notifications: Notifications;
   #subscription: SubscribeOptions;
   /** Whether there should be a subscription: at the next connection, too. */
   #subscribing: boolean;
@@ -161,6 +163,12 @@ export class Subscriber implements AsyncDisposable {
     this.#subscribing = this.#options.autoSubscribe;
     this.#drops = new DropLog(this.#counters, this.#options.clock, (reason, count, message) => {
       this.#status.emit({ kind: "dropped", reason, count, message });
+    });
+    this.#notifications = new Notifications({
+      onNotification: this.#options.onNotification,
+      counters: this.#counters,
+      emit: (event) => this.#status.emit(event),
+      drop: (reason, message) => this.#drops.drop(reason, message),
     });
     const { deliveryBuffer, overflow, onBatch } = this.#options;
     this.#delivery = new Delivery({
@@ -541,6 +549,7 @@ export class Subscriber implements AsyncDisposable {
       signals: this.signals,
       counters: this.#counters,
       delivery: this.#delivery,
+      notifications: this.#notifications,
       emit: (event) => this.#status.emit(event),
       drop: (reason, message, count) => this.#drops.drop(reason, message, count),
       configurationChanged: () => {

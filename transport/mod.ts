@@ -27,6 +27,7 @@ export * from "./wire/frame.ts";
 export * from "./wire/guid.ts";
 export * from "./wire/gzip.ts";
 export * from "./wire/metadata_refresh.ts";
+export * from "./wire/notification.ts";
 export * from "./wire/operational_modes.ts";
 export * from "./wire/signal_index_cache.ts";
 export * from "./wire/state_flags.ts";

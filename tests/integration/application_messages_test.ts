@@ -43,3 +43,31 @@ Deno.test("user commands, schemas and the processing interval between a publishe
   await assertRejects(() => subscriber.updateProcessingInterval(0), SttpError, "no subscription");
   assertEquals(subscriber.subscription.processingInterval, 33);
 });
+
+Deno.test("notifications reach who is there and who comes back, each once", async () => {
+  await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1" });
+  publisher.defineMetadata(metadataOf(20));
+  await publisher.start();
+  const received: string[] = [];
+  let arrived = Promise.withResolvers<void>();
+  const assemblyInfo = { source: "control room", version: "1", updatedOn: "2024-01-01" };
+  const onNotification = (text: string): void => {
+    received.push(text);
+    arrived.resolve();
+  };
+  const subscriber = new Subscriber({ filter: all, assemblyInfo, onNotification });
+  await subscriber.connect(publisher.address);
+  assertEquals(publisher.stats().open[0]!.identity, "client:control room@127.0.0.1");
+  publisher.notify("one");
+  await arrived.promise;
+  await subscriber.disconnect();
+  publisher.notify("two");
+
+  arrived = Promise.withResolvers();
+  await using again = new Subscriber({ filter: all, assemblyInfo, onNotification });
+  await again.connect(publisher.address);
+  await arrived.promise;
+  assertEquals(received.at(-1), "two");
+  // The confirmation of "one" may have been overtaken by the end of its connection.
+  assertEquals(received.filter((text) => text === "two").length, 1);
+});
