@@ -85,7 +85,7 @@ Deno.test("The examples run, with each other, by the commands that they name", a
   await using grouped = new Example("grouped_subscribe.ts", `localhost:${port}`);
 
   await grouped.prints(
-    /^Frame 1, \d{4}-.*Z: 4 of 4 signals, average frequency (59|60)\.\d{4} Hz; 0 late and 0 early/m,
+    /^Frame 1, \d{4}-.*Z: 4 of 4 signals,\n {4}average frequency (59|60)\.\d{4} Hz; dropped so far: 0 late, 0 early$/m,
   );
   await simple.prints(
     /^[\d,]+ measurements received so far\. Current measurement:\n {4}[-0-9a-f]{36} @ [\d:]+\.\d{3} = [-\d.]+ \(Normal\)\n/m,

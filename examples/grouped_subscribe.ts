@@ -17,12 +17,9 @@ for await (const { ticks, measurements } of frames) {
   if (count % 150 !== 1) continue;
   const values = measurements.values.subarray(0, measurements.length);
   const average = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const time = Ticks.format(ticks, { fraction: 3 });
+  console.log(`Frame ${count}, ${time}: ${values.length} of ${subscriber.stats().signals} signals,`);
   console.log(
-    `Frame ${count}, ${
-      Ticks.format(ticks, { fraction: 3 })
-    }: ${values.length} of ${subscriber.stats().signals} signals, ` +
-      `average frequency ${
-        average.toFixed(4)
-      } Hz; ${late} late and ${future} early measurements were dropped so far`,
+    `    average frequency ${average.toFixed(4)} Hz; dropped so far: ${late} late, ${future} early`,
   );
 }

@@ -6,7 +6,8 @@ import { stateFlagNames, Subscriber, Ticks } from "@sttp/sttp";
 
 await using subscriber = new Subscriber({ filter: "FILTER TOP 20 ActiveMeasurements WHERE True" });
 await subscriber.connect(Deno.args[0] ?? "localhost:7175");
-Deno.stdin.read(new Uint8Array(1)).then(() => subscriber.disconnect());
+console.log(`Connected, subscribed to ${subscriber.stats().signals} signals.`);
+Deno.stdin.read(new Uint8Array(1)).then((read) => read && subscriber.disconnect());
 
 let lastMessage = 0;
 for await (const { signalId, ticks, value, flags } of subscriber.measurements()) {
@@ -22,3 +23,4 @@ for await (const { signalId, ticks, value, flags } of subscriber.measurements())
   }
   lastMessage = Date.now();
 }
+console.log("Connection closed.");
