@@ -36,6 +36,7 @@ export class DataChannel {
   readonly #sources: ReadonlySet<string>;
   readonly #recent = new RecentDatagrams();
   #socket: DatagramSocket | undefined;
+  #isClosed = false;
   /** Whether a datagram that came before is dropped: without timestamps two may be equal and mean two instants. */
   dropsRepeated = true;
 
@@ -81,6 +82,7 @@ export class DataChannel {
 
   #receive(datagram: Uint8Array, from: HostPort): void {
     const { counters: { udp }, drop, receive } = this.#options;
+    if (this.#isClosed) return;
     if (!this.#sources.has(from.hostname)) {
       return drop("stranger", `a datagram came from ${formatHostPort(from.hostname, from.port)}`);
     }
@@ -102,6 +104,7 @@ export class DataChannel {
 
   /** Stops listening. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#socket!.close();
   }
 }

@@ -63,7 +63,7 @@ export interface OpenUdpOptions {
  * const far = await openUdp({ hostname: "127.0.0.1", onDatagram: arrived.resolve });
  * const near = await openUdp({ hostname: "127.0.0.1" });
  * near.send(new Uint8Array([7]), { hostname: "127.0.0.1", port: far.port }, () => {});
- * assertEquals(new Uint8Array(await arrived.promise), new Uint8Array([7]));
+ * assertEquals(await arrived.promise, new Uint8Array([7]));
  * await near.close();
  * await far.close();
  * ```
@@ -81,7 +81,9 @@ export async function openUdp(options: OpenUdpOptions = {}): Promise<DatagramSoc
     else opened.reject(error);
   });
   if (onDatagram !== undefined) {
-    socket.on("message", (datagram, { address, port }) => {
+    socket.on("message", ({ buffer, byteOffset, length }, { address, port }) => {
+      // A Buffer's slice() makes no copy, which nobody expects of a Uint8Array.
+      const datagram = new Uint8Array(buffer, byteOffset, length);
       onDatagram(datagram, { hostname: canonicalHost(address), port });
     });
   }

@@ -15,7 +15,7 @@ async function receiver(
   let arrived = Promise.withResolvers<[Uint8Array, HostPort]>();
   const socket = await openUdp({
     hostname,
-    onDatagram: (datagram, from) => arrived.resolve([new Uint8Array(datagram), from]),
+    onDatagram: (datagram, from) => arrived.resolve([datagram, from]),
   });
   const next = async (): Promise<[Uint8Array, HostPort]> => {
     const datagram = await arrived.promise;
