@@ -9,6 +9,7 @@ export type { PublisherOptions, SlowSubscriberPolicy } from "./options.ts";
 export type { PublisherUdpOptions } from "./udp_options.ts";
 export type { UserCommand, UserCommandHandler } from "./user_commands.ts";
 export type { NaNValueFilter } from "./delivery.ts";
+export type { HistoryRange, HistoryRequest, HistorySource, HistoryStats } from "../history/source.ts";
 export type { NotificationOptions } from "./notification_options.ts";
 export {
   FileNotificationStore,

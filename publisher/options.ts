@@ -1,4 +1,5 @@
 import { isGuid, normalizeGuid } from "../transport/wire/guid.ts";
+import type { HistorySource } from "../history/source.ts";
 import type { ChannelListener } from "../transport/channel.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
 import { DefaultLimits, type Limits } from "../transport/limits.ts";
@@ -56,6 +57,11 @@ export interface PublisherOptions {
   readonly nanValueFilter?: NaNValueFilter;
   /** How data goes to subscribers that ask for it over UDP; `false` refuses them. Default {@linkcode PublisherUdpOptions}'s. */
   readonly udp?: PublisherUdpOptions | false;
+  /**
+   * Where temporal subscriptions (§11) get measurements of the past from; what is published is recorded there if it
+   * takes it. Whoever made it closes it, after the publisher has stopped. Default: such subscriptions are refused.
+   */
+  readonly history?: HistorySource | undefined;
   /** Carries out the application's own commands (§14); default: they are refused. */
   readonly onUserCommand?: UserCommandHandler | undefined;
   /** How many notifications are kept for subscribers, and where; see {@linkcode Publisher.notify}. */
@@ -81,13 +87,17 @@ export interface PublisherOptions {
 /** {@linkcode PublisherOptions} checked and complete. */
 export type CheckedOptions =
   & Required<
-    Omit<PublisherOptions, "limits" | "nodeId" | "udp" | "tls" | "listen" | "onUserCommand" | "notifications">
+    Omit<
+      PublisherOptions,
+      "limits" | "nodeId" | "udp" | "tls" | "listen" | "history" | "onUserCommand" | "notifications"
+    >
   >
   & {
     readonly udp: CheckedUdpOptions | undefined;
     readonly limits: Limits;
     readonly nodeId: string | undefined;
     readonly notifications: CheckedNotificationOptions;
+    readonly history: HistorySource | undefined;
     readonly onUserCommand: UserCommandHandler | undefined;
     readonly tls: TlsSource | undefined;
     readonly listen: PublisherOptions["listen"];
@@ -128,6 +138,7 @@ export function checkOptions(options: PublisherOptions): CheckedOptions {
     nanValueFilter: oneOf("nanValueFilter", options.nanValueFilter ?? "allow", ["allow", "forbid", "force"]),
     udp: checkUdpOptions(options.udp, hostname),
     notifications: checkNotificationOptions(options.notifications),
+    history: checkHistory(options.history),
     onUserCommand: functionOr("onUserCommand", options.onUserCommand),
     heartbeatInterval: milliseconds("heartbeatInterval", options.heartbeatInterval ?? 5000, 1),
     handshakeTimeout: milliseconds("handshakeTimeout", options.handshakeTimeout ?? 10_000, 1),
@@ -143,6 +154,11 @@ function checkTls(tls: TlsSource, listens: boolean): void {
   if (typeof tls === "function") return;
   const { own } = checkTlsOptions(tls);
   if (listens && own === undefined) throw new TypeError("tls: who listens needs a certificate and its key");
+}
+
+function checkHistory(history: HistorySource | undefined): HistorySource | undefined {
+  if (history === undefined || typeof history?.read === "function") return history;
+  throw new TypeError("history is no HistorySource: it has no function read");
 }
 
 /** The longest that timers take. */

@@ -218,6 +218,7 @@ export class Publisher implements AsyncDisposable {
     this.#lastTickWords[0] = tickWords[2 * length - 2]!;
     this.#lastTickWords[1] = tickWords[2 * length - 1]!;
     this.#router.publish(batch);
+    this.#options.history?.record?.(batch, this.signals);
   }
 
   /**
@@ -462,6 +463,7 @@ export class Publisher implements AsyncDisposable {
       },
       ...this.#connections.snapshot(),
       groups: this.#router.snapshot(),
+      history: this.#options.history?.stats?.() ?? null,
       notifications: this.#notifications.snapshot(),
     };
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { HistoryStats } from "../history/source.ts";
 import type { PeerCertificate } from "../transport/channel.ts";
 import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import type { AssemblyInfo } from "../transport/wire/subscribe.ts";
@@ -233,6 +234,8 @@ export interface PublisherStats {
   readonly recentlyClosed: readonly ConnectionSnapshot[];
   /** The listening subscribers that it connects to. */
   readonly links: readonly OutboundLinkSnapshot[];
+  /** The history that temporal subscriptions are served from; `null` when there is none, or it does not tell. */
+  readonly history: HistoryStats | null;
   /** Who shares an encoder. */
   readonly groups: readonly GroupSnapshot[];
 }

@@ -1,0 +1,339 @@
+/**
+ * History in a SQLite file.
+ *
+ * @module
+ */
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { type Clock, systemClock } from "../transport/clock.ts";
+import { SttpError } from "../transport/errors.ts";
+import type { SignalTable } from "../transport/signal_table.ts";
+import { MeasurementBatch } from "../transport/wire/batch.ts";
+import { formatTicks, timeOf } from "../transport/wire/ticks.ts";
+import { BlockReader, BlockWriter } from "./block.ts";
+import { Numbering } from "./numbering.ts";
+import type { HistoryRange, HistoryRequest, HistorySource, HistoryStats } from "./source.ts";
+import { keepWanted, secondAt, secondOf, sortByTime } from "./time_order.ts";
+
+/** Settings of a {@linkcode SqliteHistory}. */
+export interface SqliteHistoryOptions {
+  /** Milliseconds after which a recorded measurement may be forgotten; default 7 days. */
+  readonly maxAge?: number;
+  /** Bytes of the file, of which the oldest recordings are given up for new ones; default 1 GiB, at least 1 MiB. */
+  readonly maxBytes?: number;
+  /** Milliseconds after which what was recorded is safe from a crash, 1 to 1,000; default 500. */
+  readonly commitInterval?: number;
+  /** Time and timers; default the machine's. */
+  readonly clock?: Clock;
+}
+
+/** Of the file; another number is another layout. */
+const LAYOUT = 1;
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS signals (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
+  CREATE TABLE IF NOT EXISTS blocks (
+    id INTEGER PRIMARY KEY,
+    second INTEGER NOT NULL, -- all its measurements lie in this one
+    first INTEGER NOT NULL,  -- ticks
+    last INTEGER NOT NULL,   -- ticks
+    recorded INTEGER NOT NULL, -- milliseconds since 1970
+    data BLOB NOT NULL
+  );
+  CREATE INDEX IF NOT EXISTS blocks_by_second ON blocks (second);
+  CREATE INDEX IF NOT EXISTS blocks_by_recorded ON blocks (recorded);
+  PRAGMA user_version = ${LAYOUT};
+`;
+
+/** So many measurements are not kept waiting for the next commit. */
+const PENDING = 65_536;
+/** How often the oldest is looked for, in milliseconds. */
+const RETENTION_INTERVAL = 10_000;
+/** For how long reading may keep others waiting, in milliseconds. */
+const READ_SLICE = 10;
+
+/**
+ * Records what a publisher publishes in a SQLite file, in compressed blocks, and reads it again. The file is safe
+ * from a crash of the process at any moment: at most what was recorded in the last `commitInterval` is missing then.
+ * It belongs to one process at a time.
+ *
+ * It needs the permissions to read and write the file.
+ *
+ * @example A publisher with history
+ * ```ts
+ * import { SqliteHistory } from "@sttp/sttp/history";
+ * import { Publisher } from "@sttp/sttp/publisher";
+ *
+ * await using history = SqliteHistory.open(":memory:"); // or the path of a file
+ * await using publisher = new Publisher({ port: 0, history });
+ * await publisher.start();
+ * ```
+ */
+export class SqliteHistory implements HistorySource, AsyncDisposable {
+  readonly #database: DatabaseSync;
+  readonly #clock: Clock;
+  readonly #maxAge: number;
+  readonly #maxBytes: number;
+  readonly #commitInterval: number;
+  readonly #numbering = new Numbering();
+  readonly #pending = new MeasurementBatch();
+  readonly #writer = new BlockWriter();
+  readonly #reader = new BlockReader();
+  readonly #insertSignal: StatementSync;
+  readonly #insertBlock: StatementSync;
+  readonly #nextSecond: StatementSync;
+  readonly #blocksOf: StatementSync;
+  readonly #range: StatementSync;
+  readonly #countBlocks: StatementSync;
+  /** How many signals are in the file. */
+  #signalsSaved: number;
+  #pendingSince = 0;
+  #cancelCommit: (() => void) | undefined;
+  #retainedAt = -Infinity;
+  #closed = false;
+  #recorded = 0;
+  #lost = 0;
+  #damagedBlocks = 0;
+  #problem: string | null = null;
+
+  private constructor(database: DatabaseSync, options: Required<SqliteHistoryOptions>) {
+    this.#database = database;
+    this.#clock = options.clock;
+    this.#maxAge = options.maxAge;
+    this.#maxBytes = options.maxBytes;
+    this.#commitInterval = options.commitInterval;
+    this.#insertSignal = database.prepare("INSERT INTO signals (number, id) VALUES (?, ?)");
+    this.#insertBlock = database.prepare(
+      "INSERT INTO blocks (second, first, last, recorded, data) VALUES (?, ?, ?, ?, ?)",
+    );
+    this.#nextSecond = database.prepare("SELECT min(second) AS second FROM blocks WHERE second > ?");
+    this.#blocksOf = database.prepare(
+      "SELECT data FROM blocks WHERE second = ? AND last >= ? AND first <= ? ORDER BY id",
+    );
+    this.#range = database.prepare(
+      `SELECT (SELECT min(first) FROM blocks WHERE second = (SELECT min(second) FROM blocks)) AS first,
+              (SELECT max(last) FROM blocks WHERE second = (SELECT max(second) FROM blocks)) AS last`,
+    );
+    this.#range.setReadBigInts(true);
+    this.#countBlocks = database.prepare("SELECT count(*) AS count FROM blocks");
+    for (const { id } of database.prepare("SELECT id FROM signals ORDER BY number").all()) {
+      this.#numbering.table.add(id as string);
+    }
+    this.#signalsSaved = this.#numbering.table.size;
+  }
+
+  /**
+   * Opens a file, or makes it.
+   *
+   * @param path Where it is; `:memory:` for none.
+   * @throws {SttpError} `InvalidState` when it can't be opened: it is something else, or another process has it.
+   * @throws {RangeError} When an option is out of its range.
+   */
+  static open(path: string, options: SqliteHistoryOptions = {}): SqliteHistory {
+    const checked = {
+      maxAge: inRange("maxAge", options.maxAge ?? 7 * 86_400_000, 1, Number.MAX_SAFE_INTEGER),
+      maxBytes: inRange("maxBytes", options.maxBytes ?? 1024 ** 3, 1024 ** 2, Number.MAX_SAFE_INTEGER),
+      commitInterval: inRange("commitInterval", options.commitInterval ?? 500, 1, 1000),
+      clock: options.clock ?? systemClock,
+    };
+    let database: DatabaseSync | undefined;
+    try {
+      database = new DatabaseSync(path);
+      // One process alone: two would give the same number to different signals.
+      database.exec(
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
+      );
+      const version = database.prepare("PRAGMA user_version").get()!.user_version;
+      if (version !== 0 && version !== LAYOUT) {
+        throw new Error(`its layout is number ${version}, not ${LAYOUT}`);
+      }
+      database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`);
+      return new SqliteHistory(database, checked);
+    } catch (error) {
+      database?.close();
+      throw new SttpError("InvalidState", `history can't be opened at ${path}: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** From when to when there is history. @throws {SttpError} `Closed`. */
+  range(): HistoryRange | undefined {
+    this.#checkOpen();
+    this.flush();
+    const { first, last } = this.#range.get()!;
+    return typeof first === "bigint" && typeof last === "bigint" ? { first, last } : undefined;
+  }
+
+  /** Takes measurements; they are in the file within the `commitInterval`. Those that come after the end are lost. */
+  record(batch: MeasurementBatch, signals: SignalTable): void {
+    if (this.#closed) {
+      this.#lost += batch.length;
+      return;
+    }
+    const now = this.#clock.monotonic();
+    if (this.#pending.length === 0) this.#pendingSince = now;
+    this.#numbering.append(this.#pending, batch, signals);
+    // A timer is late when there is much to do.
+    if (this.#pending.length >= PENDING || now - this.#pendingSince >= this.#commitInterval) this.flush();
+    else this.#cancelCommit ??= this.#clock.schedule(this.#commitInterval, () => this.flush());
+  }
+
+  /** Writes what was recorded to the file at once. What can't be written is lost, and counted. */
+  flush(): void {
+    this.#cancelCommit?.();
+    this.#cancelCommit = undefined;
+    if (this.#closed || this.#pending.length === 0) return;
+    const count = this.#pending.length;
+    try {
+      this.#database.exec("BEGIN IMMEDIATE");
+      this.#saveSignals();
+      this.#saveBlocks();
+      this.#database.exec("COMMIT");
+      this.#signalsSaved = this.#numbering.table.size;
+      this.#recorded += count;
+    } catch (error) {
+      this.#lose(count, error);
+    }
+    this.#pending.clear();
+    this.#retain();
+  }
+
+  #lose(count: number, error: unknown): void {
+    this.#lost += count;
+    this.#problem = messageOf(error);
+    try {
+      this.#database.exec("ROLLBACK");
+    } catch {
+      // It had not begun.
+    }
+  }
+
+  #saveSignals(): void {
+    const { table } = this.#numbering;
+    for (let number = this.#signalsSaved; number < table.size; number++) {
+      this.#insertSignal.run(number, table.idOf(number));
+    }
+  }
+
+  #saveBlocks(): void {
+    const batch = this.#pending;
+    sortByTime(batch);
+    const recorded = Math.round(this.#clock.now());
+    for (let from = 0; from < batch.length;) {
+      const second = secondAt(batch, from);
+      let to = from + 1;
+      while (to < batch.length && secondAt(batch, to) === second) to++;
+      const { bytes, next } = this.#writer.write(batch, from, to);
+      const first = timeOf(batch.ticks[from]!);
+      const last = timeOf(batch.ticks[next - 1]!);
+      this.#insertBlock.run(second, first, last, recorded, bytes);
+      from = next;
+    }
+  }
+
+  /** Gives up what is too old or too much. */
+  #retain(): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#retainedAt < RETENTION_INTERVAL) return;
+    this.#retainedAt = now;
+    try {
+      const oldest = Math.round(this.#clock.now()) - this.#maxAge;
+      this.#database.prepare("DELETE FROM blocks WHERE recorded < ?").run(oldest);
+      const drop = this.#database.prepare(
+        "DELETE FROM blocks WHERE id = (SELECT min(id) FROM blocks)",
+      );
+      while (this.#bytes() > this.#maxBytes && drop.run().changes > 0);
+    } catch (error) {
+      this.#problem = messageOf(error);
+    }
+  }
+
+  /** Bytes in use; the file is longer by what can be used again. */
+  #bytes(): number {
+    const pragma = (name: string): number => Number(this.#database.prepare(`PRAGMA ${name}`).get()![name]);
+    return (pragma("page_count") - pragma("freelist_count")) * pragma("page_size");
+  }
+
+  /**
+   * Measurements of the past, those just recorded included; see {@linkcode HistorySource.read}.
+   *
+   * @throws {SttpError} `Aborted`; `Closed`, also when that happens meanwhile.
+   */
+  async *read(request: HistoryRequest): AsyncIterable<MeasurementBatch> {
+    const { signals, handles, start, stop, signal } = request;
+    this.#checkOpen();
+    this.flush();
+    const wanted = this.#numbering.wanted(signals, handles);
+    const lastSecond = secondOf(stop);
+    const batch = new MeasurementBatch();
+    let turnStart = this.#clock.monotonic();
+    for (let second = secondOf(start) - 1;;) {
+      if (signal?.aborted) throw new SttpError("Aborted", "reading history was aborted");
+      this.#checkOpen();
+      const next = this.#nextSecond.get(second)!.second as number | null;
+      if (next === null || next > lastSecond) return;
+      second = next;
+      batch.clear();
+      for (const { data } of this.#blocksOf.all(second, start, stop)) {
+        const from = batch.length;
+        this.#readBlock(data as Uint8Array, batch);
+        keepWanted(batch, from, wanted, start, stop);
+      }
+      sortByTime(batch);
+      if (batch.length > 0) yield batch;
+      if (this.#clock.monotonic() - turnStart < READ_SLICE) continue;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      turnStart = this.#clock.monotonic();
+    }
+  }
+
+  #readBlock(data: Uint8Array, into: MeasurementBatch): void {
+    try {
+      this.#reader.read(data, into);
+    } catch (error) {
+      if (!(error instanceof SttpError)) throw error;
+      this.#damagedBlocks++;
+    }
+  }
+
+  /** For operators; of a closed history only what was counted. */
+  stats(): HistoryStats {
+    const range = this.#closed ? undefined : this.range();
+    return {
+      first: range === undefined ? null : formatTicks(range.first),
+      last: range === undefined ? null : formatTicks(range.last),
+      recorded: this.#recorded,
+      lost: this.#lost,
+      blocks: this.#closed ? 0 : Number(this.#countBlocks.get()!.count),
+      bytes: this.#closed ? 0 : this.#bytes(),
+      damagedBlocks: this.#damagedBlocks,
+      problem: this.#problem,
+    };
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new SttpError("Closed", "the history is closed");
+  }
+
+  /** Writes what was recorded and closes the file. */
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.flush();
+    this.#closed = true;
+    this.#database.close();
+    return Promise.resolve();
+  }
+
+  /** As {@linkcode SqliteHistory.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function inRange(name: string, value: number, least: number, most: number): number {
+  if (value >= least && value <= most) return value;
+  throw new RangeError(`${name} is ${value}, a number from ${least} to ${most} expected`);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

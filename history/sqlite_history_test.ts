@@ -1,0 +1,262 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { ManualClock } from "../transport/clock.ts";
+import { SttpError } from "../transport/errors.ts";
+import { SignalTable } from "../transport/signal_table.ts";
+import { MeasurementBatch } from "../transport/wire/batch.ts";
+import { withLeapSecond } from "../transport/wire/ticks.ts";
+import { MemoryHistory } from "./memory_history.ts";
+import type { HistorySource } from "./source.ts";
+import { SqliteHistory } from "./sqlite_history.ts";
+
+const T0 = 638_500_000_000_000_000n;
+const SECOND = 10_000_000n;
+
+function id(n: number): string {
+  return `9ae6dd95-bddb-5dd8-8717-${n.toString(16).padStart(12, "0")}`;
+}
+
+function table(size: number): SignalTable {
+  const signals = new SignalTable();
+  for (let n = 0; n < size; n++) signals.add(id(n));
+  return signals;
+}
+
+async function read(
+  history: HistorySource,
+  signals: SignalTable,
+  handles: number[],
+  start = 0n,
+  stop = T0 * 2n,
+): Promise<[number, bigint, number, number][]> {
+  const found: [number, bigint, number, number][] = [];
+  const request = { signals, handles: Int32Array.from(handles), start, stop, parameters: "" };
+  for await (const batch of history.read(request)) {
+    for (let i = 0; i < batch.length; i++) {
+      found.push([batch.signals[i]!, batch.ticks[i]!, batch.valueBits[i]!, batch.flags[i]!]);
+    }
+  }
+  return found;
+}
+
+const kinds: Record<string, () => HistorySource> = {
+  memory: () => new MemoryHistory(),
+  sqlite: () => SqliteHistory.open(":memory:", { clock: new ManualClock() }),
+};
+
+for (const [kind, open] of Object.entries(kinds)) {
+  Deno.test(`${kind}: what was recorded comes back in order of time, bit for bit`, async () => {
+    const history = open();
+    assertEquals(history.range(), undefined);
+    const signals = table(3);
+    const batch = new MeasurementBatch();
+    const expected: [number, bigint, number, number][] = [];
+    for (let n = 0; n < 3000; n++) {
+      // Ten times a second, each with a straggler of two seconds ago, and a NaN with a payload of its own.
+      const late = n % 10 === 0 ? 2n * SECOND : 0n;
+      const ticks = T0 + BigInt(n) * 1_000_000n - late;
+      batch.clear();
+      batch.add(n % 3, n === 7 ? withLeapSecond(ticks) : ticks, n, n === 9 ? 0x8000_0001 : 0);
+      if (n === 8) batch.valueBits[0] = 0x7fc0_1234;
+      expected.push([n % 3, batch.ticks[0]!, batch.valueBits[0]!, batch.flags[0]!]);
+      history.record!(batch, signals);
+    }
+    const time = (ticks: bigint): bigint => ticks & 0x3fff_ffff_ffff_ffffn;
+    // Stable, so that of equal times the order is that of recording.
+    expected.sort((a, b) => Number(time(a[1]) - time(b[1])));
+    assertEquals(await read(history, signals, [0, 1, 2]), expected);
+    assertEquals(history.range(), { first: T0 - 2n * SECOND, last: T0 + 2999n * 1_000_000n });
+    assertEquals(history.stats!().recorded, 3000);
+
+    const from = T0 + 10n * SECOND;
+    const to = T0 + 20n * SECOND;
+    assertEquals(
+      await read(history, signals, [2], from, to),
+      expected.filter(([signal, ticks]) => signal === 2 && time(ticks) >= from && time(ticks) <= to),
+    );
+    assertEquals(await read(history, signals, []), []);
+    await history.close();
+  });
+
+  Deno.test(`${kind}: handles are whoever's asks, and unknown ones are ignored`, async () => {
+    const history = open();
+    const batch = new MeasurementBatch();
+    batch.add(-1, T0, 1);
+    batch.add(1, T0, 2);
+    batch.add(5, T0, 3);
+    history.record!(batch, table(2));
+    const other = new SignalTable();
+    other.add(id(9));
+    other.add(id(0));
+    other.add(id(1));
+    assertEquals((await read(history, other, [0, 1, 2])).map(([signal]) => signal), [2]);
+    await history.close();
+  });
+
+  Deno.test(`${kind}: reading can be aborted`, async () => {
+    const history = open();
+    const signals = table(1);
+    const batch = new MeasurementBatch();
+    for (let n = 0; n < 40_000; n++) batch.add(0, T0 + BigInt(n) * 10_000n, n);
+    history.record!(batch, signals);
+    const stop = new AbortController();
+    const request = { signals, handles: Int32Array.of(0), start: 0n, stop: 2n * T0, parameters: "" };
+    const error = await assertRejects(async () => {
+      for await (const { length } of history.read({ ...request, signal: stop.signal })) {
+        if (length > 0) stop.abort();
+      }
+    }, SttpError);
+    assertEquals(error.code, "Aborted");
+    await history.close();
+  });
+}
+
+Deno.test("memory: the oldest goes first", async () => {
+  const history = new MemoryHistory({ capacity: 8 });
+  const signals = table(1);
+  const batch = new MeasurementBatch();
+  for (let n = 0; n < 20; n++) {
+    batch.clear();
+    batch.add(0, T0 + BigInt(n), n);
+    history.record(batch, signals);
+  }
+  const kept = (await read(history, signals, [0])).map(([, ticks]) => Number(ticks - T0));
+  assertEquals(kept, [12, 13, 14, 15, 16, 17, 18, 19]);
+  assertThrows(() => new MemoryHistory({ capacity: 0 }), RangeError);
+});
+
+Deno.test("a file is committed by timer, read by the next who opens it, and has one owner", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/history.db`;
+  const clock = new ManualClock();
+  const signals = table(2);
+  const batch = new MeasurementBatch();
+  batch.add(1, T0, 1);
+  {
+    await using history = SqliteHistory.open(path, { clock });
+    history.record(batch, signals);
+    clock.advance(500);
+    assertEquals(clock.pending, 0);
+    const error = assertThrows(() => SqliteHistory.open(path), SttpError);
+    assertEquals(error.code, "InvalidState");
+    batch.ticks[0] = T0 + 1n;
+    history.record(batch, signals);
+  }
+  {
+    await using history = SqliteHistory.open(path, { clock });
+    assertEquals((await read(history, signals, [0, 1])).map(([, ticks]) => ticks), [T0, T0 + 1n]);
+    await history.close();
+    history.record(batch, signals);
+    assertEquals([history.stats().lost, history.stats().blocks], [1, 0]);
+    assertThrows(() => history.range(), SttpError, "closed");
+  }
+  await Deno.writeTextFile(path, "something else, and long enough to be looked at".repeat(100));
+  assertThrows(() => SqliteHistory.open(path), SttpError, "can't be opened");
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("a damaged block is passed over and counted", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/history.db`;
+  const signals = table(1);
+  {
+    await using history = SqliteHistory.open(path);
+    const batch = new MeasurementBatch();
+    for (let n = 0n; n < 3n; n++) batch.add(0, T0 + n * SECOND, 1);
+    history.record(batch, signals);
+  }
+  const database = new DatabaseSync(path);
+  database.prepare("UPDATE blocks SET data = ? WHERE id = 2").run(Uint8Array.of(1, 2, 3, 4, 5, 6));
+  database.close();
+  {
+    await using history = SqliteHistory.open(path);
+    assertEquals((await read(history, signals, [0])).map(([, ticks]) => ticks), [T0, T0 + 2n * SECOND]);
+    assertEquals(history.stats().damagedBlocks, 1);
+  }
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("the oldest is given up for what is new: by age", async () => {
+  const clock = new ManualClock();
+  await using history = SqliteHistory.open(":memory:", { clock, maxAge: 60_000 });
+  const signals = table(1);
+  const batch = new MeasurementBatch();
+  for (let n = 0n; n < 10n; n++) {
+    batch.clear();
+    batch.add(0, T0 + n * 20n * SECOND, 1);
+    history.record(batch, signals);
+    clock.advance(20_000);
+  }
+  // The last was recorded at 180 s, when what is older than 120 s went.
+  const times = (await read(history, signals, [0])).map(([, ticks]) => Number((ticks - T0) / SECOND));
+  assertEquals(times, [120, 140, 160, 180]);
+});
+
+Deno.test("the oldest is given up for what is new: by size", async () => {
+  const clock = new ManualClock();
+  const maxBytes = 1024 ** 2;
+  await using history = SqliteHistory.open(":memory:", { clock, maxBytes });
+  const signals = table(1);
+  const batch = new MeasurementBatch();
+  const noise = new Uint32Array(50_000);
+  for (let n = 0; n < 30; n++) {
+    for (let i = 0; i < noise.length; i += 10_000) crypto.getRandomValues(noise.subarray(i, i + 10_000));
+    batch.clear();
+    for (let i = 0; i < noise.length; i++) {
+      batch.add(0, T0 + BigInt(n) * SECOND + BigInt(i), 0);
+      batch.valueBits[i] = noise[i]! & 0x7f7f_ffff;
+    }
+    history.record(batch, signals);
+    clock.advance(10_000);
+  }
+  const { bytes, first, last } = history.stats();
+  assertEquals([bytes <= maxBytes, bytes > maxBytes / 4, first !== null && last !== null], [
+    true,
+    true,
+    true,
+  ]);
+  assertEquals(history.range()!.last, T0 + 29n * SECOND + 49_999n);
+});
+
+Deno.test("options out of range", () => {
+  for (const options of [{ maxAge: 0 }, { maxBytes: 1000 }, { commitInterval: 1001 }, { maxAge: NaN }]) {
+    assertThrows(() => SqliteHistory.open(":memory:", options), RangeError);
+  }
+});
+
+Deno.test("killed while it records, a history lacks the last second at most and has no hole", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/history.db`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", new URL("testdata/recorder.ts", import.meta.url).pathname, path],
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const said: { n: number; at: number }[] = [];
+  let text = "";
+  for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {
+    text += piece;
+    const lines = text.split("\n");
+    text = lines.pop()!;
+    for (const line of lines) {
+      const [n, at] = line.split(" ").map(Number);
+      said.push({ n: n!, at: at! });
+    }
+    if ((said.at(-1)?.at ?? 0) > 2500) {
+      child.kill("SIGKILL");
+      break;
+    }
+  }
+  await child.status;
+  const safe = said.findLast(({ at }) => at <= said.at(-1)!.at - 1000)!;
+  {
+    await using history = SqliteHistory.open(path);
+    const signals = table(0);
+    const handle = signals.add("9ae6dd95-bddb-5dd8-8717-57da1268b9ca");
+    const found = (await read(history, signals, [handle])).map(([, ticks]) => ticks);
+    assertEquals(found.length > safe.n, true, `${found.length} of ${said.at(-1)!.n}`);
+    const start = found[0]!;
+    assertEquals(found.findIndex((ticks, n) => ticks !== start + BigInt(n)), -1);
+  }
+  await Deno.remove(directory, { recursive: true });
+});
