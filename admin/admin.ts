@@ -1,0 +1,97 @@
+import { createApp } from "./app.ts";
+import { type AdminUser, Authenticator } from "./authentication.ts";
+import type { AdminContext } from "./context.ts";
+import { isForHost, secure } from "./guard.ts";
+import { Observer } from "./observer.ts";
+import { type AdminOptions, checkOptions } from "./options.ts";
+import { Problem } from "./problems.ts";
+import { pathOf } from "./query.ts";
+import { type AdminSystem, nameSystems } from "./system.ts";
+
+/** What a server knows of a request besides itself; `Deno.serve` passes it on. */
+export interface RequestInfo {
+  /** Where it comes from, for the limit on attempts at authentication. */
+  readonly remoteAddr?: { readonly hostname?: string | undefined } | undefined;
+}
+
+/** An HTTP admin: hand its `fetch` to `Deno.serve`, to another application, or call it. */
+export interface Admin {
+  /** Answers a request; never rejects. */
+  fetch(request: Request, info?: RequestInfo): Promise<Response>;
+}
+
+/** What can be asked for without saying who one is: it tells nothing but that all is well. */
+const OPEN_PATHS = ["/healthz", "/readyz"];
+
+/**
+ * Makes an HTTP admin for a publisher, a subscriber or several of them: JSON at `/api/v1`, metrics for Prometheus at
+ * `/metrics`, `/healthz` and `/readyz`. It looks at the systems when it is asked and costs nothing besides.
+ *
+ * @param systems One, or several by name; a name has letters, digits, `-`, `_` and `.`.
+ * @throws {TypeError} When an option does not exist or is of a wrong kind, or there is no system.
+ * @throws {RangeError} When a number or length is out of its range.
+ *
+ * @example Asked without a server
+ * ```ts
+ * import { createAdmin } from "@sttp/sttp/admin";
+ * import { Publisher } from "@sttp/sttp/publisher";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const publisher = new Publisher({ name: "grid", port: 0 });
+ * const admin = createAdmin(publisher);
+ * const response = await admin.fetch(new Request("http://localhost/api/v1/status"));
+ * const { systems } = await response.json();
+ * assertEquals(systems[0].state, "stopped");
+ * ```
+ */
+export function createAdmin(
+  systems: AdminSystem | Readonly<Record<string, AdminSystem>>,
+  options: AdminOptions = {},
+): Admin {
+  const checked = checkOptions(options);
+  const { basePath, clock, credentials, hosts } = checked;
+  const authenticator = new Authenticator(credentials, clock);
+  const requests: Record<string, number> = { "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0 };
+  const context: AdminContext = {
+    options: checked,
+    observer: new Observer(nameSystems(systems), checked),
+    counters: () => ({ requests, authenticationFailures: authenticator.failures }),
+  };
+  const app = createApp(context);
+
+  const answer = (request: Request, info: RequestInfo | undefined): Response | Promise<Response> => {
+    if (!isForHost(request, hosts)) {
+      return respond(new Problem(421, "WrongHost", "this host name is not one of the admin's"));
+    }
+    let user: AdminUser = { name: "anonymous", role: "reader" };
+    if (!OPEN_PATHS.includes(pathOf(request, basePath))) {
+      const result = authenticator.authenticate(
+        request.headers.get("authorization"),
+        info?.remoteAddr?.hostname,
+      );
+      if (result.kind === "unknown") return respond(unauthorized, { "www-authenticate": CHALLENGE });
+      if (result.kind === "tooMany") {
+        const problem = new Problem(429, "TooManyAttempts", "too many wrong credentials came from there");
+        return respond(problem, { "retry-after": String(result.retryAfterSeconds) });
+      }
+      user = result.user;
+    }
+    return app.fetch(request, { user });
+  };
+
+  return {
+    async fetch(request, info): Promise<Response> {
+      const response = secure(await answer(request, info));
+      const status = `${Math.floor(response.status / 100)}xx`;
+      requests[status] = (requests[status] ?? 0) + 1;
+      return response;
+    },
+  };
+}
+
+const CHALLENGE = 'Basic realm="STTP admin", charset="UTF-8", Bearer realm="STTP admin"';
+const unauthorized = new Problem(401, "Unauthorized", "credentials are needed here: Bearer, or Basic");
+
+function respond(problem: Problem, headers: Record<string, string> = {}): Response {
+  return Response.json(problem, { status: problem.status, headers });
+}

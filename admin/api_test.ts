@@ -1,0 +1,236 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { AskedAdmin, connection, EPOCH, SCRIPT, StillPublisher } from "./testdata/systems.ts";
+
+const closed = { at: EPOCH - 5, reason: "stalled", message: "it read nothing for 30 s" } as const;
+
+function threeConnections(): StillPublisher {
+  return new StillPublisher(
+    [
+      connection(1),
+      connection(2, { queue: { dataBytes: 10, controlBytes: 1, frames: 2, stalledFor: 12_000 } }),
+      connection(3, { certificate: { name: "Relay", fingerprint: "ab".repeat(32), validTo: EPOCH - 1 } }),
+    ],
+    [connection(4, { state: "closed", closed })],
+  );
+}
+
+Deno.test("status tells of every system, without the single connections", async () => {
+  const { systems, time } = await new AskedAdmin(threeConnections()).json("/api/v1/status");
+  assertEquals(time, EPOCH);
+  assertEquals(systems.length, 1);
+  assertEquals(systems[0].system, "publisher");
+  assertEquals(systems[0].connections.open, 3);
+  assertEquals(systems[0].groups, 1);
+  assertEquals(systems[0].open, undefined);
+});
+
+Deno.test("connections are listed by state, sorted, searched and cut", async () => {
+  const admin = new AskedAdmin(threeConnections());
+  const ids = async (query: string): Promise<number[]> => {
+    const { connections } = await admin.json(`/api/v1/connections${query}`);
+    return connections.map(({ id }: { id: number }) => id);
+  };
+  assertEquals(await ids(""), [1, 2, 3]);
+  assertEquals(await ids("?state=closed"), [4]);
+  assertEquals(await ids("?state=all&sort=-id"), [4, 3, 2, 1]);
+  assertEquals(await ids("?sort=-stalledFor"), [2, 1, 3]);
+  assertEquals(await ids("?sort=-signals&limit=2"), [3, 2]);
+  assertEquals(await ids("?limit=2&offset=1"), [2, 3]);
+  assertEquals(await ids("?search=RELAY"), [3]);
+  assertEquals(await ids("?search=192.0.2.2"), [2]);
+  const { total, offset } = await admin.json("/api/v1/connections?limit=1&offset=2");
+  assertEquals([total, offset], [3, 2]);
+});
+
+Deno.test("parameters that make no sense are refused, with what was expected", async () => {
+  const admin = new AskedAdmin(threeConnections());
+  for (const query of ["?limit=0", "?limit=1e3", "?limit=-1", "?offset=x", "?sort=toString", "?state=shut"]) {
+    assertEquals(await admin.problem(`/api/v1/connections${query}`), [400, "InvalidParameter"], query);
+  }
+  assertEquals(await admin.problem("/api/v1/connections?order=id"), [400, "UnknownParameter"]);
+  assertEquals(await admin.problem("/api/v1/connections?limit=1&limit=2"), [400, "RepeatedParameter"]);
+  assertEquals(await admin.problem("/api/v1/connections?system=x"), [404, "NoSystem"]);
+});
+
+Deno.test("a connection is told whole, also when it has ended", async () => {
+  const admin = new AskedAdmin(threeConnections());
+  const open = await admin.json("/api/v1/connections/2");
+  assertEquals(open.queue.stalledFor, 12_000);
+  assertEquals(open.bytesPerMeasurement, 4);
+  assertEquals((await admin.json("/api/v1/connections/4")).closed, closed);
+  for (const id of ["9", "0", "-1", "1e0", "x", "999999999999999999"]) {
+    assertEquals(await admin.problem(`/api/v1/connections/${id}`), [404, "NoConnection"], id);
+  }
+});
+
+Deno.test("rates are over the time between two looks", async () => {
+  const publisher = new StillPublisher([connection(1, { sent: { measurements: 100, bytes: 1_000 } })]);
+  const admin = new AskedAdmin(publisher);
+  const rates = async () => (await admin.json("/api/v1/connections")).connections[0].rates;
+  assertEquals(await rates(), { measurementsPerSecond: 10, bytesPerSecond: 100, seconds: 10 });
+  admin.clock.advance(2_000);
+  const sent = { measurements: 300, bytes: 1_800 };
+  publisher.present = { ...publisher.present, open: [connection(1, { sent })] };
+  assertEquals(await rates(), { measurementsPerSecond: 100, bytesPerSecond: 400, seconds: 2 });
+  admin.clock.advance(500);
+  assertEquals((await rates()).seconds, 2.5);
+  admin.clock.advance(60_000);
+  assertEquals((await rates()).seconds, 60.5);
+  admin.clock.advance(60_000);
+  assertEquals((await rates()).seconds, 60);
+});
+
+Deno.test("long filters are cut in lists only, and what may be a secret is hidden", async () => {
+  const filter = "x".repeat(10_000);
+  const { subscription } = connection(1);
+  const extra = { password: "hunter2", apiToken: "t", color: "red" };
+  const publisher = new StillPublisher([
+    connection(1, { subscription: { ...subscription!, filter, extra } }),
+  ]);
+  const admin = new AskedAdmin(publisher);
+  const [listed] = (await admin.json("/api/v1/connections")).connections;
+  assertEquals(listed.subscription.filter.length, 200);
+  const whole = await admin.json("/api/v1/connections/1");
+  assertEquals(whole.subscription.filter, filter);
+  assertEquals(whole.subscription.extra, { password: "(hidden)", apiToken: "(hidden)", color: "red" });
+});
+
+Deno.test("groups tell whom they serve", async () => {
+  const { groups } = await new AskedAdmin(threeConnections()).json("/api/v1/groups");
+  assertEquals(groups[0].connections, [1, 2, 3]);
+});
+
+Deno.test("certificates tell when they expire", async () => {
+  const { certificates } = await new AskedAdmin(threeConnections()).json("/api/v1/certificates");
+  assertEquals(
+    certificates.map(({ name, expired, connection }: Record<string, unknown>) => [name, expired, connection]),
+    [
+      ["Relay", true, 3],
+    ],
+  );
+});
+
+Deno.test("metadata tables are listed and browsed", async () => {
+  const admin = new AskedAdmin();
+  const { tables, name } = await admin.json("/api/v1/metadata");
+  assertEquals(name, "Grid");
+  assertEquals(tables.map((table: { name: string; rows: number }) => [table.name, table.rows]), [
+    ["MeasurementDetail", 3],
+    ["DeviceDetail", 0],
+  ]);
+  const page = await admin.json("/api/v1/metadata/measurementdetail?limit=2");
+  assertEquals([page.name, page.total, page.values.length], ["MeasurementDetail", 3, 2]);
+  const [first, second] = page.values;
+  assertEquals(first.UpdatedOn, "2024-01-01T00:00:00Z");
+  assertEquals(second.Number, "9007199254740993");
+  assertEquals(second.Weight, "NaN");
+  assertEquals(second.PointTag, SCRIPT);
+  assertEquals(Object.getOwnPropertyDescriptor(first, "__proto__")?.value, "a");
+});
+
+Deno.test("tables are filtered by expression and by text", async () => {
+  const admin = new AskedAdmin();
+  const tags = async (query: Record<string, string>): Promise<string[]> => {
+    const page = await admin.json(`/api/v1/metadata/MeasurementDetail?${new URLSearchParams(query)}`);
+    return page.values.map((row: Record<string, string>) => row["PointTag"]);
+  };
+  assertEquals(await tags({ filter: "Number = 3" }), ["CORDOVA:FREQ"]);
+  assertEquals(await tags({ filter: "FILTER TOP 1 MeasurementDetail ORDER BY Number DESC" }), [SCRIPT]);
+  assertEquals(await tags({ search: "freq" }), ["SHELBY:FREQ", "CORDOVA:FREQ"]);
+  assertEquals(await tags({ search: "freq", filter: "Number > 1" }), ["CORDOVA:FREQ"]);
+});
+
+Deno.test("a wrong filter is answered with what is wrong and where", async () => {
+  const admin = new AskedAdmin();
+  const error = async (filter: string): Promise<Record<string, unknown>> => {
+    const response = await admin.get(`/api/v1/metadata/MeasurementDetail?${new URLSearchParams({ filter })}`);
+    assertEquals(response.status, 400);
+    return (await response.json()).error;
+  };
+  const misspelled = await error("PointTagg = 'x'");
+  assertEquals([misspelled.code, misspelled.kind], ["InvalidFilter", "name"]);
+  assertEquals([misspelled.offset, misspelled.line, misspelled.column], [0, 1, 1]);
+  assertEquals(misspelled.suggestion, "PointTag");
+  const open = await error("PointTag LIKE");
+  assertEquals([open.kind, open.expected, open.column], ["syntax", "a value", 14]);
+  assertEquals((await error("FILTER DeviceDetail WHERE True")).found, "FILTER DeviceDetail WHERE True");
+  assertEquals((await error(`PointTag = '${"x".repeat(20_000)}'`)).kind, "limit");
+});
+
+Deno.test("what is not there is told so", async () => {
+  const admin = new AskedAdmin();
+  assertEquals(await admin.problem("/api/v1/metadata/Nothing"), [404, "NoTable"]);
+  assertEquals(await admin.problem("/api/v2/status"), [404, "NotFound"]);
+  assertEquals(await admin.problem("/api/v1/metadata/..%2f..%2fetc%2fpasswd"), [404, "NoTable"]);
+  admin.publisher.metadata = undefined;
+  assertEquals(await admin.problem("/api/v1/metadata"), [404, "NoMetadata"]);
+  const response = await admin.get("/api/v1/status", { method: "DELETE" });
+  assertEquals(response.status, 405);
+});
+
+Deno.test("a fault of the inside is not told to the outside", async () => {
+  const publisher = new StillPublisher();
+  const admin = new AskedAdmin(publisher);
+  publisher.stats = () => {
+    throw new Error("secret path");
+  };
+  const { error } = console;
+  const logged: unknown[] = [];
+  console.error = (...args) => logged.push(...args);
+  try {
+    const response = await admin.get("/api/v1/status");
+    assertEquals(response.status, 500);
+    assert(!(await response.text()).includes("secret path"));
+  } finally {
+    console.error = error;
+  }
+  assertStringIncludes(String(logged[0]), "secret path");
+});
+
+Deno.test("healthz says that it is alive, readyz whether the systems are well", async () => {
+  const publisher = new StillPublisher([connection(1)]);
+  const admin = new AskedAdmin(publisher);
+  assertEquals(await (await admin.get("/healthz")).text(), "ok\n");
+  assertEquals((await admin.json("/readyz")).ready, true);
+  const failing = async (): Promise<string[]> => {
+    const response = await admin.get("/readyz");
+    assertEquals(response.status, 503);
+    const { ready, checks } = await response.json();
+    assertEquals(ready, false);
+    return checks.filter(({ ok }: { ok: boolean }) => !ok).map(({ check }: { check: string }) => check);
+  };
+  const { present } = publisher;
+  publisher.present = { ...present, state: "stopped", metadata: null };
+  assertEquals(await failing(), ["running", "metadata"]);
+  const queue = { dataBytes: 1, controlBytes: 0, frames: 1, stalledFor: 10_001 };
+  publisher.present = { ...present, open: [connection(1, { queue })] };
+  assertEquals(await failing(), ["stalls"]);
+});
+
+Deno.test("metrics are counters and gauges without a series for each connection", async () => {
+  const admin = new AskedAdmin(threeConnections());
+  const response = await admin.get("/metrics");
+  assertEquals(response.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+  const text = await response.text();
+  assertStringIncludes(text, '\nsttp_publisher_sent_bytes_total{system="publisher"} 20000\n');
+  assertStringIncludes(
+    text,
+    '\nsttp_publisher_dropped_measurements_total{system="publisher",reason="overflow"} 7\n',
+  );
+  assertStringIncludes(text, '\nsttp_publisher_longest_stall_seconds{system="publisher"} 12\n');
+  assertStringIncludes(text, "\n# TYPE sttp_publisher_sent_bytes_total counter\n");
+  assert(!text.includes("192.0.2."));
+  for (const line of text.trimEnd().split("\n")) {
+    assertMatch(line, /^(?:# (?:HELP|TYPE) [a-z_]+ .+|[a-z_]+(?:\{(?:[a-z]+="[^"]*",?)*\})? \S+)$/);
+  }
+});
+
+Deno.test("OpenMetrics is given on request", async () => {
+  const admin = new AskedAdmin();
+  const accept = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5";
+  const response = await admin.get("/metrics", { headers: { accept } });
+  assertMatch(response.headers.get("content-type")!, /^application\/openmetrics-text; version=1\.0\.0/);
+  const text = await response.text();
+  assertStringIncludes(text, "\n# TYPE sttp_publisher_sent_bytes counter\nsttp_publisher_sent_bytes_total{");
+  assert(text.endsWith("\n# EOF\n"));
+});

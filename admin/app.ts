@@ -1,0 +1,46 @@
+import { Hono } from "hono";
+import { createApi } from "./api.ts";
+import type { AdminContext, AdminEnv } from "./context.ts";
+import { ContentTypes, expose, negotiateFormat } from "./exposition.ts";
+import { metricsOf } from "./metrics.ts";
+import { Problem } from "./problems.ts";
+import { pathOf } from "./query.ts";
+
+/** All routes; who asks, and whether they may ask at all, has been settled before. */
+export function createApp(context: AdminContext): Hono<AdminEnv> {
+  const { observer, options } = context;
+  const app = new Hono<AdminEnv>({ getPath: (request) => pathOf(request, options.basePath) });
+
+  app.get("/healthz", (c) => c.text("ok\n"));
+
+  app.get("/readyz", (c) => {
+    const checks = observer.readiness();
+    const ready = checks.every(({ ok }) => ok);
+    return c.json({ ready, checks }, ready ? 200 : 503);
+  });
+
+  app.get("/metrics", (c) => {
+    const format = negotiateFormat(c.req.header("accept") ?? null);
+    const text = expose(metricsOf(observer.systems, context.counters()), format);
+    return c.body(text, 200, { "content-type": ContentTypes[format], vary: "accept" });
+  });
+
+  app.route("/api/v1", createApi(context));
+
+  app.notFound((c) => {
+    const allowed = app.routes.some(({ method, path }) => method !== c.req.method && path === c.req.path);
+    const problem = allowed
+      ? new Problem(405, "WrongMethod", "there is no such method here")
+      : new Problem(404, "NotFound", "there is nothing here");
+    return c.json(problem, problem.status);
+  });
+
+  app.onError((error, c) => {
+    if (error instanceof Problem) return c.json(error, error.status);
+    // What it is tells of the inside; operators find it on the console.
+    console.error(error);
+    return c.json({ error: { code: "InternalError", message: "this is a fault of the admin" } }, 500);
+  });
+
+  return app;
+}

@@ -1,0 +1,29 @@
+import type { Context } from "hono";
+import type { AdminUser } from "./authentication.ts";
+import type { CheckedOptions } from "./options.ts";
+import type { Observer } from "./observer.ts";
+import type { OwnCounters } from "./metrics.ts";
+import { Problem } from "./problems.ts";
+
+/** What every route has at hand. */
+export interface AdminContext {
+  readonly options: CheckedOptions;
+  readonly observer: Observer;
+  /** What the admin itself has counted so far. */
+  counters(): OwnCounters;
+}
+
+/** What a request brings along besides itself. */
+export interface AdminEnv {
+  Bindings: { readonly user: AdminUser };
+}
+
+/** A request on its way through a route. */
+export type AdminRequest = Context<AdminEnv>;
+
+/** The number at the end of a connection's path. @throws {Problem} When it is none. */
+export function connectionId(c: AdminRequest): number {
+  const text = c.req.param("id") ?? "";
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new Problem(404, "NoConnection", "connections are numbered from 1");
+}

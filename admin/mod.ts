@@ -1,0 +1,10 @@
+/**
+ * An HTTP admin for publishers and subscribers: who is connected, what they get, who is slow; as JSON and as metrics
+ * for Prometheus.
+ *
+ * @module
+ */
+export { type Admin, createAdmin, type RequestInfo } from "./admin.ts";
+export { type AdminServer, serveAdmin, type ServeAdminOptions } from "./serve.ts";
+export type { AdminAction, AdminCredential, AdminOptions, AdminRole } from "./options.ts";
+export type { AdminPublisher, AdminSubscriber, AdminSystem } from "./system.ts";

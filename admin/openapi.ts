@@ -1,0 +1,287 @@
+/**
+ * The description of the HTTP interface, by OpenAPI 3.1; a test holds it to the routes.
+ *
+ * @module
+ */
+import { ListParameters, MAX_LIMIT, SortNames } from "./connections.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+const object = { type: "object" } as const;
+const text = { type: "string" } as const;
+const whole = { type: "integer" } as const;
+const json = (schema: Json): Json => ({ "application/json": { schema } });
+const reference = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
+const shape = (properties: Json, more: Json = {}): Json => ({
+  ...object,
+  properties,
+  required: Object.keys(properties),
+  ...more,
+});
+const list = (items: Json): Json => ({ type: "array", items });
+const orNull = (schema: Json): Json => ({ anyOf: [schema, { type: "null" }] });
+const counts: Json = { ...object, additionalProperties: whole };
+
+const problem = (description: string): Json => ({ description, content: json(reference("Problem")) });
+const answers = (description: string, schema: Json, more: Json = {}): Json => ({
+  "200": { description, content: json(schema) },
+  ...more,
+  "401": problem("Credentials are needed, or those given are wrong."),
+  "421": problem("The host name is not one of the admin's."),
+  "429": problem("Too many wrong credentials came from this address; see Retry-After."),
+});
+const notFound: Json = { "404": problem("There is no such thing.") };
+const badRequest: Json = {
+  "400": problem("A parameter makes no sense; the message says what was expected."),
+};
+
+const query = (name: string, description: string, schema: Json): Json => ({
+  name,
+  in: "query",
+  description,
+  schema,
+});
+const path = (name: string, description: string, schema: Json): Json => ({
+  name,
+  in: "path",
+  required: true,
+  description,
+  schema,
+});
+const system = query("system", "The system, by the admin's name for it; default the first that fits.", text);
+const limit = query("limit", "How many at most.", { ...whole, minimum: 1, maximum: MAX_LIMIT, default: 100 });
+const offset = query("offset", "How many to leave out before.", { ...whole, minimum: 0, default: 0 });
+const id = path("id", "The publisher's number for the connection.", { ...whole, minimum: 1 });
+
+const listParameters: Readonly<Record<string, Json>> = {
+  system: query("system", "Only connections of this publisher; default those of all.", text),
+  state: query("state", "Open ones, those that ended last, or both.", {
+    ...text,
+    enum: ["open", "closed", "all"],
+    default: "open",
+  }),
+  search: query("search", "Only those with this text in address, ID, certificate, client or filter.", text),
+  sort: query("sort", `One of ${SortNames.join(", ")}; with "-" before it the greatest come first.`, {
+    ...text,
+    enum: SortNames.flatMap((name) => [name, `-${name}`]),
+    default: "id",
+  }),
+  limit,
+  offset,
+};
+
+const schemas: Json = {
+  Problem: shape({
+    error: shape({
+      code: { ...text, description: "For programs." },
+      message: { ...text, description: "For people." },
+    }, {
+      description:
+        "A filter expression's mistake has, besides, kind, offset, line, column, found, expected, suggestion.",
+      additionalProperties: true,
+    }),
+  }),
+  Rates: shape({
+    measurementsPerSecond: { type: "number" },
+    bytesPerSecond: { type: "number" },
+    seconds: { type: "number", description: "Over how many seconds these are means." },
+  }),
+  System: {
+    description: "A publisher or a subscriber in short.",
+    oneOf: [
+      shape({
+        kind: { const: "publisher" },
+        system: text,
+        name: text,
+        state: { ...text, enum: ["stopped", "starting", "running", "stopping"] },
+        address: orNull(text),
+        startedAt: orNull(whole),
+        metadata: orNull(object),
+        published: counts,
+        sent: counts,
+        dropped: counts,
+        connections: object,
+        groups: whole,
+        rates: reference("Rates"),
+      }, { additionalProperties: true }),
+      shape({
+        kind: { const: "subscriber" },
+        system: text,
+        state: text,
+        filter: text,
+        rates: reference("Rates"),
+        counters: object,
+      }),
+    ],
+  },
+  Connection: shape({
+    system: text,
+    id: whole,
+    subscriberId: { ...text, format: "uuid" },
+    address: text,
+    direction: { ...text, enum: ["incoming", "outgoing"] },
+    certificate: orNull(object),
+    state: text,
+    connectedAt: { ...whole, description: "Milliseconds since 1970." },
+    lastReceivedAt: { ...whole, description: "Milliseconds since 1970." },
+    modes: orNull(object),
+    subscription: orNull({ ...object, description: "Lists have the first 200 characters of the filter." }),
+    cacheIndex: whole,
+    sent: counts,
+    receivedBytes: whole,
+    queue: { ...object, description: "What waits to be written; stalledFor is in milliseconds." },
+    dropped: { ...counts, description: "Measurements that it did not get, by reason." },
+    droppedMeasurements: whole,
+    events: counts,
+    closed: orNull(shape({ at: whole, reason: text, message: text })),
+    rates: reference("Rates"),
+    bytesPerMeasurement: orNull({ type: "number" }),
+  }, { additionalProperties: true }),
+  Table: shape({ name: text, rows: whole, columns: list(shape({ name: text, type: text })) }),
+};
+
+const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
+  "/healthz": {
+    get: {
+      summary: "Whether the process is alive",
+      security: [],
+      responses: { "200": { description: "It is.", content: { "text/plain": { schema: text } } } },
+    },
+  },
+  "/readyz": {
+    get: {
+      summary:
+        "Whether publishers run with metadata and without stalled subscribers, and subscribers are connected",
+      security: [],
+      responses: {
+        "200": { description: "All checks are good.", content: json(object) },
+        "503": { description: "One is not.", content: json(object) },
+      },
+    },
+  },
+  "/metrics": {
+    get: {
+      summary: "Metrics for Prometheus; OpenMetrics where the Accept header names it",
+      responses: {
+        "200": { description: "The metrics.", content: { "text/plain": { schema: text } } },
+        "401": problem("Credentials are needed."),
+      },
+    },
+  },
+  "/api/v1/openapi.json": { get: { summary: "This document", responses: answers("The document.", object) } },
+  "/api/v1/status": {
+    get: {
+      summary: "Every system in short",
+      responses: answers(
+        "The systems.",
+        shape({ time: whole, user: shape({ name: text, role: text }), systems: list(reference("System")) }),
+      ),
+    },
+  },
+  "/api/v1/connections": {
+    get: {
+      summary: "Connections of publishers",
+      parameters: ListParameters.map((name) => listParameters[name]!),
+      responses: answers(
+        "A part of the list.",
+        shape({ total: whole, offset: whole, connections: list(reference("Connection")) }),
+        { ...badRequest, ...notFound },
+      ),
+    },
+  },
+  "/api/v1/connections/{id}": {
+    get: {
+      summary: "One connection, open or lately ended",
+      parameters: [id, system],
+      responses: answers("The connection.", reference("Connection"), notFound),
+    },
+  },
+  "/api/v1/connections/{id}/disconnect": {
+    post: {
+      summary: "End a connection; for operators, where actions are enabled",
+      parameters: [id, system],
+      requestBody: { content: json({ ...object, properties: { reason: { ...text, maxLength: 200 } } }) },
+      responses: answers("It is ended.", shape({ disconnected: whole, system: text }), {
+        ...badRequest,
+        ...notFound,
+        "403": problem("Actions are not enabled, the user is no operator, or a foreign page asks."),
+        "409": problem("The system does not offer it."),
+        "413": problem("The body is too long."),
+        "415": problem("The body is not JSON."),
+      }),
+    },
+  },
+  "/api/v1/groups": {
+    get: {
+      summary: "Subscribers that share an encoder",
+      parameters: [system],
+      responses: answers("The groups.", shape({ system: text, groups: list(object) }), notFound),
+    },
+  },
+  "/api/v1/certificates": {
+    get: {
+      summary: "Certificates of connected subscribers, the one to expire first before the others",
+      parameters: [system],
+      responses: answers("The certificates.", shape({ system: text, certificates: list(object) }), notFound),
+    },
+  },
+  "/api/v1/metadata": {
+    get: {
+      summary: "The tables of a system's metadata",
+      parameters: [system],
+      responses: answers(
+        "The tables.",
+        shape({ system: text, name: text, tables: list(reference("Table")) }),
+        notFound,
+      ),
+    },
+  },
+  "/api/v1/metadata/{table}": {
+    get: {
+      summary: "Rows of a table",
+      parameters: [
+        path("table", "Its name, in any case.", text),
+        system,
+        query(
+          "filter",
+          "A condition such as SignalAcronym = 'FREQ', or a FILTER statement about the table.",
+          text,
+        ),
+        query("search", "Only rows with this text in a cell.", text),
+        limit,
+        offset,
+      ],
+      responses: answers(
+        "A part of the rows.",
+        {
+          allOf: [
+            reference("Table"),
+            shape({ system: text, total: whole, offset: whole, values: list(object) }),
+          ],
+        },
+        { ...badRequest, ...notFound },
+      ),
+    },
+  },
+};
+
+/** The document, without `servers`. */
+export const OpenApi: Json = {
+  openapi: "3.1.0",
+  info: {
+    title: "STTP admin",
+    version: "1",
+    description:
+      "Who is connected to publishers and subscribers, and what they get. Times are milliseconds since 1970.",
+    license: { name: "MIT", identifier: "MIT" },
+  },
+  security: [{ bearer: [] }, { basic: [] }],
+  paths,
+  components: {
+    schemas,
+    securitySchemes: {
+      bearer: { type: "http", scheme: "bearer" },
+      basic: { type: "http", scheme: "basic" },
+    },
+  },
+};

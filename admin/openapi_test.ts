@@ -1,0 +1,120 @@
+import { assert, assertEquals } from "@std/assert";
+import { createApp } from "./app.ts";
+import { ListParameters } from "./connections.ts";
+import { Observer } from "./observer.ts";
+import { OpenApi } from "./openapi.ts";
+import { checkOptions } from "./options.ts";
+import { nameSystems } from "./system.ts";
+import { TableParameters } from "./tables.ts";
+import { AskedAdmin, connection, Secrets, StillPublisher } from "./testdata/systems.ts";
+
+// deno-lint-ignore no-explicit-any
+const document = OpenApi as any;
+
+/** Routes that are for people: pages and what belongs to them. */
+const isMachine = (path: string): boolean => /^\/(?:api\/|metrics$|healthz$|readyz$)/.test(path);
+
+Deno.test("the document has every route, and no other", () => {
+  const options = checkOptions({});
+  const observer = new Observer(nameSystems(new StillPublisher()), options);
+  const app = createApp({ options, observer, counters: () => ({ requests: {}, authenticationFailures: 0 }) });
+  const routes = app.routes.filter(({ path }) => isMachine(path)).map(({ method, path }) =>
+    `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`
+  );
+  const described = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods as object).map((method) => `${method.toUpperCase()} ${path}`)
+  );
+  assertEquals([...new Set(routes)].sort(), described.sort());
+});
+
+Deno.test("the document has the parameters that the routes read", () => {
+  const names = (path: string, place: string): string[] => {
+    const { parameters } = document.paths[path].get;
+    return parameters.filter((parameter: { in: string }) => parameter.in === place)
+      .map(({ name }: { name: string }) => name).sort();
+  };
+  assertEquals(names("/api/v1/connections", "query"), [...ListParameters].sort());
+  assertEquals(names("/api/v1/metadata/{table}", "query"), [...TableParameters].sort());
+  for (const [path, methods] of Object.entries(document.paths)) {
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    // deno-lint-ignore no-explicit-any
+    for (const { parameters = [] } of Object.values(methods as any) as any[]) {
+      const described = parameters.filter((parameter: { in: string }) => parameter.in === "path");
+      assertEquals(described.map(({ name }: { name: string }) => name), inPath, path);
+    }
+  }
+});
+
+Deno.test("every reference in the document leads somewhere", () => {
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)];
+  assert(references.length > 0);
+  for (const [, name] of references) assert(name! in document.components.schemas, name);
+});
+
+/** What an answer says against its schema: the part of JSON Schema that the document uses. */
+// deno-lint-ignore no-explicit-any
+function mismatches(value: any, schema: any, at = "$"): string[] {
+  if (schema.$ref !== undefined) {
+    return mismatches(value, document.components.schemas[schema.$ref.split("/").at(-1)], at);
+  }
+  // deno-lint-ignore no-explicit-any
+  const tries = (schemas: any[]): string[][] => schemas.map((one) => mismatches(value, one, at));
+  if (schema.allOf !== undefined) return tries(schema.allOf).flat();
+  const choices = schema.anyOf ?? schema.oneOf;
+  if (choices !== undefined) {
+    const results = tries(choices);
+    return results.some((result) => result.length === 0) ? [] : results[0]!;
+  }
+  if ("const" in schema) return value === schema.const ? [] : [`${at} is no ${schema.const}`];
+  const kind = value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
+  const wanted = schema.type === "integer" ? "number" : schema.type;
+  if (kind !== wanted) return [`${at} is ${kind}, no ${schema.type}`];
+  if (schema.type === "integer" && !Number.isInteger(value)) return [`${at} is no integer`];
+  if (schema.enum !== undefined && !schema.enum.includes(value)) return [`${at} is none of ${schema.enum}`];
+  if (kind === "array") {
+    // deno-lint-ignore no-explicit-any
+    return value.flatMap((item: any, i: number) => mismatches(item, schema.items, `${at}[${i}]`));
+  }
+  if (kind !== "object") return [];
+  const missing = (schema.required ?? []).filter((name: string) => !(name in value));
+  return [
+    ...missing.map((name: string) => `${at}.${name} is missing`),
+    ...Object.entries(schema.properties ?? {}).filter(([name]) => name in value)
+      .flatMap(([name, property]) => mismatches(value[name], property, `${at}.${name}`)),
+  ];
+}
+
+Deno.test("what is answered is as the document says", async () => {
+  const closed = { at: 1, reason: "stalled", message: "x" } as const;
+  const certificate = { name: "Relay", fingerprint: "ab", validTo: 1 };
+  const open = [connection(1), connection(2, { subscription: null, modes: null, certificate })];
+  const admin = AskedAdmin.withUsers(new StillPublisher(open, [connection(3, { closed })]));
+  const asked = {
+    "/api/v1/openapi.json": "",
+    "/api/v1/status": "",
+    "/api/v1/connections": "?state=all",
+    "/api/v1/connections/{id}": "",
+    "/api/v1/groups": "",
+    "/api/v1/certificates": "",
+    "/api/v1/metadata": "",
+    "/api/v1/metadata/{table}": "?limit=2",
+    "/readyz": "",
+  };
+  for (const [path, query] of Object.entries(asked)) {
+    const url = path.replace("{id}", "2").replace("{table}", "MeasurementDetail") + query;
+    const response = await admin.as("reader", url);
+    assertEquals(response.status, 200, url);
+    const { schema } = document.paths[path].get.responses["200"].content["application/json"];
+    assertEquals(mismatches(await response.json(), schema), [], path);
+  }
+  const wrong = await admin.as("reader", "/api/v1/connections?limit=x");
+  assertEquals(mismatches(await wrong.json(), document.components.schemas.Problem), []);
+  assert(!JSON.stringify(document).includes(Secrets.reader));
+});
+
+Deno.test("the document says where it is found", async () => {
+  const { servers } = await new AskedAdmin(new StillPublisher(), { basePath: "/admin" }).json(
+    "/admin/api/v1/openapi.json",
+  );
+  assertEquals(servers, [{ url: "/admin" }]);
+});

@@ -1,0 +1,126 @@
+import type { Clock } from "../transport/clock.ts";
+import { systemClock } from "../transport/clock.ts";
+
+/** What somebody may do: a `reader` sees everything, an `operator` acts, too. */
+export type AdminRole = "reader" | "operator";
+
+/** Somebody who may use the admin: as `Authorization: Bearer secret`, or as Basic with name and secret. */
+export interface AdminCredential {
+  /** Who it is, for the log and for Basic; no colon. */
+  readonly name: string;
+  /** What it may do. */
+  readonly role: AdminRole;
+  /** The token or password, 12 to 1024 characters. */
+  readonly secret: string;
+}
+
+/** An action that somebody took or tried to take. */
+export interface AdminAction {
+  /** When, in milliseconds since 1970. */
+  readonly at: number;
+  /** Who, by the name of the credential. */
+  readonly user: string;
+  /** What. */
+  readonly action: "disconnect";
+  /** In which system. */
+  readonly system: string;
+  /** To which connection. */
+  readonly connection: number;
+  /** Why, as the operator gave it. */
+  readonly reason: string;
+  /** Whether there was something to do it to. */
+  readonly done: boolean;
+}
+
+/** Options of `createAdmin`. */
+export interface AdminOptions {
+  /** Who may use it. Default: nobody in particular, so whoever reaches it may read and nobody may act. */
+  readonly credentials?: readonly AdminCredential[];
+  /** Whether operators may act, such as disconnect a subscriber. Needs an operator's credential. Default false. */
+  readonly actions?: boolean;
+  /**
+   * The host names that it may be asked under, without port. Default: the names of the machine itself (`localhost`,
+   * `127.0.0.1`, `[::1]`) when there are no credentials, so that no web page can reach it under a name of its own
+   * (DNS rebinding); any when there are.
+   */
+  readonly hosts?: readonly string[];
+  /** Where it is found, such as `/admin` when mounted there; what its links begin with. Default: at the root. */
+  readonly basePath?: string;
+  /** Milliseconds that a subscriber may leave a write waiting before `/readyz` says no. Default 10,000. */
+  readonly stallLimit?: number;
+  /** Gets every action. Default: a line of JSON to standard error. */
+  readonly onAction?: (action: AdminAction) => void;
+  /** Where it takes the time from. Default: the machine's clock. */
+  readonly clock?: Clock;
+}
+
+/** {@linkcode AdminOptions} with defaults. */
+export interface CheckedOptions {
+  readonly credentials: readonly AdminCredential[];
+  readonly actions: boolean;
+  /** In lower case; `undefined`: any. */
+  readonly hosts: ReadonlySet<string> | undefined;
+  readonly basePath: string;
+  readonly stallLimit: number;
+  readonly onAction: (action: AdminAction) => void;
+  readonly clock: Clock;
+}
+
+const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
+const KNOWN = ["credentials", "actions", "hosts", "basePath", "stallLimit", "onAction", "clock"];
+
+/**
+ * Checks the options.
+ *
+ * @throws {TypeError} When one does not exist or is of a wrong kind.
+ * @throws {RangeError} When a number or length is out of its range.
+ */
+export function checkOptions(options: AdminOptions): CheckedOptions {
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.includes(name)) {
+      throw new TypeError(`there is no option ${name}; expected ${KNOWN.join(", ")}`);
+    }
+  }
+  const { credentials = [], actions = false, basePath = "", stallLimit = 10_000 } = options;
+  const names = new Set<string>();
+  for (const credential of credentials) {
+    checkCredential(credential);
+    if (names.has(credential.name)) throw new TypeError(`two credentials are named "${credential.name}"`);
+    names.add(credential.name);
+  }
+  if (actions && !credentials.some(({ role }) => role === "operator")) {
+    throw new TypeError("actions need a credential with the role operator");
+  }
+  if (!/^(?:\/[A-Za-z0-9_.~-]+)*$/.test(basePath)) {
+    throw new TypeError(`basePath is "${basePath}", expected nothing or a path such as /admin`);
+  }
+  if (!(stallLimit > 0)) {
+    throw new RangeError(`stallLimit is ${stallLimit}, a number of milliseconds expected`);
+  }
+  const hosts = options.hosts ?? (credentials.length === 0 ? LOOPBACK_HOSTS : undefined);
+  return {
+    credentials: credentials.map(({ name, role, secret }) => ({ name, role, secret })),
+    actions,
+    hosts: hosts && new Set(hosts.map((host) => host.toLowerCase())),
+    basePath,
+    stallLimit,
+    onAction: options.onAction ?? ((action) => console.error(JSON.stringify(action))),
+    clock: options.clock ?? systemClock,
+  };
+}
+
+function checkCredential({ name, role, secret }: AdminCredential): void {
+  // Not the value: it may be a secret in the wrong place.
+  if (typeof name !== "string" || !/^[^:\p{Cc}]{1,64}$/u.test(name)) {
+    throw new TypeError("a credential's name has 1 to 64 characters without colon and control characters");
+  }
+  if (role !== "reader" && role !== "operator") {
+    throw new TypeError(`the role of "${name}" is "${role}", expected reader or operator`);
+  }
+  if (typeof secret !== "string" || !/^[\x21-\x7e]*$/.test(secret)) {
+    throw new TypeError(`the secret of "${name}" has to be ASCII characters without spaces`);
+  }
+  if (secret.length < 12 || secret.length > 1024) {
+    throw new RangeError(`the secret of "${name}" has ${secret.length} characters, 12 to 1024 expected`);
+  }
+}

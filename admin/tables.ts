@@ -1,0 +1,126 @@
+import type { DataRow } from "../metadata/data_row.ts";
+import type { DataSet } from "../metadata/data_set.ts";
+import type { DataTable } from "../metadata/data_table.ts";
+import type { CellValue } from "../metadata/data_type.ts";
+import { type Decimal, formatDecimal } from "../metadata/decimal.ts";
+import { FilterError } from "../metadata/filter/errors.ts";
+import { parseFilter } from "../metadata/filter/parser.ts";
+import { selectRows } from "../metadata/filter/select.ts";
+import { SttpError } from "../transport/errors.ts";
+import { Ticks } from "../transport/wire/ticks.ts";
+import { filterProblem, Problem } from "./problems.ts";
+import { clip, type Query } from "./query.ts";
+
+/** A metadata table in short. */
+export interface TableSummary {
+  readonly name: string;
+  readonly rows: number;
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+}
+
+/** A cell as JSON: numbers too great for JSON, decimals and times as text. */
+export type JsonCell = string | number | boolean | null;
+
+/** Rows of a metadata table. */
+export interface TablePage extends TableSummary {
+  /** How many rows there are of what was asked for. */
+  readonly total: number;
+  /** How many were left out before the first of these. */
+  readonly offset: number;
+  /** By column name. */
+  readonly values: readonly Readonly<Record<string, JsonCell>>[];
+}
+
+/** The query parameters of a table. */
+export const TableParameters: readonly string[] = ["system", "filter", "search", "limit", "offset"];
+
+/** A condition is tried on every row while nothing else runs; this keeps that below a second. */
+const limits = { maxLength: 16_384, maxWork: 20_000_000 };
+
+/** The tables of metadata in short. */
+export function summarizeTables(metadata: DataSet): TableSummary[] {
+  return metadata.tables.map(summarize);
+}
+
+function summarize(table: DataTable): TableSummary {
+  const columns = table.columns.map(({ name, type }) => ({ name, type }));
+  return { name: table.name, rows: table.rowCount, columns };
+}
+
+/**
+ * The rows of a table that a request asks for: those for which a filter expression is true, with a text in them.
+ *
+ * @throws {Problem} When there is no such table, a parameter makes no sense or the filter is wrong, and where.
+ */
+export function browseTable(metadata: DataSet, name: string, query: Query): TablePage {
+  const table = metadata.table(name);
+  if (table === undefined) {
+    const names = metadata.tables.map((known) => known.name).join(", ");
+    throw new Problem(404, "NoTable", `there is no table "${clip(name, 60)}"; there are ${names}`);
+  }
+  const limit = query.whole("limit", 100, 1, 1_000);
+  const offset = query.whole("offset", 0, 0, 1_000_000_000);
+  const filter = query.text("filter");
+  const search = query.text("search")?.toLowerCase();
+  const summary = summarize(table);
+  if (filter === undefined && search === undefined) {
+    const values: Record<string, JsonCell>[] = [];
+    const end = Math.min(table.rowCount, offset + limit);
+    for (let index = offset; index < end; index++) values.push(toJson(table.row(index)));
+    return { ...summary, total: table.rowCount, offset, values };
+  }
+  let rows = filter === undefined ? [...table] : filterRows(metadata, table, filter);
+  if (search !== undefined) rows = rows.filter((row) => contains(row, search));
+  return { ...summary, total: rows.length, offset, values: rows.slice(offset, offset + limit).map(toJson) };
+}
+
+function filterRows(metadata: DataSet, table: DataTable, filter: string): DataRow[] {
+  try {
+    for (const statement of parseFilter(filter, { limits })) {
+      if (statement.kind !== "filter" || metadata.table(statement.table) === table) continue;
+      const { start, end } = statement;
+      throw new FilterError("name", `the table shown is ${table.name}`, filter, { start, end }, {
+        expected: `FILTER ${table.name} ..., or a condition alone`,
+      });
+    }
+    return selectRows(metadata, filter, { primaryTable: table.name, limits });
+  } catch (error) {
+    if (error instanceof FilterError) throw filterProblem(error);
+    throw error;
+  }
+}
+
+function contains(row: DataRow, text: string): boolean {
+  for (const { index, type } of row.table.columns) {
+    const value = valueOf(row, index);
+    if (typeof value === "string" && value.toLowerCase().includes(text)) return true;
+    if (value !== null && typeof value !== "string" && String(toCell(type, value)).includes(text)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+function toJson(row: DataRow): Record<string, JsonCell> {
+  // Column names are a stranger's: none may be taken for a property of every object.
+  const cells: Record<string, JsonCell> = Object.create(null);
+  for (const { name, index, type } of row.table.columns) cells[name] = toCell(type, valueOf(row, index));
+  return cells;
+}
+
+/** The value of a cell; a computed one whose expression fails in this row is shown as such. */
+function valueOf(row: DataRow, index: number): CellValue {
+  try {
+    return row.get(index);
+  } catch (error) {
+    if (error instanceof SttpError) return "(error)";
+    throw error;
+  }
+}
+
+function toCell(type: string, value: CellValue): JsonCell {
+  if (typeof value === "bigint") return type === "dateTime" ? Ticks.format(value) : String(value);
+  if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
+  if (typeof value === "object" && value !== null) return formatDecimal(value as Decimal);
+  return value;
+}

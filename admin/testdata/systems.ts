@@ -1,0 +1,176 @@
+/**
+ * Systems that stand still, for tests of what the admin makes of them.
+ *
+ * @module
+ */
+import { DataSet } from "../../metadata/data_set.ts";
+import type { ConnectionSnapshot, PublisherStats } from "../../publisher/snapshot.ts";
+import { ManualClock } from "../../transport/clock.ts";
+import { DefaultOperationalModes } from "../../transport/wire/operational_modes.ts";
+import { type Admin, createAdmin } from "../admin.ts";
+import type { AdminOptions } from "../options.ts";
+import type { AdminPublisher } from "../system.ts";
+
+/** What tests pass off as a text of a hostile subscriber or metadata author. */
+export const SCRIPT = `"><script>alert(1)</script><img src=x onerror='alert(2)'>`;
+
+/** A moment: the beginning of {@linkcode ManualClock}. */
+export const EPOCH = 1_704_067_200_000;
+
+/** A connection; `changes` replace what it says. */
+export function connection(id: number, changes: Partial<ConnectionSnapshot> = {}): ConnectionSnapshot {
+  return {
+    id,
+    subscriberId: `00000000-0000-0000-0000-${String(id).padStart(12, "0")}`,
+    address: `192.0.2.${id}:40000`,
+    direction: "incoming",
+    certificate: null,
+    state: "subscribed",
+    connectedAt: EPOCH - 10_000,
+    lastReceivedAt: EPOCH - 1_000,
+    modes: DefaultOperationalModes,
+    algorithms: "",
+    subscription: {
+      filter: "FILTER ActiveMeasurements WHERE SignalType = 'FREQ'",
+      signals: 10 * id,
+      unauthorized: 0,
+      format: "TSSC compression",
+      confirmed: true,
+      group: 1,
+      client: { source: `client ${id}`, version: "1.0", updatedOn: "2024-01-01" },
+      extra: {},
+    } as unknown as ConnectionSnapshot["subscription"],
+    cacheIndex: 0,
+    sent: { measurements: 1000 * id, bytes: 4000 * id },
+    dataChannel: null,
+    cipher: null,
+    receivedBytes: 100,
+    queue: { dataBytes: 0, controlBytes: 0, frames: 0, stalledFor: 0 },
+    dropped: {},
+    events: { Subscribe: 1 },
+    closed: null,
+    ...changes,
+  } as unknown as ConnectionSnapshot;
+}
+
+/** A publisher that says what it is told to. */
+export class StillPublisher implements AdminPublisher {
+  /** What `stats()` says. */
+  present: PublisherStats;
+  /** The metadata in force. */
+  metadata: { dataSet: DataSet } | undefined = { dataSet: grid() };
+  /** What `disconnect` was called with. */
+  readonly disconnected: [number, string][] = [];
+
+  constructor(open: readonly ConnectionSnapshot[] = [], recentlyClosed: readonly ConnectionSnapshot[] = []) {
+    this.present = {
+      name: "grid",
+      nodeId: null,
+      state: "running",
+      address: "127.0.0.1:7165",
+      startedAt: EPOCH - 20_000,
+      metadata: { generation: 1, signals: 3 },
+      published: { batches: 2, measurements: 200, unknownSignals: 0 },
+      sent: { measurements: 5_000, bytes: 20_000 },
+      dropped: { overflow: 7 },
+      connections: { open: open.length, accepted: 9, closed: { peerClosed: 2 }, handshakesFailed: {} },
+      open,
+      recentlyClosed,
+      links: [],
+      groups: [{
+        id: 1,
+        signals: 10,
+        format: "TSSC compression",
+        throttleInterval: null,
+        withoutNaN: false,
+        members: open.length,
+        detachedMembers: 0,
+        measurements: 100,
+        packets: 10,
+        bytes: 400,
+        resets: 1,
+      }],
+    } as unknown as PublisherStats;
+  }
+
+  stats(): PublisherStats {
+    return this.present;
+  }
+
+  disconnect(id: number, message: string): boolean {
+    this.disconnected.push([id, message]);
+    return this.present.open.some((open) => open.id === id);
+  }
+}
+
+/** Metadata with a computed column that fails, times, a script in a point tag and a column called `__proto__`. */
+export function grid(): DataSet {
+  const dataSet = new DataSet("Grid");
+  const table = dataSet.addTable("MeasurementDetail");
+  table.addColumn("PointTag", "string");
+  table.addColumn("Number", "int64");
+  table.addColumn("UpdatedOn", "dateTime");
+  table.addColumn("Weight", "double");
+  table.addColumn("__proto__", "string");
+  table.addRow(["SHELBY:FREQ", 1, new Date(EPOCH), 0.5, "a"]);
+  table.addRow([SCRIPT, 9_007_199_254_740_993n, null, NaN, "b"]);
+  table.addRow(["CORDOVA:FREQ", 3, null, 2, "c"]);
+  dataSet.addTable("DeviceDetail").addColumn("Acronym", "string");
+  return dataSet;
+}
+
+/** A reader's and an operator's secret. */
+export const Secrets = { reader: "reader-secret-0001", operator: "operator-secret-0001" } as const;
+
+/** An admin that is asked without a server. */
+export class AskedAdmin {
+  readonly clock: ManualClock = new ManualClock();
+  readonly publisher: StillPublisher;
+  readonly actions: unknown[] = [];
+  readonly admin: Admin;
+
+  constructor(publisher: StillPublisher = new StillPublisher(), options: AdminOptions = {}) {
+    this.publisher = publisher;
+    this.admin = createAdmin(publisher, {
+      clock: this.clock,
+      onAction: (action) => this.actions.push(action),
+      ...options,
+    });
+  }
+
+  /** With a reader, an operator and actions. */
+  static withUsers(publisher: StillPublisher = new StillPublisher(), options: AdminOptions = {}): AskedAdmin {
+    const credentials = [
+      { name: "rita", role: "reader", secret: Secrets.reader },
+      { name: "otto", role: "operator", secret: Secrets.operator },
+    ] as const;
+    return new AskedAdmin(publisher, { credentials, actions: true, ...options });
+  }
+
+  /** The answer to a request. */
+  get(path: string, init: RequestInit = {}, from?: string): Promise<Response> {
+    const request = new Request(`http://localhost:8080${path}`, init);
+    return this.admin.fetch(request, from === undefined ? undefined : { remoteAddr: { hostname: from } });
+  }
+
+  /** The answer to a request with a bearer token. */
+  as(user: keyof typeof Secrets, path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    headers.set("authorization", `Bearer ${Secrets[user]}`);
+    return this.get(path, { ...init, headers });
+  }
+
+  /** The JSON of an answer that has to be good. */
+  // deno-lint-ignore no-explicit-any
+  async json(path: string): Promise<any> {
+    const response = await this.get(path);
+    if (response.status !== 200) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return await response.json();
+  }
+
+  /** The status and error code of an answer. */
+  async problem(path: string): Promise<[number, string]> {
+    const response = await this.get(path);
+    return [response.status, (await response.json()).error.code];
+  }
+}
