@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatHostPort, type HostPort, parseHostPort } from "../transport/address.ts";
+import { formatHostPort, type HostPort, parseTarget } from "../transport/address.ts";
 import type { Channel, PeerInfo } from "../transport/channel.ts";
 import type { Clock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
@@ -94,7 +94,7 @@ function checkTarget(address: string, options: LinkOptions, host: LinkHost): Lin
   // Options that can't be used should not first fail when a connection is made.
   if (tls !== undefined) new TlsProvider(tls);
   return {
-    ...parseHostPort(address, defaultPort(tls)),
+    ...parseTarget(address, defaultPort(tls)),
     timeout: duration(options.connectTimeout, "connectTimeout", 10_000),
     tls,
   };

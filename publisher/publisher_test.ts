@@ -158,7 +158,7 @@ Deno.test("a failed Subscribe says why and leaves a running one running", async 
     [{ filterExpression: ALL, startTimeConstraint: "*-5m" }, /history/],
     [{ filterExpression: ALL, stopTimeConstraint: "*" }, /history/],
     [{ filterExpression: ALL, dataChannel: { localPort: 9191 } }, /not an IP address/],
-    [{ filterExpression: ALL, extra: { includeTime: "maybe" } }, /includeTime/],
+    [{ filterExpression: ALL, includeTime: "maybe" as never }, /includeTime/],
   ];
   for (const [options, expected] of refusals) {
     await peer.subscribe(options);

@@ -13,7 +13,8 @@ import {
   type ReconnectOptions,
 } from "../transport/reconnect.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
-import type { SubscriptionOptions } from "../transport/wire/subscribe.ts";
+import { formatConnectionString } from "../transport/wire/connection_string.ts";
+import { formatSubscription, type SubscriptionOptions } from "../transport/wire/subscribe.ts";
 import type { NotificationHandler } from "./notifications.ts";
 import { type CheckedUdpOptions, checkUdpOptions, type UdpOptions } from "./udp_options.ts";
 
@@ -236,14 +237,21 @@ export function joinMetadataFilters(filters: string | readonly string[] | undefi
 }
 
 /**
- * Checks what a subscription asks for.
+ * Checks what a subscription asks for, by the rules of the connection string that it becomes.
  *
- * @throws {TypeError} When an option does not exist or is of a wrong type.
+ * @returns The options that were given: those that are `undefined` are not.
+ * @throws {TypeError} When an option does not exist, is of a wrong type, or is a text that can't be sent.
+ * @throws {RangeError} When a number is out of its range.
  */
 export function checkSubscribeOptions(options: SubscribeOptions): SubscribeOptions {
   if (typeof options !== "object" || options === null) throw new TypeError("options must be an object");
   checkKinds(options, subscriptionKinds, "the subscription");
-  return options;
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const { filter = "", ...settings }: SubscribeOptions = given;
+  // Names the option as it is called here, if it can't be sent.
+  formatConnectionString({ filter });
+  formatSubscription({ ...settings, filterExpression: filter });
+  return given;
 }
 
 /**
@@ -255,17 +263,14 @@ export function checkSubscribeOptions(options: SubscribeOptions): SubscribeOptio
 export function checkOptions(options: SubscriberOptions = {}): CheckedOptions {
   if (typeof options !== "object" || options === null) throw new TypeError("options must be an object");
   checkKinds(options, { ...subscriptionKinds, ...ownKinds }, "the subscriber");
-  const subscription: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(options)) {
-    if (Object.hasOwn(subscriptionKinds, name) && value !== undefined) subscription[name] = value;
-  }
+  const subscription = Object.entries(options).filter(([name]) => Object.hasOwn(subscriptionKinds, name));
   const overflow = options.overflow ?? "pause";
   if (overflow !== "pause" && overflow !== "dropOldest") {
     throw new RangeError(`overflow must be "pause" or "dropOldest", not "${overflow}"`);
   }
   return {
     address: options.address ?? "localhost:7165",
-    subscription: subscription as SubscribeOptions,
+    subscription: checkSubscribeOptions(Object.fromEntries(subscription)),
     metadataFilters: joinMetadataFilters(options.metadataFilters),
     autoRequestMetadata: options.autoRequestMetadata ?? true,
     autoSubscribe: options.autoSubscribe ?? true,

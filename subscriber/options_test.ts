@@ -44,6 +44,7 @@ Deno.test("the subscription's options are told from the others", () => {
 Deno.test("undefined is the default", () => {
   const given = { version: undefined, filter: undefined } as unknown as SubscriberOptions;
   assertEquals(checkOptions(given), checkOptions());
+  assertEquals(checkSubscribeOptions({ filter: undefined, lagTime: 1 } as never), { lagTime: 1 });
 });
 
 Deno.test("names that do not exist are refused", () => {
@@ -122,4 +123,30 @@ Deno.test("metadata filters become one text", () => {
   assertEquals(joinMetadataFilters(undefined), "");
   assertEquals(joinMetadataFilters("A"), "A");
   assertEquals(joinMetadataFilters(["A", "B"]), "A; B");
+});
+
+Deno.test("what a subscription can't be sent with is refused before anything is sent", () => {
+  const wrong: [object, string][] = [
+    [{ lagTime: -1 }, "lagTime"],
+    [{ leadTime: Infinity }, "leadTime"],
+    [{ publishInterval: NaN }, "publishInterval"],
+    [{ processingInterval: 1.5 }, "processingInterval"],
+  ];
+  for (const [options, name] of wrong) {
+    assertThrows(() => checkSubscribeOptions(options), RangeError, name);
+    assertThrows(() => checkOptions(options), RangeError, name);
+  }
+  const unsendable: [object, string][] = [
+    [{ filter: "a } b" }, '"filter"'],
+    [{ startTimeConstraint: "{" }, '"startTimeConstraint"'],
+    [{ assemblyInfo: { author: "x" } }, '"author"'],
+    [{ assemblyInfo: { source: 1 } }, '"source"'],
+    [{ extra: { throttled: "true" } }, '"throttled"'],
+    [{ extra: { mine: 1 } }, '"mine"'],
+  ];
+  for (const [options, name] of unsendable) {
+    assertThrows(() => checkSubscribeOptions(options), TypeError, name);
+    assertThrows(() => checkOptions(options), TypeError, name);
+  }
+  assertEquals(checkSubscribeOptions({ publishInterval: 0 }), { publishInterval: 0 });
 });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { parseHostPort } from "../transport/address.ts";
+import { parseTarget } from "../transport/address.ts";
 import type { Channel } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import { inRange, longestDelay } from "../transport/option_checks.ts";
@@ -224,10 +224,11 @@ export class Subscriber implements AsyncDisposable {
    * @throws {SttpError} `ConnectFailed`, `TimedOut`, `ConnectionLost`; `Refused` or `UnsupportedVersion` with the
    * publisher's reason; `Aborted`; `Closed` by `disconnect()`; `InvalidState` when running already.
    * @throws {TypeError} When the address can't be read.
+   * @throws {RangeError} When its port is 0.
    */
   async connect(address: string = this.#options.address, options: ConnectOptions = {}): Promise<void> {
     const { signal, retry = false } = options;
-    if (this.#options.connector === undefined) parseHostPort(address, defaultPort);
+    if (this.#options.connector === undefined) parseTarget(address, defaultPort);
     if (this.#run !== undefined) {
       throw new SttpError("InvalidState", `the subscriber is running already, with ${this.#run.address}`);
     }
@@ -262,13 +263,16 @@ export class Subscriber implements AsyncDisposable {
   /**
    * Subscribes to something else or in another way; what is not given stays as it is. While there is a subscription,
    * the new one replaces it without a gap; if the publisher refuses it, the old one goes on. Without a connection,
-   * this is what the next one subscribes to.
+   * this is what the next one subscribes to. It is so, too, when the connection is lost meanwhile; any other failure
+   * leaves {@linkcode Subscriber.subscription} as it was.
    *
    * @throws {SttpError} `Refused` with the publisher's reason, `TimedOut`, `Aborted`, `ConnectionLost`.
-   * @throws {TypeError} When an option does not exist or is of a wrong type.
+   * @throws {TypeError} When an option does not exist, is of a wrong type, or is a text that can't be sent.
+   * @throws {RangeError} When a number is out of its range.
    */
   async subscribe(options: SubscribeOptions = {}, { signal }: WaitOptions = {}): Promise<void> {
     const before = this.#subscription;
+    const wasSubscribing = this.#subscribing;
     const wanted: SubscribeOptions = { ...before, ...checkSubscribeOptions(options) };
     this.#subscription = wanted;
     this.#subscribing = true;
@@ -277,8 +281,10 @@ export class Subscriber implements AsyncDisposable {
     try {
       await session.subscribe(wanted, signal);
     } catch (error) {
-      const refused = error instanceof SttpError && error.code === "Refused";
-      if (refused && this.#subscription === wanted) this.#subscription = before;
+      if (!isLoss(error, session) && this.#subscription === wanted) {
+        this.#subscription = before;
+        this.#subscribing = wasSubscribing;
+      }
       throw error;
     }
   }
@@ -588,7 +594,7 @@ export class Subscriber implements AsyncDisposable {
   #open(address: string, signal: AbortSignal): Promise<Channel> {
     const { connector, connectTimeout } = this.#options;
     if (connector !== undefined) return connector(address, { signal });
-    return connectTcp({ ...parseHostPort(address, defaultPort), signal, timeout: connectTimeout });
+    return connectTcp({ ...parseTarget(address, defaultPort), signal, timeout: connectTimeout });
   }
 
   /** Gets metadata and subscription. @returns Why there is no subscription, if there should be one. */
@@ -651,6 +657,12 @@ export class Subscriber implements AsyncDisposable {
     });
     return metadata;
   }
+}
+
+/** Whether an operation failed because the connection went, which has nothing to do with what was asked for. */
+function isLoss(error: unknown, session: Session): boolean {
+  if (session.state !== "closed" || !(error instanceof SttpError)) return false;
+  return error.code === "ConnectionLost" || error.code === "TimedOut" || error.code === "Closed";
 }
 
 function asSttpError(error: unknown): SttpError {

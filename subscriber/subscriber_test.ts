@@ -263,6 +263,8 @@ Deno.test("a connector's own error becomes an SttpError with its cause", async (
 Deno.test("an address that can't be read is a TypeError", async () => {
   const subscriber = new Subscriber();
   await assertRejects(() => subscriber.connect("no port:x"), TypeError);
+  await assertRejects(() => subscriber.connect("localhost:0"), RangeError, "port 0");
+  assertEquals(subscriber.state, "idle");
 });
 
 Deno.test("with retry the first connection is tried again; a refusal is not", async () => {
@@ -484,6 +486,44 @@ Deno.test("no CacheIndex flags: a publisher that does not answer that command is
   await settle();
   await publisher.send(compactFrame(batchOf([0], 2)));
   assertEquals((await measurements.next()).value?.signalId, signalId(2));
+});
+
+Deno.test("a subscription that fails leaves what the next connection subscribes to as it was", async () => {
+  await using fixture = new Fixture({ filter: "A", commandTimeout: 100 });
+  const { subscriber, clock } = fixture;
+  const first = await fixture.connected();
+  await assertRejects(() => subscriber.subscribe({ processingInterval: 1.5 }), RangeError);
+  await assertRejects(() => subscriber.subscribe({ filter: "}" }), TypeError);
+  const late = subscriber.subscribe({ filter: "B" });
+  await first.next(Command.Subscribe);
+  clock.advance(100);
+  await rejection(late, "TimedOut");
+  assertEquals(subscriber.subscription, { filter: "A" });
+  const lost = subscriber.subscribe({ filter: "C" });
+  await first.next(Command.Subscribe);
+  first.channel.close();
+  await rejection(lost, "ConnectionLost");
+  assertEquals(subscriber.subscription, { filter: "C" });
+});
+
+Deno.test("a refused first subscription is not asked for at the next connection", async () => {
+  await using fixture = new Fixture({ autoSubscribe: false });
+  const { subscriber, clock } = fixture;
+  const connecting = subscriber.connect();
+  const first = await fixture.connector.accept();
+  await first.next(Command.DefineOperationalModes);
+  await connecting;
+  const refused = subscriber.subscribe({ filter: "B" });
+  await first.next(Command.Subscribe);
+  await first.respond(Response.Failed, Command.Subscribe, "no");
+  await rejection(refused, "Refused");
+  first.channel.close();
+  await settle();
+  clock.advance(1000);
+  const second = await fixture.connector.accept();
+  await second.next(Command.DefineOperationalModes);
+  await settle();
+  assertEquals(subscriber.state, "connected");
 });
 
 Deno.test("two calls of subscribe() take turns", async () => {

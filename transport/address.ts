@@ -46,6 +46,18 @@ export function parseHostPort(text: string, defaultPort?: number): HostPort {
   return { hostname: hostname || "localhost", port };
 }
 
+/**
+ * Takes the `host:port` of something to connect to apart, as {@linkcode parseHostPort} does.
+ *
+ * @throws {TypeError} When it is not an address.
+ * @throws {RangeError} When the port is 0: only who listens can leave it to the system.
+ */
+export function parseTarget(text: string, defaultPort?: number): HostPort {
+  const target = parseHostPort(text, defaultPort);
+  if (target.port === 0) throw new RangeError(`"${text}": nobody can be connected to at port 0`);
+  return target;
+}
+
 /** An IPv6 address without brackets: at least two colons, so that none of them can stand before a port. */
 function bareIpv6(text: string): RegExpExecArray | null {
   return /^\s*([0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)\s*$/.exec(text);

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { canonicalHost, formatHostPort, parseHostPort } from "./address.ts";
+import { canonicalHost, formatHostPort, parseHostPort, parseTarget } from "./address.ts";
 
 Deno.test("host and port are taken apart", () => {
   const addresses: [string, string, number][] = [
@@ -75,4 +75,9 @@ Deno.test("one spelling for each host", () => {
   ) {
     assertEquals(canonicalHost(host), expected, host);
   }
+});
+
+Deno.test("nobody can be connected to at port 0", () => {
+  assertEquals(parseTarget("localhost", 7165), { hostname: "localhost", port: 7165 });
+  assertThrows(() => parseTarget("localhost:0", 7165), RangeError, "port 0");
 });

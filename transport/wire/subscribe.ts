@@ -37,7 +37,7 @@ export interface SubscriptionOptions {
   readonly filterExpression?: string;
   /** Whether to get only the latest values, every `publishInterval`; default false. */
   readonly throttled?: boolean;
-  /** Seconds between throttled publications; default 1. */
+  /** Seconds between throttled publications; default 1. One that is not over 0 leaves it to `lagTime`. */
   readonly publishInterval?: number;
   /** Whether compact measurements carry timestamps; default true. */
   readonly includeTime?: boolean;
@@ -67,7 +67,7 @@ export interface SubscriptionOptions {
   readonly bufferBlockRetransmissionTimeout?: number;
   /** Who asks; default none. */
   readonly assemblyInfo?: AssemblyInfo;
-  /** Further keys and values, for a publisher that knows them. */
+  /** Further keys and values, for a publisher that knows them; none of the keys above. */
   readonly extra?: Readonly<Record<string, string>>;
 }
 
@@ -122,7 +122,7 @@ const HEADER_LENGTH = 5;
  * The body of a Subscribe command. The settings that peers have different defaults for are always written out.
  *
  * @param encoding The session's encoding.
- * @throws {TypeError} When a text can't be put into a connection string.
+ * @throws {TypeError} When a text can't be put into a connection string, or `extra` has a key with a meaning.
  * @throws {RangeError} When a number makes no sense: not finite, negative where it is a time, a port out of range.
  *
  * @example
@@ -150,14 +150,14 @@ export function encodeSubscribe(
 
 /** The connection string of a Subscribe command; see {@linkcode encodeSubscribe}, which puts it on the wire. */
 export function formatSubscription(options: SubscriptionOptions): string {
-  const { dataChannel, assemblyInfo, processingInterval = -1 } = options;
+  const { dataChannel, assemblyInfo, processingInterval = -1, bufferBlockRetransmissionTimeout } = options;
   if (!Number.isInteger(processingInterval) || processingInterval !== (processingInterval | 0)) {
     throw new RangeError(`processingInterval ${processingInterval} is not a 32-bit number of milliseconds`);
   }
   if (dataChannel !== undefined) checkPort(dataChannel.localPort);
-  return formatConnectionString({
+  const settings = {
     throttled: options.throttled ?? false,
-    publishInterval: seconds("publishInterval", options.publishInterval ?? 1),
+    publishInterval: finite("publishInterval", options.publishInterval ?? 1),
     includeTime: options.includeTime ?? true,
     enableTimeReasonabilityCheck: options.enableTimeReasonabilityCheck ?? false,
     lagTime: seconds("lagTime", options.lagTime ?? 10),
@@ -166,10 +166,10 @@ export function formatSubscription(options: SubscriptionOptions): string {
     processingInterval,
     useMillisecondResolution: options.useMillisecondResolution ?? false,
     requestNaNValueFilter: options.requestNaNValueFilter ?? false,
-    bufferBlockRetransmissionTimeout: options.bufferBlockRetransmissionTimeout === undefined
+    bufferBlockRetransmissionTimeout: bufferBlockRetransmissionTimeout === undefined
       ? undefined
-      : seconds("bufferBlockRetransmissionTimeout", options.bufferBlockRetransmissionTimeout),
-    assemblyInfo: assemblyInfo && formatConnectionString({ ...assemblyInfo }),
+      : seconds("bufferBlockRetransmissionTimeout", bufferBlockRetransmissionTimeout),
+    assemblyInfo: assemblyInfo && formatAssemblyInfo(assemblyInfo),
     filterExpression: options.filterExpression ?? "",
     startTimeConstraint: options.startTimeConstraint,
     stopTimeConstraint: options.stopTimeConstraint,
@@ -178,8 +178,34 @@ export function formatSubscription(options: SubscriptionOptions): string {
       localport: dataChannel.localPort,
       interface: dataChannel.interface,
     }),
-    ...options.extra,
-  });
+  };
+  const known = new Set([...Object.keys(settings), "inputMeasurementKeys"].map((key) => key.toLowerCase()));
+  for (const [key, value] of Object.entries(options.extra ?? {})) {
+    if (known.has(key.toLowerCase())) {
+      throw new TypeError(`extra: "${key}" has a meaning of its own and can't be among the further keys`);
+    }
+    checkText(value, `extra: "${key}"`);
+  }
+  return formatConnectionString({ ...settings, ...options.extra });
+}
+
+function formatAssemblyInfo(info: AssemblyInfo): string {
+  const { source, version, updatedOn, ...others } = info;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw new TypeError(`assemblyInfo has no option "${unknown}"`);
+  for (const [name, value] of Object.entries(info)) checkText(value, `assemblyInfo: "${name}"`);
+  return formatConnectionString({ source, version, updatedOn });
+}
+
+function checkText(value: unknown, what: string): void {
+  if (value !== undefined && typeof value !== "string") {
+    throw new TypeError(`${what} must be a string, not ${value === null ? "null" : typeof value}`);
+  }
+}
+
+function finite(name: string, value: number): number {
+  if (!Number.isFinite(value)) throw new RangeError(`${name} ${value} is not a number of seconds`);
+  return value;
 }
 
 function seconds(name: string, value: number): number {

@@ -180,6 +180,7 @@ Deno.test("options that make no sense are refused", () => {
     { lagTime: -1 },
     { leadTime: NaN },
     { publishInterval: Infinity },
+    { publishInterval: NaN },
     { bufferBlockRetransmissionTimeout: -1 },
     { processingInterval: 0.5 },
     { processingInterval: 2 ** 31 },
@@ -189,6 +190,29 @@ Deno.test("options that make no sense are refused", () => {
   for (const options of wrong) assertThrows(() => encodeSubscribe(options, "utf-8"), RangeError);
   assertThrows(() => encodeSubscribe({ filterExpression: "{" }, "utf-8"), TypeError, "filterExpression");
   assertThrows(() => encodeSubscribe({ extra: { "a=b": "" } }, "utf-8"), TypeError, "key");
+  for (const key of ["throttled", "FilterExpression", "inputMeasurementKeys", "dataChannel"]) {
+    assertThrows(
+      () => encodeSubscribe({ extra: { [key]: "" } }, "utf-8"),
+      TypeError,
+      `"${key}" has a meaning`,
+    );
+  }
+  assertThrows(
+    () => encodeSubscribe({ extra: { x: 1 as never } }, "utf-8"),
+    TypeError,
+    '"x" must be a string',
+  );
+  const info = { source: "a", version: "1", updatedOn: "" };
+  assertThrows(
+    () => encodeSubscribe({ assemblyInfo: { ...info, author: "b" } as typeof info }, "utf-8"),
+    TypeError,
+    'no option "author"',
+  );
+  assertThrows(
+    () => encodeSubscribe({ assemblyInfo: { ...info, version: 2 as never } }, "utf-8"),
+    TypeError,
+    '"version" must be a string, not number',
+  );
 });
 
 Deno.test("any subscription is read as it was meant", () => {
