@@ -1,3 +1,4 @@
+import { acceptAll } from "../transport/accept_loop.ts";
 import type { Channel, ChannelListener, PeerInfo } from "../transport/channel.ts";
 import { Command } from "../transport/wire/codes.ts";
 import type { TlsError } from "../transport/tls_peer.ts";
@@ -11,8 +12,6 @@ import type { ConnectionSnapshot, PublisherStats } from "./snapshot.ts";
 const CLOSED_CONNECTIONS = 100;
 /** Refused connections that are given the time to read why. */
 const REFUSED_CONNECTIONS = 64;
-/** Milliseconds before the next try when taking in a connection failed. */
-const ACCEPT_PAUSE = 100;
 
 /**
  * Everybody that a publisher is connected with: takes in who comes, connects to whom it is told to, and keeps account
@@ -22,10 +21,9 @@ export class Connections {
   readonly #host: SessionHost;
   readonly #sessions = new Map<Session, Promise<void>>();
   readonly #links = new Set<Link>();
-  #isOpen = false;
   #listener: ChannelListener | undefined;
   #accepting: Promise<void> = Promise.resolve();
-  #endPause: (() => void) | undefined;
+  #stopAccepting: AbortController | undefined;
   #nextId = 1;
 
   // Of connections that are closed.
@@ -59,36 +57,14 @@ export class Connections {
   async open(): Promise<void> {
     const { options } = this.#host;
     const listener = await openListener(options, (error, peer) => this.#onHandshakeFailed(error, peer));
-    this.#isOpen = true;
     this.#listener = listener;
-    if (listener !== undefined) this.#accepting = this.#accept(listener);
-  }
-
-  async #accept(listener: ChannelListener): Promise<void> {
-    while (this.#isOpen) {
-      try {
-        const channel = await listener.accept();
-        if (channel === null) break;
-        if (this.#isOpen) this.serve(channel);
-        else channel.close();
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        this.#host.emit({ kind: "acceptFailed", message });
-        // What failed, such as a lack of file descriptors, would fail again at once.
-        await this.#pause(ACCEPT_PAUSE);
-      }
-    }
-  }
-
-  #pause(milliseconds: number): Promise<void> {
-    if (!this.#isOpen) return Promise.resolve();
-    return new Promise((resolve) => {
-      const cancel = this.#host.options.clock.schedule(milliseconds, () => this.#endPause?.());
-      this.#endPause = () => {
-        this.#endPause = undefined;
-        cancel();
-        resolve();
-      };
+    if (listener === undefined) return;
+    const stop = this.#stopAccepting = new AbortController();
+    this.#accepting = acceptAll(listener, {
+      clock: options.clock,
+      signal: stop.signal,
+      onChannel: (channel) => this.serve(channel),
+      onError: (message) => this.#host.emit({ kind: "acceptFailed", message }),
     });
   }
 
@@ -166,9 +142,8 @@ export class Connections {
 
   /** Makes and takes in no more connections; those that there are go on. */
   async stopConnecting(): Promise<void> {
-    this.#isOpen = false;
+    this.#stopAccepting?.abort();
     this.#listener?.close();
-    this.#endPause?.();
     for (const link of this.#links) link.stop();
     await this.#accepting;
     this.#listener = undefined;

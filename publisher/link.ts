@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatHostPort, type HostPort, parseTarget } from "../transport/address.ts";
+import { customaryPort, formatHostPort, type HostPort, parseTarget } from "../transport/address.ts";
 import type { Channel, PeerInfo } from "../transport/channel.ts";
 import type { Clock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
@@ -12,7 +12,6 @@ import { Backoff, checkReconnectOptions, pause, type ReconnectOptions } from "..
 import { connectTcp } from "../transport/tcp.ts";
 import { connectTls, TlsError, type TlsSource } from "../transport/tls.ts";
 import { TlsProvider } from "../transport/tls_options.ts";
-import { defaultPort } from "./options.ts";
 import type { Session } from "./session.ts";
 import type { CloseReason } from "./session_state.ts";
 import type { OutboundLinkSnapshot } from "./snapshot.ts";
@@ -94,7 +93,7 @@ function checkTarget(address: string, options: LinkOptions, host: LinkHost): Lin
   // Options that can't be used should not first fail when a connection is made.
   if (tls !== undefined) new TlsProvider(tls);
   return {
-    ...parseTarget(address, defaultPort(tls)),
+    ...parseTarget(address, customaryPort(tls)),
     timeout: duration(options.connectTimeout, "connectTimeout", 10_000),
     tls,
   };

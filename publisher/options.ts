@@ -1,3 +1,4 @@
+import { customaryPort } from "../transport/address.ts";
 import { isGuid, normalizeGuid } from "../transport/wire/guid.ts";
 import type { HistorySource } from "../history/source.ts";
 import type { ChannelListener } from "../transport/channel.ts";
@@ -103,11 +104,6 @@ export type CheckedOptions =
     readonly listen: PublisherOptions["listen"];
   };
 
-/** The customary port (§1), of who listens, for connections with or without TLS. */
-export function defaultPort(tls: TlsSource | undefined): number {
-  return tls === undefined ? 7165 : 7167;
-}
-
 /**
  * Checks a publisher's options and fills in the defaults: the one place where either is done.
  *
@@ -116,7 +112,7 @@ export function defaultPort(tls: TlsSource | undefined): number {
  */
 export function checkOptions(options: PublisherOptions): CheckedOptions {
   const { tls, listen, hostname = "0.0.0.0", nodeId } = options;
-  const { port = defaultPort(tls) } = options;
+  const { port = customaryPort(tls) } = options;
   if (tls !== undefined) checkTls(tls, listen === undefined);
   if (nodeId !== undefined && !isGuid(nodeId)) throw new TypeError(`nodeId "${nodeId}" is not a GUID`);
   return {

@@ -6,6 +6,7 @@
 export * from "./subscriber.ts";
 export type {
   Connector,
+  ListenOptions,
   OverflowPolicy,
   SubscribeOptions,
   SubscriberLimits,

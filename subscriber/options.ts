@@ -12,6 +12,7 @@ import {
   checkReconnectOptions,
   type ReconnectOptions,
 } from "../transport/reconnect.ts";
+import { checkTlsOptions, type TlsSource } from "../transport/tls_options.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { formatConnectionString } from "../transport/wire/connection_string.ts";
 import { formatSubscription, type SubscriptionOptions } from "../transport/wire/subscribe.ts";
@@ -52,13 +53,26 @@ export type SubscriberLimits =
 /** Opens the command channel to a publisher; what {@linkcode SubscriberOptions.connector} is. */
 export type Connector = (address: string, options: { signal: AbortSignal }) => Promise<Channel>;
 
+/** Where {@linkcode Subscriber.listen} listens. */
+export interface ListenOptions {
+  /** The port; 0 takes a free one. Default 7165, with TLS 7167. */
+  readonly port?: number;
+  /** The local address; default all IPv4 addresses. */
+  readonly hostname?: string;
+}
+
 /** What to do with measurements that arrive while the consumer is busy and the delivery buffer is full. */
 export type OverflowPolicy = "pause" | "dropOldest";
 
 /** Options of a `Subscriber`. Durations are in milliseconds, unless they go to the publisher as §4 has them. */
 export interface SubscriberOptions extends SubscribeOptions {
-  /** Where the publisher is, `host:port`. Default `localhost:7165`. `connect(address)` overrides it. */
+  /** Where the publisher is, `host:port`. Default `localhost`. `connect(address)` overrides it. */
   address?: string;
+  /**
+   * TLS for the command channel, whoever connects to whom: certificates to trust, and one of our own where the
+   * publisher asks for it or we listen. Default none.
+   */
+  tls?: TlsSource;
   /** Narrows the metadata (§3): filter expressions, each for one table. Default: all metadata. */
   metadataFilters?: string | readonly string[];
   /** Get the metadata at every connection and whenever it changes. Default true. */
@@ -128,6 +142,7 @@ export type CheckedLimits = Limits & Required<Pick<SubscriberLimits, "signals">>
 /** {@linkcode SubscriberOptions}, checked, with every default filled in. */
 export interface CheckedOptions {
   readonly address: string;
+  readonly tls: TlsSource | undefined;
   readonly subscription: Readonly<SubscribeOptions>;
   readonly metadataFilters: string;
   readonly autoRequestMetadata: boolean;
@@ -177,6 +192,7 @@ const subscriptionKinds: Readonly<Record<keyof SubscribeOptions, Kind>> = {
 
 const ownKinds: Readonly<Record<Exclude<keyof SubscriberOptions, keyof SubscribeOptions>, Kind | "any">> = {
   address: "string",
+  tls: "any",
   metadataFilters: "any",
   autoRequestMetadata: "boolean",
   autoSubscribe: "boolean",
@@ -263,13 +279,16 @@ export function checkSubscribeOptions(options: SubscribeOptions): SubscribeOptio
 export function checkOptions(options: SubscriberOptions = {}): CheckedOptions {
   if (typeof options !== "object" || options === null) throw new TypeError("options must be an object");
   checkKinds(options, { ...subscriptionKinds, ...ownKinds }, "the subscriber");
+  // What a function gives is checked when it is asked.
+  if (options.tls !== undefined && typeof options.tls !== "function") checkTlsOptions(options.tls);
   const subscription = Object.entries(options).filter(([name]) => Object.hasOwn(subscriptionKinds, name));
   const overflow = options.overflow ?? "pause";
   if (overflow !== "pause" && overflow !== "dropOldest") {
     throw new RangeError(`overflow must be "pause" or "dropOldest", not "${overflow}"`);
   }
   return {
-    address: options.address ?? "localhost:7165",
+    address: options.address ?? "localhost",
+    tls: options.tls,
     subscription: checkSubscribeOptions(Object.fromEntries(subscription)),
     metadataFilters: joinMetadataFilters(options.metadataFilters),
     autoRequestMetadata: options.autoRequestMetadata ?? true,

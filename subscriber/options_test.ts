@@ -11,6 +11,7 @@ import {
 Deno.test("no options: every default", () => {
   assertEquals(checkOptions(), {
     address: "localhost:7165",
+    tls: undefined,
     subscription: {},
     metadataFilters: "",
     autoRequestMetadata: true,

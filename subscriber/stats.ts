@@ -62,6 +62,8 @@ export interface UdpStats extends LossStats {
 export interface SubscriberStats {
   /** Connections that came about. */
   readonly connections: number;
+  /** Publishers that connected and were turned away (`Subscriber.listen()`), by reason: `TlsFailure`s, and `busy`. */
+  readonly refused: Readonly<Record<string, number>>;
   /** Bytes received over all connections. */
   readonly bytes: number;
   /** Frames received. */
@@ -101,6 +103,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 /** The counters behind {@linkcode SubscriberStats}. */
 export class Counters implements Writable<Omit<SubscriberStats, "waiting" | "signals">> {
   connections = 0;
+  readonly refused: Record<string, number> = {};
   bytes = 0;
   frames = 0;
   packets = 0;
@@ -135,9 +138,21 @@ export class Counters implements Writable<Omit<SubscriberStats, "waiting" | "sig
     unsupportedResponse: 0,
   };
 
+  /** Counts a publisher that was turned away. */
+  refuse(reason: string): void {
+    this.refused[reason] = (this.refused[reason] ?? 0) + 1;
+  }
+
   /** A copy of everything, completed with what is not a counter. */
   snapshot(waiting: number, signals: number): SubscriberStats {
-    return { ...this, dropped: { ...this.dropped }, udp: { ...this.udp }, waiting, signals };
+    return {
+      ...this,
+      refused: { ...this.refused },
+      dropped: { ...this.dropped },
+      udp: { ...this.udp },
+      waiting,
+      signals,
+    };
   }
 }
 

@@ -3,7 +3,9 @@
  *
  * @module
  */
+import type { PeerCertificate } from "../transport/channel.ts";
 import type { SttpError } from "../transport/errors.ts";
+import type { TlsFailure } from "../transport/tls.ts";
 import type { DropReason } from "./stats.ts";
 
 /** Why a subscriber's run ended; what `closed` resolves with. */
@@ -21,6 +23,19 @@ export type CloseReason =
 export type SubscriberStatus =
   /** A connection is being made; `attempt` counts from 0 since the last success. */
   | { readonly kind: "connecting"; readonly address: string; readonly attempt: number }
+  /** A publisher is waited for, which connects to this address; with `serve()`, the address of the first one. */
+  | { readonly kind: "listening"; readonly address: string }
+  /** Somebody connected and was turned away: not trusted, no TLS, or `busy`, another publisher is connected. */
+  | {
+    readonly kind: "refused";
+    readonly address: string;
+    readonly reason: TlsFailure | "busy";
+    readonly message: string;
+    /** What the peer showed; `null` when it did not come to that. */
+    readonly certificate: PeerCertificate | null;
+  }
+  /** Taking in a connection failed; others follow. */
+  | { readonly kind: "acceptFailed"; readonly message: string }
   /** The connection is there and the operational modes are sent. */
   | { readonly kind: "connected"; readonly peer: string }
   /** The publisher answered the operational modes; not every publisher does. */

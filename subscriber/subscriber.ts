@@ -3,17 +3,16 @@
  *
  * @module
  */
-import { parseTarget } from "../transport/address.ts";
-import type { Channel } from "../transport/channel.ts";
+import type { Channel, PeerInfo } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import { inRange, longestDelay } from "../transport/option_checks.ts";
 import { Backoff, pause } from "../transport/reconnect.ts";
 import { SignalTable } from "../transport/signal_table.ts";
-import { connectTcp } from "../transport/tcp.ts";
 import type { Measurement, MeasurementBatch } from "../transport/wire/batch.ts";
 import { Command } from "../transport/wire/codes.ts";
 import type { DataSet } from "../metadata/data_set.ts";
 import { Metadata } from "../metadata/records.ts";
+import { type ChannelSource, Dialling, Incoming, openListening } from "./channel_source.ts";
 import { BatchIterator, Delivery } from "./delivery.ts";
 import { abortError } from "./exchange.ts";
 import { type FrameIterator, type FrameOptions, FrameSorter, SortedFrames } from "./frames.ts";
@@ -25,6 +24,7 @@ import {
   checkOptions,
   checkSubscribeOptions,
   joinMetadataFilters,
+  type ListenOptions,
   type SubscribeOptions,
   type SubscriberOptions,
 } from "./options.ts";
@@ -32,15 +32,14 @@ import { Session } from "./session.ts";
 import { Counters, DropLog, type SubscriberStats } from "./stats.ts";
 import { type CloseReason, StatusStream, type SubscriberStatus } from "./status.ts";
 
-/** The customary port of a publisher without TLS (§1). */
-const defaultPort = 7165;
-
 /** Where a subscriber is. */
 export type SubscriberState =
   /** Not running: not yet connected, or closed. */
   | "idle"
   /** A connection is being made. */
   | "connecting"
+  /** A publisher is waited for, which connects. */
+  | "listening"
   /** Connected; metadata and subscription are being asked for. */
   | "preparing"
   /** Connected and ready. */
@@ -49,10 +48,11 @@ export type SubscriberState =
   | "waiting";
 
 const transitions: Readonly<Record<SubscriberState, readonly SubscriberState[]>> = {
-  idle: ["connecting"],
+  idle: ["connecting", "listening"],
   connecting: ["preparing", "waiting", "idle"],
-  preparing: ["connected", "waiting", "idle"],
-  connected: ["waiting", "idle"],
+  listening: ["preparing", "idle"],
+  preparing: ["connected", "waiting", "listening", "idle"],
+  connected: ["waiting", "listening", "idle"],
   waiting: ["connecting", "idle"],
 };
 
@@ -71,9 +71,9 @@ export interface ConnectOptions extends WaitOptions {
   retry?: boolean;
 }
 
-/** From `connect()` to the end. */
+/** From `connect()`, `listen()` or the first `serve()` to the end. */
 interface Run {
-  readonly address: string;
+  readonly source: ChannelSource;
   readonly retry: boolean;
   /** Ends the run; its reason is the error for those who wait. */
   readonly stop: AbortController;
@@ -83,8 +83,9 @@ interface Run {
   ended: Promise<void>;
   /** Whether there was a connection that could do what it was made for. */
   established: boolean;
-  /** The connection that there is, if there is one. */
+  /** The connection that there is, if there is one, and who is at its other end. */
   session: Session | undefined;
+  peer: PeerInfo | undefined;
   /** Whether metadata and subscription are being renewed, and whether they have to be once more. */
   renewing: "no" | "yes" | "again";
 }
@@ -184,6 +185,11 @@ export class Subscriber implements AsyncDisposable {
     return this.#state;
   }
 
+  /** Who is at the other end of the connection; `undefined` when there is none. */
+  get peer(): PeerInfo | undefined {
+    return this.#run?.peer;
+  }
+
   /** The metadata of the publisher, as last received; `undefined` before that. It stays when the connection goes. */
   get metadata(): DataSet | undefined {
     return this.#metadata;
@@ -228,28 +234,12 @@ export class Subscriber implements AsyncDisposable {
    */
   async connect(address: string = this.#options.address, options: ConnectOptions = {}): Promise<void> {
     const { signal, retry = false } = options;
-    if (this.#options.connector === undefined) parseTarget(address, defaultPort);
-    if (this.#run !== undefined) {
-      throw new SttpError("InvalidState", `the subscriber is running already, with ${this.#run.address}`);
-    }
+    const source = new Dialling(address, this.#options);
+    this.#checkIdle();
     if (signal?.aborted) throw abortError(signal, "connect()");
-    const run: Run = {
-      address,
-      retry,
-      stop: new AbortController(),
-      ready: Promise.withResolvers(),
-      ended: Promise.resolve(),
-      established: false,
-      session: undefined,
-      renewing: "no",
-    };
+    const run = this.#begin(source, retry);
     const onAbort = (): void => run.stop.abort(abortError(signal!, "connect()"));
     signal?.addEventListener("abort", onAbort, { once: true });
-    if (this.#ran) this.#closed = Promise.withResolvers();
-    this.#ran = true;
-    this.#run = run;
-    this.#delivery.start();
-    run.ended = this.#supervise(run);
     try {
       await run.ready.promise;
     } catch (error) {
@@ -258,6 +248,81 @@ export class Subscriber implements AsyncDisposable {
     } finally {
       signal?.removeEventListener("abort", onAbort);
     }
+  }
+
+  /**
+   * Listens for a publisher that connects (§2, a reverse connection), and then does what `connect()` does. When the
+   * connection is lost, the publisher is expected to come back. One publisher is served at a time, others are turned
+   * away; a `SubscriberListener` is for several.
+   *
+   * @returns Where it listens, once it does: `host:port`, and the port, the real one when 0 was asked for.
+   * @throws {SttpError} `ConnectFailed` when the address can't be had; `InvalidState` when running already.
+   * @throws {TypeError} When the TLS options can't be used, or have no certificate.
+   * @throws {RangeError} When the port makes no sense.
+   */
+  async listen(options: ListenOptions = {}): Promise<{ address: string; port: number }> {
+    this.#checkIdle();
+    const { source, listener } = await openListening(options, {
+      options: this.#options,
+      counters: this.#counters,
+      emit: (event) => this.#status.emit(event),
+    });
+    try {
+      this.#checkIdle();
+    } catch (error) {
+      source.close();
+      throw error;
+    }
+    this.#begin(source, true);
+    return { address: listener.address, port: listener.port };
+  }
+
+  /**
+   * Uses a connection to a publisher that was made in some other way, and then does what `connect()` does; a connection
+   * that there is already ends. When it is lost, another one is expected to be handed over.
+   *
+   * @throws {SttpError} `InvalidState` when running by `connect()` or `listen()`; the channel is closed then.
+   */
+  serve(channel: Channel): void {
+    let source = this.#run?.source;
+    if (source === undefined) this.#begin(source = new Incoming(channel.peer.address), true);
+    if (!(source instanceof Incoming) || source.isListening) {
+      channel.close();
+      throw new SttpError("InvalidState", "the subscriber gets its connections from elsewhere");
+    }
+    source.offer(channel);
+    this.#run?.session?.close();
+  }
+
+  #checkIdle(): void {
+    if (this.#run === undefined) return;
+    throw new SttpError(
+      "InvalidState",
+      `the subscriber is running already, with ${this.#run.source.address}`,
+    );
+  }
+
+  #begin(source: ChannelSource, retry: boolean): Run {
+    const run: Run = {
+      source,
+      retry,
+      stop: new AbortController(),
+      ready: Promise.withResolvers(),
+      ended: Promise.resolve(),
+      // To whom we listen we are never the ones to give up.
+      established: source.incoming,
+      session: undefined,
+      peer: undefined,
+      renewing: "no",
+    };
+    // Not everybody waits for it.
+    run.ready.promise.catch(() => {});
+    if (this.#ran) this.#closed = Promise.withResolvers();
+    this.#ran = true;
+    this.#run = run;
+    this.#delivery.start();
+    run.ended = this.#supervise(run);
+    return run;
   }
 
   /**
@@ -499,10 +564,12 @@ export class Subscriber implements AsyncDisposable {
     const { signal } = run.stop;
     const { reconnect, clock } = this.#options;
     const backoff = reconnect && new Backoff(reconnect);
+    const { address, incoming } = run.source;
     let reason: CloseReason | undefined;
     while (reason === undefined) {
-      this.#enter("connecting");
-      this.#status.emit({ kind: "connecting", address: run.address, attempt: backoff?.attempt ?? 0 });
+      this.#enter(incoming ? "listening" : "connecting");
+      if (incoming) this.#status.emit({ kind: "listening", address });
+      else this.#status.emit({ kind: "connecting", address, attempt: backoff?.attempt ?? 0 });
       const { refused, error } = await this.#connection(run, () => {
         run.established = true;
         backoff?.reset();
@@ -510,6 +577,8 @@ export class Subscriber implements AsyncDisposable {
       });
       if (signal.aborted) {
         reason = { kind: "disconnected" };
+      } else if (incoming) {
+        this.#status.emit({ kind: "connectionLost", error });
       } else if (refused) {
         reason = { kind: "refused", error };
       } else if (!run.established && !run.retry) {
@@ -532,6 +601,7 @@ export class Subscriber implements AsyncDisposable {
 
   #close(run: Run, reason: CloseReason): void {
     this.#enter("idle");
+    run.source.close();
     this.#run = undefined;
     this.#delivery.end();
     // No effect when connect() has its answer already.
@@ -546,7 +616,7 @@ export class Subscriber implements AsyncDisposable {
     const { signal } = run.stop;
     let channel: Channel;
     try {
-      channel = await this.#open(run.address, signal);
+      channel = await run.source.next(signal);
     } catch (error) {
       return { refused: false, error: asSttpError(error) };
     }
@@ -569,6 +639,7 @@ export class Subscriber implements AsyncDisposable {
     if (signal.aborted) close();
     this.#enter("preparing");
     run.session = session;
+    run.peer = channel.peer;
     run.renewing = "yes";
     session.start();
     const failure = await this.#prepare(session);
@@ -585,16 +656,10 @@ export class Subscriber implements AsyncDisposable {
     }
     this.#renewed(run, session);
     const end = await session.ended;
-    run.session = undefined;
+    run.session = run.peer = undefined;
     signal.removeEventListener("abort", close);
     if (end.kind !== "closed") return { refused: end.kind === "refused", error: end.error };
     return { refused: failure?.code === "Refused", error: failure ?? end.error };
-  }
-
-  #open(address: string, signal: AbortSignal): Promise<Channel> {
-    const { connector, connectTimeout } = this.#options;
-    if (connector !== undefined) return connector(address, { signal });
-    return connectTcp({ ...parseTarget(address, defaultPort), signal, timeout: connectTimeout });
   }
 
   /** Gets metadata and subscription. @returns Why there is no subscription, if there should be one. */

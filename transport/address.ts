@@ -92,3 +92,8 @@ export function canonicalHost(host: string): string {
   const [high, low] = [parseInt(mapped[1]!, 16), parseInt(mapped[2]!, 16)];
   return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
 }
+
+/** The customary port (§1) of who listens: 7165, or 7167 with TLS. */
+export function customaryPort(tls: unknown): number {
+  return tls === undefined || tls === false ? 7165 : 7167;
+}

@@ -7,6 +7,7 @@
  * @module
  */
 export * from "./address.ts";
+export * from "./certificates.ts";
 export * from "./channel.ts";
 export * from "./cipher.ts";
 export * from "./clock.ts";
@@ -15,6 +16,7 @@ export * from "./limits.ts";
 export * from "./memory_channel.ts";
 export * from "./signal_table.ts";
 export * from "./tcp.ts";
+export * from "./tls.ts";
 export * from "./udp.ts";
 export * from "./wire/base_times.ts";
 export * from "./wire/batch.ts";
@@ -34,4 +36,5 @@ export * from "./wire/state_flags.ts";
 export * from "./wire/subscribe.ts";
 export * from "./wire/text.ts";
 export * from "./wire/ticks.ts";
+export * from "./wire/time_constraint.ts";
 export * from "./wire/tssc/mod.ts";

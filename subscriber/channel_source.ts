@@ -1,0 +1,167 @@
+/**
+ * Where a subscriber's connections come from: made by itself, or by a publisher that connects (§2).
+ *
+ * @module
+ */
+import { acceptAll } from "../transport/accept_loop.ts";
+import { customaryPort, parseHostPort } from "../transport/address.ts";
+import type { Channel, ChannelListener } from "../transport/channel.ts";
+import { SttpError } from "../transport/errors.ts";
+import { connectTcp, listenTcp } from "../transport/tcp.ts";
+import { connectTls, listenTls } from "../transport/tls.ts";
+import type { CheckedOptions, ListenOptions } from "./options.ts";
+import type { Counters } from "./stats.ts";
+import type { SubscriberStatus } from "./status.ts";
+
+/** The connections of a run, one after the other. */
+export interface ChannelSource {
+  /** `host:port` of the publisher, or of where publishers connect to. */
+  readonly address: string;
+  /** Whether publishers make the connections. There is always another to wait for then, and nothing to retry. */
+  readonly incoming: boolean;
+  /** The next connection. @throws {SttpError} When there is none; of incoming ones only `Aborted`. */
+  next(signal: AbortSignal): Promise<Channel>;
+  /** Ends what makes them. May be called again. */
+  close(): void;
+}
+
+/** Connects to a publisher. */
+export class Dialling implements ChannelSource {
+  readonly address: string;
+  readonly incoming = false;
+  readonly #options: CheckedOptions;
+
+  /** @throws {TypeError} When the address can't be read; one for a connector of the user's may look like anything. */
+  constructor(address: string, options: CheckedOptions) {
+    if (options.connector === undefined) parseHostPort(address, customaryPort(options.tls));
+    this.address = address;
+    this.#options = options;
+  }
+
+  next(signal: AbortSignal): Promise<Channel> {
+    const { connector, connectTimeout: timeout, tls, clock } = this.#options;
+    if (connector !== undefined) return connector(this.address, { signal });
+    const target = { ...parseHostPort(this.address, customaryPort(tls)), signal, timeout };
+    return tls === undefined ? connectTcp(target) : connectTls({ ...target, tls, clock });
+  }
+
+  close(): void {}
+}
+
+/** Waits for channels that are handed over. */
+export class Incoming implements ChannelSource {
+  readonly address: string;
+  readonly incoming = true;
+  /** Whether they come from a listener of its own. */
+  readonly isListening: boolean;
+  readonly #onClose: (() => void) | undefined;
+  #waiting: ((channel: Channel) => void) | undefined;
+  #offered: Channel | undefined;
+  #closed = false;
+
+  /**
+   * @param address Where they come in, for people.
+   * @param onClose Closes the listener that they come from.
+   */
+  constructor(address: string, onClose?: () => void) {
+    this.address = address;
+    this.isListening = onClose !== undefined;
+    this.#onClose = onClose;
+  }
+
+  /** Whether the next channel would be taken at once. */
+  get isWaiting(): boolean {
+    return this.#waiting !== undefined;
+  }
+
+  /** Hands a channel over; one that was handed over before, and not yet taken, is closed. */
+  offer(channel: Channel): void {
+    if (this.#closed) return channel.close();
+    if (this.#waiting !== undefined) return this.#waiting(channel);
+    this.#offered?.close();
+    this.#offered = channel;
+  }
+
+  async next(signal: AbortSignal): Promise<Channel> {
+    const offered = this.#offered;
+    this.#offered = undefined;
+    if (offered !== undefined) return offered;
+    const { promise, resolve, reject } = Promise.withResolvers<Channel>();
+    const onAbort = (): void => reject(new SttpError("Aborted", "no publisher is waited for any more"));
+    this.#waiting = resolve;
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    // The process stays alive for a publisher that may still come, although no connection holds it.
+    const alive = setInterval(() => {}, 1 << 30);
+    try {
+      return await promise;
+    } finally {
+      clearInterval(alive);
+      this.#waiting = undefined;
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#offered?.close();
+    this.#offered = undefined;
+    this.#onClose?.();
+  }
+}
+
+/** What listening tells. */
+export interface ListeningHost {
+  /** The subscriber's options. */
+  readonly options: CheckedOptions;
+  /** Counts who is turned away. */
+  readonly counters: Counters;
+  /** Reports an event. */
+  readonly emit: (event: SubscriberStatus) => void;
+}
+
+/**
+ * Listens for publishers. One is served at a time; who comes meanwhile is turned away, and may come again.
+ *
+ * @throws {SttpError} `ConnectFailed` when the address can't be had.
+ * @throws {TypeError} When the TLS options can't be used, or have no certificate.
+ */
+export async function openListening(
+  options: ListenOptions,
+  host: ListeningHost,
+): Promise<{ source: Incoming; listener: ChannelListener }> {
+  const { counters, emit } = host;
+  const { tls, clock, connectTimeout } = host.options;
+  const { hostname = "0.0.0.0", port = customaryPort(tls) } = options;
+  const listener = tls === undefined ? listenTcp({ hostname, port }) : await listenTls({
+    hostname,
+    port,
+    tls,
+    clock,
+    handshakeTimeout: connectTimeout,
+    onRefused: ({ reason, message, certificate = null }, { address }) => {
+      counters.refuse(reason);
+      emit({ kind: "refused", address, reason, message, certificate });
+    },
+  });
+  const stop = new AbortController();
+  const source = new Incoming(listener.address, () => {
+    stop.abort();
+    listener.close();
+  });
+  acceptAll(listener, {
+    clock,
+    signal: stop.signal,
+    onError: (message) => emit({ kind: "acceptFailed", message }),
+    onChannel: (channel) => {
+      if (source.isWaiting) return source.offer(channel);
+      channel.close();
+      counters.refuse("busy");
+      const { address, certificate = null } = channel.peer;
+      const message = "another publisher is connected";
+      emit({ kind: "refused", address, reason: "busy", message, certificate });
+    },
+  });
+  return { source, listener };
+}
