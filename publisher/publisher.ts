@@ -3,6 +3,7 @@ import type { MeasurementRecord, Metadata } from "../metadata/records.ts";
 import type { Channel, ChannelListener } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import { SignalTable } from "../transport/signal_table.ts";
+import { StatusStream } from "../transport/status_stream.ts";
 import { type Measurement, MeasurementBatch } from "../transport/wire/batch.ts";
 import { ticksNow, TicksPerSecond, timeOf } from "../transport/wire/ticks.ts";
 import { BufferPool } from "./buffer_pool.ts";
@@ -17,7 +18,6 @@ import { Router } from "./router.ts";
 import type { SessionHost } from "./session.ts";
 import type { PublisherState, PublisherStats } from "./snapshot.ts";
 import type { PublisherStatus } from "./status.ts";
-import { StatusStream } from "./status_stream.ts";
 
 /** How {@linkcode Publisher.stop} stops. */
 export interface StopOptions {

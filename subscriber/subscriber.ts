@@ -8,6 +8,7 @@ import { SttpError } from "../transport/errors.ts";
 import { inRange, longestDelay } from "../transport/option_checks.ts";
 import { Backoff, pause } from "../transport/reconnect.ts";
 import { SignalTable } from "../transport/signal_table.ts";
+import { StatusStream } from "../transport/status_stream.ts";
 import type { Measurement, MeasurementBatch } from "../transport/wire/batch.ts";
 import { Command } from "../transport/wire/codes.ts";
 import type { DataSet } from "../metadata/data_set.ts";
@@ -30,7 +31,10 @@ import {
 } from "./options.ts";
 import { Session } from "./session.ts";
 import { Counters, DropLog, type SubscriberStats } from "./stats.ts";
-import { type CloseReason, StatusStream, type SubscriberStatus } from "./status.ts";
+import type { CloseReason, SubscriberStatus } from "./status.ts";
+
+/** Events that a slow reader of `status()` may be behind. */
+const statusEvents = 256;
 
 /** Where a subscriber is. */
 export type SubscriberState =
@@ -134,7 +138,10 @@ export class Subscriber implements AsyncDisposable {
   readonly signals: SignalTable = new SignalTable();
   readonly #options: CheckedOptions;
   readonly #counters = new Counters();
-  readonly #status = new StatusStream();
+  readonly #status = new StatusStream<SubscriberStatus>(
+    statusEvents,
+    (count) => ({ kind: "missed", count }),
+  );
   readonly #drops: DropLog;
   readonly #delivery: Delivery;
   readonly #notifications: Notifications;
