@@ -37,11 +37,6 @@ function compare(words: Int32Array, a: number, b: number): number {
     (words[2 * a]! >>> 0) - (words[2 * b]! >>> 0);
 }
 
-/** Whether two measurements have the same time. */
-export function sameTime({ tickWords }: MeasurementBatch, a: number, b: number): boolean {
-  return compare(tickWords, a, b) === 0;
-}
-
 /** Sorts a batch by time; of equal times, as they were. */
 export function sortByTime(batch: MeasurementBatch): void {
   const { length, tickWords } = batch;

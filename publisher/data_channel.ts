@@ -62,6 +62,11 @@ export class DataChannel {
     return this.#options.socket.address;
   }
 
+  /** Bytes on their way to the system. */
+  get waiting(): number {
+    return this.#pendingBytes;
+  }
+
   /** Whether nothing is on its way to the system. */
   get idle(): boolean {
     return this.#pending === 0;

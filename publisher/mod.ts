@@ -28,6 +28,7 @@ export type {
   OutboundLinkSnapshot,
   PublisherState,
   PublisherStats,
+  ReplaySnapshot,
   SentTotals,
   SubscriptionSnapshot,
 } from "./snapshot.ts";

@@ -2,7 +2,7 @@ import { SttpError } from "../transport/errors.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import type { Session } from "./session.ts";
 
-/** §11. The interval is history's; live data comes as it is published, and a subscriber that gives one is not wrong. */
+/** §11. The interval is history's, and may change while that is sent; live data comes as it is published, and a subscriber that gives one is not wrong. */
 export function updateProcessingInterval(session: Session, body: Uint8Array): void {
   const command = Command.UpdateProcessingInterval;
   if (body.length < 4) {
@@ -21,9 +21,8 @@ export function updateProcessingInterval(session: Session, body: Uint8Array): vo
   if (session.state !== "subscribed") {
     throw new SttpError("Refused", "UpdateProcessingInterval: there is no subscription.");
   }
-  session.reply(
-    Response.Succeeded,
-    command,
-    `A processing interval of ${interval} ms is accepted; live data is sent as it is published.`,
-  );
+  const effect = session.setProcessingInterval(interval)
+    ? "in force"
+    : "accepted; live data is sent as it is published";
+  session.reply(Response.Succeeded, command, `A processing interval of ${interval} ms is ${effect}.`);
 }

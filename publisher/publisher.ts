@@ -126,6 +126,7 @@ export class Publisher implements AsyncDisposable {
     const definition = (): Definition | undefined => this.#definition;
     this.#host = {
       options: checked,
+      signals: this.signals,
       router,
       writeBuffers: new BufferPool(WRITE_BUFFER_SIZE),
       datagramSockets: checked.udp && new DatagramSockets(checked.udp),

@@ -64,6 +64,15 @@ export class Router {
     return { group, member };
   }
 
+  /**
+   * A group for one member alone, to which nothing that is published comes by itself. It is left as any other.
+   *
+   * @param recentTicks A time near those of its measurements.
+   */
+  privateGroup(set: SignalSet, delivery: Delivery, recentTicks: () => bigint): Group {
+    return new Group(0, set, delivery, { ...this.#environment, recentTicks });
+  }
+
   /** Ends a membership, and the group with its last member. */
   leave({ group, member }: Placement): void {
     if (member.state === "left") return;

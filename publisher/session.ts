@@ -1,5 +1,6 @@
 import type { Channel } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
+import type { SignalTable } from "../transport/signal_table.ts";
 import { Command, commandName, Response } from "../transport/wire/codes.ts";
 import { encodeDataStartTime } from "../transport/wire/data_packet.ts";
 import {
@@ -28,12 +29,14 @@ import type { CheckedOptions } from "./options.ts";
 import { identityOf, type NotificationFeed, type Notifications } from "./notifications.ts";
 import { type OutboundFrame, OutboundQueue } from "./outbound_queue.ts";
 import { PayloadCipher } from "./payload_cipher.ts";
+import { Replay } from "./replay.ts";
 import type { Placement, Router } from "./router.ts";
 import { type CloseReason, type SessionState, SessionTransitions } from "./session_state.ts";
 import { nextTurn } from "./shared_gzip.ts";
 import type { ConnectionSnapshot, SubscriptionSnapshot } from "./snapshot.ts";
 import type { ConnectionReference, PublisherStatus } from "./status.ts";
 import type { Subscription } from "./subscription.ts";
+import type { Temporal } from "./temporal.ts";
 import { UserCommands } from "./user_commands.ts";
 
 /** What a session needs of its publisher. */
@@ -42,6 +45,8 @@ export interface SessionHost {
   readonly options: CheckedOptions;
   /** The metadata in force; `undefined` when none is defined. */
   readonly definition: Definition | undefined;
+  /** What handles mean. */
+  readonly signals: SignalTable;
   /** Brings data to sessions. */
   readonly router: Router;
   /** Buffers to gather small writes in. */
@@ -96,6 +101,8 @@ export class Session {
   #algorithms = "";
   #caches: CacheSwitch<Subscription> | undefined;
   #placement: Placement | undefined;
+  /** History for the subscription in force, running or over. */
+  #replay: Replay | undefined;
   /** Where data goes; `undefined`: over the command channel. */
   #dataChannel: DataChannel | undefined;
   readonly #datagrams = new DatagramTotals();
@@ -459,11 +466,58 @@ export class Session {
     this.#deactivate();
     const { set, delivery } = subscription;
     this.#dataChannel = subscription.dataChannel;
+    if (subscription.temporal !== undefined) {
+      return this.#startReplay(subscription, subscription.temporal, cacheIndex);
+    }
     if (set.size === 0) return;
     this.#placement = this.host.router.join(set, delivery, this.#sink, cacheIndex);
   }
 
+  #startReplay(subscription: Subscription, temporal: Temporal, cacheIndex: 0 | 1): void {
+    const { options: { clock }, signals, router, emit } = this.host;
+    this.#replay = new Replay({
+      clock,
+      signals,
+      router,
+      subscription,
+      temporal,
+      sink: this.#sink,
+      cacheIndex,
+      waiting: () => this.#dataChannel?.waiting ?? this.#queue.dataBytes,
+      onComplete: (text) => {
+        this.#leaveGroup();
+        this.#processingComplete(text);
+      },
+      onFailed: (error) => emit({ kind: "internalError", message: messageOf(error), cause: error }),
+    });
+    this.#placement = this.#replay.placement;
+  }
+
+  /** History for the subscription in force is at its end (§11). */
+  #processingComplete(message: string): void {
+    if (this.#state === "closed") return;
+    const body = encodeText(message, this.encoding);
+    this.#queue.pushControl(encodeResponse(Response.ProcessingComplete, Command.Subscribe, body));
+    this.host.emit({ kind: "processingComplete", connection: this.reference, message });
+  }
+
+  /** Changes the pace of history. @returns Whether the latest subscription is about history. */
+  setProcessingInterval(interval: number): boolean {
+    const temporal = this.#caches?.latest?.temporal;
+    if (temporal === undefined) return false;
+    temporal.interval = interval;
+    this.#replay?.wake();
+    return true;
+  }
+
   #deactivate(): void {
+    const cancelled = this.#replay?.cancel();
+    this.#replay = undefined;
+    this.#leaveGroup();
+    if (cancelled) this.#processingComplete("Replay was cancelled.");
+  }
+
+  #leaveGroup(): void {
     const placement = this.#placement;
     this.#placement = undefined;
     this.#overflowed = false;
@@ -523,6 +577,7 @@ export class Session {
 
   #onDataIdle(): void {
     if (this.#placement !== undefined) this.#placement.group.memberIdle(this.#placement.member);
+    this.#replay?.wake();
   }
 
   // ---- for operators ----
@@ -592,7 +647,8 @@ export class Session {
       unauthorized: 0,
       format: formatName(latest.delivery),
       confirmed: latest === this.#caches?.active,
-      group: this.#placement?.group.id ?? null,
+      group: this.#replay === undefined ? this.#placement?.group.id ?? null : null,
+      replay: latest === this.#caches?.active ? this.#replay?.snapshot() ?? null : null,
       client: latest.request.assemblyInfo,
       extra: Object.fromEntries(latest.request.extra),
     };

@@ -44,6 +44,18 @@ export interface GroupSnapshot {
   readonly resets: number;
 }
 
+/** History on its way to a subscriber. */
+export interface ReplaySnapshot {
+  /** Whether it goes on, has come to its end, or was ended. */
+  readonly state: "running" | "complete" | "cancelled";
+  /** Milliseconds for each frame: 0, as fast as possible; -1, as long as it took in its time. */
+  readonly processingInterval: number;
+  /** Measurements so far. */
+  readonly measurements: number;
+  /** The time that it has come to, ISO 8601; `null` before the first measurement. */
+  readonly at: string | null;
+}
+
 /** A subscription of a connection. */
 export interface SubscriptionSnapshot {
   /** The filter expression. */
@@ -58,6 +70,8 @@ export interface SubscriptionSnapshot {
   readonly confirmed: boolean;
   /** The group that serves it, by its ID; `null` until it is confirmed. */
   readonly group: number | null;
+  /** History, if it is about that and has been confirmed; else `null`. */
+  readonly replay: ReplaySnapshot | null;
   /** Who the client says it is. */
   readonly client: AssemblyInfo;
   /** Settings that it asked for and that have no meaning here. */

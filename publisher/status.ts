@@ -55,6 +55,12 @@ export type PublisherStatus =
   }
   /** A subscription was ended by its subscriber. */
   | { readonly kind: "unsubscribed"; readonly connection: ConnectionReference }
+  /** A temporal subscription came to its end, or was ended (§11). */
+  | {
+    readonly kind: "processingComplete";
+    readonly connection: ConnectionReference;
+    readonly message: string;
+  }
   /** A command was answered Failed with this text. */
   | {
     readonly kind: "commandFailed";

@@ -1,4 +1,3 @@
-import { SttpError } from "../transport/errors.ts";
 import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import { usesGzipCache } from "../transport/wire/operational_modes.ts";
 import type { SubscribeRequest } from "../transport/wire/subscribe.ts";
@@ -8,6 +7,7 @@ import { type Delivery, deliveryOf } from "./delivery.ts";
 import { type Definition, noSignals } from "./definition.ts";
 import type { CheckedOptions } from "./options.ts";
 import type { SignalSet } from "./signal_set.ts";
+import { type Temporal, temporalOf } from "./temporal.ts";
 
 /** A Subscribe command that was granted. */
 export interface Subscription {
@@ -21,6 +21,8 @@ export interface Subscription {
   readonly cache: CacheBlock;
   /** Where its data goes; `undefined`: over the command channel. */
   readonly dataChannel: DataChannel | undefined;
+  /** Which part of history it is about; `undefined`: live data. */
+  readonly temporal: Temporal | undefined;
 }
 
 /**
@@ -28,21 +30,18 @@ export interface Subscription {
  *
  * @param definition The metadata in force; without it every filter comes to nothing.
  * @param dataChannel Where its data is to go; `undefined`: over the command channel.
- * @throws {SttpError} `InvalidFilter`, or `Refused` for what this publisher does not offer.
+ * @throws {SttpError} `InvalidFilter`, or `Refused` for what this publisher does not offer; `MalformedText` for
+ * times that are none.
  */
 export async function createSubscription(
   request: SubscribeRequest,
   modes: OperationalModes,
   definition: Definition | undefined,
-  { nanValueFilter, udp }: CheckedOptions,
+  options: CheckedOptions,
   dataChannel: DataChannel | undefined,
 ): Promise<Subscription> {
-  if (request.startTimeConstraint !== "" || request.stopTimeConstraint !== "") {
-    throw new SttpError(
-      "Refused",
-      "This publisher keeps no history: a temporal subscription is not possible.",
-    );
-  }
+  const { nanValueFilter, udp } = options;
+  const temporal = temporalOf(request, options);
   const selection = definition?.select(request.filterExpression) ?? noSignals;
   const datagramLength = dataChannel && udp?.maxDatagramLength;
   return {
@@ -51,5 +50,6 @@ export async function createSubscription(
     delivery: deliveryOf(request, modes, nanValueFilter, datagramLength),
     cache: await selection.cache(usesGzipCache(modes), modes.encoding ?? "utf-8"),
     dataChannel,
+    temporal,
   };
 }

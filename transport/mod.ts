@@ -36,4 +36,5 @@ export * from "./wire/state_flags.ts";
 export * from "./wire/subscribe.ts";
 export * from "./wire/text.ts";
 export * from "./wire/ticks.ts";
+export * from "./wire/time_constraint.ts";
 export * from "./wire/tssc/mod.ts";
