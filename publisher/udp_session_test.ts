@@ -1,0 +1,433 @@
+/** Subscribers that ask for data over UDP, and do not all behave. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { decryptPayload } from "../transport/cipher.ts";
+import { createChannelPair } from "../transport/memory_channel.ts";
+import { type DatagramSocket, openUdp } from "../transport/udp.ts";
+import { decodeBaseTimes } from "../transport/wire/base_times.ts";
+import { MeasurementBatch } from "../transport/wire/batch.ts";
+import { type CipherKeys, decodeCipherKeys } from "../transport/wire/cipher_keys.ts";
+import { Command, DataPacketFlags, Response } from "../transport/wire/codes.ts";
+import { CompactDecoder, type CompactFormat } from "../transport/wire/compact.ts";
+import { decodePacketHeader } from "../transport/wire/data_packet.ts";
+import { encodeCommand, readResponses } from "../transport/wire/frame.ts";
+import type { OperationalModes } from "../transport/wire/operational_modes.ts";
+import type { SubscriptionOptions } from "../transport/wire/subscribe.ts";
+import { encodeText } from "../transport/wire/text.ts";
+import { ticksNow } from "../transport/wire/ticks.ts";
+import type { PublisherOptions } from "./options.ts";
+import { Rig, ScriptedPeer, settle } from "./testdata/rig.ts";
+
+const ALL = "FILTER ActiveMeasurements WHERE True";
+
+/** A rig, and a subscriber on this machine with a UDP port. */
+class Fixture implements AsyncDisposable {
+  readonly rig: Rig;
+  readonly peer: ScriptedPeer;
+  readonly datagrams: Uint8Array[] = [];
+  readonly sources = new Set<string>();
+  #socket!: DatagramSocket;
+
+  private constructor(rig: Rig, address: string) {
+    this.rig = rig;
+    const [near, far] = createChannelPair();
+    rig.publisher.serve({
+      peer: { address },
+      read: (into) => near.read(into),
+      write: (bytes) => near.write(bytes),
+      close: () => near.close(),
+    });
+    this.peer = new ScriptedPeer(far);
+  }
+
+  static async open(options: PublisherOptions = {}, address = "127.0.0.1:5000"): Promise<Fixture> {
+    const fixture = new Fixture(await Rig.start({ hostname: "127.0.0.1", ...options }), address);
+    fixture.#socket = await openUdp({
+      hostname: "127.0.0.1",
+      onDatagram: (datagram, { hostname, port }) => {
+        fixture.datagrams.push(datagram);
+        fixture.sources.add(`${hostname}:${port}`);
+      },
+    });
+    return fixture;
+  }
+
+  get dataChannel(): { localPort: number } {
+    return { localPort: this.#socket.port };
+  }
+
+  async agree(modes: Partial<OperationalModes> = {}): Promise<void> {
+    await this.peer.defineModes(modes);
+    await this.peer.expect(Response.Succeeded, Command.DefineOperationalModes);
+  }
+
+  /** Subscribes to everything over UDP, up to the confirmation. @returns The answer. */
+  async subscribe(options: SubscriptionOptions = {}): Promise<string> {
+    await this.peer.subscribe({ filterExpression: ALL, dataChannel: this.dataChannel, ...options });
+    await this.peer.expectCache();
+    const answer = await this.peer.expectText(Response.Succeeded, Command.Subscribe);
+    if (this.peer.modes.version > 1) await this.peer.confirmCache();
+    await settle();
+    return answer;
+  }
+
+  /** The next datagram's data packet. */
+  async nextPacket(): Promise<Uint8Array> {
+    while (this.datagrams.length === 0) await settle();
+    const [only, ...more] = [...readResponses(this.datagrams.shift()!)];
+    assertEquals([only!.code, only!.inResponseTo, more.length], [Response.DataPacket, Command.Subscribe, 0]);
+    return only!.body;
+  }
+
+  async expectKeys(): Promise<CipherKeys> {
+    return decodeCipherKeys(await this.peer.expect(Response.UpdateCipherKeys));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.rig[Symbol.asyncDispose]();
+    this.peer.channel.close();
+    await this.#socket.close();
+  }
+}
+
+/** What a packet holds, as `signal=value`. */
+function measurementsOf(body: Uint8Array, keys?: CipherKeys, format?: CompactFormat): string {
+  let plain = body;
+  if (keys !== undefined) {
+    const isOdd = (body[0]! & DataPacketFlags.CipherIndex) !== 0;
+    const payload = decryptPayload(body.subarray(1), isOdd ? keys.odd : keys.even);
+    assert(payload !== undefined, "encrypted with another key");
+    plain = new Uint8Array([body[0]!, ...payload]);
+  }
+  const { flags, count, payload } = decodePacketHeader(plain);
+  assertEquals(flags & DataPacketFlags.Compressed, 0);
+  const batch = new MeasurementBatch();
+  new CompactDecoder(format ?? { includeTime: true, useMillisecondResolution: false }).decode(
+    payload,
+    count,
+    batch,
+  );
+  return Array.from({ length: batch.length }, (_, i) => `${batch.signals[i]}=${batch.values[i]}`).join(" ");
+}
+
+Deno.test("data goes out in compact form, to the command channel's host, from one port", async () => {
+  await using fixture = await Fixture.open();
+  const { rig, peer } = fixture;
+  await fixture.agree();
+  assertStringIncludes(await fixture.subscribe(), "compact format over UDP with 8 signals");
+  await peer.expect(Response.UpdateBaseTimes);
+  for (let round = 0; round < 3; round++) {
+    await rig.publish([0, 1], 1000n, round);
+    if (round === 0) await peer.expect(Response.DataStartTime);
+    assertEquals(measurementsOf(await fixture.nextPacket()), `0=${round} 1=${round + 1}`);
+  }
+  assertEquals(fixture.sources.size, 1);
+  const { dataChannel, cipher, sent, subscription } = rig.connection();
+  assertEquals(dataChannel, {
+    to: `127.0.0.1:${fixture.dataChannel.localPort}`,
+    from: [...fixture.sources][0]!,
+    datagrams: 3,
+    bytes: 3 * (11 + 2 * 17),
+    measurements: 6,
+    errors: 0,
+    lastError: null,
+  });
+  assertEquals([cipher, sent.measurements, subscription!.format], [null, 6, "compact format"]);
+});
+
+Deno.test("the key may be port", async () => {
+  await using fixture = await Fixture.open();
+  await fixture.agree();
+  const text = encodeText(
+    `filterExpression={${ALL}}; dataChannel={interface=0.0.0.0; PORT=${fixture.dataChannel.localPort}}`,
+    "utf-8",
+  );
+  const body = new Uint8Array(5 + text.length);
+  body[0] = 2;
+  new DataView(body.buffer).setUint32(1, text.length);
+  body.set(text, 5);
+  await fixture.peer.send(Command.Subscribe, body);
+  await fixture.peer.expectCache();
+  assertMatch(await fixture.peer.expectText(Response.Succeeded, Command.Subscribe), /over UDP/);
+});
+
+Deno.test("a subscription that can't have its data over UDP fails, and the one before goes on", async () => {
+  const cases: [PublisherOptions, string, RegExp][] = [
+    [{ udp: false }, "127.0.0.1:5000", /over TCP only/],
+    [{}, "memory:5", /memory:5, which is not an IP address/],
+    [{ udp: { hostname: "192.0.2.1" } }, "127.0.0.1:5000", /192\.0\.2\.1/],
+  ];
+  for (const [options, address, message] of cases) {
+    await using fixture = await Fixture.open(options, address);
+    const { peer, rig } = fixture;
+    await fixture.agree();
+    await peer.subscribe({ filterExpression: ALL });
+    await peer.expectCache();
+    await peer.expect(Response.Succeeded);
+    await peer.confirmCache();
+    await peer.subscribe({ filterExpression: ALL, dataChannel: fixture.dataChannel });
+    assertMatch(await peer.expectText(Response.Failed, Command.Subscribe), message);
+    await rig.publish([0, 1]);
+    await peer.expect(Response.DataStartTime);
+    assertEquals(await peer.expectData(), [2, 0]);
+    assertEquals(rig.connection().dataChannel, null);
+  }
+});
+
+Deno.test("timestamps are written in full for two seconds, then as offsets, then around each rotation in full", async () => {
+  await using fixture = await Fixture.open({ heartbeatInterval: 1e6 });
+  const { rig, peer } = fixture;
+  const { clock } = rig;
+  await fixture.agree();
+  await fixture.subscribe({ useMillisecondResolution: true });
+  const start = ticksNow(clock);
+  let baseTimes = decodeBaseTimes(await peer.expect(Response.UpdateBaseTimes));
+  assertEquals([baseTimes.timeIndex, baseTimes.base(0), baseTimes.base(1)], [0, start, start + 600_000_000n]);
+  const lengths: [second: number, length: number][] = [];
+  const read = async (): Promise<void> => {
+    await rig.publish([3], ticksNow(clock) + 5_000_000n);
+    if (lengths.length === 0) await peer.expect(Response.DataStartTime);
+    const body = await fixture.nextPacket();
+    lengths.push([clock.monotonic() / 1000, body.length - 5]);
+    const decoder = new CompactDecoder({ includeTime: true, useMillisecondResolution: true });
+    decoder.baseTimes = baseTimes;
+    const batch = new MeasurementBatch();
+    decoder.decode(body.subarray(5), 1, batch);
+    assertEquals(batch.ticks[0], ticksNow(clock) + 5_000_000n);
+  };
+  for (
+    const [seconds, expectsUpdate] of [[0], [1], [1], [55], [1], [2, true], [1], [1], [55], [1], [2, true], [
+      2,
+    ]]
+  ) {
+    clock.advance(1000 * Number(seconds));
+    await settle();
+    if (expectsUpdate) baseTimes = decodeBaseTimes(await peer.expect(Response.UpdateBaseTimes));
+    await read();
+  }
+  assertEquals(lengths, [
+    [0, 17],
+    [1, 17],
+    [2, 11],
+    [57, 11],
+    [58, 17],
+    [60, 17],
+    [61, 17],
+    [62, 11],
+    [117, 11],
+    [118, 17],
+    [120, 17],
+    [122, 11],
+  ]);
+});
+
+Deno.test("payloads are encrypted: keys come before the cache, and data under the even one", async () => {
+  await using fixture = await Fixture.open({ udp: { encrypt: true } });
+  const { rig, peer } = fixture;
+  await fixture.agree();
+  await peer.subscribe({ filterExpression: ALL, dataChannel: fixture.dataChannel });
+  const keys = await fixture.expectKeys();
+  await peer.expectCache();
+  await peer.expect(Response.Succeeded);
+  await peer.confirmCache();
+  await settle();
+  await rig.publish([0, 1]);
+  const body = await fixture.nextPacket();
+  assertEquals((body.length - 1) % 16, 0);
+  assertEquals(measurementsOf(body, keys), "0=1 1=2");
+  assertEquals(rig.connection().cipher, { index: 0, rotations: 0 });
+});
+
+Deno.test("rotation: on request and by timer; a subscriber confirms at once, twice, late or never", async () => {
+  await using fixture = await Fixture.open({
+    udp: { encrypt: true, keyRotationInterval: 4000 },
+    heartbeatInterval: 1e6,
+  });
+  const { rig, peer } = fixture;
+  await fixture.agree();
+  await peer.subscribe({ filterExpression: ALL, dataChannel: fixture.dataChannel });
+  let keys = await fixture.expectKeys();
+  await peer.expectCache();
+  await peer.expect(Response.Succeeded);
+  await peer.confirmCache();
+  await settle();
+  await peer.expect(Response.UpdateBaseTimes);
+  const confirm = async (): Promise<void> => {
+    await peer.send(Command.ConfirmUpdateCipherKeys);
+    await settle();
+  };
+  const indexInUse = async (): Promise<number> => {
+    await rig.publish([2]);
+    const body = await fixture.nextPacket();
+    assertEquals(measurementsOf(body, keys), "2=3");
+    return body[0]! & DataPacketFlags.CipherIndex;
+  };
+  assertEquals(await indexInUse(), 0);
+  await peer.expect(Response.DataStartTime);
+
+  // Confirmed twice, and then on request.
+  await confirm();
+  await confirm();
+  await peer.send(Command.RotateCipherKeys);
+  assertMatch(await peer.expectText(Response.Failed, Command.RotateCipherKeys), /within the last second/);
+  rig.clock.advance(1000);
+  await peer.send(Command.RotateCipherKeys);
+  keys = await fixture.expectKeys();
+  assertEquals(keys.cipherIndex, 1);
+  await peer.expectText(Response.Succeeded, Command.RotateCipherKeys);
+  assertEquals(await indexInUse(), 0);
+  await confirm();
+  assertEquals(await indexInUse(), DataPacketFlags.CipherIndex);
+
+  // By timer, never confirmed.
+  rig.clock.advance(4000);
+  keys = await fixture.expectKeys();
+  assertEquals(keys.cipherIndex, 0);
+  assertEquals(await indexInUse(), DataPacketFlags.CipherIndex);
+  rig.clock.advance(2000);
+  assertEquals(await indexInUse(), 0);
+
+  // The next, and the confirmation of the last, late.
+  rig.clock.advance(2000);
+  keys = await fixture.expectKeys();
+  await confirm();
+  assertEquals(await indexInUse(), 0);
+  await confirm();
+  assertEquals(await indexInUse(), DataPacketFlags.CipherIndex);
+  const { cipher, events } = rig.connection();
+  assertEquals(cipher, { index: 1, rotations: 3 });
+  assertEquals(events["confirmation without cipher keys"], 1);
+});
+
+Deno.test("keys stay in force for the session: back on the command channel TSSC is encrypted as well", async () => {
+  await using fixture = await Fixture.open({ udp: { encrypt: true } });
+  const { rig, peer } = fixture;
+  await fixture.agree();
+  // First without: nothing is encrypted.
+  await peer.subscribe({ filterExpression: ALL });
+  await peer.expectCache();
+  await peer.expect(Response.Succeeded);
+  await peer.confirmCache();
+  await settle();
+  await rig.publish([0, 1]);
+  await peer.expect(Response.DataStartTime);
+  assertEquals(await peer.expectData(), [2, 0]);
+
+  await peer.subscribe({ filterExpression: ALL, dataChannel: fixture.dataChannel });
+  const keys = await fixture.expectKeys();
+  await peer.expectCache();
+  await peer.expect(Response.Succeeded);
+  // The keys are out, so what still goes over the command channel is encrypted, too.
+  await rig.publish([0, 1]);
+  const encrypted = await peer.expect(Response.DataPacket);
+  assertEquals(encrypted[0], DataPacketFlags.Compressed);
+  assertEquals(
+    decryptPayload(encrypted.subarray(1), keys.even)!.subarray(0, 7),
+    new Uint8Array([0, 0, 0, 2, 85, 0, 1]),
+  );
+  await peer.confirmCache();
+  await settle();
+  await peer.expect(Response.UpdateBaseTimes);
+  await rig.publish([0, 1], 1000n, 5);
+  await peer.expect(Response.DataStartTime);
+  const body = await fixture.nextPacket();
+  assertEquals(body[0]! & DataPacketFlags.CacheIndex, DataPacketFlags.CacheIndex);
+  assertEquals(measurementsOf(body, keys), "0=5 1=6");
+
+  await peer.subscribe({ filterExpression: ALL });
+  await peer.expectCache();
+  await peer.expect(Response.Succeeded);
+  await peer.confirmCache();
+  await settle();
+  assertEquals(rig.connection().dataChannel, null);
+  await rig.publish([0, 1]);
+  await peer.expect(Response.DataStartTime);
+  const last = decryptPayload((await peer.expect(Response.DataPacket)).subarray(1), keys.even)!;
+  assertEquals(last.subarray(0, 7), new Uint8Array([0, 0, 0, 2, 85, 0, 0]));
+  assertEquals(rig.connection().cipher, { index: 0, rotations: 0 });
+});
+
+Deno.test("without encryption there are no keys to rotate or confirm", async () => {
+  await using fixture = await Fixture.open();
+  const { peer, rig } = fixture;
+  await fixture.agree();
+  await fixture.subscribe();
+  await peer.expect(Response.UpdateBaseTimes);
+  await peer.send(Command.RotateCipherKeys);
+  assertMatch(await peer.expectText(Response.Failed, Command.RotateCipherKeys), /not encrypted/);
+  await peer.send(Command.ConfirmUpdateCipherKeys);
+  await settle();
+  assertEquals(rig.connection().events["confirmation without cipher keys"], 1);
+});
+
+Deno.test("at version 1 data over UDP starts at once, and ends with Unsubscribe", async () => {
+  await using fixture = await Fixture.open();
+  const { rig, peer } = fixture;
+  await fixture.agree({ version: 1 });
+  await fixture.subscribe({ includeTime: false });
+  await rig.publish([0, 1]);
+  const format = { includeTime: false, useMillisecondResolution: false };
+  assertEquals(measurementsOf(await fixture.nextPacket(), undefined, format), "0=1 1=2");
+  await peer.expect(Response.DataStartTime);
+  await peer.send(Command.Unsubscribe);
+  await peer.expect(Response.Succeeded, Command.Unsubscribe);
+  await rig.publish([0, 1]);
+  await settle();
+  assertEquals([fixture.datagrams.length, rig.connection().dataChannel?.datagrams], [0, 1]);
+});
+
+Deno.test("every datagram of a burst that is too long for the queue is counted", async () => {
+  await using fixture = await Fixture.open({ udp: { maxDatagramLength: 512, queueLimit: 32_768 } });
+  const { rig, peer } = fixture;
+  await fixture.agree();
+  await fixture.subscribe();
+  await peer.expect(Response.UpdateBaseTimes);
+  const batch = new MeasurementBatch();
+  for (let i = 0; i < 5000; i++) batch.add(i % 8, 1000n, i);
+  rig.publisher.publish(batch);
+  for (let measurements = 0; measurements < 1500;) {
+    const body = await fixture.nextPacket();
+    assert(body.length + 6 <= 512);
+    measurements += decodePacketHeader(body).count;
+  }
+  const { dropped, dataChannel } = rig.connection();
+  assert(dropped["overflow"]! > 2000, `${dropped["overflow"]} dropped`);
+  assertEquals(dropped["overflow"]! + dataChannel!.measurements, 5000);
+});
+
+Deno.test("a second subscription over UDP while one is unconfirmed", async () => {
+  await using fixture = await Fixture.open({ udp: { encrypt: true } });
+  const { rig, peer } = fixture;
+  await fixture.agree();
+  await peer.subscribe({ filterExpression: ALL, dataChannel: fixture.dataChannel });
+  await peer.subscribe({
+    filterExpression: "FILTER TOP 2 ActiveMeasurements WHERE True",
+    dataChannel: fixture.dataChannel,
+  });
+  const keys = await fixture.expectKeys();
+  await peer.expectCache();
+  await peer.expect(Response.Succeeded);
+  await peer.expect(Response.Succeeded);
+  await peer.confirmCache();
+  await peer.expect(Response.UpdateBaseTimes);
+  await peer.expectCache();
+  await rig.publish([1, 2]);
+  assertEquals(measurementsOf(await fixture.nextPacket(), keys), "1=2 2=3");
+  await peer.confirmCache();
+  await settle();
+  await rig.publish([1, 2]);
+  const body = await fixture.nextPacket();
+  assertEquals(body[0]! & DataPacketFlags.CacheIndex, DataPacketFlags.CacheIndex);
+  assertEquals(measurementsOf(body, keys), "1=2");
+});
+
+Deno.test("a frame that is no command does not stop the data", async () => {
+  await using fixture = await Fixture.open();
+  const { rig, peer } = fixture;
+  await fixture.agree();
+  await fixture.subscribe();
+  await peer.channel.write(encodeCommand(0x42));
+  await peer.channel.write(new Uint8Array(4));
+  await settle();
+  await rig.publish([7]);
+  assertEquals(measurementsOf(await fixture.nextPacket()), "7=8");
+});
