@@ -4,8 +4,8 @@
  * @module
  */
 import type { Clock } from "../transport/clock.ts";
-import { SttpError } from "../transport/errors.ts";
-import { commandName } from "../transport/wire/codes.ts";
+import { SttpError, type SttpErrorCode } from "../transport/errors.ts";
+import { Command, commandName } from "../transport/wire/codes.ts";
 
 /** How one exchange may be cut short. */
 export interface ExchangeOptions {
@@ -29,6 +29,28 @@ interface Pending {
 /** The AbortSignal's reason as this library's error. */
 export function abortError(signal: AbortSignal, what: string): SttpError {
   return new SttpError("Aborted", `${what} was aborted`, { cause: signal.reason });
+}
+
+/** The publisher's refusal as an error. @param what What it refused. @param reason What it said. */
+export function refusal(code: SttpErrorCode, what: string, reason: string): SttpError {
+  const message = `the publisher refused ${what}`;
+  return new SttpError(code, reason === "" ? message : `${message}: ${reason}`);
+}
+
+/** What is asked for by a command, for people. */
+function request(command: number): string {
+  switch (command) {
+    case Command.MetadataRefresh:
+      return "to send metadata";
+    case Command.Subscribe:
+      return "to subscribe";
+    case Command.Unsubscribe:
+      return "to unsubscribe";
+    case Command.RotateCipherKeys:
+      return "to replace the cipher keys";
+    default:
+      return commandName(command);
+  }
 }
 
 /**
@@ -104,7 +126,7 @@ export class Exchanges {
 
   /** A Failed came. @returns Whether its command was waiting for an answer. */
   refuse(command: number, message: string): boolean {
-    return this.#fail(command, new SttpError("Refused", message || `${commandName(command)} was refused`));
+    return this.#fail(command, refusal("Refused", request(command), message));
   }
 
   /** No more answers will come. */

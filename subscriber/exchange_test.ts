@@ -41,7 +41,7 @@ Deno.test("exchanges of one command take turns", async () => {
   assertEquals(sent.length, 1);
   all.refuse(Command.Subscribe, "");
   const error = await assertRejects(() => first, SttpError);
-  assertEquals(error.message, "Subscribe was refused");
+  assertEquals(error.message, "the publisher refused to subscribe");
   await settle();
   assertEquals(sent.length, 2);
   all.succeed(Command.Subscribe, () => empty);

@@ -22,7 +22,7 @@ import { encodeSubscribe } from "../transport/wire/subscribe.ts";
 import { decodeResponseText } from "../transport/wire/text.ts";
 import { DataChannel } from "./data_channel.ts";
 import type { Delivery } from "./delivery.ts";
-import { type ExchangeOptions, Exchanges } from "./exchange.ts";
+import { type ExchangeOptions, Exchanges, refusal } from "./exchange.ts";
 import type { Notifications } from "./notifications.ts";
 import type { CheckedOptions, SubscribeOptions } from "./options.ts";
 import { PacketReader } from "./packets.ts";
@@ -123,6 +123,8 @@ export class Session {
   #lastHeard = 0;
   #paused = false;
   #stopWatchdog: () => void = () => {};
+  /** Why the session ended, once it has. */
+  #endError: SttpError | undefined;
 
   /** @param channel An open channel, which the session closes when it ends. */
   constructor(channel: Channel, host: SessionHost) {
@@ -357,6 +359,7 @@ export class Session {
 
   /** Resolves when a cache has come, or is late enough to be no longer expected: not all peers keep one order. */
   #cacheAfter(count: number): Promise<void> {
+    if (this.#endError !== undefined) return Promise.reject(this.#endError);
     if (this.#cachesReceived > count) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const cancel = this.#host.options.clock.schedule(cacheGrace, () => this.#onCache?.());
@@ -379,6 +382,7 @@ export class Session {
   #end(kind: SessionEnd["kind"], error: SttpError): void {
     if (this.#state === "closed") return;
     this.#enter("closed");
+    this.#endError = error;
     this.#stopWatchdog();
     this.#channel.close();
     this.#exchanges.close(error);
@@ -546,13 +550,13 @@ export class Session {
     if (command === Command.Connect) {
       return this.#end(
         "refused",
-        new SttpError("Refused", message || "the publisher refused the connection"),
+        refusal("Refused", "the connection", message),
       );
     }
     if (command === Command.DefineOperationalModes) {
       return this.#end(
         "refused",
-        new SttpError("UnsupportedVersion", message || "the publisher refused the operational modes"),
+        refusal("UnsupportedVersion", "the operational modes", message),
       );
     }
     if (!this.#exchanges.refuse(command, message)) {
@@ -589,7 +593,9 @@ export class Session {
     } catch (error) {
       if (!(error instanceof SttpError)) throw error;
       this.#host.drop("malformedCache", error.message);
-      this.#onCache?.(error);
+      // It can't be confirmed, and until it is the publisher sends no other: there is no way on from here.
+      const message = `the publisher sent a signal index cache that can't be used: ${error.message}`;
+      this.#end("lost", new SttpError(error.code, message, { cause: error }));
     }
   }
 

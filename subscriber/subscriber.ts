@@ -652,14 +652,13 @@ export class Subscriber implements AsyncDisposable {
     const failure = await this.#prepare(session);
     // connect() reports what goes wrong the first time; later it is the status that does, and a connection on which
     // only the subscription was refused is kept: a change of the publisher's configuration may bring it back.
-    if (failure === undefined || (run.established && failure.code === "Refused")) {
-      if (failure !== undefined) this.#status.emit({ kind: "subscribeFailed", error: failure });
-      if (session.state !== "closed") {
-        this.#enter("connected");
-        onReady();
-      }
-    } else {
+    const isKept = failure === undefined || (run.established && failure.code === "Refused");
+    if (!isKept) {
       session.close();
+    } else if (session.state !== "closed") {
+      if (failure !== undefined) this.#status.emit({ kind: "subscribeFailed", error: failure });
+      this.#enter("connected");
+      onReady();
     }
     this.#renewed(run, session);
     const end = await session.ended;

@@ -221,7 +221,10 @@ Deno.test("a publisher that forbids metadata is still subscribed to", async () =
   await publisher.subscribed([1]);
   await connecting;
   await settle();
-  assertEquals(fixture.event("metadataFailed").error.message, "forbidden");
+  assertEquals(
+    fixture.event("metadataFailed").error.message,
+    "the publisher refused to send metadata: forbidden",
+  );
 });
 
 Deno.test("connect() rejects with the publisher's reason when the subscription is refused", async () => {
@@ -233,7 +236,7 @@ Deno.test("connect() rejects with the publisher's reason when the subscription i
   await publisher.next(Command.Subscribe);
   await publisher.respond(Response.Failed, Command.Subscribe, "bad filter expression");
   const error = await rejection(connecting, "Refused");
-  assertEquals(error.message, "bad filter expression");
+  assertEquals(error.message, "the publisher refused to subscribe: bad filter expression");
   assertEquals(await closed, { kind: "refused", error });
   assertEquals(await publisher.nextOrEnd(), undefined);
 });
@@ -286,9 +289,9 @@ Deno.test("with retry the first connection is tried again; a refusal is not", as
 
 Deno.test("a refused connection and refused modes end the run without another attempt", async () => {
   for (
-    const [command, code] of [
-      [Command.Connect, "Refused"],
-      [Command.DefineOperationalModes, "UnsupportedVersion"],
+    const [command, code, what] of [
+      [Command.Connect, "Refused", "the connection"],
+      [Command.DefineOperationalModes, "UnsupportedVersion", "the operational modes"],
     ] as const
   ) {
     await using fixture = new Fixture();
@@ -296,7 +299,7 @@ Deno.test("a refused connection and refused modes end the run without another at
     const publisher = await fixture.connector.accept();
     await publisher.respond(Response.Failed, command, "go away");
     const error = await rejection(connecting, code);
-    assertEquals(error.message, "go away");
+    assertEquals(error.message, `the publisher refused ${what}: go away`);
     assertEquals(await fixture.subscriber.closed, { kind: "refused", error });
     assertEquals(fixture.connector.attempts, 1);
   }
@@ -393,27 +396,67 @@ Deno.test("a subscription without any cache is one after a while", async () => {
   assertEquals(fixture.subscriber.stats().signals, 0);
 });
 
-Deno.test("a garbage cache fails the subscription that it belongs to, and is not confirmed", async () => {
+/** Caches that can't be used, and why. */
+const badCaches: readonly (readonly [Uint8Array, string])[] = [
+  [new Uint8Array(50).fill(0xee), "MalformedCache"],
+  [cacheOf([1, 2, 3]), "LimitExceeded"],
+];
+
+Deno.test("a cache that can't be used fails its subscription, before or after Succeeded, and is not confirmed", async () => {
+  for (const [cache, code] of badCaches) {
+    for (const isFirst of [true, false]) {
+      await using fixture = new Fixture({ limits: { cacheEntries: 2 } });
+      const connecting = fixture.subscriber.connect();
+      const publisher = await fixture.connector.accept();
+      await publisher.next(Command.DefineOperationalModes);
+      await publisher.next(Command.Subscribe);
+      if (isFirst) await publisher.send(cacheFrame(cache));
+      await publisher.respond(Response.Succeeded, Command.Subscribe).catch(() => {});
+      await settle();
+      if (!isFirst) await publisher.send(cacheFrame(cache));
+      const error = await rejection(connecting, code);
+      assertMatch(error.message, /signal index cache that can't be used: /);
+      assertEquals(await publisher.nextOrEnd(), undefined);
+      assertEquals(fixture.subscriber.stats().dropped.malformedCache, 1);
+    }
+  }
+});
+
+Deno.test("cache and Succeeded in one frame: the answer comes too late to hide the cache", async () => {
   await using fixture = new Fixture();
   const connecting = fixture.subscriber.connect();
   const publisher = await fixture.connector.accept();
   await publisher.next(Command.DefineOperationalModes);
   await publisher.next(Command.Subscribe);
-  await publisher.respond(Response.Succeeded, Command.Subscribe);
-  await settle();
-  await publisher.send(cacheFrame(new Uint8Array(50).fill(0xee)));
+  const succeeded = responseFrame(Response.Succeeded, Command.Subscribe);
+  await publisher.send(oneFrame([succeeded, cacheFrame(new Uint8Array(50).fill(0xee))]));
   await rejection(connecting, "MalformedCache");
-  assertEquals(await publisher.nextOrEnd(), undefined);
-  assertEquals(fixture.subscriber.stats().dropped.malformedCache, 1);
 });
 
-Deno.test("a garbage cache on a running subscription leaves it running", async () => {
-  await using fixture = new Fixture();
+Deno.test("a cache that can't be used on a running subscription ends the connection, and the next goes on", async () => {
+  await using fixture = new Fixture({ reconnect: { jitter: 0 } });
+  const { subscriber, clock } = fixture;
   const publisher = await fixture.connected([1]);
-  await publisher.send(cacheFrame(new Uint8Array(50).fill(0xee), 2, 1), compactFrame(batchOf([0], 7)));
-  const { value: batch } = await fixture.subscriber.batches().next();
-  assertEquals([...fixture.subscriber.measurementsOf(batch!)].map(({ value }) => value), [7]);
-  assertEquals(fixture.subscriber.stats().dropped.malformedCache, 1);
+  await publisher.send(compactFrame(batchOf([0], 7)), cacheFrame(new Uint8Array(50).fill(0xee), 2, 1));
+  const { value: batch } = await subscriber.batches().next();
+  assertEquals([...subscriber.measurementsOf(batch!)].map(({ value }) => value), [7]);
+  assertEquals(await publisher.nextOrEnd(), undefined);
+  await settle();
+  assertEquals(fixture.event("connectionLost").error.code, "MalformedCache");
+  clock.advance(1000);
+  await (await fixture.connector.accept()).accept([1]);
+  await settle();
+  assertEquals(subscriber.state, "connected");
+});
+
+Deno.test("a new subscription whose cache can't be used is not asked for again", async () => {
+  await using fixture = new Fixture({ filter: "A" });
+  const publisher = await fixture.connected([1]);
+  const failing = fixture.subscriber.subscribe({ filter: "B" });
+  await publisher.next(Command.Subscribe);
+  await publisher.send(cacheFrame(new Uint8Array(50).fill(0xee), 2, 1));
+  await rejection(failing, "MalformedCache");
+  assertEquals(fixture.subscriber.subscription, { filter: "A" });
 });
 
 Deno.test("version 1: caches have no index and are not confirmed", async () => {
@@ -443,7 +486,10 @@ Deno.test("resubscribing: options not given stay, refused ones are forgotten, an
   const failing = fixture.subscriber.subscribe({ filter: "C(" });
   await publisher.next(Command.Subscribe);
   await publisher.respond(Response.Failed, Command.Subscribe, "no such thing");
-  assertEquals((await rejection(failing, "Refused")).message, "no such thing");
+  assertEquals(
+    (await rejection(failing, "Refused")).message,
+    "the publisher refused to subscribe: no such thing",
+  );
   assertEquals(fixture.subscriber.subscription, { filter: "B", throttled: true, publishInterval: 2 });
   await publisher.send(compactFrame(batchOf([0], 5), 0x10));
   const { value } = await fixture.subscriber.measurements().next();
@@ -566,7 +612,7 @@ Deno.test("subscribe() is aborted; its late answer does not disturb the next", a
   await publisher.subscribed([2]);
   await publisher.next(Command.Subscribe);
   await publisher.respond(Response.Failed, Command.Subscribe, "for C");
-  assertEquals((await rejection(next, "Refused")).message, "for C");
+  assertEquals((await rejection(next, "Refused")).message, "the publisher refused to subscribe: for C");
 });
 
 Deno.test("a subscription that was aborted may still come about: its format is known, and it can be ended", async () => {
@@ -700,7 +746,10 @@ Deno.test("a change of configuration after which the filter fails: the old subsc
   await publisher.next(Command.Subscribe);
   await publisher.respond(Response.Failed, Command.Subscribe, "no such column");
   await settle();
-  assertEquals(fixture.event("subscribeFailed").error.message, "no such column");
+  assertEquals(
+    fixture.event("subscribeFailed").error.message,
+    "the publisher refused to subscribe: no such column",
+  );
   await publisher.send(compactFrame(batchOf([0], 3)));
   assertEquals((await fixture.subscriber.measurements().next()).value?.value, 3);
 });
@@ -712,7 +761,10 @@ Deno.test("texts: UTF-8, and with a length in front", async () => {
   await publisher.next(Command.DefineOperationalModes);
   await publisher.next(Command.Subscribe);
   await publisher.respond(Response.Failed, Command.Subscribe, "\u0000\u0000\u0000\u0007Z\u00fcrich");
-  assertEquals((await rejection(connecting, "Refused")).message, "Z\u00fcrich");
+  assertEquals(
+    (await rejection(connecting, "Refused")).message,
+    "the publisher refused to subscribe: Z\u00fcrich",
+  );
 });
 
 Deno.test("responses that nobody asked for are counted by their kind", async () => {
@@ -906,7 +958,7 @@ Deno.test("reconnection: a refusal ends it, a refused subscription does not", as
   await second.next(Command.Subscribe);
   await second.respond(Response.Failed, Command.Subscribe, "not now");
   await settle();
-  assertEquals(fixture.event("subscribeFailed").error.message, "not now");
+  assertEquals(fixture.event("subscribeFailed").error.message, "the publisher refused to subscribe: not now");
   assertEquals(fixture.subscriber.state, "connected");
   await second.respond(Response.ConfigurationChanged, Command.Subscribe);
   await second.next(Command.Subscribe);
@@ -919,6 +971,8 @@ Deno.test("reconnection: a refusal ends it, a refused subscription does not", as
   third.channel.close();
   const reason = await fixture.subscriber.closed;
   assertEquals(reason.kind, "refused");
+  // The connection was refused, which is more than that its subscription was.
+  assertEquals((await fixture.kinds()).filter((kind) => kind === "subscribeFailed").length, 1);
 });
 
 Deno.test("reconnection: disconnect() ends the wait, and the iteration", async () => {
