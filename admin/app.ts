@@ -1,8 +1,9 @@
 import { Hono } from "hono";
 import { createApi } from "./api.ts";
-import type { AdminContext, AdminEnv } from "./context.ts";
+import type { AdminContext, AdminEnv, AdminRequest } from "./context.ts";
 import { ContentTypes, expose, negotiateFormat } from "./exposition.ts";
 import { metricsOf } from "./metrics.ts";
+import { addPages, problemPage } from "./page/routes.ts";
 import { Problem } from "./problems.ts";
 import { pathOf } from "./query.ts";
 
@@ -27,20 +28,32 @@ export function createApp(context: AdminContext): Hono<AdminEnv> {
 
   app.route("/api/v1", createApi(context));
 
+  addPages(app, context);
+
   app.notFound((c) => {
     const allowed = app.routes.some(({ method, path }) => method !== c.req.method && path === c.req.path);
     const problem = allowed
       ? new Problem(405, "WrongMethod", "there is no such method here")
       : new Problem(404, "NotFound", "there is nothing here");
-    return c.json(problem, problem.status);
+    return answerProblem(context, c, problem);
   });
 
   app.onError((error, c) => {
-    if (error instanceof Problem) return c.json(error, error.status);
+    if (error instanceof Problem) return answerProblem(context, c, error);
     // What it is tells of the inside; operators find it on the console.
     console.error(error);
     return c.json({ error: { code: "InternalError", message: "this is a fault of the admin" } }, 500);
   });
 
   return app;
+}
+
+/** A browser that asks for a page gets one; everybody else gets JSON. */
+function answerProblem(
+  context: AdminContext,
+  c: AdminRequest,
+  problem: Problem,
+): Response | Promise<Response> {
+  const isPage = !c.req.path.startsWith("/api/") && (c.req.header("accept") ?? "").includes("text/html");
+  return isPage ? problemPage(context, c, problem) : c.json(problem, problem.status);
 }

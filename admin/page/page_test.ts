@@ -1,0 +1,190 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { DataSet } from "../../metadata/data_set.ts";
+import { AskedAdmin, connection, EPOCH, SCRIPT, Secrets, StillPublisher } from "../testdata/systems.ts";
+import { bytes, duration, moment, rate } from "./text.ts";
+
+const accept = { headers: { accept: "text/html" } };
+
+async function page(admin: AskedAdmin, path: string, status = 200): Promise<string> {
+  const response = await admin.get(path, accept);
+  const text = await response.text();
+  assertEquals(response.status, status, text);
+  assertMatch(response.headers.get("content-type")!, /^text\/html/);
+  return text;
+}
+
+/** A publisher in which every text that comes from outside is a script. */
+function hostile(): StillPublisher {
+  const { subscription } = connection(1);
+  const certificate = { name: SCRIPT, fingerprint: SCRIPT, validTo: EPOCH };
+  const client = { source: SCRIPT, version: SCRIPT, updatedOn: SCRIPT };
+  const texts = {
+    address: SCRIPT,
+    certificate,
+    algorithms: SCRIPT,
+    subscription: { ...subscription!, filter: SCRIPT, client, extra: { [SCRIPT]: SCRIPT } },
+    events: { [SCRIPT]: 1 },
+    dropped: { overflow: 1 },
+  };
+  const closed = { at: EPOCH, reason: "stalled", message: SCRIPT } as const;
+  const publisher = new StillPublisher([connection(1, texts)], [connection(2, { ...texts, closed })]);
+  publisher.present = { ...publisher.present, name: SCRIPT };
+  const dataSet = new DataSet("Grid");
+  const table = dataSet.addTable(SCRIPT);
+  table.addColumn(SCRIPT, "string");
+  table.addRow([SCRIPT]);
+  publisher.metadata = { dataSet };
+  return publisher;
+}
+
+Deno.test("no text from outside becomes markup, on any page", async () => {
+  const admin = new AskedAdmin(hostile());
+  const script = encodeURIComponent(SCRIPT);
+  const pages: [string, number][] = [
+    ["/", 200],
+    [`/connections?state=all&search=${script}`, 200],
+    ["/connections/1", 200],
+    ["/connections/2", 200],
+    ["/metadata", 200],
+    [`/metadata/${script}?search=${script}`, 200],
+    [`/metadata/${script}?filter=${script}`, 400],
+    [`/metadata/${script}?filter=True&search=script`, 200],
+    [`/metadata/x${script}`, 404],
+    [`/connections?sort=${script}`, 400],
+    [`/connections?${script}=1`, 400],
+    [`/connections?system=${script}`, 404],
+    [`/${script}`, 404],
+  ];
+  for (const [path, status] of pages) {
+    const text = await page(admin, path, status);
+    assert(!text.includes("<script>alert"), path);
+    assert(!text.includes("<img"), path);
+  }
+});
+
+Deno.test("the overview shows every system, who is slow and who has left", async () => {
+  const queue = { dataBytes: 2_000, controlBytes: 0, frames: 3, stalledFor: 65_000 };
+  const closed = { at: EPOCH - 3_000, reason: "slow", message: "too slow" } as const;
+  const publisher = new StillPublisher([connection(1), connection(2, { queue })], [
+    connection(3, { closed }),
+  ]);
+  const text = await page(new AskedAdmin(publisher), "/");
+  assertStringIncludes(text, "<caption>Slow connections</caption>");
+  assertStringIncludes(text, "1 min 5 s");
+  assertStringIncludes(text, "<caption>Ended lately</caption>");
+  assertStringIncludes(text, "<b>250</b> measurements/s sent");
+});
+
+Deno.test("the table of connections is sorted by its heads", async () => {
+  const admin = new AskedAdmin(new StillPublisher([connection(1), connection(2)]));
+  const text = await page(admin, "/connections?sort=-signals&search=client");
+  assert(text.indexOf(">client 2 1.0<") < text.indexOf(">client 1 1.0<"));
+  assertStringIncludes(text, 'aria-sort="descending"><a href="?sort=signals&amp;search=client">Signals</a>');
+  assertStringIncludes(text, 'value="client"');
+});
+
+Deno.test("a wrong filter is explained below it, and stays in its field", async () => {
+  const admin = new AskedAdmin();
+  const text = await page(
+    admin,
+    "/metadata/MeasurementDetail?filter=Number+%3E+1+AND+PointTagg+%3D+%27%3C%27",
+    400,
+  );
+  assertStringIncludes(text, 'value="Number &gt; 1 AND PointTagg = &#39;&lt;&#39;"');
+  assertStringIncludes(text, "<mark>PointTagg</mark>");
+  assertStringIncludes(text, "did you mean PointTag?");
+  const good = await page(admin, "/metadata/MeasurementDetail?filter=Number+%3D+3");
+  assertStringIncludes(good, "<td>CORDOVA:FREQ</td>");
+  assertStringIncludes(good, "1 to 1 of 1");
+});
+
+Deno.test("long tables are shown in parts", async () => {
+  const text = await page(new AskedAdmin(), "/metadata/MeasurementDetail?limit=1&offset=1");
+  assertStringIncludes(text, "2 to 2 of 3");
+  assertStringIncludes(text, '<a href="?limit=1&amp;offset=0">Previous</a>');
+  assertStringIncludes(text, '<a href="?limit=1&amp;offset=2">Next</a>');
+});
+
+Deno.test("an operator's page has the form that disconnects, and it works without script", async () => {
+  const admin = AskedAdmin.withUsers(new StillPublisher([connection(1)]), { basePath: "/admin" });
+  const path = "/admin/connections/1/disconnect?system=publisher";
+  const asOperator = await (await admin.as("operator", "/admin/connections/1")).text();
+  assertStringIncludes(asOperator, `<form class="action" method="post" action="${path}">`);
+  assert(!(await (await admin.as("reader", "/admin/connections/1")).text()).includes('method="post"'));
+  const form = (headers: Record<string, string>): RequestInit => ({
+    method: "POST",
+    body: new URLSearchParams({ reason: "too slow" }),
+    headers,
+  });
+  const own = { origin: "http://localhost:8080", "sec-fetch-site": "same-origin" };
+  for (
+    const headers of [{}, { ...own, origin: "http://evil.example" }, {
+      ...own,
+      "sec-fetch-site": "cross-site",
+    }]
+  ) {
+    assertEquals((await admin.as("operator", path, form(headers))).status, 403);
+  }
+  assertEquals((await admin.as("reader", path, form(own))).status, 403);
+  assertEquals(admin.publisher.disconnected, []);
+  const response = await admin.as("operator", path, form(own));
+  assertEquals([response.status, response.headers.get("location")], [
+    303,
+    "/admin/connections/1?system=publisher",
+  ]);
+  assertEquals(admin.publisher.disconnected, [[1, "disconnected by otto: too slow"]]);
+});
+
+Deno.test("pages link and load only what is below their path, and nothing from elsewhere", async () => {
+  const admin = new AskedAdmin(new StillPublisher([connection(1)]), { basePath: "/admin" });
+  for (const path of ["/admin", "/admin/", "/admin/connections", "/admin/connections/1", "/admin/metadata"]) {
+    const text = await page(admin, path);
+    for (const [, target] of text.matchAll(/\b(?:href|src|action)="([^"]*)"/g)) {
+      assertMatch(target!, /^(?:\/admin\/|\?|#)/, path);
+      if (!target!.startsWith("/admin/")) continue;
+      const response = await admin.get(target!.replaceAll("&amp;", "&"));
+      assertEquals(response.status, 200, target);
+      await response.body?.cancel();
+    }
+    assert(!/\sstyle=|<style|\son\w+=/.test(text), "the content security policy forbids these");
+  }
+});
+
+Deno.test("style sheet and script are served as what they are, to users only", async () => {
+  const admin = AskedAdmin.withUsers();
+  for (const [path, type] of [["admin.css", "text/css"], ["admin.js", "text/javascript"]] as const) {
+    assertEquals((await admin.get(`/assets/${path}`)).status, 401);
+    const response = await admin.as("reader", `/assets/${path}`);
+    assertEquals(response.headers.get("content-type"), `${type}; charset=utf-8`);
+    const text = await response.text();
+    assert(!text.includes("innerHTML"));
+    if (type === "text/javascript") new Function(`async () => {${text}}`);
+  }
+});
+
+Deno.test("no page has a secret in it", async () => {
+  const admin = AskedAdmin.withUsers(new StillPublisher([connection(1)]));
+  for (const path of ["/", "/connections", "/connections/1", "/metadata", "/metadata/MeasurementDetail"]) {
+    const text = await (await admin.as("operator", path)).text();
+    for (const secret of Object.values(Secrets)) assert(!text.includes(secret), path);
+  }
+});
+
+Deno.test("numbers and times read well", () => {
+  assertEquals([0, 999, 1_000, 1_234_567, 2e18].map(bytes), [
+    "0 B",
+    "999 B",
+    "1.00 kB",
+    "1.23 MB",
+    "2.00e+3 PB",
+  ]);
+  assertEquals([0, 5.55, 12_345.6].map(rate), ["0", "5.5", "12,346"]);
+  assertEquals([5, 1_500, 65_000, 3_600_000, 90_061_000].map(duration), [
+    "5 ms",
+    "1 s",
+    "1 min 5 s",
+    "1 h",
+    "1 d 1 h",
+  ]);
+  assertEquals([EPOCH, NaN].map(moment), ["2024-01-01 00:00:00Z", "-"]);
+});
