@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./listener.ts";
 export * from "./subscriber.ts";
 export type {
   Connector,
