@@ -4,7 +4,7 @@
  * @module
  */
 import { acceptAll } from "../transport/accept_loop.ts";
-import { customaryPort, parseHostPort } from "../transport/address.ts";
+import { customaryPort, parseTarget } from "../transport/address.ts";
 import type { Channel, ChannelListener } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import { connectTcp, listenTcp } from "../transport/tcp.ts";
@@ -33,7 +33,7 @@ export class Dialling implements ChannelSource {
 
   /** @throws {TypeError} When the address can't be read; one for a connector of the user's may look like anything. */
   constructor(address: string, options: CheckedOptions) {
-    if (options.connector === undefined) parseHostPort(address, customaryPort(options.tls));
+    if (options.connector === undefined) parseTarget(address, customaryPort(options.tls));
     this.address = address;
     this.#options = options;
   }
@@ -41,7 +41,7 @@ export class Dialling implements ChannelSource {
   next(signal: AbortSignal): Promise<Channel> {
     const { connector, connectTimeout: timeout, tls, clock } = this.#options;
     if (connector !== undefined) return connector(this.address, { signal });
-    const target = { ...parseHostPort(this.address, customaryPort(tls)), signal, timeout };
+    const target = { ...parseTarget(this.address, customaryPort(tls)), signal, timeout };
     return tls === undefined ? connectTcp(target) : connectTls({ ...target, tls, clock });
   }
 

@@ -10,7 +10,7 @@ import {
 
 Deno.test("no options: every default", () => {
   assertEquals(checkOptions(), {
-    address: "localhost:7165",
+    address: "localhost",
     tls: undefined,
     subscription: {},
     metadataFilters: "",

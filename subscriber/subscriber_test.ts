@@ -406,7 +406,7 @@ Deno.test("a cache that can't be used fails its subscription, before or after Su
   for (const [cache, code] of badCaches) {
     for (const isFirst of [true, false]) {
       await using fixture = new Fixture({ limits: { cacheEntries: 2 } });
-      const connecting = fixture.subscriber.connect();
+      const rejected = rejection(fixture.subscriber.connect(), code);
       const publisher = await fixture.connector.accept();
       await publisher.next(Command.DefineOperationalModes);
       await publisher.next(Command.Subscribe);
@@ -414,7 +414,7 @@ Deno.test("a cache that can't be used fails its subscription, before or after Su
       await publisher.respond(Response.Succeeded, Command.Subscribe).catch(() => {});
       await settle();
       if (!isFirst) await publisher.send(cacheFrame(cache));
-      const error = await rejection(connecting, code);
+      const error = await rejected;
       assertMatch(error.message, /signal index cache that can't be used: /);
       assertEquals(await publisher.nextOrEnd(), undefined);
       assertEquals(fixture.subscriber.stats().dropped.malformedCache, 1);
@@ -424,13 +424,13 @@ Deno.test("a cache that can't be used fails its subscription, before or after Su
 
 Deno.test("cache and Succeeded in one frame: the answer comes too late to hide the cache", async () => {
   await using fixture = new Fixture();
-  const connecting = fixture.subscriber.connect();
+  const rejected = rejection(fixture.subscriber.connect(), "MalformedCache");
   const publisher = await fixture.connector.accept();
   await publisher.next(Command.DefineOperationalModes);
   await publisher.next(Command.Subscribe);
   const succeeded = responseFrame(Response.Succeeded, Command.Subscribe);
   await publisher.send(oneFrame([succeeded, cacheFrame(new Uint8Array(50).fill(0xee))]));
-  await rejection(connecting, "MalformedCache");
+  await rejected;
 });
 
 Deno.test("a cache that can't be used on a running subscription ends the connection, and the next goes on", async () => {
@@ -452,10 +452,10 @@ Deno.test("a cache that can't be used on a running subscription ends the connect
 Deno.test("a new subscription whose cache can't be used is not asked for again", async () => {
   await using fixture = new Fixture({ filter: "A" });
   const publisher = await fixture.connected([1]);
-  const failing = fixture.subscriber.subscribe({ filter: "B" });
+  const rejected = rejection(fixture.subscriber.subscribe({ filter: "B" }), "MalformedCache");
   await publisher.next(Command.Subscribe);
   await publisher.send(cacheFrame(new Uint8Array(50).fill(0xee), 2, 1));
-  await rejection(failing, "MalformedCache");
+  await rejected;
   assertEquals(fixture.subscriber.subscription, { filter: "A" });
 });
 
