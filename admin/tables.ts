@@ -61,7 +61,7 @@ export function browseTable(metadata: DataSet, name: string, query: Query): Tabl
   const limit = query.whole("limit", 100, 1, 1_000);
   const offset = query.whole("offset", 0, 0, 1_000_000_000);
   const filter = query.text("filter");
-  const search = query.text("search")?.toLowerCase();
+  const search = query.text("search");
   const summary = summarize(table);
   if (filter === undefined && search === undefined) {
     const values: Record<string, JsonCell>[] = [];
@@ -70,7 +70,10 @@ export function browseTable(metadata: DataSet, name: string, query: Query): Tabl
     return { ...summary, total: table.rowCount, offset, values };
   }
   let rows = filter === undefined ? [...table] : filterRows(metadata, table, filter);
-  if (search !== undefined) rows = rows.filter((row) => contains(row, search));
+  if (search !== undefined) {
+    const hasText = searchOf(table, search);
+    rows = rows.filter(({ index }) => hasText(index));
+  }
   return { ...summary, total: rows.length, offset, values: rows.slice(offset, offset + limit).map(toJson) };
 }
 
@@ -90,15 +93,19 @@ function filterRows(metadata: DataSet, table: DataTable, filter: string): DataRo
   }
 }
 
-function contains(row: DataRow, text: string): boolean {
-  for (const { index, type } of row.table.columns) {
-    const value = valueOf(row, index);
-    if (typeof value === "string" && value.toLowerCase().includes(text)) return true;
-    if (value !== null && typeof value !== "string" && String(toCell(type, value)).includes(text)) {
-      return true;
-    }
-  }
-  return false;
+/** Tells of a row whether one of its cells has a text in it, in any case. */
+function searchOf(table: DataTable, text: string): (row: number) => boolean {
+  // An expression spares the lower-case copy of every cell.
+  const pattern = new RegExp(RegExp.escape(text), "i");
+  const columns = table.columns.filter(({ computed }) => !computed).map(({ type, values }) => ({
+    type,
+    values,
+  }));
+  return (row) =>
+    columns.some(({ type, values }) => {
+      const value = values[row]!;
+      return value !== null && pattern.test(typeof value === "string" ? value : String(toCell(type, value)));
+    });
 }
 
 function toJson(row: DataRow): Record<string, JsonCell> {
