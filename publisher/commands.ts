@@ -1,4 +1,5 @@
 import { SttpError } from "../transport/errors.ts";
+import { decodeBufferBlockConfirmation } from "../transport/wire/buffer_block.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { decodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
 import { decodeNotificationHash } from "../transport/wire/notification.ts";
@@ -34,6 +35,7 @@ const handlers = new Map<number, CommandHandler>([
   [Command.ConfirmUpdateSignalIndexCache, confirmCache],
   [Command.RotateCipherKeys, rotateCipherKeys],
   [Command.ConfirmUpdateCipherKeys, confirmCipherKeys],
+  [Command.ConfirmBufferBlock, confirmBufferBlock],
   [Command.ConfirmNotification, confirmNotification],
   [Command.UpdateProcessingInterval, updateProcessingInterval],
   [Command.GetPrimaryMetadataSchema, getPrimaryMetadataSchema],
@@ -41,15 +43,8 @@ const handlers = new Map<number, CommandHandler>([
   ...Array.from({ length: 16 }, (_, i): [number, CommandHandler] => [Command.UserCommand00 + i, userCommand]),
 ]);
 
-/** Confirmations of what this publisher never sends: nothing to answer, the session counts them. */
-for (
-  const command of [
-    Command.ConfirmBufferBlock,
-    Command.ConfirmUpdateBaseTimes,
-  ]
-) {
-  handlers.set(command, () => {});
-}
+/** A confirmation that changes nothing: the session counts it. */
+handlers.set(Command.ConfirmUpdateBaseTimes, () => {});
 
 /** What carries out a command; `undefined` for codes that are not in the protocol. */
 export function handlerOf(command: number): CommandHandler | undefined {
@@ -59,6 +54,7 @@ export function handlerOf(command: number): CommandHandler | undefined {
 /** §2: first of all, and again while there is no subscription. */
 function defineOperationalModes(session: Session, body: Uint8Array): void {
   const { modes, algorithms } = decodeOperationalModes(body);
+  session.askedFor(modes.encoding);
   const problem = problemWith(modes);
   if (problem !== undefined) {
     session.refuse(Command.DefineOperationalModes, "unsupported", problem);
@@ -129,6 +125,11 @@ function unsubscribe(session: Session): void {
 /** §5. */
 function confirmCache(session: Session): void {
   session.confirmCache();
+}
+
+/** §13. */
+function confirmBufferBlock(session: Session, body: Uint8Array): void {
+  session.confirmBufferBlock(decodeBufferBlockConfirmation(body));
 }
 
 /** §14. */

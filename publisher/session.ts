@@ -1,7 +1,7 @@
 import type { Channel } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
-import { Command, commandName, Response } from "../transport/wire/codes.ts";
+import { BufferBlockFlags, Command, commandName, Response } from "../transport/wire/codes.ts";
 import { encodeDataStartTime } from "../transport/wire/data_packet.ts";
 import {
   encodeResponse,
@@ -16,6 +16,12 @@ import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import type { DataChannelSettings } from "../transport/wire/subscribe.ts";
 import { encodeText, type TextEncoding } from "../transport/wire/text.ts";
 import type { BufferPool } from "./buffer_pool.ts";
+import {
+  BufferBlockSender,
+  type BufferPayload,
+  compressesBlocks,
+  type SignalPlace,
+} from "./buffer_blocks.ts";
 import { CacheSwitch } from "./cache_switch.ts";
 import { handlerOf } from "./commands.ts";
 import { Counters } from "./counters.ts";
@@ -98,6 +104,7 @@ export class Session {
   #farewell: { reason: CloseReason; message: string } | undefined;
   #closed: { at: number; reason: CloseReason; message: string } | undefined;
   #modes: OperationalModes | undefined;
+  #encodingAskedFor: TextEncoding = "utf-8";
   #algorithms = "";
   #caches: CacheSwitch<Subscription> | undefined;
   #placement: Placement | undefined;
@@ -108,6 +115,7 @@ export class Session {
   readonly #datagrams = new DatagramTotals();
   #cipher: PayloadCipher | undefined;
   #notifications: NotificationFeed | undefined;
+  #bufferBlocks: BufferBlockSender | undefined;
   #configurationChangedWaits = false;
   #overflowed = false;
   #cancelTimer: () => void;
@@ -166,9 +174,14 @@ export class Session {
     return this.#modes;
   }
 
-  /** The session's encoding; UTF-8 until another is agreed. */
+  /** The session's encoding; before one is agreed the one that was asked for, and before that UTF-8. */
   get encoding(): TextEncoding {
-    return this.#modes?.encoding ?? "utf-8";
+    return this.#modes?.encoding ?? this.#encodingAskedFor;
+  }
+
+  /** The subscriber can read texts in this encoding, whether or not its modes are granted. */
+  askedFor(encoding: TextEncoding | undefined): void {
+    if (encoding !== undefined) this.#encodingAskedFor = encoding;
   }
 
   /** Resolves when nothing waits to be written any more. */
@@ -333,6 +346,7 @@ export class Session {
 
   /** Ends the subscription, if there is one. */
   unsubscribe(): void {
+    this.#bufferBlocks?.clear();
     this.#caches!.unsubscribe();
     if (this.#state !== "subscribed") return;
     this.#enter("ready");
@@ -389,6 +403,48 @@ export class Session {
     if (this.#cipher?.confirm() !== true) this.#events.add("confirmation without cipher keys");
   }
 
+  /** The subscriber has a buffer block. */
+  confirmBufferBlock(sequence: number): void {
+    if (this.#bufferBlocks?.confirm(sequence) !== true) {
+      this.#events.add("confirmation without a buffer block");
+    }
+  }
+
+  /** Sends a buffer block, behind the data that was published before it. @returns Whether it is subscribed to and sent. */
+  sendBufferBlock(handle: number, payload: BufferPayload): boolean {
+    if (this.#isEnding() || this.#placeOf(handle) === undefined) return false;
+    this.#placement?.group.flush();
+    const place = this.#placeOf(handle);
+    if (place === undefined) return false;
+    this.#bufferBlocks ??= this.#createBlockSender();
+    return this.#bufferBlocks.send(handle, place, payload);
+  }
+
+  #placeOf(handle: number): SignalPlace | undefined {
+    const signalIndex = this.#caches?.active?.set.indexes[handle] ?? -1;
+    if (signalIndex < 0) return undefined;
+    return { signalIndex, cacheFlag: this.#caches!.cacheIndex === 1 ? BufferBlockFlags.CacheIndex : 0 };
+  }
+
+  #createBlockSender(): BufferBlockSender {
+    const { options } = this.host;
+    return new BufferBlockSender({
+      clock: options.clock,
+      options: options.bufferBlocks,
+      compresses: compressesBlocks(this.modes, this.#algorithms),
+      timeout: () => 1000 * (this.#caches?.latest?.request.bufferBlockRetransmissionTimeout ?? 5),
+      waitingBytes: () => this.#queue.controlBytes,
+      cipher: () => this.#cipher,
+      placeOf: (handle) => this.#placeOf(handle),
+      send: (frame) => {
+        const { udp } = options;
+        if (udp === undefined || this.#dataChannel?.sendBlock(frame, udp.maxDatagramLength) !== true) {
+          this.#queue.pushBounded(frame);
+        }
+      },
+    });
+  }
+
   /** The subscriber has a notification. */
   confirmNotification(hash: number): void {
     if (this.#notifications?.confirm(hash) !== true) this.#events.add("confirmation without a notification");
@@ -428,6 +484,7 @@ export class Session {
     this.#cancelTimer();
     this.#cipher?.dispose();
     this.#notifications?.detach();
+    this.#bufferBlocks?.clear();
     // First, so that the last of the group's open packet is counted and not queued.
     this.#queue.close();
     this.#deactivate();
@@ -625,6 +682,7 @@ export class Session {
       cipher: this.#cipher === undefined
         ? null
         : { index: this.#cipher.index, rotations: this.#cipher.rotations },
+      bufferBlocks: this.#bufferBlocks?.snapshot() ?? null,
       receivedBytes: this.#receivedBytes,
       queue: {
         dataBytes: queue.dataBytes,
