@@ -15,6 +15,7 @@ export type {
 } from "./options.ts";
 export type { ReconnectOptions } from "../transport/reconnect.ts";
 export type { Frame, FrameIterator, FrameOptions, FrameStats } from "./frames.ts";
+export type { HistoryOptions } from "./history.ts";
 export type { LossStats } from "./loss_meter.ts";
 export type { NotificationHandler } from "./notifications.ts";
 export type { DropReason, SubscriberStats, UdpStats } from "./stats.ts";

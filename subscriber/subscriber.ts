@@ -16,6 +16,13 @@ import { Metadata } from "../metadata/records.ts";
 import { type ChannelSource, Dialling, Incoming, openListening } from "./channel_source.ts";
 import { BatchIterator, Delivery } from "./delivery.ts";
 import { abortError } from "./exchange.ts";
+import {
+  addressForHistory,
+  type HistoryHost,
+  type HistoryOptions,
+  readHistory,
+  temporalSubscription,
+} from "./history.ts";
 import { type FrameIterator, type FrameOptions, FrameSorter, SortedFrames } from "./frames.ts";
 import { MeasurementIterator, MeasurementsOfBatch } from "./measurements.ts";
 import { readMetadata } from "./metadata.ts";
@@ -531,6 +538,38 @@ export class Subscriber implements AsyncDisposable {
   frames(options: FrameOptions = {}, { signal }: WaitOptions = {}): FrameIterator {
     const batches = new BatchIterator(this.#delivery, signal);
     return new SortedFrames(batches, new FrameSorter(options), this.#options.clock);
+  }
+
+  /**
+   * Measurements of the past (§11), in order of time: over a connection of its own, so that the subscription that there
+   * is goes on. Ends when the publisher has sent all of them. Each batch is lent until the next one is asked for.
+   *
+   * @throws {TypeError} When a time is neither ticks nor a text, or an option is of a wrong type.
+   * @throws {SttpError} `InvalidState` when the publisher makes the connections. From the iterator: `Refused` with the
+   * publisher's reason, such as that it keeps no history; `ConnectFailed`, `ConnectionLost`, `TimedOut`, `Aborted`.
+   *
+   * @example The last five minutes
+   * ```ts
+   * import type { Subscriber } from "@sttp/sttp/subscriber";
+   *
+   * export async function review(subscriber: Subscriber): Promise<void> {
+   *   for await (const batch of subscriber.history({ start: "*-5m" })) {
+   *     console.log(batch.length, batch.ticks[0]);
+   *   }
+   * }
+   * ```
+   */
+  history(options: HistoryOptions): AsyncIterableIterator<MeasurementBatch> {
+    const subscription = checkSubscribeOptions(temporalSubscription(options, this.#subscription));
+    const address = addressForHistory(this.#run?.source, this.#options.address);
+    const host: HistoryHost = {
+      options: this.#options,
+      signals: this.signals,
+      counters: this.#counters,
+      notifications: this.#notifications,
+      drop: (reason, message, count) => this.#drops.drop(reason, message, count),
+    };
+    return readHistory(address, host, subscription, options.signal);
   }
 
   /**

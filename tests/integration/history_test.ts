@@ -1,0 +1,123 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { MemoryHistory, SqliteHistory } from "../../history/mod.ts";
+import { Publisher } from "../../publisher/mod.ts";
+import { grid, signalId } from "../../publisher/testdata/rig.ts";
+import { Subscriber } from "../../subscriber/mod.ts";
+import { MeasurementBatch, SttpError, Ticks } from "../../transport/mod.ts";
+
+const ALL = "FILTER ActiveMeasurements WHERE True";
+const SIGNALS = 20;
+const FRAMES = 30 * 3600;
+/** Ticks between two frames, thirty a second. */
+const FRAME = 333_333n;
+
+Deno.test("one hour of history at full speed arrives complete and in order", async () => {
+  const directory = await Deno.makeTempDir();
+  const start = Ticks.now() - 36_000_000_000n;
+  {
+    await using history = SqliteHistory.open(`${directory}/history.db`);
+    await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1", history });
+    publisher.defineMetadata(grid(SIGNALS));
+    await publisher.start();
+    const batch = new MeasurementBatch(SIGNALS);
+    for (let frame = 0; frame < FRAMES; frame++) {
+      batch.clear();
+      for (let n = 0; n < SIGNALS; n++) batch.add(n, start + BigInt(frame) * FRAME, frame + n / 100);
+      publisher.publish(batch);
+    }
+    assertEquals(publisher.stats().history?.lost, 0);
+  }
+  {
+    // Another publisher, to which the file is all there is.
+    await using history = SqliteHistory.open(`${directory}/history.db`);
+    await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1", history });
+    publisher.defineMetadata(grid(SIGNALS));
+    await publisher.start();
+    await using subscriber = new Subscriber({
+      filter: ALL,
+      address: publisher.address,
+      deliveryBuffer: 10_000,
+    });
+    let count = 0;
+    let wrong = 0;
+    for await (const { length, signals, ticks, values } of subscriber.history({ start })) {
+      for (let i = 0; i < length; i++, count++) {
+        const frame = Math.floor(count / SIGNALS);
+        const n = count % SIGNALS;
+        if (ticks[i] !== start + BigInt(frame) * FRAME || values[i] !== Math.fround(frame + n / 100)) wrong++;
+        if (subscriber.signals.idOf(signals[i]!) !== signalId(n)) wrong++;
+      }
+    }
+    assertEquals([count, wrong], [SIGNALS * FRAMES, 0]);
+    assertEquals(publisher.stats().dropped, {});
+  }
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("a subscription to history, its pace changed midway, and its end", async () => {
+  const history = new MemoryHistory();
+  await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1", history });
+  publisher.defineMetadata(grid(2));
+  await publisher.start();
+  const batch = new MeasurementBatch();
+  const start = Ticks.now() - 600_000_000n;
+  for (let second = 0n; second < 10n; second++) batch.add(0, start + second * 60_000_000n, Number(second));
+  publisher.publish(batch);
+
+  await using subscriber = new Subscriber({
+    filter: ALL,
+    startTimeConstraint: "*-2m",
+    processingInterval: 3_600_000,
+  });
+  const status = subscriber.status();
+  await subscriber.connect(publisher.address);
+  const values: number[] = [];
+  for await (const { length, values: column } of subscriber.batches()) {
+    values.push(...column.subarray(0, length));
+    // The second would come in an hour.
+    if (values.length === 1) await subscriber.updateProcessingInterval(0);
+    if (values.length === 10) break;
+  }
+  assertEquals(values, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  for await (const event of status) {
+    if (event.kind !== "processingComplete") continue;
+    assertEquals(event.message, "Replay is complete: 10 measurements.");
+    break;
+  }
+});
+
+Deno.test("history beside live data, ended early, aborted and refused", async () => {
+  const history = new MemoryHistory();
+  await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1", history });
+  publisher.defineMetadata(grid(2));
+  await publisher.start();
+  const status = publisher.status();
+  const batch = new MeasurementBatch();
+  const start = Ticks.now() - 600_000_000n;
+  for (let n = 0; n < 50_000; n++) batch.add(n % 2, start + BigInt(n), n);
+  publisher.publish(batch);
+
+  await using subscriber = new Subscriber({ filter: ALL, deliveryBuffer: 1000 });
+  await subscriber.connect(publisher.address);
+  let isFirst = true;
+  for await (const { length } of subscriber.history({ start, filter: "PPA:1" })) {
+    assertEquals([isFirst, length > 0], [true, true]);
+    isFirst = false;
+    break;
+  }
+  const stop = new AbortController();
+  const error = await assertRejects(async () => {
+    for await (const _ of subscriber.history({ start, processingInterval: -1, signal: stop.signal })) {
+      stop.abort();
+    }
+  }, SttpError);
+  assertEquals(error.code, "Aborted");
+  for (const [start, stop] of [["*", "*-1s"], ["tomorrow", "*"]] as const) {
+    const refusal = await assertRejects(() => subscriber.history({ start, stop }).next(), SttpError);
+    assertEquals(refusal.code, "Refused");
+  }
+  for await (const { kind } of status) {
+    if (kind === "disconnected" && publisher.stats().open.length === 1) break;
+  }
+  assertEquals(subscriber.state, "connected");
+});
