@@ -1,6 +1,6 @@
 /**
  * How fast filter expressions are parsed, tested on rows and selected by:
- * `deno run -A bench/filter.ts [--measurements 100000]`.
+ * `deno task bench --only filter`.
  *
  * The selection that sttpapi does beside this one is in metadata.ts.
  *
@@ -15,7 +15,8 @@ import {
   selectRows,
 } from "../metadata/mod.ts";
 import { type Case, measure } from "./harness/measure.ts";
-import { formatTable } from "./harness/table.ts";
+import { whole } from "./harness/format.ts";
+import type { Findings, Section, Settings } from "./harness/report.ts";
 import { generateMetadata } from "./metadata/generate.ts";
 
 const PREDICATES: Readonly<Record<string, string>> = {
@@ -46,49 +47,51 @@ function rowsOf(table: DataTable, test: (row: number) => unknown): () => number 
   };
 }
 
-function option(name: string, fallback: number): number {
-  const at = Deno.args.indexOf(`--${name}`);
-  return at < 0 ? fallback : Number(Deno.args[at + 1]);
+function run({ quick }: Settings): Findings {
+  const active = deriveActiveMeasurements(generateMetadata(quick ? 10_000 : 100_000));
+  const table = active.table("ActiveMeasurements")!;
+  const ids = table.column("SignalID")!.values.slice(0, 20_000).join(";");
+  const long = Array.from({ length: 2_000 }, (_, i) => `(SignalType = 'T${i}' AND Adder + ${i}.5 > 0)`).join(
+    " OR ",
+  );
+
+  const cases: Case[] = [
+    ...Object.entries(PREDICATES).map(([name, text]) => ({
+      name: `test: ${name}`,
+      run: rowsOf(table, compilePredicate(table, text)),
+    })),
+    {
+      name: "value: a text made",
+      run: rowsOf(table, compileExpression("Device + ':' + ID", table).evaluate),
+    },
+    ...Object.entries(SELECTIONS).map(([name, text]) => ({
+      name: `select: ${name}`,
+      run: () => {
+        selectRows(active, text);
+        return table.rowCount;
+      },
+    })),
+    { name: "select: 20,000 GUIDs", run: () => selectRows(active, ids).length },
+    { name: "parse: 2,000 conditions, characters", run: () => parseFilter(long).length * long.length },
+    {
+      name: "compile: the same, characters",
+      run: () => {
+        compilePredicate(table, long);
+        return long.length;
+      },
+    },
+  ];
+  const results = measure(cases, quick ? { turns: 3, duration: 100 } : { turns: 5, duration: 200 });
+  return {
+    tables: [{
+      title: `Filter expressions: ${whole(table.rowCount)} rows`,
+      header: ["", "rate", "slowest", "fastest"],
+      rows: results.map(({ name, rate, slowest, fastest }) => [name, ...[rate, slowest, fastest].map(whole)]),
+    }],
+    figures: Object.fromEntries(results.map(({ name, rate }) => [name, rate])),
+    notes: ["Rows or characters for each second on the processor."],
+  };
 }
 
-const active = deriveActiveMeasurements(generateMetadata(option("measurements", 100_000)));
-const table = active.table("ActiveMeasurements")!;
-const ids = table.column("SignalID")!.values.slice(0, 20_000).join(";");
-const long = Array.from({ length: 2_000 }, (_, i) => `(SignalType = 'T${i}' AND Adder + ${i}.5 > 0)`).join(
-  " OR ",
-);
-
-const cases: Case[] = [
-  ...Object.entries(PREDICATES).map(([name, text]) => ({
-    name: `test: ${name}`,
-    run: rowsOf(table, compilePredicate(table, text)),
-  })),
-  { name: "value: a text made", run: rowsOf(table, compileExpression("Device + ':' + ID", table).evaluate) },
-  ...Object.entries(SELECTIONS).map(([name, text]) => ({
-    name: `select: ${name}`,
-    run: () => {
-      selectRows(active, text);
-      return table.rowCount;
-    },
-  })),
-  { name: "select: 20,000 GUIDs", run: () => selectRows(active, ids).length },
-  { name: "parse: 2,000 conditions, characters", run: () => parseFilter(long).length * long.length },
-  {
-    name: "compile: the same, characters",
-    run: () => {
-      compilePredicate(table, long);
-      return long.length;
-    },
-  },
-];
-
-console.log(
-  `${table.rowCount.toLocaleString("en")} rows; rates in rows or characters a second of processor time`,
-);
-console.log(formatTable(
-  ["", "rate", "slowest", "fastest"],
-  measure(cases, { turns: 5, duration: 200 }).map(({ name, rate, slowest, fastest }) => [
-    name,
-    ...[rate, slowest, fastest].map((value) => Math.round(value).toLocaleString("en")),
-  ]),
-));
+/** Parsing, testing and selecting. */
+export const filterExpressions: Section = { name: "filter", title: "Filter expressions", run };

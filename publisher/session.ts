@@ -66,7 +66,7 @@ export interface SessionHost {
 }
 
 /** How much an idle session reads at a time: commands are short. */
-const READ_SIZE = 4096;
+const READ_SIZE = 1024;
 /** Answers that may wait before the next command is taken: a subscriber that does not read is not served further. */
 const ANSWERS_AHEAD = 262_144;
 /** Bytes of answers that may wait when another notification is sent. */

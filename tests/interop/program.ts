@@ -10,11 +10,11 @@ export interface ProgramEvent {
   readonly [detail: string]: unknown;
 }
 
-/** How long to wait for an event before calling the test failed, in milliseconds. */
-const PATIENCE = 30_000;
 
 /** A running program. Ended by `await using`. */
 export class Program implements AsyncDisposable {
+  /** How long to wait for an event before calling the test failed, in milliseconds. */
+  patience = 30_000;
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #done: Promise<void>;
@@ -87,14 +87,14 @@ export class Program implements AsyncDisposable {
     const timer = setTimeout(() => {
       late = true;
       this.#wake.resolve();
-    }, PATIENCE);
+    }, this.patience);
     try {
       while (true) {
         const found = take();
         if (found !== undefined) return found;
         const fatal = this.#events.some(({ event }) => event === "fatal");
         if (fatal || late || this.#ended) {
-          const why = fatal ? "it failed" : late ? `none came in ${PATIENCE} ms` : "it ended";
+          const why = fatal ? "it failed" : late ? `none came in ${this.patience} ms` : "it ended";
           throw new Error(`waiting for ${what} of a program: ${why}. It said:\n${this.log}`);
         }
         await this.#wake.promise;

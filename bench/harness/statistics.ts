@@ -1,0 +1,22 @@
+/** The value in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? NaN;
+}
+
+/** A value and how many times it occurred. */
+export type Weighted = readonly [value: number, weight: number];
+
+/** The values that the given shares of all occurrences do not exceed. */
+export function percentiles(values: readonly Weighted[], shares: readonly number[]): number[] {
+  const sorted = values.toSorted(([a], [b]) => a - b);
+  const total = sorted.reduce((sum, [, weight]) => sum + weight, 0);
+  return shares.map((share) => {
+    let passed = 0;
+    for (const [value, weight] of sorted) {
+      passed += weight;
+      if (passed >= share * total) return value;
+    }
+    return NaN;
+  });
+}

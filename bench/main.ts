@@ -1,0 +1,92 @@
+/**
+ * The benchmarks: `deno task bench [--peers] [--only NAME,…] [--quick] [--json FILE]`. See README.md beside this file.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { ensureGo, ensurePython } from "../tests/interop/partners.ts";
+import { codecs } from "./codecs.ts";
+import { filterExpressions } from "./filter.ts";
+import { assess } from "./goals.ts";
+import { describeMachine } from "./harness/machine.ts";
+import { type Findings, print, type Section } from "./harness/report.ts";
+import { metadata } from "./metadata.ts";
+import { fanOut, filters } from "./scenarios/fan_out.ts";
+import { idleSessions } from "./scenarios/idle_sessions.ts";
+import { latency } from "./scenarios/latency.ts";
+import { size } from "./scenarios/size.ts";
+import { slowSubscriber } from "./scenarios/slow_subscriber.ts";
+import { stream } from "./scenarios/stream.ts";
+
+const SECTIONS: readonly Section[] = [
+  codecs,
+  metadata,
+  filterExpressions,
+  stream,
+  fanOut,
+  filters,
+  latency,
+  slowSubscriber,
+  size,
+  idleSessions,
+];
+
+const { values } = parseArgs({
+  options: {
+    peers: { type: "boolean", default: false },
+    only: { type: "string", multiple: true, default: [] },
+    quick: { type: "boolean", default: false },
+    json: { type: "string" },
+  },
+});
+const names = values.only.flatMap((list) => list.split(",")).filter((name) => name !== "");
+for (const name of names) {
+  if (!SECTIONS.some((section) => section.name === name)) {
+    console.error(`no benchmark is called ${name}; there are ${SECTIONS.map(({ name }) => name).join(", ")}`);
+    Deno.exit(2);
+  }
+}
+
+const machine = await describeMachine();
+console.log(Object.values(machine).join("\n"));
+const skipped: string[] = [];
+let python: string | undefined;
+if (values.peers) {
+  for (const peer of [await ensurePython(), await ensureGo()]) {
+    if (peer.state === "missing") skipped.push(`${peer.name}: ${peer.reason.split("\n")[0]}`);
+    else if (peer.name === "sttpapi") python = peer.command;
+  }
+  for (const line of skipped) console.log(`SKIPPED ${line}`);
+}
+
+const found: Record<string, Findings & { title: string; seconds: number }> = {};
+for (const { name, title, run } of SECTIONS) {
+  if (names.length > 0 && !names.includes(name)) continue;
+  console.log(`\n== ${title} (${name})`);
+  const start = performance.now();
+  const findings = await run({ quick: values.quick, python });
+  const seconds = Math.round((performance.now() - start) / 1000);
+  found[name] = { title, seconds, ...findings };
+  print(findings);
+}
+
+// A quick run shows that everything works; its figures are no ground for judging.
+const goals = values.quick
+  ? undefined
+  : assess(Object.assign({}, ...Object.values(found).map(({ figures }) => figures)));
+if (goals !== undefined && goals.rows.length > 0) {
+  console.log("\n== Goals");
+  print({ tables: [goals], figures: {} });
+}
+if (values.json !== undefined) {
+  const { quick } = values;
+  const results = {
+    date: new Date().toISOString(),
+    machine,
+    quick,
+    skipped,
+    sections: found,
+    ...goals && { goals },
+  };
+  await Deno.writeTextFile(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
+}

@@ -1,0 +1,154 @@
+/**
+ * A publisher that does as it is told.
+ *
+ * Settings: {@linkcode PublisherSettings}. Commands: `publish` ({@linkcode PublishOrder}), `look`, `quit`.
+ * Events: `listening` (port, and what defining the metadata took), `published`, `look`.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+import { Publisher } from "../../publisher/mod.ts";
+import type { PublisherOptions } from "../../publisher/mod.ts";
+import { MeasurementBatch } from "../../transport/wire/batch.ts";
+import { Ticks } from "../../transport/wire/ticks.ts";
+import { generateMetadata } from "../metadata/generate.ts";
+import { Feed } from "./feed.ts";
+import { commands, emit, resources, settings, sharedNow } from "./talk.ts";
+
+/** What the publisher is made of. */
+export interface PublisherSettings {
+  /** How many signals. */
+  readonly signals: number;
+  readonly options?: Pick<PublisherOptions, "maxPublishInterval" | "outboundQueueLimit" | "maxConnections">;
+}
+
+/** What it is to publish. */
+export interface PublishOrder {
+  /** Measurements a call. */
+  readonly batch: number;
+  /** For how long. */
+  readonly seconds: number;
+  /** Measurements a second; left out, as fast as the subscribers take them. */
+  readonly rate?: number;
+  /** Bytes that may wait when it publishes as fast as that; default 2 MiB. */
+  readonly ahead?: number;
+}
+
+const { signals, options } = settings<PublisherSettings>();
+const document = generateMetadata(signals);
+const publisher = new Publisher({ port: 0, hostname: "127.0.0.1", ...options });
+const lag = watchLag();
+const began = performance.now();
+publisher.defineMetadata(document);
+const defineMilliseconds = performance.now() - began;
+await publisher.start();
+const handles = publisher.filterMetadata("True").map(({ signalId }) => publisher.signals.add(signalId));
+const feed = new Feed(Int32Array.from(handles));
+const batch = new MeasurementBatch();
+emit("listening", { port: publisher.port, defineMilliseconds, longestTurn: lag.take() });
+
+await commands({ publish, look });
+await publisher.stop({ drain: 0 });
+
+async function publish({ batch: size, seconds, rate, ahead = 2 * 1024 ** 2 }: PublishOrder): Promise<void> {
+  lag.take();
+  const before = { ...resources(), ...publisher.stats().published, time: performance.now() };
+  let peak = before.resident;
+  if (rate === undefined) await publishFreely(size, seconds, ahead);
+  else await publishPaced(size, seconds, rate, () => peak = Math.max(peak, resources().resident));
+  while (queued() > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  const after = resources();
+  const { published, sent, dropped, groups } = publisher.stats();
+  emit("published", {
+    measurements: published.measurements - before.measurements,
+    milliseconds: performance.now() - before.time,
+    cpu: after.cpu - before.cpu,
+    residentBefore: before.resident,
+    residentPeak: Math.max(peak, after.resident),
+    longestTurn: lag.take(),
+    sent,
+    dropped,
+    groups: groups.length,
+  });
+}
+
+/** What waits for those who read. */
+function queued(): number {
+  let most = 0;
+  for (const { queue } of publisher.stats().open) {
+    if (queue.stalledFor < 1000) most = Math.max(most, queue.dataBytes);
+  }
+  return most;
+}
+
+async function publishFreely(size: number, seconds: number, ahead: number): Promise<void> {
+  const end = performance.now() + 1000 * seconds;
+  while (performance.now() < end) {
+    if (queued() < ahead) {
+      for (let sent = 0; sent < Math.min(50_000, ahead); sent += size) {
+        feed.fill(batch, size);
+        publisher.publish(batch);
+      }
+    }
+    await new Promise<void>((resolve) => setImmediate(() => resolve()));
+  }
+}
+
+async function publishPaced(size: number, seconds: number, rate: number, watch: () => void): Promise<void> {
+  const start = performance.now();
+  const total = Math.round(seconds * rate / size);
+  let watched = start;
+  for (let done = 0; done < total;) {
+    const next = start + 1000 * (done + 1) * size / rate;
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - performance.now())));
+    const now = performance.now();
+    const due = Math.min(total, Math.floor((now - start) / 1000 * rate / size));
+    for (; done < due; done++) {
+      // What is measured is the way of each call, so each has its own time.
+      feed.fill(batch, size, Ticks.fromUnixMilliseconds(0) + BigInt(Math.round(sharedNow() * 10_000)));
+      publisher.publish(batch);
+    }
+    if (now - watched > 100) {
+      watch();
+      watched = now;
+    }
+  }
+}
+
+/** @param weigh Whether memory is to be that of what is alive. */
+function look({ weigh }: { weigh: boolean }): void {
+  if (weigh) (globalThis as { gc?: () => void }).gc?.();
+  const { open, sent, dropped, groups, metadata } = publisher.stats();
+  emit("look", {
+    ...resources(),
+    memory: Deno.memoryUsage(),
+    longestTurn: lag.take(),
+    sent,
+    dropped,
+    groups: groups.length,
+    subscribed: open.filter(({ subscription }) => subscription?.confirmed).length,
+    signals: metadata?.signals,
+    open: open.length,
+    connections: open.map(({ id, sent, dropped, queue, events }) => ({ id, sent, dropped, queue, events })),
+  });
+}
+
+/** How long the event loop was held up at most, in milliseconds. */
+function watchLag(): { take(): number } {
+  let last = performance.now();
+  let longest = 0;
+  const tick = (): void => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last - 5);
+    last = now;
+  };
+  Deno.unrefTimer(setInterval(tick, 5));
+  return {
+    take(): number {
+      tick();
+      const taken = longest;
+      longest = 0;
+      return Math.max(0, taken);
+    },
+  };
+}

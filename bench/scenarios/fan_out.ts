@@ -1,0 +1,134 @@
+import { fixed, millions, whole } from "../harness/format.ts";
+import { ALL, CrowdProcess, type Published, PublisherProcess } from "../harness/programs.ts";
+import type { Findings, Section, Settings } from "../harness/report.ts";
+import { median } from "../harness/statistics.ts";
+
+/** As many as 1,000 devices with 20 signals each have, 30 frames a second. */
+const SIGNALS = 20_000;
+const RATE = 600_000;
+
+/** How the application publishes that. */
+const PATTERNS = [
+  { figure: "Frames", name: "30 x 20,000", batch: 20_000 },
+  { figure: "Devices", name: "600 x 1,000", batch: 1000 },
+] as const;
+
+/** Subscribers to all of it; 0 shows what the application itself and its calls cost. */
+const SUBSCRIBERS = [0, 1, 10, 100] as const;
+
+/**
+ * Filters that all differ, each for 1,000 of the signals: groups of 40 neighbouring devices, which overlap with
+ * others'.
+ */
+export function differentFilters(count: number): string[] {
+  const devices = SIGNALS / 25;
+  return Array.from({ length: count }, (_, i) => {
+    const from = Math.floor(i * (devices - 40) / count);
+    return `FILTER ActiveMeasurements WHERE DeviceID >= ${from} AND DeviceID < ${from + 40}`;
+  });
+}
+
+async function publishTo(filters: string[], batch: number, seconds: number): Promise<Published> {
+  await using publisher = await PublisherProcess.start({ signals: SIGNALS });
+  await using _crowd = await CrowdProcess.start({ port: publisher.port, filters });
+  await publisher.publish({ batch, seconds: 1, rate: RATE });
+  return await publisher.publish({ batch, seconds, rate: RATE });
+}
+
+async function runFanOut({ quick }: Settings): Promise<Findings> {
+  const seconds = quick ? 2 : 5;
+  const turns = quick ? 1 : 3;
+  const figures: Record<string, number> = {};
+  const rows: string[][] = [];
+  for (const { figure, name, batch } of PATTERNS) {
+    const outcomes = SUBSCRIBERS.map((): Published[] => []);
+    for (let turn = 0; turn < turns; turn++) {
+      for (const [i, count] of SUBSCRIBERS.entries()) {
+        outcomes[i]!.push(await publishTo(new Array<string>(count).fill(ALL), batch, seconds));
+      }
+    }
+    const costs = outcomes.map((of) => median(of.map(({ cpu, measurements }) => cpu * 1e6 / measurements)));
+    for (const [i, count] of SUBSCRIBERS.entries()) {
+      const dropped = outcomes[i]!.flatMap(({ dropped }) => Object.values(dropped)).reduce(
+        (a, b) => a + b,
+        0,
+      );
+      const delivered = costs[i]! / Math.max(1, count);
+      // What is left when the application's part is taken off: the harder comparison.
+      const ours = (costs[i]! - costs[0]!) / Math.max(1, count);
+      rows.push([
+        `${name} a second, ${count} subscribers`,
+        fixed(costs[i]! * RATE / 1e7, 1),
+        fixed(delivered, 2),
+        count === 0 ? "-" : fixed(ours, 2),
+        whole(dropped),
+      ]);
+      figures[`fanOut${figure}${count}`] = delivered;
+      if (count > 0) figures[`fanOut${figure}${count}Net`] = ours;
+    }
+  }
+  return {
+    tables: [{
+      title:
+        "600,000 measurements a second to subscribers of the same signals: the publisher's processor time",
+      header: ["", "% of a core", "ns per delivered", "without the application's", "dropped"],
+      rows,
+    }],
+    figures,
+    notes: [
+      "With no subscriber at all the application's own work is left: filling batches, timers, calling publish().",
+    ],
+  };
+}
+
+/** One publication to many subscribers. */
+export const fanOut: Section = { name: "fan-out", title: "Fan-out", run: runFanOut };
+
+async function runFilters({ quick }: Settings): Promise<Findings> {
+  const seconds = quick ? 2 : 5;
+  const counts = [1, 10, 100] as const;
+  const rows: string[][] = [];
+  const figures: Record<string, number> = {};
+  const idle: number[] = [];
+  const costs = counts.map((): number[] => []);
+  const delivered = counts.map((): number[] => []);
+  let groups = 0;
+  for (let turn = 0; turn < (quick ? 1 : 3); turn++) {
+    const none = await publishTo([], 20_000, seconds);
+    idle.push(none.cpu / none.milliseconds);
+    for (const [i, count] of counts.entries()) {
+      const published = await publishTo(differentFilters(count), 20_000, seconds);
+      costs[i]!.push(published.cpu / published.milliseconds);
+      // Each filter picks a twentieth.
+      delivered[i]!.push(published.measurements * count / 20 / published.milliseconds * 1000);
+      groups = published.groups;
+    }
+  }
+  for (const [i, count] of counts.entries()) {
+    const cost = median(costs[i]!);
+    const rate = median(delivered[i]!);
+    const net = (cost - median(idle)) * 1e9 / rate;
+    rows.push([
+      `${count} different filters`,
+      fixed(100 * cost, 1),
+      millions(rate),
+      fixed(net, 1),
+      fixed(1e3 * (cost - median(idle)) / count, 2),
+    ]);
+    figures[`filters${count}`] = net;
+  }
+  return {
+    tables: [{
+      title: "30 x 20,000 measurements a second to subscribers with different filters of 1,000 signals each",
+      header: ["", "% of a core", "delivered M/s", "ns per delivered", "ms a second per filter"],
+      rows,
+    }],
+    figures,
+    notes: [
+      `${groups} groups for 100 filters. Without the application's own work, measured with no subscriber.`,
+    ],
+  };
+}
+
+/** One publication to many subscribers who want different parts of it. */
+export const filters: Section = { name: "groups", title: "Different filters", run: runFilters };

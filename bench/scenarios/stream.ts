@@ -1,0 +1,176 @@
+import { median } from "../harness/statistics.ts";
+import { fixed, millions } from "../harness/format.ts";
+import { ALL, pause, PublisherProcess, PythonProcess, SubscriberProcess } from "../harness/programs.ts";
+import type { Findings, Section, Settings } from "../harness/report.ts";
+import { withDocument } from "./document.ts";
+
+const SIGNALS = 1000;
+
+/** One way to exchange measurements. */
+interface Variant {
+  readonly name: string;
+  readonly figure: string;
+  /** Publishes for so many seconds. */
+  readonly run: (seconds: number) => Promise<Outcome>;
+}
+
+interface Outcome {
+  /** Measurements a second, from the first to the last batch that arrived. */
+  readonly rate: number;
+  /** Nanoseconds of the processor for each measurement, on either side. */
+  readonly publisherCost: number;
+  readonly subscriberCost: number;
+  /** On the wire, for each measurement. */
+  readonly bytes: number;
+  /** Published and not received. */
+  readonly lost: number;
+}
+
+type Take = "columns" | "objects" | "each";
+
+function ours(figure: string, name: string, batch: number, tssc: boolean, take: Take): Variant {
+  return { name, figure, run: (seconds) => oursToOurs(seconds, batch, tssc, take) };
+}
+
+async function oursToOurs(seconds: number, batch: number, tssc: boolean, take: Take): Promise<Outcome> {
+  await using publisher = await PublisherProcess.start({ signals: SIGNALS });
+  await using subscriber = await SubscriberProcess.start({
+    address: publisher.address,
+    filters: [ALL],
+    take,
+    options: { compressPayload: tssc, autoRequestMetadata: false },
+  });
+  // Both sides' code is compiled for what it does now before anything is measured.
+  const warm = await publisher.publish({ batch, seconds: 1 });
+  const before = await subscriber.received(warm.measurements);
+  const published = await publisher.publish({ batch, seconds });
+  const after = await subscriber.received(warm.measurements + published.measurements);
+  const received = after.takers[0]!.received - before.takers[0]!.received;
+  return {
+    rate: received / published.milliseconds * 1000,
+    publisherCost: published.cpu * 1e6 / published.measurements,
+    subscriberCost: (after.cpu - before.cpu) * 1e6 / received,
+    bytes: published.sent.bytes / published.sent.measurements,
+    lost: published.measurements - received,
+  };
+}
+
+async function oursToPython(python: string, seconds: number, tssc: boolean): Promise<Outcome> {
+  await using publisher = await PublisherProcess.start({ signals: SIGNALS });
+  const settings = { address: publisher.address, filter: ALL, tssc };
+  await using subscriber = PythonProcess.start(python, "subscriber", settings);
+  await subscriber.program.next("subscribed");
+  await pause(200);
+  const before = await subscriber.look();
+  // No more ahead of it than it takes in a moment.
+  const published = await publisher.publish({ batch: SIGNALS, seconds, ahead: 32_768 });
+  const after = await subscriber.received();
+  return {
+    rate: after.received / after.milliseconds * 1000,
+    publisherCost: published.cpu * 1e6 / published.measurements,
+    subscriberCost: (after.cpu - before.cpu) * 1e6 / after.received,
+    bytes: published.sent.bytes / published.sent.measurements,
+    lost: published.measurements - after.received,
+  };
+}
+
+async function pythonToOurs(python: string, metadata: string, seconds: number): Promise<Outcome> {
+  await using publisher = PythonProcess.start(python, "publisher", { metadata });
+  const { port } = await publisher.program.next("listening");
+  await using subscriber = await SubscriberProcess.start({
+    address: `127.0.0.1:${port}`,
+    filters: [ALL],
+    options: { autoRequestMetadata: false },
+  });
+  await pause(500);
+  const before = await subscriber.look();
+  const published = await publisher.publish(SIGNALS, seconds);
+  const after = await subscriber.received(published.measurements);
+  const { received, milliseconds } = after.takers[0]!;
+  return {
+    rate: received / milliseconds * 1000,
+    publisherCost: published.cpu * 1e6 / published.measurements,
+    subscriberCost: (after.cpu - before.cpu) * 1e6 / received,
+    bytes: NaN,
+    lost: published.measurements - received,
+  };
+}
+
+async function pythonToPython(python: string, metadata: string, seconds: number): Promise<Outcome> {
+  await using publisher = PythonProcess.start(python, "publisher", { metadata });
+  const { port } = await publisher.program.next("listening");
+  const settings = { address: `127.0.0.1:${port}`, filter: ALL, tssc: true };
+  await using subscriber = PythonProcess.start(python, "subscriber", settings);
+  await subscriber.program.next("subscribed");
+  await pause(500);
+  const before = await subscriber.look();
+  const published = await publisher.publish(SIGNALS, seconds);
+  const after = await subscriber.received();
+  return {
+    rate: after.received / after.milliseconds * 1000,
+    publisherCost: published.cpu * 1e6 / published.measurements,
+    subscriberCost: (after.cpu - before.cpu) * 1e6 / after.received,
+    bytes: NaN,
+    lost: published.measurements - after.received,
+  };
+}
+
+function peers(python: string, metadata: string): Variant[] {
+  return [
+    {
+      name: "ours -> sttpapi, TSSC",
+      figure: "streamToSttpapi",
+      run: (seconds) => oursToPython(python, seconds, true),
+    },
+    {
+      name: "sttpapi -> ours, TSSC",
+      figure: "streamFromSttpapi",
+      run: (seconds) => pythonToOurs(python, metadata, seconds),
+    },
+    {
+      name: "sttpapi -> sttpapi, TSSC",
+      figure: "streamSttpapi",
+      run: (seconds) => pythonToPython(python, metadata, seconds),
+    },
+  ];
+}
+
+async function run({ quick, python }: Settings): Promise<Findings> {
+  return await withDocument(SIGNALS, async (metadata) => {
+    const variants = [
+      ours("streamTssc1000", "TSSC, 1,000 a publish, columns", 1000, true, "columns"),
+      ours("streamTssc10000", "TSSC, 10,000 a publish, columns", 10_000, true, "columns"),
+      ours("streamObjects", "TSSC, 1,000 a publish, objects batch by batch", 1000, true, "objects"),
+      ours("streamEach", "TSSC, 1,000 a publish, `for await` of each", 1000, true, "each"),
+      ours("streamCompact1000", "compact, 1,000 a publish, columns", 1000, false, "columns"),
+      ours("streamCompact10000", "compact, 10,000 a publish, columns", 10_000, false, "columns"),
+      ...(python === undefined ? [] : peers(python, metadata)),
+    ];
+    const outcomes = variants.map((): Outcome[] => []);
+    for (let turn = 0; turn < (quick ? 1 : 3); turn++) {
+      for (const [i, variant] of variants.entries()) {
+        outcomes[i]!.push(await variant.run(quick ? 1.5 : 4));
+      }
+    }
+    const middle = (of: Outcome[], field: keyof Outcome): number => median(of.map((one) => one[field]));
+    return {
+      tables: [{
+        title: "One publisher, one subscriber, loopback TCP, as fast as both can; 1,000 signals",
+        header: ["", "M/s", "publisher ns", "subscriber ns", "bytes", "lost"],
+        rows: variants.map(({ name }, i) => [
+          name,
+          millions(middle(outcomes[i]!, "rate")),
+          fixed(middle(outcomes[i]!, "publisherCost"), 0),
+          fixed(middle(outcomes[i]!, "subscriberCost"), 0),
+          fixed(middle(outcomes[i]!, "bytes"), 2),
+          fixed(outcomes[i]!.reduce((sum, { lost }) => sum + lost, 0), 0),
+        ]),
+      }],
+      figures: Object.fromEntries(variants.map(({ figure }, i) => [figure, middle(outcomes[i]!, "rate")])),
+      notes: ["Processor time and bytes on the wire are for each measurement."],
+    };
+  });
+}
+
+/** Measurements from one process to another, as fast as they go. */
+export const stream: Section = { name: "stream", title: "One stream", run };
