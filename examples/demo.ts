@@ -1,6 +1,6 @@
 // A publisher of a synthetic grid and a subscriber to all of it in one process, talking over TCP.
 //
-//   deno run --allow-net examples/demo.ts [--devices N] [--rate N] [--seconds N] [--port N]
+//   deno run --allow-net examples/demo.ts [--devices N] [--rate N] [--seconds N] [--port N] [--admin N]
 //
 import { parseArgs } from "node:util";
 import {
@@ -12,6 +12,7 @@ import {
   type SubscriberStatus,
   Ticks,
 } from "@sttp/sttp";
+import { serveAdmin } from "@sttp/sttp/admin";
 import { Grid } from "@sttp/sttp/grid";
 
 const Usage = `A publisher of a synthetic grid and a subscriber to all of it, talking over TCP.
@@ -20,6 +21,7 @@ const Usage = `A publisher of a synthetic grid and a subscriber to all of it, ta
   --rate N      frames a second, 1 to 1000 (30)
   --seconds N   how long to exchange measurements (until Ctrl-C)
   --port N      TCP port of the publisher, 0 for any free one (0)
+  --admin N     HTTP port of an admin that shows all this, 0 for any free one (no admin)
   --help        this text`;
 
 /** What the demonstration can be told. */
@@ -29,6 +31,8 @@ export interface DemoOptions {
   /** Infinity: until aborted. */
   seconds: number;
   port: number;
+  /** `undefined`: no admin. */
+  admin?: number;
 }
 
 /** What came of it. */
@@ -53,7 +57,14 @@ export function readArguments(args: string[]): DemoOptions | undefined {
   const text = { type: "string" } as const;
   const { values } = parseArgs({
     args,
-    options: { devices: text, rate: text, seconds: text, port: text, help: { type: "boolean", short: "h" } },
+    options: {
+      devices: text,
+      rate: text,
+      seconds: text,
+      port: text,
+      admin: text,
+      help: { type: "boolean", short: "h" },
+    },
   });
   if (values.help) return undefined;
   return {
@@ -61,6 +72,7 @@ export function readArguments(args: string[]): DemoOptions | undefined {
     rate: whole("rate", values.rate, 30, 1, 1000),
     seconds: whole("seconds", values.seconds, Infinity, 1, 1_000_000),
     port: whole("port", values.port, 0, 0, 65_535),
+    ...(values.admin === undefined ? {} : { admin: whole("admin", values.admin, 0, 0, 65_535) }),
   };
 }
 
@@ -94,6 +106,10 @@ export async function runDemo(
   );
 
   await using subscriber = new Subscriber({ filter: "FILTER ActiveMeasurements WHERE True" });
+  await using admin = options.admin === undefined
+    ? undefined
+    : serveAdmin({ grid: publisher, subscriber }, { port: options.admin });
+  if (admin !== undefined) print(`The admin is at ${admin.url}`);
   const events = subscriber.status();
   const printing = printEvents(events, print);
   const tally = new Tally();

@@ -9,6 +9,7 @@ Deno.test("readArguments() fills in what is not given", () => {
     seconds: 5,
     port: 7165,
   });
+  assertEquals(readArguments(["--admin=8080"])?.admin, 8080);
   assertEquals(readArguments(["--help"]), undefined);
 });
 
@@ -119,4 +120,19 @@ Deno.test("The demo ends in order on SIGTERM and SIGINT", { ignore: windows }, a
     assertEquals([(await child.status).code, err], [0, ""]);
     assertStringIncludes(out, "Lost: 0");
   }
+});
+
+Deno.test("runDemo() shows itself in an admin", async () => {
+  const stop = new AbortController();
+  const shown = Promise.withResolvers<string>();
+  const print = (line: string): void => {
+    if (line.startsWith("The admin is at ")) shown.resolve(line.slice("The admin is at ".length));
+  };
+  const options = { devices: 3, rate: 100, seconds: Infinity, port: 0, admin: 0 };
+  const running = runDemo(options, print, stop.signal);
+  const response = await fetch(new URL("api/v1/status", await shown.promise));
+  const { systems } = await response.json();
+  assertEquals(systems.map(({ system }: { system: string }) => system), ["grid", "subscriber"]);
+  stop.abort();
+  await running;
 });
