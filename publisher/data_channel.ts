@@ -72,6 +72,20 @@ export class DataChannel {
     return this.#pending === 0;
   }
 
+  /** Sends a buffer block's frame. @returns False when it is too long for a datagram. */
+  sendBlock(frame: readonly Uint8Array[], maxLength: number): boolean {
+    const length = frame.reduce((sum, piece) => sum + piece.length, 0);
+    if (length - FRAME_HEADER_LENGTH > maxLength) return false;
+    const bytes = new Uint8Array(length);
+    let offset = 0;
+    for (const piece of frame) {
+      bytes.set(piece, offset);
+      offset += piece.length;
+    }
+    this.sendDatagram(bytes.subarray(FRAME_HEADER_LENGTH), 0);
+    return true;
+  }
+
   /** Sends the packets of a frame, which must not change any more, encrypted if there are keys. */
   send(frame: OutboundFrame, cipher: PayloadCipher | undefined): void {
     for (const packet of packetsOf(frame)) {

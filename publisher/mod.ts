@@ -10,6 +10,7 @@ export type { PublisherUdpOptions } from "./udp_options.ts";
 export type { UserCommand, UserCommandHandler } from "./user_commands.ts";
 export type { NaNValueFilter } from "./delivery.ts";
 export type { HistoryRange, HistoryRequest, HistorySource, HistoryStats } from "../history/source.ts";
+export type { PublisherBufferBlockOptions } from "./buffer_block_options.ts";
 export type { NotificationOptions } from "./notification_options.ts";
 export {
   FileNotificationStore,
@@ -21,6 +22,7 @@ export type { ReconnectOptions } from "../transport/reconnect.ts";
 export type { CloseReason, SessionState } from "./session_state.ts";
 export type { ConnectionReference, PublisherStatus } from "./status.ts";
 export type {
+  BufferBlockSnapshot,
   ConnectionSnapshot,
   DataChannelSnapshot,
   GroupSnapshot,

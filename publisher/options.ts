@@ -7,6 +7,11 @@ import { DefaultLimits, type Limits } from "../transport/limits.ts";
 import { checkTlsOptions, type TlsSource } from "../transport/tls_options.ts";
 import type { NaNValueFilter } from "./delivery.ts";
 import {
+  checkBufferBlockOptions,
+  type CheckedBufferBlockOptions,
+  type PublisherBufferBlockOptions,
+} from "./buffer_block_options.ts";
+import {
   type CheckedNotificationOptions,
   checkNotificationOptions,
   type NotificationOptions,
@@ -63,6 +68,8 @@ export interface PublisherOptions {
    * takes it. Whoever made it closes it, after the publisher has stopped. Default: such subscriptions are refused.
    */
   readonly history?: HistorySource | undefined;
+  /** How buffer blocks are sent; see {@linkcode Publisher.publishBufferBlock}. */
+  readonly bufferBlocks?: PublisherBufferBlockOptions;
   /** Carries out the application's own commands (§14); default: they are refused. */
   readonly onUserCommand?: UserCommandHandler | undefined;
   /** How many notifications are kept for subscribers, and where; see {@linkcode Publisher.notify}. */
@@ -90,13 +97,22 @@ export type CheckedOptions =
   & Required<
     Omit<
       PublisherOptions,
-      "limits" | "nodeId" | "udp" | "tls" | "listen" | "history" | "onUserCommand" | "notifications"
+      | "limits"
+      | "nodeId"
+      | "udp"
+      | "tls"
+      | "listen"
+      | "history"
+      | "onUserCommand"
+      | "notifications"
+      | "bufferBlocks"
     >
   >
   & {
     readonly udp: CheckedUdpOptions | undefined;
     readonly limits: Limits;
     readonly nodeId: string | undefined;
+    readonly bufferBlocks: CheckedBufferBlockOptions;
     readonly notifications: CheckedNotificationOptions;
     readonly history: HistorySource | undefined;
     readonly onUserCommand: UserCommandHandler | undefined;
@@ -133,6 +149,7 @@ export function checkOptions(options: PublisherOptions): CheckedOptions {
     allowMetadataRefresh: options.allowMetadataRefresh ?? true,
     nanValueFilter: oneOf("nanValueFilter", options.nanValueFilter ?? "allow", ["allow", "forbid", "force"]),
     udp: checkUdpOptions(options.udp, hostname),
+    bufferBlocks: checkBufferBlockOptions(options.bufferBlocks),
     notifications: checkNotificationOptions(options.notifications),
     history: checkHistory(options.history),
     onUserCommand: functionOr("onUserCommand", options.onUserCommand),

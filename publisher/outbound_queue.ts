@@ -154,6 +154,17 @@ export class OutboundQueue {
     this.#start();
   }
 
+  /** Queues pieces that the caller keeps within bounds of its own; they are not dropped. */
+  pushBounded(pieces: readonly Uint8Array[]): void {
+    if (this.#closed) return;
+    for (const bytes of pieces) {
+      if (bytes.length === 0) continue;
+      this.#frames.push({ bytes, measurements: 0, droppable: false });
+      this.#controlBytes += bytes.length;
+    }
+    this.#start();
+  }
+
   /**
    * Queues data.
    *

@@ -2,10 +2,12 @@ import type { DataSet } from "../metadata/data_set.ts";
 import type { MeasurementRecord, Metadata } from "../metadata/records.ts";
 import type { Channel, ChannelListener } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
+import { DefaultLimits } from "../transport/limits.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { StatusStream } from "../transport/status_stream.ts";
 import { type Measurement, MeasurementBatch } from "../transport/wire/batch.ts";
 import { ticksNow, TicksPerSecond, timeOf } from "../transport/wire/ticks.ts";
+import { BufferPayload } from "./buffer_blocks.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { Connections } from "./connections.ts";
 import { DatagramSockets } from "./datagram_sockets.ts";
@@ -242,6 +244,33 @@ export class Publisher implements AsyncDisposable {
     const ticks = timeOf(this.#lastTicks[0]!);
     const ahead = ticks - ticksNow(this.#options.clock);
     return ahead <= 5n * TicksPerSecond && ahead >= -10n * TicksPerSecond ? ticks : undefined;
+  }
+
+  /**
+   * Publishes a buffer block: opaque bytes for one signal (§13), to everybody who subscribes to it. It goes behind the
+   * measurements that were published before, and is sent again to who does not confirm it. Never waits.
+   *
+   * @param signal The signal: a handle of {@linkcode Publisher.signals}, or an ID.
+   * @param payload At most 16 MiB; copied.
+   * @returns How many subscribers it was sent to.
+   * @throws {TypeError} When the signal ID is not a GUID, or the payload is no array of bytes.
+   * @throws {RangeError} When the payload is too long.
+   */
+  publishBufferBlock(signal: number | string, payload: Uint8Array): number {
+    if (!(payload instanceof Uint8Array)) {
+      throw new TypeError("a buffer block's payload must be a Uint8Array");
+    }
+    const { bufferBlockLength: most } = DefaultLimits;
+    if (payload.length > most) {
+      throw new RangeError(`buffer block of ${payload.length} bytes, at most ${most} expected`);
+    }
+    const handle = typeof signal === "string" ? this.signals.handleOf(signal) ?? -1 : signal;
+    const block = new BufferPayload(payload.slice());
+    let count = 0;
+    for (const session of this.#connections.sessions) {
+      if (session.sendBufferBlock(handle, block)) count++;
+    }
+    return count;
   }
 
   // ---- notifications ----

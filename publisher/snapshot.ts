@@ -135,6 +135,8 @@ export interface ConnectionSnapshot {
     /** How often a key was replaced. */
     readonly rotations: number;
   } | null;
+  /** Its buffer blocks; `null` before the first. */
+  readonly bufferBlocks: BufferBlockSnapshot | null;
   /** Bytes read from it. */
   readonly receivedBytes: number;
   /** What waits to be written. */
@@ -164,6 +166,22 @@ export interface ConnectionSnapshot {
     /** For people. */
     readonly message: string;
   } | null;
+}
+
+/** Buffer blocks of a connection (§13). */
+export interface BufferBlockSnapshot {
+  /** Blocks sent, each counted once. */
+  readonly sent: number;
+  /** Blocks that the subscriber confirmed. */
+  readonly confirmed: number;
+  /** How often blocks were sent again. */
+  readonly retransmitted: number;
+  /** Blocks that were not sent, because too many were not confirmed. */
+  readonly dropped: number;
+  /** Blocks that are not confirmed. */
+  readonly waiting: number;
+  /** Bytes of those. */
+  readonly waitingBytes: number;
 }
 
 /** What subscribers were notified of (§14). */

@@ -42,6 +42,12 @@ export class SignalMap {
     this.size = size;
   }
 
+  /** The handle of a signal index; `undefined` when it is not in the cache. */
+  handleOf(index: number): number | undefined {
+    const handle = index < this.#handles.length ? this.#handles[index]! : -1;
+    return handle < 0 ? undefined : handle;
+  }
+
   /**
    * Replaces the signal indexes of a batch by handles, from measurement `from` on, and takes out the measurements
    * whose index is not in the cache.

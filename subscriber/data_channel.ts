@@ -88,7 +88,9 @@ export class DataChannel {
     }
     udp.datagrams++;
     udp.bytes += datagram.length;
-    if (this.dropsRepeated && this.#recent.isRepeated(datagram)) {
+    // A buffer block that comes again may be one that was not taken before.
+    const isBlock = datagram[0] === Response.BufferBlock;
+    if (this.dropsRepeated && !isBlock && this.#recent.isRepeated(datagram)) {
       return drop("repeatedDatagram", "a datagram came twice");
     }
     try {

@@ -17,6 +17,8 @@ export type { ReconnectOptions } from "../transport/reconnect.ts";
 export type { Frame, FrameIterator, FrameOptions, FrameStats } from "./frames.ts";
 export type { HistoryOptions } from "./history.ts";
 export type { LossStats } from "./loss_meter.ts";
+export type { BufferBlock, BufferBlockHandler } from "./buffer_block_inbox.ts";
+export type { BufferBlockOptions } from "./buffer_block_options.ts";
 export type { NotificationHandler } from "./notifications.ts";
 export type { DropReason, SubscriberStats, UdpStats } from "./stats.ts";
 export type { UdpOptions } from "./udp_options.ts";

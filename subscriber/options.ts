@@ -16,6 +16,12 @@ import { checkTlsOptions, type TlsSource } from "../transport/tls_options.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { formatConnectionString } from "../transport/wire/connection_string.ts";
 import { formatSubscription, type SubscriptionOptions } from "../transport/wire/subscribe.ts";
+import type { BufferBlockHandler } from "./buffer_block_inbox.ts";
+import {
+  type BufferBlockOptions,
+  checkBufferBlockOptions,
+  type CheckedBufferBlockOptions,
+} from "./buffer_block_options.ts";
 import type { NotificationHandler } from "./notifications.ts";
 import { type CheckedUdpOptions, checkUdpOptions, type UdpOptions } from "./udp_options.ts";
 
@@ -39,6 +45,7 @@ export type SubscriberLimits =
       | "gzipRatio"
       | "cacheEntries"
       | "signalIndex"
+      | "bufferBlockLength"
       | "packetMeasurements"
     >
   >
@@ -123,6 +130,13 @@ export interface SubscriberOptions extends SubscribeOptions {
    * sent again; see `stats().udp`. Default false.
    */
   udp?: UdpOptions | boolean;
+  /** How buffer blocks are taken; see {@linkcode Subscriber.bufferBlocks}. */
+  bufferBlocks?: BufferBlockOptions;
+  /**
+   * Takes each buffer block (§13), one at a time, instead of iteration. One at which it fails is counted, and does not
+   * come again.
+   */
+  onBufferBlock?: BufferBlockHandler;
   /**
    * Takes the publisher's notifications (§14), one at a time. Default: they are confirmed at once, and reported as
    * `notification` by `status()` only.
@@ -161,6 +175,8 @@ export interface CheckedOptions {
   readonly overflow: OverflowPolicy;
   readonly onBatch: ((batch: MeasurementBatch) => void | Promise<void>) | undefined;
   readonly udp: CheckedUdpOptions | undefined;
+  readonly bufferBlocks: CheckedBufferBlockOptions;
+  readonly onBufferBlock: BufferBlockHandler | undefined;
   readonly onNotification: NotificationHandler | undefined;
   readonly connector: Connector | undefined;
   readonly limits: CheckedLimits;
@@ -210,6 +226,8 @@ const ownKinds: Readonly<Record<Exclude<keyof SubscriberOptions, keyof Subscribe
   overflow: "string",
   onBatch: "function",
   udp: "any",
+  bufferBlocks: "object",
+  onBufferBlock: "function",
   onNotification: "function",
   connector: "function",
   limits: "object",
@@ -223,6 +241,7 @@ const limitNames: readonly (keyof SubscriberLimits)[] = [
   "gzipRatio",
   "cacheEntries",
   "signalIndex",
+  "bufferBlockLength",
   "packetMeasurements",
   "signals",
 ];
@@ -307,6 +326,8 @@ export function checkOptions(options: SubscriberOptions = {}): CheckedOptions {
     overflow,
     onBatch: options.onBatch,
     udp: checkUdpOptions(options.udp),
+    bufferBlocks: checkBufferBlockOptions(options.bufferBlocks),
+    onBufferBlock: options.onBufferBlock,
     onNotification: options.onNotification,
     connector: options.connector,
     limits: checkLimits(options.limits),

@@ -30,6 +30,8 @@ Deno.test("no options: every default", () => {
     overflow: "pause",
     onBatch: undefined,
     udp: undefined,
+    bufferBlocks: { layout: "standard", maxBlocks: 1024, maxBytes: 67_108_864 },
+    onBufferBlock: undefined,
     onNotification: undefined,
     connector: undefined,
     limits: { ...DefaultLimits, signals: 4_194_304 },

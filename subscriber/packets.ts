@@ -119,6 +119,11 @@ export class PacketReader {
     return keys.cipherIndex;
   }
 
+  /** The handle of a signal index in a buffer block; `undefined` when there is none. */
+  signalOf(index: number, isFlagged: boolean): number | undefined {
+    return this.#slots.choose(isFlagged, undefined)?.map.handleOf(index);
+  }
+
   /** What payloads are decrypted with; `undefined` while they are not encrypted. */
   get decryption(): Decryption | undefined {
     return this.#decryption;

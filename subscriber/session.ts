@@ -6,6 +6,7 @@
 import type { Channel } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
+import { encodeBufferBlockConfirmation } from "../transport/wire/buffer_block.ts";
 import { Command, commandName, Response, responseName } from "../transport/wire/codes.ts";
 import type { CompactFormat } from "../transport/wire/compact.ts";
 import { decodeDataStartTime } from "../transport/wire/data_packet.ts";
@@ -20,6 +21,8 @@ import { encodeOperationalModes } from "../transport/wire/operational_modes.ts";
 import { decodeCacheUpdate } from "../transport/wire/signal_index_cache.ts";
 import { encodeSubscribe } from "../transport/wire/subscribe.ts";
 import { decodeResponseText } from "../transport/wire/text.ts";
+import type { BufferBlockInbox } from "./buffer_block_inbox.ts";
+import { BufferBlockReceiver } from "./buffer_blocks.ts";
 import { DataChannel } from "./data_channel.ts";
 import type { Delivery } from "./delivery.ts";
 import { type ExchangeOptions, Exchanges, refusal } from "./exchange.ts";
@@ -69,6 +72,8 @@ export interface SessionHost {
   readonly counters: Counters;
   /** Where measurements go. */
   readonly delivery: Delivery;
+  /** Where buffer blocks go. */
+  readonly bufferBlocks: BufferBlockInbox;
   /** Where notifications go. */
   readonly notifications: Notifications;
   /** Reports an event. */
@@ -89,6 +94,8 @@ const confirmationTimeout = 5000;
 const worthTelling = 1000;
 /** No text of a publisher is kept beyond this many bytes. */
 const maxTextLength = 65_536;
+/** The least time before a buffer block is sent again, in milliseconds. */
+const leastRetransmission = 100;
 /** While more than this many bytes of commands wait to be written, nothing more is read. */
 const maxQueuedBytes = 64 * 1024;
 
@@ -113,6 +120,8 @@ export class Session {
   #turn: Promise<void> = Promise.resolve();
   #format: CompactFormat = { includeTime: true, useMillisecondResolution: false };
   #dataChannel: DataChannel | undefined;
+  readonly #blocks: BufferBlockReceiver;
+  #retransmissionTimeout = 5;
   #processingInterval = -1;
   #cachesReceived = 0;
   #signalCount = 0;
@@ -139,6 +148,18 @@ export class Session {
       signals,
       counters,
       drop: host.drop,
+    });
+    this.#blocks = new BufferBlockReceiver({
+      clock: options.clock,
+      options: options.bufferBlocks,
+      limits: options.limits,
+      packets: this.#packets,
+      inbox: host.bufferBlocks,
+      idOf: (handle) => signals.idOf(handle)!,
+      counters,
+      drop: host.drop,
+      confirm: (sequence) => this.#confirmBlock(sequence),
+      timeout: () => Math.max(1000 * this.#retransmissionTimeout, leastRetransmission),
     });
   }
 
@@ -231,6 +252,7 @@ export class Session {
         });
         await this.#cacheAfter(cachesBefore);
         this.#processingInterval = options.processingInterval ?? -1;
+        this.#retransmissionTimeout = options.bufferBlockRetransmissionTimeout ?? 5;
         this.#enter("subscribed");
         const message = this.#text(answer);
         this.#host.emit({ kind: "subscribed", message, signals: this.#signalCount });
@@ -384,6 +406,7 @@ export class Session {
     this.#enter("closed");
     this.#endError = error;
     this.#stopWatchdog();
+    this.#blocks.close();
     this.#channel.close();
     this.#exchanges.close(error);
     this.#onCache?.(error);
@@ -503,6 +526,8 @@ export class Session {
           return emit({ kind: "dataStartTime", ticks: decodeDataStartTime(body) });
         case Response.ProcessingComplete:
           return emit({ kind: "processingComplete", message: this.#text(body) });
+        case Response.BufferBlock:
+          return this.#blocks.receive(body);
         case Response.Notify:
           return this.#notified(decodeNotification(body, encoding));
         case Response.ConfigurationChanged:
@@ -516,7 +541,7 @@ export class Session {
     }
   }
 
-  /** User responses, and what nothing here makes use of. */
+  /** User responses, and what is not in the protocol. */
   #handOff(code: number, inResponseTo: number, body: Uint8Array): void {
     if (code >= Response.UserResponse00 && code <= Response.UserResponse15) {
       const isCommand = inResponseTo >= Command.UserCommand00 && inResponseTo <= Command.UserCommand15;
@@ -524,9 +549,7 @@ export class Session {
       const message = `${responseName(code)} to ${commandName(inResponseTo)}, which was not waiting for it`;
       return this.#host.drop("unexpectedResponse", message);
     }
-    if (code === Response.BufferBlock) {
-      this.#host.drop("unsupportedResponse", `${responseName(code)} came without being asked for`);
-    } else this.#host.drop("unknownResponse", `there is no response ${responseName(code)}`);
+    this.#host.drop("unknownResponse", `there is no response ${responseName(code)}`);
   }
 
   #succeeded(command: number, body: Uint8Array): void {
@@ -562,6 +585,12 @@ export class Session {
     if (!this.#exchanges.refuse(command, message)) {
       this.#host.drop("unexpectedResponse", `Failed to ${commandName(command)}: ${message}`);
     }
+  }
+
+  /** A publisher that does not read what it is told gets no more of it; the block will come again. */
+  #confirmBlock(sequence: number): void {
+    if (this.#queuedBytes > maxQueuedBytes) return;
+    this.#send(Command.ConfirmBufferBlock, encodeBufferBlockConfirmation(sequence));
   }
 
   #notified(notification: NotificationMessage): void {

@@ -26,9 +26,14 @@ import { type LossStats, noLoss } from "./loss_meter.ts";
  * | `undecipherable` | packets that are encrypted with no key that the publisher has sent (§12) |
  * | `repeatedNotification` | notifications that came before, over another connection |
  * | `refusedNotification` | notifications that `onNotification` failed at, or that too many others waited before |
+ * | `malformedBufferBlock` | buffer blocks that can't be decoded |
+ * | `repeatedBufferBlock` | buffer blocks that came before |
+ * | `refusedBufferBlock` | buffer blocks for which there was no room, left to the publisher to send again |
+ * | `lostBufferBlock` | buffer blocks that did not come in time, or came too early for a connection that ended |
+ * | `unreadBufferBlock` | buffer blocks discarded because nobody reads them |
+ * | `failedBufferBlock` | buffer blocks at which `onBufferBlock` failed |
  * | `unexpectedResponse` | answers to commands that were not waiting for one |
  * | `unknownResponse` | responses with a code that the protocol does not have |
- * | `unsupportedResponse` | responses of a kind that this subscriber did not ask for and can't use |
  */
 export type DropReason =
   | "malformedFrame"
@@ -46,9 +51,14 @@ export type DropReason =
   | "undecipherable"
   | "repeatedNotification"
   | "refusedNotification"
+  | "malformedBufferBlock"
+  | "repeatedBufferBlock"
+  | "refusedBufferBlock"
+  | "lostBufferBlock"
+  | "unreadBufferBlock"
+  | "failedBufferBlock"
   | "unexpectedResponse"
-  | "unknownResponse"
-  | "unsupportedResponse";
+  | "unknownResponse";
 
 /** What came over UDP, all connections together. */
 export interface UdpStats extends LossStats {
@@ -86,6 +96,8 @@ export interface SubscriberStats {
   readonly metadataRefreshes: number;
   /** Times that the publisher announced a change of configuration. */
   readonly configurationChanges: number;
+  /** Buffer blocks received, those that came again or were dropped included. */
+  readonly bufferBlocks: number;
   /** Notifications received. */
   readonly notifications: number;
   /** Times that reading stopped because the delivery buffer was full. */
@@ -115,6 +127,7 @@ export class Counters implements Writable<Omit<SubscriberStats, "waiting" | "sig
   readonly udp: Writable<UdpStats> = { datagrams: 0, bytes: 0, ...noLoss() };
   metadataRefreshes = 0;
   configurationChanges = 0;
+  bufferBlocks = 0;
   notifications = 0;
   pauses = 0;
   readonly dropped: Record<DropReason, number> = {
@@ -133,9 +146,14 @@ export class Counters implements Writable<Omit<SubscriberStats, "waiting" | "sig
     undecipherable: 0,
     repeatedNotification: 0,
     refusedNotification: 0,
+    malformedBufferBlock: 0,
+    repeatedBufferBlock: 0,
+    refusedBufferBlock: 0,
+    lostBufferBlock: 0,
+    unreadBufferBlock: 0,
+    failedBufferBlock: 0,
     unexpectedResponse: 0,
     unknownResponse: 0,
-    unsupportedResponse: 0,
   };
 
   /** Counts a publisher that was turned away. */

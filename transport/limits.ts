@@ -21,6 +21,7 @@
  * | `gzipRatio` | 250 | a gzip bomb under the other limits: a MiB or more of output from next to nothing |
  * | `cacheEntries` | 1,048,576 | a cache that announces or carries entries without end |
  * | `signalIndex` | 4,194,303 | a table sized by an index: one entry with index 2^31 - 1 |
+ * | `bufferBlockLength` | 16 MiB | a gzip bomb in place of a buffer block |
  * | `packetMeasurements` | 1,048,576 | a packet whose few bytes stand for millions of measurements |
  */
 export interface Limits {
@@ -46,6 +47,8 @@ export interface Limits {
   readonly cacheEntries: number;
   /** The highest signal index. */
   readonly signalIndex: number;
+  /** Bytes of a buffer block's payload, after decompression. */
+  readonly bufferBlockLength: number;
   /** Measurements of one data packet; 32 KB of TSSC can hold 262,144. */
   readonly packetMeasurements: number;
 }
@@ -63,5 +66,6 @@ export const DefaultLimits: Limits = Object.freeze({
   gzipRatio: 250,
   cacheEntries: 1_048_576,
   signalIndex: 4_194_303,
+  bufferBlockLength: 16 * 1024 ** 2,
   packetMeasurements: 1_048_576,
 });

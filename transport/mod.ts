@@ -20,6 +20,7 @@ export * from "./tls.ts";
 export * from "./udp.ts";
 export * from "./wire/base_times.ts";
 export * from "./wire/batch.ts";
+export * from "./wire/buffer_block.ts";
 export * from "./wire/cipher_keys.ts";
 export * from "./wire/codes.ts";
 export * from "./wire/compact.ts";

@@ -1,0 +1,244 @@
+/**
+ * Buffer blocks on their way to one subscriber (§13): numbered, sent, and sent again until they are confirmed.
+ *
+ * @module
+ */
+import type { Clock } from "../transport/clock.ts";
+import { BUFFER_BLOCK_HEAD_LENGTH, writeBufferBlockHead } from "../transport/wire/buffer_block.ts";
+import { BufferBlockFlags, Command, Response } from "../transport/wire/codes.ts";
+import { parseConnectionString } from "../transport/wire/connection_string.ts";
+import { FRAME_HEADER_LENGTH, RESPONSE_HEADER_LENGTH, writeResponseHeader } from "../transport/wire/frame.ts";
+import { gzip } from "../transport/wire/gzip.ts";
+import type { OperationalModes } from "../transport/wire/operational_modes.ts";
+import type { CheckedBufferBlockOptions } from "./buffer_block_options.ts";
+import type { PayloadCipher } from "./payload_cipher.ts";
+import type { BufferBlockSnapshot } from "./snapshot.ts";
+
+/** A payload for any number of subscribers, compressed once. */
+export class BufferPayload {
+  /** As the application gave it. */
+  readonly plain: Uint8Array;
+  #compressed: Uint8Array | undefined;
+
+  /** @param plain Not to be changed any more. */
+  constructor(plain: Uint8Array) {
+    this.plain = plain;
+  }
+
+  /** Gzipped; the plain bytes themselves where that gains nothing. */
+  get compressed(): Uint8Array {
+    if (this.#compressed === undefined) {
+      const compressed = gzip(this.plain, 1);
+      this.#compressed = compressed.length < this.plain.length ? compressed : this.plain;
+    }
+    return this.#compressed;
+  }
+}
+
+/** Where a signal is in the subscriber's caches. */
+export interface SignalPlace {
+  /** Its index. */
+  readonly signalIndex: number;
+  /** The CacheIndex flag, or 0. */
+  readonly cacheFlag: number;
+}
+
+/** What a {@linkcode BufferBlockSender} needs of its session. */
+export interface BufferBlockTarget {
+  /** For timers. */
+  readonly clock: Clock;
+  /** Layout and bounds. */
+  readonly options: CheckedBufferBlockOptions;
+  /** Milliseconds after which a block is sent again. */
+  timeout(): number;
+  /** Bytes that wait to be written, besides data. */
+  waitingBytes(): number;
+  /** What payloads are encrypted with, if they are. */
+  cipher(): PayloadCipher | undefined;
+  /** Whether payloads are to be compressed. */
+  readonly compresses: boolean;
+  /** Where a signal is by now; `undefined` when it is subscribed to no more. */
+  placeOf(handle: number): SignalPlace | undefined;
+  /** Sends a frame, in pieces. */
+  send(frame: readonly Uint8Array[]): void;
+}
+
+interface Block {
+  readonly sequence: number;
+  readonly handle: number;
+  readonly payload: BufferPayload;
+  place: SignalPlace;
+  /** Counts transmissions of all blocks. */
+  transmission: number;
+  attempts: number;
+  dueAt: number;
+}
+
+/** The range of the time-out that a subscriber asks for, in milliseconds. */
+const LEAST_TIMEOUT = 100;
+const MOST_TIMEOUT = 3_600_000;
+/** While so many bytes wait, what is sent again would only wait behind itself. */
+const BUSY = 65_536;
+/** A block that is never confirmed is sent again ever more slowly, down to an eighth of the rate. */
+const MOST_DOUBLINGS = 3;
+
+/** Whether buffer blocks are compressed: when payload data is, unless the algorithms that are named say otherwise (§2). */
+export function compressesBlocks({ compressPayloadData }: OperationalModes, algorithms: string): boolean {
+  if (!compressPayloadData) return false;
+  let named: string | undefined;
+  try {
+    named = parseConnectionString(algorithms).get("bufferblockpayloadcompressionalgorithms");
+  } catch {
+    // What can't be read names nothing, and is no reason to fail (§2).
+  }
+  return named === undefined || /\bgzip\b/i.test(named);
+}
+
+/** One session's buffer blocks. */
+export class BufferBlockSender {
+  readonly #target: BufferBlockTarget;
+  /** Those that are not confirmed, by sequence, the oldest first. */
+  readonly #blocks = new Map<number, Block>();
+  #bytes = 0;
+  #sequence = 0;
+  #transmissions = 0;
+  #cancelTimer: (() => void) | undefined;
+  #sent = 0;
+  #confirmed = 0;
+  #retransmitted = 0;
+  #dropped = 0;
+
+  /** See {@linkcode BufferBlockTarget}. */
+  constructor(target: BufferBlockTarget) {
+    this.#target = target;
+  }
+
+  /** Sends a block. @returns Whether there was room for it. */
+  send(handle: number, place: SignalPlace, payload: BufferPayload): boolean {
+    const { options: { maxBlocks, maxBytes, confirmation } } = this.#target;
+    const { length } = payload.plain;
+    const held = confirmation ? this.#bytes : this.#target.waitingBytes();
+    // One alone may be longer than the limit.
+    if (this.#blocks.size >= maxBlocks || (held > 0 && held + length > maxBytes)) {
+      this.#dropped++;
+      return false;
+    }
+    const sequence = this.#sequence;
+    this.#sequence = (sequence + 1) >>> 0;
+    this.#sent++;
+    const block: Block = { sequence, handle, payload, place, transmission: 0, attempts: 0, dueAt: 0 };
+    if (confirmation) {
+      this.#blocks.set(sequence, block);
+      this.#bytes += length;
+    }
+    this.#transmit(block);
+    if (confirmation) this.#schedule();
+    return true;
+  }
+
+  /** The subscriber has a block. Those sent before it that it does not have are sent again. @returns False when it had it. */
+  confirm(sequence: number): boolean {
+    const confirmed = this.#blocks.get(sequence);
+    if (confirmed === undefined) return false;
+    this.#blocks.delete(sequence);
+    this.#bytes -= confirmed.payload.plain.length;
+    this.#confirmed++;
+    for (const block of this.#blocks.values()) {
+      if (block.transmission < confirmed.transmission) this.#retransmit(block);
+    }
+    if (this.#blocks.size === 0) this.#stopTimer();
+    return true;
+  }
+
+  #retransmit(block: Block): void {
+    if (this.#target.waitingBytes() >= BUSY) return;
+    this.#retransmitted++;
+    block.place = this.#target.placeOf(block.handle) ?? block.place;
+    this.#transmit(block);
+  }
+
+  #transmit(block: Block): void {
+    block.transmission = ++this.#transmissions;
+    block.dueAt = this.#target.clock.monotonic() +
+      this.#timeout * 2 ** Math.min(block.attempts++, MOST_DOUBLINGS);
+    this.#target.send(this.#frameOf(block));
+  }
+
+  #frameOf({ sequence, payload, place: { signalIndex, cacheFlag } }: Block): Uint8Array[] {
+    const { options: { layout, confirmation }, compresses } = this.#target;
+    const cipher = this.#target.cipher();
+    const bytes = compresses && layout === "standard" ? payload.compressed : payload.plain;
+    const flags = cacheFlag | (confirmation ? BufferBlockFlags.ConfirmationRequired : 0) |
+      (bytes === payload.plain ? 0 : BufferBlockFlags.Compressed) | (cipher?.flag ?? 0);
+    const headEnd = FRAME_HEADER_LENGTH + RESPONSE_HEADER_LENGTH + BUFFER_BLOCK_HEAD_LENGTH;
+    if (cipher === undefined) {
+      const head = new Uint8Array(headEnd + 4);
+      writeHead(head, BUFFER_BLOCK_HEAD_LENGTH + 4 + bytes.length, sequence, flags, layout);
+      new DataView(head.buffer).setUint32(headEnd, signalIndex);
+      return [head, bytes];
+    }
+    const content = new Uint8Array(4 + bytes.length);
+    new DataView(content.buffer).setUint32(0, signalIndex);
+    content.set(bytes, 4);
+    const frame = cipher.encrypt(content, headEnd);
+    writeHead(frame, frame.length - headEnd + BUFFER_BLOCK_HEAD_LENGTH, sequence, flags, layout);
+    return [frame];
+  }
+
+  get #timeout(): number {
+    return Math.min(Math.max(this.#target.timeout(), LEAST_TIMEOUT), MOST_TIMEOUT);
+  }
+
+  #schedule(): void {
+    if (this.#cancelTimer !== undefined || this.#blocks.size === 0) return;
+    const { clock } = this.#target;
+    let dueAt = Infinity;
+    for (const block of this.#blocks.values()) dueAt = Math.min(dueAt, block.dueAt);
+    const now = clock.monotonic();
+    // When the subscriber is busy some are overdue; it is asked again in a while.
+    const delay = dueAt > now ? dueAt - now : this.#timeout;
+    this.#cancelTimer = clock.schedule(delay, () => {
+      this.#cancelTimer = undefined;
+      const now = clock.monotonic();
+      for (const block of this.#blocks.values()) {
+        if (block.dueAt <= now) this.#retransmit(block);
+      }
+      this.#schedule();
+    });
+  }
+
+  #stopTimer(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  /** Forgets what is not confirmed, and ends timers. */
+  clear(): void {
+    this.#blocks.clear();
+    this.#bytes = 0;
+    this.#stopTimer();
+  }
+
+  /** What operators see. */
+  snapshot(): BufferBlockSnapshot {
+    return {
+      sent: this.#sent,
+      confirmed: this.#confirmed,
+      retransmitted: this.#retransmitted,
+      dropped: this.#dropped,
+      waiting: this.#blocks.size,
+      waitingBytes: this.#bytes,
+    };
+  }
+}
+
+function writeHead(
+  out: Uint8Array,
+  bodyLength: number,
+  sequence: number,
+  flags: number,
+  layout: CheckedBufferBlockOptions["layout"],
+): void {
+  const offset = writeResponseHeader(Response.BufferBlock, Command.Subscribe, bodyLength, out, 0);
+  writeBufferBlockHead(sequence, flags, layout, out, offset);
+}
