@@ -40,7 +40,11 @@ export class MemoryHistory implements HistorySource {
   readonly #measurements = new MeasurementBatch();
   #recorded = 0;
 
-  /** @throws {RangeError} When the capacity is not a positive whole number. */
+  /**
+   * An empty one.
+   *
+   * @throws {RangeError} When the capacity is not a positive whole number.
+   */
   constructor({ capacity = 1_048_576 }: MemoryHistoryOptions = {}) {
     if (!Number.isInteger(capacity) || capacity < 1) {
       throw new RangeError(`capacity is ${capacity}, a positive whole number of measurements expected`);

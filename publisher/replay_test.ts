@@ -196,6 +196,25 @@ Deno.test("a subscriber that reads slowly gets all of it", async () => {
   assertEquals(Object.values(rig.connection().dropped).some((count) => count > 0), false);
 });
 
+Deno.test("the parameters of a time constraint go to the history", async () => {
+  const parameters: string[] = [];
+  const history: HistorySource = {
+    range: () => undefined,
+    // deno-lint-ignore require-yield
+    async *read(request): AsyncGenerator<MeasurementBatch> {
+      parameters.push(request.parameters);
+    },
+    close: () => Promise.resolve(),
+  };
+  await using rig = await Rig.start({ history });
+  const peer = await rig.subscribe(ALL, {}, {
+    startTimeConstraint: "*-1s",
+    timeConstraintParameters: "tier=2; note={a; b}",
+  });
+  await peer.expect(Response.ProcessingComplete);
+  assertEquals(parameters, ["tier=2; note={a; b}"]);
+});
+
 Deno.test("a history that fails ends the replay and is told to the application", async () => {
   const history: HistorySource = {
     range: () => undefined,

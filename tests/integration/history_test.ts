@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { MemoryHistory, SqliteHistory } from "../../history/mod.ts";
+import { type HistoryRequest, type HistorySource, MemoryHistory, SqliteHistory } from "../../history/mod.ts";
 import { Publisher } from "../../publisher/mod.ts";
 import { grid, signalId } from "../../publisher/testdata/rig.ts";
 import { Subscriber } from "../../subscriber/mod.ts";
@@ -120,4 +120,25 @@ Deno.test("history beside live data, ended early, aborted and refused", async ()
     if (kind === "disconnected" && publisher.stats().open.length === 1) break;
   }
   assertEquals(subscriber.state, "connected");
+});
+
+Deno.test("parameters for the publisher's archive", async () => {
+  const asked: HistoryRequest[] = [];
+  const history: HistorySource = {
+    range: () => undefined,
+    // deno-lint-ignore require-yield
+    async *read(request): AsyncGenerator<MeasurementBatch> {
+      asked.push(request);
+    },
+    close: () => Promise.resolve(),
+  };
+  await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1", history });
+  publisher.defineMetadata(grid(2));
+  await publisher.start();
+  const subscriber = new Subscriber({ filter: ALL, address: publisher.address });
+  const found = subscriber.history({ start: 5n, stop: "2024-01-01", parameters: "tier=2" });
+  assertEquals((await found.next()).done, true);
+  assertEquals(asked.map(({ start, stop, parameters }) => [start, stop, parameters]), [
+    [5n, Ticks.parse("2024-01-01"), "tier=2"],
+  ]);
 });
