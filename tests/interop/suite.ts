@@ -11,6 +11,7 @@ import { metadataReadings } from "./metadata_readings.ts";
 import { type Scenario, Stage } from "./scenario.ts";
 import { toSttpapi } from "./to_sttpapi.ts";
 import { toSubscribers } from "./to_subscribers.ts";
+import { overUdp, udpToSttpapi } from "./udp.ts";
 
 const only = Deno.env.get("STTP_INTEROP_ONLY");
 
@@ -41,7 +42,9 @@ test("sttpapi", ensurePython, [
   ...metadataReadings,
   ...toSubscribers,
   ...toSttpapi,
+  ...overUdp,
+  ...udpToSttpapi,
   ...fromSttpapi,
   ...examples,
 ]);
-test("goapi", ensureGo, toSubscribers);
+test("goapi", ensureGo, [...toSubscribers, ...overUdp]);

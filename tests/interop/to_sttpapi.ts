@@ -4,11 +4,10 @@
  * @module
  */
 import { assertEquals, assertGreater, assertLess, assertStringIncludes } from "@std/assert";
-import { type Clock, systemClock } from "../../transport/mod.ts";
 import { publishTable, sleep, subscribed, until } from "./ours.ts";
-import { publishing, session, soon } from "./publishing.ts";
+import { publishing, session } from "./publishing.ts";
 import { ALL, type Scenario, scenario, signalIds } from "./scenario.ts";
-import { afterCompact, compare, formatRow, makeTable, readLines, type Row } from "./table.ts";
+import { afterCompact, compare, formatRow, makeTable, readLines } from "./table.ts";
 
 /** Scenarios for sttpapi's subscriber alone. */
 export const toSttpapi: Scenario[] = [
@@ -21,37 +20,6 @@ export const toSttpapi: Scenario[] = [
         bytes: [9, 11],
       }),
   ),
-  scenario("we publish: compact, through rotations of the base times", async (stage) => {
-    // A clock on which seven minutes pass when we say so.
-    let pass: (() => void) | undefined;
-    const clock: Clock = {
-      ...systemClock,
-      schedule(delay, callback): () => void {
-        if (delay < 420_000) return systemClock.schedule(delay, callback);
-        pass = callback;
-        return () => {};
-      },
-    };
-    await using publisher = await publishing({ clock });
-    const { program, out } = stage.subscriber(publisher.port, { filter: ALL, tssc: false });
-    await using _program = program;
-    await program.next("cache");
-    await subscribed(publisher);
-    const rows: Row[] = [];
-    for (const seed of [0, 1, 2]) {
-      const table = makeTable({ signalIds: await signalIds(), frames: 40, start: soon(), seed });
-      await publishTable(publisher, table);
-      rows.push(...table);
-      pass!();
-    }
-    await program.send(`expect ${rows.length}`);
-    await program.next("reached");
-    const { groups } = publisher.stats();
-    assertLess(groups[0]!.bytes / rows.length, 15, "offsets are not used after a rotation");
-    await program.quit();
-    assertEquals(program.taken("disconnected"), []);
-    return compare(afterCompact(rows), await readLines(out));
-  }),
   scenario("we publish: signals named by ID, key and tag", async (stage) => {
     const all = await signalIds();
     const rows = makeTable({ signalIds: all, frames: 60 });

@@ -1,7 +1,7 @@
 // A subscriber on goapi that does as it is told: the settings, commands and events of ../sttpapi/subscriber.py.
 //
 // Settings (one JSON object, the only argument): address; out (the file for what arrives); tssc, gzip (booleans);
-// version; filter; metadataFilters; metadata (false: do not ask for it); settings (use_millisecondresolution, request_nanvaluefilter).
+// version; filter; metadataFilters; metadata (false: do not ask for it); settings (use_millisecondresolution, request_nanvaluefilter, udpport).
 //
 // Commands on standard input: subscribe FILTER | unsubscribe | refresh | expect COUNT | quit
 // Events on standard output: connected, disconnected, metadata, cache, start, changed, status, error, reached
@@ -33,8 +33,9 @@ type options struct {
 	Filter          string `json:"filter"`
 	MetadataFilters string `json:"metadataFilters"`
 	Settings        struct {
-		Milliseconds bool `json:"use_millisecondresolution"`
-		NaNFilter    bool `json:"request_nanvaluefilter"`
+		Milliseconds bool   `json:"use_millisecondresolution"`
+		NaNFilter    bool   `json:"request_nanvaluefilter"`
+		UdpPort      uint16 `json:"udpport"`
 	} `json:"settings"`
 }
 
@@ -150,6 +151,7 @@ func main() {
 	settings := sttp.NewSettings()
 	settings.UseMillisecondResolution = chosen.Settings.Milliseconds
 	settings.RequestNaNValueFilter = chosen.Settings.NaNFilter
+	settings.UdpPort = chosen.Settings.UdpPort
 
 	subscriber.Subscribe(chosen.Filter, settings)
 	if err := subscriber.Dial(chosen.Address, config); err != nil {
