@@ -4,6 +4,7 @@ import type { HistorySource } from "../history/source.ts";
 import type { ChannelListener } from "../transport/channel.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
 import { DefaultLimits, type Limits } from "../transport/limits.ts";
+import { checkKinds, checkLimits } from "../transport/option_checks.ts";
 import { checkTlsOptions, type TlsSource } from "../transport/tls_options.ts";
 import type { NaNValueFilter } from "./delivery.ts";
 import {
@@ -120,15 +121,47 @@ export type CheckedOptions =
     readonly listen: PublisherOptions["listen"];
   };
 
+const kinds: Readonly<Record<keyof PublisherOptions, string>> = {
+  port: "number",
+  hostname: "string",
+  tls: "any",
+  name: "string",
+  nodeId: "string",
+  maxConnections: "number",
+  outboundQueueLimit: "number",
+  slowSubscriberPolicy: "string",
+  controlQueueLimit: "number",
+  stallTimeout: "number",
+  maxPublishInterval: "number",
+  maxPacketSize: "number",
+  allowMetadataRefresh: "boolean",
+  nanValueFilter: "string",
+  udp: "any",
+  bufferBlocks: "object",
+  history: "any",
+  onUserCommand: "function",
+  notifications: "object",
+  heartbeatInterval: "number",
+  handshakeTimeout: "number",
+  limits: "object",
+  listen: "any",
+  clock: "object",
+};
+
 /**
  * Checks a publisher's options and fills in the defaults: the one place where either is done.
  *
  * @throws {RangeError} When a number is out of its range.
- * @throws {TypeError} When a value is not of its kind.
+ * @throws {TypeError} When an option does not exist or a value is not of its kind.
  */
 export function checkOptions(options: PublisherOptions): CheckedOptions {
+  if (typeof options !== "object" || options === null) throw new TypeError("options must be an object");
+  checkKinds(options, kinds, "the publisher");
   const { tls, listen, hostname = "0.0.0.0", nodeId } = options;
   const { port = customaryPort(tls) } = options;
+  if (listen !== undefined && listen !== false && typeof listen !== "function") {
+    throw new TypeError("listen must be false or a function that gives a listener");
+  }
   if (tls !== undefined) checkTls(tls, listen === undefined);
   if (nodeId !== undefined && !isGuid(nodeId)) throw new TypeError(`nodeId "${nodeId}" is not a GUID`);
   return {
@@ -152,10 +185,10 @@ export function checkOptions(options: PublisherOptions): CheckedOptions {
     bufferBlocks: checkBufferBlockOptions(options.bufferBlocks),
     notifications: checkNotificationOptions(options.notifications),
     history: checkHistory(options.history),
-    onUserCommand: functionOr("onUserCommand", options.onUserCommand),
+    onUserCommand: options.onUserCommand,
     heartbeatInterval: milliseconds("heartbeatInterval", options.heartbeatInterval ?? 5000, 1),
     handshakeTimeout: milliseconds("handshakeTimeout", options.handshakeTimeout ?? 10_000, 1),
-    limits: { ...DefaultLimits, ...options.limits },
+    limits: checkLimits(options.limits, DefaultLimits),
     tls,
     listen,
     clock: options.clock ?? systemClock,
@@ -186,11 +219,6 @@ function whole(name: string, value: number, least: number, most: number = Number
 function milliseconds(name: string, value: number, least: number): number {
   if (value >= least && value <= MAX_MILLISECONDS) return value;
   throw new RangeError(`${name} is ${value}, ${least} to ${MAX_MILLISECONDS} milliseconds expected`);
-}
-
-function functionOr<Value>(name: string, value: Value | undefined): Value | undefined {
-  if (value === undefined || typeof value === "function") return value;
-  throw new TypeError(`${name} is a ${typeof value}, a function expected`);
 }
 
 function oneOf<Value extends string>(name: string, value: Value, values: readonly Value[]): Value {

@@ -1,8 +1,10 @@
-import type { DataSet } from "../metadata/data_set.ts";
+import { DataSet } from "../metadata/data_set.ts";
+import { parseFilter } from "../metadata/filter/parser.ts";
 import type { MeasurementRecord, Metadata } from "../metadata/records.ts";
 import type { Channel, ChannelListener } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import { DefaultLimits } from "../transport/limits.ts";
+import { describe } from "../transport/option_checks.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { StatusStream } from "../transport/status_stream.ts";
 import { type Measurement, MeasurementBatch } from "../transport/wire/batch.ts";
@@ -96,6 +98,7 @@ export class Publisher implements AsyncDisposable {
   #batches = 0;
   #measurements = 0;
   #unknownSignals = 0;
+  #notStarted = 0;
 
   readonly #lastTicks = new BigInt64Array(1);
   readonly #lastTickWords = new Int32Array(this.#lastTicks.buffer);
@@ -180,8 +183,12 @@ export class Publisher implements AsyncDisposable {
    *
    * @param dataSet Metadata as in §10, with at least MeasurementDetail; not to be changed afterwards.
    * @throws {SttpError} `InvalidMetadata` when its tables lack what is needed.
+   * @throws {TypeError} When it is no DataSet.
    */
   defineMetadata(dataSet: DataSet): void {
+    if (!(dataSet instanceof DataSet)) {
+      throw new TypeError("defineMetadata() takes a DataSet; for a document use DataSet.fromXml()");
+    }
     const generation = this.#generation + 1;
     this.#definition = new Definition(generation, dataSet, this.signals, this.#options);
     this.#generation = generation;
@@ -196,20 +203,32 @@ export class Publisher implements AsyncDisposable {
    * @throws {SttpError} `InvalidFilter`.
    */
   filterMetadata(filter: string): MeasurementRecord[] {
-    return this.#definition?.filterMeasurements(filter) ?? [];
+    if (this.#definition !== undefined) return this.#definition.filterMeasurements(filter);
+    // A mistake in it should not wait for metadata to come to light.
+    parseFilter(filter);
+    return [];
   }
 
   // ---- data ----
 
   /**
    * Publishes measurements to everybody who subscribes to them. Never waits, and never fails because of a
-   * subscriber; the batch may be used again as soon as the call returns.
+   * subscriber; the batch may be used again as soon as the call returns. While the publisher does not run, there is
+   * nobody to publish to: such measurements are counted under `dropped`, as `notStarted`, and go nowhere.
    *
    * @param batch Measurements whose `signals` are handles of {@linkcode Publisher.signals}.
+   * @throws {TypeError} When it is no MeasurementBatch.
    */
   publish(batch: MeasurementBatch): void {
+    if (!(batch instanceof MeasurementBatch)) {
+      throw new TypeError("publish() takes a MeasurementBatch; for objects use publishMeasurements()");
+    }
     const { length, signals, tickWords } = batch;
     if (length === 0) return;
+    if (this.#state === "stopped" || this.#state === "starting") {
+      this.#notStarted += length;
+      return;
+    }
     this.#batches++;
     this.#measurements += length;
     const known = this.signals.size;
@@ -228,12 +247,15 @@ export class Publisher implements AsyncDisposable {
    * Publishes measurements given as objects; those whose signal is in no metadata defined so far are counted under
    * `unknownSignals` and go nowhere.
    *
-   * @throws {TypeError} When a signal ID is not a GUID; then none are published.
+   * @throws {TypeError} When a signal ID is not a GUID, or another field not of its kind; then none are published.
    */
   publishMeasurements(measurements: Iterable<Measurement>): void {
     const batch = this.#objects;
     batch.clear();
     for (const { signalId, ticks, value, flags } of measurements) {
+      if (typeof ticks !== "bigint") throw wrongField("ticks", "bigint", ticks);
+      if (typeof value !== "number") throw wrongField("value", "number", value);
+      if (typeof flags !== "number") throw wrongField("flags", "number", flags);
       batch.add(this.signals.handleOf(signalId) ?? -1, ticks, value, flags);
     }
     this.publish(batch);
@@ -477,6 +499,7 @@ export class Publisher implements AsyncDisposable {
 
   /** Everything that can be counted, at this moment: a plain object that turns into JSON. */
   stats(): PublisherStats {
+    const { dropped, ...connections } = this.#connections.snapshot();
     return {
       name: this.#options.name,
       nodeId: this.#options.nodeId ?? null,
@@ -491,10 +514,15 @@ export class Publisher implements AsyncDisposable {
         measurements: this.#measurements,
         unknownSignals: this.#unknownSignals,
       },
-      ...this.#connections.snapshot(),
+      ...connections,
+      dropped: this.#notStarted === 0 ? dropped : { ...dropped, notStarted: this.#notStarted },
       groups: this.#router.snapshot(),
       history: this.#options.history?.stats?.() ?? null,
       notifications: this.#notifications.snapshot(),
     };
   }
+}
+
+function wrongField(name: string, kind: string, value: unknown): TypeError {
+  return new TypeError(`a measurement's ${name} must be a ${kind}, not ${describe(value)}`);
 }

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { SttpError } from "../transport/errors.ts";
+import { DefaultLimits } from "../transport/limits.ts";
 import { connectTcp } from "../transport/tcp.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
@@ -7,6 +8,7 @@ import { decodeBaseTimes } from "../transport/wire/base_times.ts";
 import { CompactDecoder } from "../transport/wire/compact.ts";
 import { decodeDataStartTime, decodePacketHeader } from "../transport/wire/data_packet.ts";
 import { ticksNow } from "../transport/wire/ticks.ts";
+import { checkOptions } from "./options.ts";
 import { Publisher } from "./publisher.ts";
 import { grid, Rig, ScriptedPeer, settle, signalId } from "./testdata/rig.ts";
 
@@ -463,6 +465,58 @@ Deno.test("a listener that fails is reported and tried again", async () => {
   rig.clock.advance(100);
   await settle();
   assertEquals(calls, 3);
+});
+
+Deno.test("arguments of the wrong kind are refused by name", () => {
+  const publisher = new Publisher({ listen: false });
+  const measurement = { signalId: "9ae6dd95-bddb-5dd8-8717-57da1268b9ca", ticks: 1n, value: 1, flags: 0 };
+  assertThrows(() => publisher.publish([measurement] as never), TypeError, "publishMeasurements()");
+  const wrong: [object, string][] = [
+    [{ ticks: 1 }, "ticks must be a bigint, not 1"],
+    [{ value: "1" }, 'value must be a number, not "1"'],
+    [{ flags: undefined }, "flags must be a number, not undefined"],
+  ];
+  for (const [field, message] of wrong) {
+    const given = [{ ...measurement, ...field }];
+    assertThrows(() => publisher.publishMeasurements(given as never), TypeError, message);
+  }
+  assertThrows(() => publisher.defineMetadata("<xml />" as never), TypeError, "DataSet.fromXml()");
+  assertEquals(publisher.filterMetadata("True"), []);
+  assertThrows(() => publisher.filterMetadata("FILTER ("), SttpError);
+});
+
+Deno.test("what is published while the publisher does not run is dropped and counted", () => {
+  const publisher = new Publisher({ listen: false });
+  const batch = new MeasurementBatch();
+  batch.add(0, 1n, 1);
+  batch.add(0, 2n, 1);
+  publisher.publish(batch);
+  const { published, dropped } = publisher.stats();
+  assertEquals(published, { batches: 0, measurements: 0, unknownSignals: 0 });
+  assertEquals(dropped, { notStarted: 2 });
+});
+
+Deno.test("options that do not exist, of a wrong kind, and limits that would switch themselves off", () => {
+  const wrong: [object | null, string][] = [
+    [null, "options must be an object"],
+    [{ prot: 1 }, 'has no option "prot"'],
+    [{ port: "7165" }, '"port" must be a number, not "7165"'],
+    [{ name: 1 }, '"name" must be a string, not 1'],
+    [{ allowMetadataRefresh: "no" }, '"allowMetadataRefresh" must be a boolean, not "no"'],
+    [{ listen: true }, "listen must be false or a function"],
+    [{ limits: { commandFrameLenght: 1 } }, 'limits has no option "commandFrameLenght"'],
+    [{ limits: { commandFrameLength: "1" } }, 'limits: "commandFrameLength" must be a number, not "1"'],
+    [{ limits: [], clock: null }, '"clock" must be an object, not null'],
+  ];
+  for (const [options, message] of wrong) {
+    assertThrows(() => new Publisher(options as never), TypeError, message);
+  }
+  for (const value of [-1, 0, 1.5, NaN, Infinity]) {
+    const options = { limits: { commandFrameLength: value } };
+    assertThrows(() => new Publisher(options), RangeError, "limits.commandFrameLength");
+  }
+  const given = { commandFrameLength: undefined, filterLength: 5 } as never;
+  assertEquals(checkOptions({ limits: given }).limits, { ...DefaultLimits, filterLength: 5 });
 });
 
 Deno.test("options are checked", () => {

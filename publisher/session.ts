@@ -205,8 +205,12 @@ export class Session {
     if (!(error instanceof SttpError)) {
       this.host.emit({ kind: "internalError", message: messageOf(error), cause: error });
       this.close("internalError", "an internal error occurred");
+    } else if (error.code !== "FrameTooLong") {
+      this.close("connectionLost", error.message);
+    } else if (this.#state === "awaitingModes") {
+      this.close("notSttp", `the first ${error.message}: this is not STTP`);
     } else {
-      this.close(error.code === "FrameTooLong" ? "frameTooLong" : "connectionLost", error.message);
+      this.close("frameTooLong", error.message);
     }
   }
 

@@ -27,8 +27,8 @@ export const SessionTransitions: Readonly<Record<SessionState, readonly SessionS
  * | --- | --- |
  * | `peerClosed` | the subscriber closed it |
  * | `connectionLost` | it broke |
- * | `notSttp` | the first command was not DefineOperationalModes |
- * | `frameTooLong` | a frame was longer than the limit |
+ * | `notSttp` | the first command was not DefineOperationalModes, or longer than that can be (§1) |
+ * | `frameTooLong` | a later frame was longer than the limit |
  * | `handshakeTimeout` | operational modes did not come in time |
  * | `unsupported` | a protocol version or text encoding that is not spoken here |
  * | `refused` | too many connections |

@@ -127,7 +127,11 @@ Deno.test("a web browser is disconnected at its first bytes", async () => {
   await peer.channel.write(new TextEncoder().encode("GET / HTTP/1.1\r\n"));
   await peer.expectEnd();
   await settle();
-  assertEquals(lastClosed(rig)?.reason, "frameTooLong");
+  assertEquals(lastClosed(rig)?.reason, "notSttp");
+  assertMatch(
+    lastClosed(rig)!.message,
+    /^the first frame of \d+ bytes, at most 8197 expected: this is not STTP$/,
+  );
 });
 
 Deno.test("before the modes a frame has at most 8,197 bytes, after them as many as the limit", async () => {

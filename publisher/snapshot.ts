@@ -234,7 +234,7 @@ export interface PublisherStats {
     /** How many signals it describes. */
     readonly signals: number;
   } | null;
-  /** What the application published. */
+  /** What the application published while the publisher ran. */
   readonly published: {
     /** Calls. */
     readonly batches: number;
@@ -247,7 +247,10 @@ export interface PublisherStats {
   readonly sent: SentTotals;
   /** What subscribers were notified of. */
   readonly notifications: NotificationsSnapshot;
-  /** Measurements that subscribers asked for and did not get, by reason. */
+  /**
+   * Measurements that subscribers asked for and did not get, by reason; and as `notStarted` those that were published
+   * while the publisher did not run.
+   */
   readonly dropped: Readonly<Record<string, number>>;
   /** Connections in numbers. */
   readonly connections: {

@@ -6,7 +6,7 @@
 import type { Channel } from "../transport/channel.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
 import { DefaultLimits, type Limits } from "../transport/limits.ts";
-import { checkKinds, duration, inRange, longestDelay } from "../transport/option_checks.ts";
+import { checkKinds, checkLimits, duration, inRange } from "../transport/option_checks.ts";
 import {
   type CheckedReconnectOptions,
   checkReconnectOptions,
@@ -246,17 +246,6 @@ const limitNames: readonly (keyof SubscriberLimits)[] = [
   "signals",
 ];
 
-function checkLimits(given: SubscriberLimits | undefined): CheckedLimits {
-  const limits: Record<string, number> = { ...DefaultLimits, signals: 4_194_304 };
-  for (const [name, value] of Object.entries(given ?? {})) {
-    if (!(limitNames as readonly string[]).includes(name)) {
-      throw new TypeError(`limits has no option "${name}"`);
-    }
-    if (value !== undefined) limits[name] = inRange(value, `limits.${name}`, 1, longestDelay, true);
-  }
-  return limits as unknown as CheckedLimits;
-}
-
 /**
  * The filters of a metadata request as the one text that goes over the wire.
  *
@@ -330,7 +319,7 @@ export function checkOptions(options: SubscriberOptions = {}): CheckedOptions {
     onBufferBlock: options.onBufferBlock,
     onNotification: options.onNotification,
     connector: options.connector,
-    limits: checkLimits(options.limits),
+    limits: checkLimits<CheckedLimits>(options.limits, { ...DefaultLimits, signals: 4_194_304 }, limitNames),
     clock: options.clock ?? systemClock,
   };
 }

@@ -20,11 +20,41 @@ export function checkKinds(value: object, kinds: Readonly<Record<string, string>
     if (kind === undefined) throw new TypeError(`${where} has no option "${name}"`);
     if (given === undefined || kind === "any") continue;
     if (typeof given !== kind || given === null) {
-      throw new TypeError(
-        `${where}: "${name}" must be a ${kind}, not ${given === null ? "null" : typeof given}`,
-      );
+      const article = kind === "object" ? "an" : "a";
+      throw new TypeError(`${where}: "${name}" must be ${article} ${kind}, not ${describe(given)}`);
     }
   }
+}
+
+/** A value for an error about it: a text in quotes, an object as what it is. */
+export function describe(value: unknown): string {
+  if (typeof value === "string") {
+    return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}...` : value);
+  }
+  if (Array.isArray(value)) return "an array";
+  if (value === null || (typeof value !== "object" && typeof value !== "function")) return String(value);
+  return typeof value === "object" ? "an object" : "a function";
+}
+
+/**
+ * Checks limits and fills in those that are left out or `undefined`.
+ *
+ * @param defaults Every limit.
+ * @param names Those of them that may be given; default all.
+ * @throws {TypeError} When there is no such limit, or it is not a number.
+ * @throws {RangeError} When one is not a whole number over 0.
+ */
+export function checkLimits<Values extends { readonly [Name in keyof Values]: number }>(
+  given: Partial<Values> | undefined,
+  defaults: Values,
+  names: readonly (keyof Values & string)[] = Object.keys(defaults) as (keyof Values & string)[],
+): Values {
+  const limits: Record<string, number> = { ...defaults };
+  checkKinds(given ?? {}, Object.fromEntries(names.map((name) => [name, "number"])), "limits");
+  for (const [name, value] of Object.entries<number | undefined>(given ?? {})) {
+    if (value !== undefined) limits[name] = inRange(value, `limits.${name}`, 1, longestDelay, true);
+  }
+  return limits as Values;
 }
 
 /** Passes a number on that is in its range. @throws {RangeError} When it is not. */
