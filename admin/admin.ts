@@ -1,6 +1,7 @@
 import { createApp } from "./app.ts";
 import { type AdminUser, Authenticator } from "./authentication.ts";
 import type { AdminContext } from "./context.ts";
+import { EventLog } from "./event_log.ts";
 import { isForHost, secure } from "./guard.ts";
 import { Observer } from "./observer.ts";
 import { type AdminOptions, checkOptions } from "./options.ts";
@@ -25,7 +26,7 @@ const OPEN_PATHS = ["/healthz", "/readyz"];
 
 /**
  * Makes an HTTP admin for a publisher, a subscriber or several of them: JSON at `/api/v1`, metrics for Prometheus at
- * `/metrics`, `/healthz` and `/readyz`. It looks at the systems when it is asked and costs nothing besides.
+ * `/metrics`, `/healthz` and `/readyz`. It looks at the systems when it is asked, and remembers their last 1,000 events.
  *
  * @param systems One, or several by name; a name has letters, digits, `-`, `_` and `.`.
  * @throws {TypeError} When an option does not exist or is of a wrong kind, or there is no system.
@@ -52,9 +53,11 @@ export function createAdmin(
   const { basePath, clock, credentials, hosts } = checked;
   const authenticator = new Authenticator(credentials, clock);
   const requests: Record<string, number> = { "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0 };
+  const named = nameSystems(systems);
   const context: AdminContext = {
     options: checked,
-    observer: new Observer(nameSystems(systems), checked),
+    observer: new Observer(named, checked),
+    log: new EventLog(named, clock),
     counters: () => ({ requests, authenticationFailures: authenticator.failures }),
   };
   const app = createApp(context);

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { checkAction, disconnect, reasonOfJson } from "./actions.ts";
 import { type AdminContext, type AdminEnv, connectionId } from "./context.ts";
+import { positionOf, streamEvents } from "./event_stream.ts";
 import { listConnections, ListParameters } from "./connections.ts";
 import { mediaType } from "./guard.ts";
 import { OpenApi } from "./openapi.ts";
@@ -8,10 +9,14 @@ import { Problem } from "./problems.ts";
 import { Query } from "./query.ts";
 import { browseTable, summarizeTables, TableParameters } from "./tables.ts";
 
+/** Readers of events at a time, each of which occupies a connection. */
+const MAX_STREAMS = 64;
+
 /** The JSON API, version 1. */
 export function createApi(context: AdminContext): Hono<AdminEnv> {
-  const { observer, options } = context;
+  const { log, observer, options } = context;
   const api = new Hono<AdminEnv>();
+  let streams = 0;
 
   api.get("/openapi.json", (c) => {
     new Query(c.req.url, []);
@@ -43,6 +48,24 @@ export function createApi(context: AdminContext): Hono<AdminEnv> {
     }
     const reason = await reasonOfJson(request);
     return c.json(disconnect(context, c.env.user, query.text("system"), connectionId(c), reason));
+  });
+
+  api.get("/events", (c) => {
+    const query = new Query(c.req.url, ["after"]);
+    const headers = { "content-type": "text/event-stream", "x-accel-buffering": "no" };
+    // Nobody would read what HEAD leaves out, nor end it.
+    if (c.req.raw.method === "HEAD") return c.body(null, 200, headers);
+    if (streams >= MAX_STREAMS) {
+      throw new Problem(
+        503,
+        "TooManyStreams",
+        `${MAX_STREAMS} readers of events are connected, and no more may be`,
+      );
+    }
+    streams++;
+    const position = positionOf(c.req.header("last-event-id") ?? query.text("after"), log);
+    const stream = streamEvents(log, position, options.clock, () => streams--);
+    return c.body(stream, 200, headers);
   });
 
   api.get("/groups", (c) => {

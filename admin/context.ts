@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { AdminUser } from "./authentication.ts";
+import type { EventLog } from "./event_log.ts";
 import type { CheckedOptions } from "./options.ts";
 import type { Observer } from "./observer.ts";
 import type { OwnCounters } from "./metrics.ts";
@@ -9,6 +10,7 @@ import { Problem } from "./problems.ts";
 export interface AdminContext {
   readonly options: CheckedOptions;
   readonly observer: Observer;
+  readonly log: EventLog;
   /** What the admin itself has counted so far. */
   counters(): OwnCounters;
 }

@@ -211,6 +211,27 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
       }),
     },
   },
+  "/api/v1/events": {
+    get: {
+      summary: "What happens, as server-sent events",
+      description:
+        "Each has data {number, system, at, event}, where event is what the system's status tells; " +
+        "{missed} stands for as many that a slow reader did not get.",
+      parameters: [
+        query(
+          "after",
+          "The ID of the event last seen; 0 for all that are kept. Default: only those to come.",
+          text,
+        ),
+        { name: "Last-Event-ID", in: "header", description: "The same, as browsers send it.", schema: text },
+      ],
+      responses: {
+        "200": { description: "The events.", content: { "text/event-stream": { schema: text } } },
+        "401": problem("Credentials are needed, or those given are wrong."),
+        "503": problem("Too many readers of events are connected."),
+      },
+    },
+  },
   "/api/v1/groups": {
     get: {
       summary: "Subscribers that share an encoder",

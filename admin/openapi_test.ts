@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createApp } from "./app.ts";
 import { ListParameters } from "./connections.ts";
+import { EventLog } from "./event_log.ts";
 import { Observer } from "./observer.ts";
 import { OpenApi } from "./openapi.ts";
 import { checkOptions } from "./options.ts";
@@ -16,8 +17,15 @@ const isMachine = (path: string): boolean => /^\/(?:api\/|metrics$|healthz$|read
 
 Deno.test("the document has every route, and no other", () => {
   const options = checkOptions({});
-  const observer = new Observer(nameSystems(new StillPublisher()), options);
-  const app = createApp({ options, observer, counters: () => ({ requests: {}, authenticationFailures: 0 }) });
+  const systems = nameSystems(new StillPublisher());
+  const observer = new Observer(systems, options);
+  const log = new EventLog(systems, options.clock);
+  const app = createApp({
+    options,
+    observer,
+    log,
+    counters: () => ({ requests: {}, authenticationFailures: 0 }),
+  });
   const routes = app.routes.filter(({ path }) => isMachine(path)).map(({ method, path }) =>
     `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`
   );

@@ -1,8 +1,10 @@
 import { html } from "hono/html";
 import type { AdminContext } from "../context.ts";
+import type { LoggedEvent } from "../event_log.ts";
+import { clip } from "../query.ts";
 import type { PublisherSummary, SubscriberSummary } from "../observer.ts";
 import { connectionTable } from "./connections.ts";
-import { type Html, terms } from "./layout.ts";
+import { type Html, table, terms } from "./layout.ts";
 import { bytes, count, duration, moment, plural, rate } from "./text.ts";
 
 /** Connections that the overview has at most. */
@@ -10,7 +12,7 @@ const SHOWN = 10;
 
 /** Every system with its numbers, and the connections that need looking at. */
 export function overview(context: AdminContext): Html {
-  const { observer, options } = context;
+  const { log, observer, options } = context;
   const now = options.clock.now();
   const connections = observer.connections(undefined);
   const slow = connections.filter(({ closed, queue, droppedMeasurements }) =>
@@ -19,11 +21,12 @@ export function overview(context: AdminContext): Html {
   const ended = connections.filter(({ closed }) => closed !== null)
     .sort((one, other) => other.closed!.at - one.closed!.at).slice(0, SHOWN);
   return html`
-    <div class="cards">${observer.status().map((system) =>
-      system.kind === "publisher" ? publisherCard(system, now) : subscriberCard(system)
-    )}</div>
-    ${slow.length === 0 ? "" : connectionTable(context, "Slow connections", slow)}
-    ${ended.length === 0 ? "" : connectionTable(context, "Ended lately", ended)}
+        <div class="cards">${observer.status().map((system) =>
+          system.kind === "publisher" ? publisherCard(system, now) : subscriberCard(system)
+        )}</div>
+        ${slow.length === 0 ? "" : connectionTable(context, "Slow connections", slow)}
+        ${ended.length === 0 ? "" : connectionTable(context, "Ended lately", ended)}
+    ${log.last === 0 ? "" : eventTable(log.events.slice(-SHOWN).reverse())}
   `;
 }
 
@@ -82,4 +85,28 @@ ${
 
 function stateClass(good: boolean): string {
   return good ? "good" : "bad";
+}
+
+function eventTable(events: readonly LoggedEvent[]): Html {
+  const heads = html`
+    <th scope="col">When</th>
+    <th scope="col">System</th>
+    <th scope="col">Event</th>
+    <th scope="col">What</th>
+  `;
+  return table(
+    "Latest events",
+    heads,
+    events.map(({ at, system, event }) => {
+      const { kind, ...rest } = event;
+      return html`
+        <tr>
+          <td>${moment(at)}</td>
+          <td>${system}</td>
+          <td>${kind}</td>
+          <td><code>${clip(JSON.stringify(rest), 300)}</code></td>
+        </tr>
+      `;
+    }),
+  );
 }

@@ -2,6 +2,8 @@
 export const Script: string = `
 "use strict";
 const interval = 2000;
+const shortest = 250;
+const eventsUrl = new URL("../api/v1/events", document.currentScript.src);
 const isLive = document.querySelector("main[data-live]") !== null;
 let paused = false;
 const button = document.createElement("button");
@@ -35,8 +37,12 @@ async function update() {
 }
 
 async function run() {
+  // Numbers are looked at every other second; what happens shows at once.
+  let wake = () => {};
+  new EventSource(eventsUrl).addEventListener("message", () => wake());
   for (;;) {
-    await new Promise((done) => setTimeout(done, interval));
+    await new Promise((done) => setTimeout(done, shortest));
+    await new Promise((done) => { wake = done; setTimeout(done, interval - shortest); });
     try {
       await update();
       if (!paused) show("Pause updates");

@@ -1,0 +1,71 @@
+import type { Clock } from "../transport/clock.ts";
+import type { EventLog } from "./event_log.ts";
+
+/** Milliseconds of silence after which something is sent, so that nobody takes the connection for dead. */
+const KEEP_ALIVE = 15_000;
+
+/**
+ * The number of the event that a reader has last seen, from its ID: `0` for one who wants all that are kept, and all
+ * for one who read an earlier run's; nothing for one who wants only what is to come.
+ */
+export function positionOf(id: string | undefined, log: EventLog): number {
+  if (id === undefined) return log.last;
+  const [, run, digits] = /^([0-9a-z]{1,16})-(\d{1,15})$/.exec(id) ?? [];
+  const number = Number(digits);
+  return run === log.run && number <= log.last ? number : 0;
+}
+
+/**
+ * Events as server-sent events, from a position on and without end. They are taken from the log as fast as the reader
+ * reads; one that is too slow is told how many it missed, and holds up nobody.
+ *
+ * @param onEnd Called when the reader has gone.
+ */
+export function streamEvents(
+  log: EventLog,
+  position: number,
+  clock: Clock,
+  onEnd: () => void,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const encoder = new TextEncoder();
+  let stopWaiting = (): void => {};
+  let ended = false;
+  const pause = (): Promise<void> =>
+    new Promise((resolve) => {
+      const forget = log.onNext(() => {
+        cancel();
+        resolve();
+      });
+      const cancel = clock.schedule(KEEP_ALIVE, () => {
+        forget();
+        resolve();
+      });
+      stopWaiting = () => {
+        cancel();
+        forget();
+        resolve();
+      };
+    });
+  const unread = (): string => {
+    const { missed, events } = log.after(position);
+    position = log.last;
+    let text = missed === 0 ? "" : `data: ${JSON.stringify({ missed })}\n\n`;
+    for (const event of events) text += `id: ${log.run}-${event.number}\ndata: ${JSON.stringify(event)}\n\n`;
+    return text;
+  };
+  return new ReadableStream({
+    start(controller): void {
+      // Something at once: a proxy may hold back the head of an answer until there is a body.
+      controller.enqueue(encoder.encode("retry: 2000\n\n"));
+    },
+    async pull(controller): Promise<void> {
+      if (log.last === position) await pause();
+      if (!ended) controller.enqueue(encoder.encode(unread() || ": nothing new\n\n"));
+    },
+    cancel(): void {
+      ended = true;
+      stopWaiting();
+      onEnd();
+    },
+  });
+}
