@@ -70,7 +70,6 @@ interface Block {
   place: SignalPlace;
   /** Counts transmissions of all blocks. */
   transmission: number;
-  attempts: number;
   dueAt: number;
 }
 
@@ -79,7 +78,7 @@ const LEAST_TIMEOUT = 100;
 const MOST_TIMEOUT = 3_600_000;
 /** While so many bytes wait, what is sent again would only wait behind itself. */
 const BUSY = 65_536;
-/** A block that is never confirmed is sent again ever more slowly, down to an eighth of the rate. */
+/** Who confirms nothing is sent to ever more slowly, down to an eighth of the rate. */
 const MOST_DOUBLINGS = 3;
 
 /** Whether buffer blocks are compressed: when payload data is, unless the algorithms that are named say otherwise (§2). */
@@ -102,6 +101,8 @@ export class BufferBlockSender {
   #bytes = 0;
   #sequence = 0;
   #transmissions = 0;
+  /** Time-outs in a row without a confirmation. */
+  #silence = 0;
   #cancelTimer: (() => void) | undefined;
   #sent = 0;
   #confirmed = 0;
@@ -126,7 +127,7 @@ export class BufferBlockSender {
     const sequence = this.#sequence;
     this.#sequence = (sequence + 1) >>> 0;
     this.#sent++;
-    const block: Block = { sequence, handle, payload, place, transmission: 0, attempts: 0, dueAt: 0 };
+    const block: Block = { sequence, handle, payload, place, transmission: 0, dueAt: 0 };
     if (confirmation) {
       this.#blocks.set(sequence, block);
       this.#bytes += length;
@@ -143,10 +144,14 @@ export class BufferBlockSender {
     this.#blocks.delete(sequence);
     this.#bytes -= confirmed.payload.plain.length;
     this.#confirmed++;
+    this.#silence = 0;
+    const before = this.#retransmitted;
     for (const block of this.#blocks.values()) {
       if (block.transmission < confirmed.transmission) this.#retransmit(block);
     }
-    if (this.#blocks.size === 0) this.#stopTimer();
+    // What was sent again just now may be due before anything else.
+    if (this.#blocks.size === 0 || this.#retransmitted > before) this.#stopTimer();
+    this.#schedule();
     return true;
   }
 
@@ -160,7 +165,7 @@ export class BufferBlockSender {
   #transmit(block: Block): void {
     block.transmission = ++this.#transmissions;
     block.dueAt = this.#target.clock.monotonic() +
-      this.#timeout * 2 ** Math.min(block.attempts++, MOST_DOUBLINGS);
+      this.#timeout * 2 ** Math.min(this.#silence, MOST_DOUBLINGS);
     this.#target.send(this.#frameOf(block));
   }
 
@@ -200,6 +205,7 @@ export class BufferBlockSender {
     this.#cancelTimer = clock.schedule(delay, () => {
       this.#cancelTimer = undefined;
       const now = clock.monotonic();
+      this.#silence++;
       for (const block of this.#blocks.values()) {
         if (block.dueAt <= now) this.#retransmit(block);
       }

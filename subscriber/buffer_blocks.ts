@@ -42,8 +42,8 @@ export interface BufferBlockReceiverOptions {
   readonly timeout: () => number;
 }
 
-/** How many times the publisher may send a missing block again before it is given up. */
-const PATIENCE = 3;
+/** How many time-outs a missing block is given: four tries of a publisher that waits twice as long each time. */
+const PATIENCE = 16;
 
 /** One connection's buffer blocks. A block that can't be taken is not confirmed, so that the publisher sends it again. */
 export class BufferBlockReceiver {

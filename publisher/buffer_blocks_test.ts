@@ -1,0 +1,209 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  decodeBufferBlockContent,
+  decodeBufferBlockHead,
+  encodeBufferBlockConfirmation,
+} from "../transport/wire/buffer_block.ts";
+import { BufferBlockFlags, Command, Response, responseName } from "../transport/wire/codes.ts";
+import { gunzip } from "../transport/wire/gzip.ts";
+import { DefaultOperationalModes, encodeOperationalModes } from "../transport/wire/operational_modes.ts";
+import { Publisher } from "./publisher.ts";
+import { Rig, type ScriptedPeer, settle, signalId } from "./testdata/rig.ts";
+
+const { ConfirmationRequired, Compressed, CacheIndex } = BufferBlockFlags;
+
+async function block(
+  peer: ScriptedPeer,
+): Promise<{ sequence: number; flags: number; index: number; payload: Uint8Array }> {
+  const { sequence, flags, rest } = decodeBufferBlockHead(await body(peer));
+  const { signalIndex: index, payload } = decodeBufferBlockContent(rest);
+  const bytes = flags & Compressed ? gunzip(payload, { maxLength: 1 << 24 }) : payload;
+  return { sequence, flags, index, payload: bytes };
+}
+
+/** The next buffer block, behind what comes by itself. */
+async function body(peer: ScriptedPeer): Promise<Uint8Array> {
+  for (;;) {
+    const response = (await peer.receive())!;
+    if (response.code === Response.NoOP || response.code === Response.UpdateBaseTimes) continue;
+    assertEquals(responseName(response.code), "BufferBlock");
+    return response.body;
+  }
+}
+
+async function sequences(peer: ScriptedPeer, count: number): Promise<number[]> {
+  const found: number[] = [];
+  for (let i = 0; i < count; i++) found.push((await block(peer)).sequence);
+  return found;
+}
+
+async function confirm(peer: ScriptedPeer, sequence: number): Promise<void> {
+  await peer.send(Command.ConfirmBufferBlock, encodeBufferBlockConfirmation(sequence));
+  await settle();
+}
+
+/** Nothing has been sent that was not looked at. */
+async function silent(peer: ScriptedPeer): Promise<void> {
+  await peer.send(0x42);
+  await peer.expect(Response.Failed, 0x42);
+}
+
+Deno.test("a block goes behind the data published before it, to who subscribes to its signal, with its cache index", async () => {
+  await using rig = await Rig.start();
+  const peer = await rig.subscribe();
+  const other = await rig.subscribe("FILTER ActiveMeasurements WHERE SignalType = 'STAT'");
+  const text = new TextEncoder().encode("oscillography ".repeat(100));
+  const publishing = rig.publish([0, 1]);
+  assertEquals(rig.publisher.publishBufferBlock(signalId(1), text), 1);
+  await publishing;
+  await peer.expect(Response.DataStartTime);
+  assertEquals((await peer.expectData())[0], 2);
+  const first = await block(peer);
+  assertEquals(first, { sequence: 0, flags: ConfirmationRequired | Compressed, index: 1, payload: text });
+  await silent(other);
+  // The second subscription is cache 1.
+  await peer.subscribe({ filterExpression: signalId(1) });
+  await peer.expectCache();
+  await peer.expect(Response.Succeeded);
+  await peer.confirmCache();
+  await settle();
+  rig.publisher.publishBufferBlock(signalId(1), Uint8Array.of(1));
+  // Too short to compress.
+  const second = await block(peer);
+  assertEquals(second, {
+    sequence: 1,
+    flags: ConfirmationRequired | CacheIndex,
+    index: 0,
+    payload: Uint8Array.of(1),
+  });
+});
+
+Deno.test("compressed only where payload data is, and Gzip is not ruled out", async () => {
+  await using rig = await Rig.start();
+  const payload = new Uint8Array(1000);
+  const key = "BufferBlockPayloadCompressionAlgorithms";
+  for (
+    const [compressPayloadData, algorithms, expected] of [
+      [true, "", Compressed],
+      [false, "", 0],
+      [true, `${key}=Gzip`, Compressed],
+      [true, `${key}=None`, 0],
+      [true, "{{{", Compressed],
+    ] as const
+  ) {
+    const peer = rig.connect();
+    const modes = { ...DefaultOperationalModes, compressPayloadData };
+    peer.modes = modes;
+    await peer.send(Command.DefineOperationalModes, encodeOperationalModes(modes, algorithms));
+    await peer.expect(Response.Succeeded, Command.DefineOperationalModes);
+    await peer.subscribe({ filterExpression: signalId(0) });
+    await peer.expectCache();
+    await peer.expect(Response.Succeeded);
+    await peer.confirmCache();
+    await settle();
+    rig.publisher.publishBufferBlock(signalId(0), payload);
+    const { flags, payload: received } = await block(peer);
+    assertEquals([flags & Compressed, received], [expected, payload]);
+    peer.channel.close();
+    await settle();
+  }
+});
+
+Deno.test("sent again after the time-out, ever more slowly, and when a later one is confirmed first", async () => {
+  await using rig = await Rig.start();
+  const peer = await rig.subscribe(undefined, {}, { bufferBlockRetransmissionTimeout: 1 });
+  for (let i = 0; i < 4; i++) rig.publisher.publishBufferBlock(signalId(0), Uint8Array.of(i));
+  assertEquals(await sequences(peer, 4), [0, 1, 2, 3]);
+  await confirm(peer, 1);
+  assertEquals(await sequences(peer, 1), [0]);
+  // 2 was sent before 0 was sent again: no reason to send 0 once more.
+  await confirm(peer, 2);
+  await silent(peer);
+  rig.clock.advance(1000);
+  await settle();
+  assertEquals(await sequences(peer, 2), [0, 3]);
+  await confirm(peer, 3);
+  assertEquals(await sequences(peer, 1), [0]);
+  rig.clock.advance(1000);
+  await settle();
+  assertEquals(await sequences(peer, 1), [0]);
+  rig.clock.advance(1000);
+  await settle();
+  await silent(peer);
+  rig.clock.advance(1000);
+  await settle();
+  assertEquals(await sequences(peer, 1), [0]);
+  await confirm(peer, 0);
+  // Twice, and never sent.
+  await confirm(peer, 3);
+  await confirm(peer, 77);
+  assertEquals(rig.connection().events["confirmation without a buffer block"], 2);
+  assertEquals(rig.connection().bufferBlocks, {
+    sent: 4,
+    confirmed: 4,
+    retransmitted: 6,
+    dropped: 0,
+    waiting: 0,
+    waitingBytes: 0,
+  });
+  await peer.send(Command.ConfirmBufferBlock, Uint8Array.of(1));
+  assertStringIncludes(await peer.expectText(Response.Failed, Command.ConfirmBufferBlock), "1 bytes");
+});
+
+Deno.test("who never confirms: bounded in blocks and bytes, and what is sent again does not pile up", async () => {
+  await using rig = await Rig.start({ bufferBlocks: { maxBlocks: 5, maxBytes: 400_000 } });
+  const payload = crypto.getRandomValues(new Uint8Array(50_000));
+  const peer = await rig.subscribe(undefined, { compressPayloadData: false, tssc: false });
+  for (let i = 0; i < 20; i++) rig.publisher.publishBufferBlock(signalId(0), payload);
+  await settle();
+  assertEquals(rig.connection().bufferBlocks?.dropped, 15);
+  const reader = await rig.subscribe(undefined, { compressPayloadData: false, tssc: false });
+  rig.publisher.publishBufferBlock(signalId(0), new Uint8Array(300_000));
+  rig.publisher.publishBufferBlock(signalId(0), new Uint8Array(200_000));
+  assertEquals((await block(reader)).payload.length, 300_000);
+  assertEquals(rig.connection(2).bufferBlocks?.dropped, 1);
+  // The first does not read: forty time-outs later no more waits for it than before.
+  for (let i = 0; i < 40; i++) {
+    rig.clock.advance(5000);
+    await settle();
+  }
+  assertEquals(rig.connection(1).queue.controlBytes < 1_000_000, true);
+  peer.channel.close();
+});
+
+Deno.test("without confirmation they are sent once; in the older layout with a bare cache index", async () => {
+  {
+    await using rig = await Rig.start({ bufferBlocks: { confirmation: false } });
+    const peer = await rig.subscribe();
+    rig.publisher.publishBufferBlock(signalId(0), Uint8Array.of(1));
+    assertEquals((await block(peer)).flags, 0);
+    assertEquals(rig.connection().bufferBlocks?.waiting, 0);
+  }
+  await using rig = await Rig.start({ bufferBlocks: { layout: "older" } });
+  const peer = await rig.subscribe();
+  rig.publisher.publishBufferBlock(signalId(0), new Uint8Array(100));
+  const older = decodeBufferBlockHead(await body(peer));
+  assertEquals(older.flags, 0);
+  assertEquals(older.rest.length, 104);
+  rig.clock.advance(5000);
+  await settle();
+  assertEquals((await block(peer)).sequence, 0);
+});
+
+Deno.test("an end of the subscription ends what was to be sent again; wrong arguments", async () => {
+  await using rig = await Rig.start();
+  const peer = await rig.subscribe();
+  rig.publisher.publishBufferBlock(signalId(0), Uint8Array.of(1));
+  await block(peer);
+  await peer.send(Command.Unsubscribe);
+  await peer.expect(Response.Succeeded, Command.Unsubscribe);
+  assertEquals(rig.publisher.publishBufferBlock(signalId(0), Uint8Array.of(1)), 0);
+  assertEquals(rig.connection().bufferBlocks?.waiting, 0);
+  assertEquals(rig.publisher.publishBufferBlock(signalId(99), Uint8Array.of(1)), 0);
+  assertEquals(rig.publisher.publishBufferBlock(-1, Uint8Array.of(1)), 0);
+  assertThrows(() => rig.publisher.publishBufferBlock(0, "x" as never), TypeError);
+  assertThrows(() => rig.publisher.publishBufferBlock(0, new Uint8Array(16 * 1024 ** 2 + 1)), RangeError);
+  assertThrows(() => new Publisher({ bufferBlocks: { layout: "new" as never } }), TypeError, "layout");
+  assertThrows(() => new Publisher({ bufferBlocks: { layout: "older", confirmation: false } }), TypeError);
+  assertThrows(() => new Publisher({ bufferBlocks: { maxBlocks: 0 } }), RangeError);
+});

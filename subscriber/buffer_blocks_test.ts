@@ -1,0 +1,202 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { ManualClock } from "../transport/clock.ts";
+import { SttpError } from "../transport/errors.ts";
+import { decodeBufferBlockConfirmation, encodeBufferBlock } from "../transport/wire/buffer_block.ts";
+import { BufferBlockFlags, Command, Response } from "../transport/wire/codes.ts";
+import { gzip } from "../transport/wire/gzip.ts";
+import type { BufferBlock } from "./buffer_block_inbox.ts";
+import type { SubscriberOptions } from "./options.ts";
+import { Subscriber } from "./subscriber.ts";
+import {
+  ScriptedConnector,
+  type ScriptedPublisher,
+  settle,
+  signalId,
+} from "./testdata/scripted_publisher.ts";
+
+const { ConfirmationRequired, Compressed } = BufferBlockFlags;
+
+class Fixture implements AsyncDisposable {
+  readonly clock = new ManualClock();
+  readonly connector = new ScriptedConnector();
+  readonly subscriber: Subscriber;
+  publisher!: ScriptedPublisher;
+
+  constructor(options: SubscriberOptions = {}) {
+    this.subscriber = new Subscriber({
+      autoRequestMetadata: false,
+      heartbeatTimeout: 0,
+      clock: this.clock,
+      connector: this.connector.connect,
+      bufferBlockRetransmissionTimeout: 1,
+      ...options,
+    });
+  }
+
+  static async connected(options: SubscriberOptions = {}): Promise<Fixture> {
+    const fixture = new Fixture(options);
+    const connecting = fixture.subscriber.connect();
+    fixture.publisher = await fixture.connector.accept();
+    await fixture.publisher.accept([1, 2]);
+    await connecting;
+    return fixture;
+  }
+
+  async send(
+    sequence: number,
+    payload: Uint8Array,
+    flags: number = ConfirmationRequired,
+    index = 0,
+  ): Promise<void> {
+    const body = encodeBufferBlock(sequence, flags, index, payload);
+    await this.publisher.respond(Response.BufferBlock, Command.Subscribe, body);
+    await settle();
+  }
+
+  async sendAll(...sequences: number[]): Promise<void> {
+    for (const sequence of sequences) await this.send(sequence, Uint8Array.of(sequence));
+  }
+
+  async confirmed(count: number): Promise<number[]> {
+    const found: number[] = [];
+    for (let i = 0; i < count; i++) {
+      found.push(decodeBufferBlockConfirmation((await this.publisher.next(Command.ConfirmBufferBlock)).body));
+    }
+    return found;
+  }
+
+  dropped(): Record<string, number> {
+    return Object.fromEntries(
+      Object.entries(this.subscriber.stats().dropped).filter(([, count]) => count > 0),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.subscriber.disconnect();
+    assertEquals(this.clock.pending, 0, "timers are left");
+  }
+}
+
+/** Gathers the first byte of each block as it comes. */
+function gather(): { onBufferBlock: (block: BufferBlock) => void; found: number[] } {
+  const found: number[] = [];
+  return { found, onBufferBlock: ({ payload }) => void found.push(payload[0]!) };
+}
+
+Deno.test("blocks come in order, each once; early ones are held back, and repeated ones confirmed again", async () => {
+  const { found, onBufferBlock } = gather();
+  await using fixture = await Fixture.connected({ onBufferBlock });
+  await fixture.sendAll(0, 2, 3, 2, 0);
+  assertEquals(found, [0]);
+  await fixture.sendAll(1, 3, 4);
+  assertEquals(found, [0, 1, 2, 3, 4]);
+  assertEquals(await fixture.confirmed(8), [0, 2, 3, 2, 0, 1, 3, 4]);
+  assertEquals(fixture.dropped(), { repeatedBufferBlock: 3 });
+  assertEquals(fixture.subscriber.stats().bufferBlocks, 8);
+});
+
+Deno.test("iteration: signal, payload, compressed or not; one at a time; to the end of the run", async () => {
+  await using fixture = await Fixture.connected();
+  const text = new TextEncoder().encode("text ".repeat(100));
+  await fixture.send(0, gzip(text), ConfirmationRequired | Compressed, 1);
+  await fixture.send(1, text, 0);
+  const blocks = fixture.subscriber.bufferBlocks();
+  const { value } = await blocks.next();
+  assertEquals([value?.signalId, value?.signal, value?.payload], [signalId(2), 1, text]);
+  const error = await assertRejects(() => fixture.subscriber.bufferBlocks().next(), SttpError);
+  assertEquals(error.code, "InvalidState");
+  assertEquals((await blocks.next()).value?.signalId, signalId(1));
+  const next = blocks.next();
+  await fixture.subscriber.disconnect();
+  assertEquals((await next).done, true);
+});
+
+Deno.test("what can't be used is confirmed and passed over; what is no block at all is counted", async () => {
+  const { found, onBufferBlock } = gather();
+  await using fixture = await Fixture.connected({ onBufferBlock, limits: { bufferBlockLength: 1000 } });
+  await fixture.send(0, Uint8Array.of(1, 2, 3), ConfirmationRequired | Compressed);
+  await fixture.send(1, Uint8Array.of(1), ConfirmationRequired, 99);
+  await fixture.send(2, gzip(new Uint8Array(1001)), ConfirmationRequired | Compressed);
+  await fixture.send(3, new Uint8Array(1001));
+  await fixture.send(4, Uint8Array.of(4), ConfirmationRequired, 0xffffffff);
+  await fixture.send(5, Uint8Array.of(5));
+  await fixture.publisher.respond(Response.BufferBlock, Command.Subscribe, Uint8Array.of(1, 2));
+  assertEquals(await fixture.confirmed(6), [0, 1, 2, 3, 4, 5]);
+  await settle();
+  assertEquals(found, [5]);
+  assertEquals(fixture.dropped(), { malformedBufferBlock: 3, unknownSignal: 2, malformedResponse: 1 });
+});
+
+Deno.test("a huge jump is refused; a smaller gap is given up in time, and not before", async () => {
+  const { found, onBufferBlock } = gather();
+  await using fixture = await Fixture.connected({ onBufferBlock, bufferBlocks: { maxBlocks: 10 } });
+  await fixture.sendAll(0, 10 + 1, 0x7fffffff);
+  assertEquals(fixture.dropped(), { refusedBufferBlock: 2 });
+  await fixture.sendAll(5, 6, 8);
+  fixture.clock.advance(15_999);
+  assertEquals(found, [0]);
+  fixture.clock.advance(1);
+  await settle();
+  assertEquals(found, [0, 5, 6]);
+  await fixture.sendAll(7, 3);
+  assertEquals(found, [0, 5, 6, 7, 8]);
+  assertEquals(fixture.dropped(), { refusedBufferBlock: 2, lostBufferBlock: 4, repeatedBufferBlock: 1 });
+});
+
+Deno.test("bounded in bytes: early ones are refused, the missing one gets in; a slow consumer is not overrun", async () => {
+  const release = Promise.withResolvers<void>();
+  const found: number[] = [];
+  await using fixture = await Fixture.connected({
+    bufferBlocks: { maxBytes: 1024 },
+    onBufferBlock: async ({ payload }) => {
+      found.push(payload[0]!);
+      await release.promise;
+    },
+  });
+  const block = (n: number): Uint8Array => new Uint8Array(500).fill(n);
+  for (const n of [1, 2, 3]) await fixture.send(n, block(n));
+  assertEquals(fixture.dropped(), { refusedBufferBlock: 1 });
+  await fixture.send(0, block(0));
+  assertEquals(await fixture.confirmed(3), [1, 2, 0]);
+  await fixture.send(3, block(3));
+  assertEquals(fixture.dropped(), { refusedBufferBlock: 2 });
+  release.resolve();
+  await settle();
+  await fixture.send(3, block(3));
+  assertEquals(found, [0, 1, 2, 3]);
+});
+
+Deno.test("nobody reads: the oldest make room; an onBufferBlock that fails is counted", async () => {
+  {
+    await using fixture = await Fixture.connected({ bufferBlocks: { maxBlocks: 3 } });
+    await fixture.sendAll(0, 1, 2, 3, 4);
+    assertEquals(await fixture.confirmed(5), [0, 1, 2, 3, 4]);
+    assertEquals(fixture.dropped(), { unreadBufferBlock: 2 });
+    const { value } = await fixture.subscriber.bufferBlocks().next();
+    assertEquals(value?.payload, Uint8Array.of(2));
+  }
+  await using fixture = await Fixture.connected({
+    onBufferBlock: () => {
+      throw new Error("no disk");
+    },
+  });
+  await fixture.sendAll(0, 1);
+  assertEquals(fixture.dropped(), { failedBufferBlock: 2 });
+  assertThrows(() => new Subscriber({ bufferBlocks: { layout: "x" as never } }), RangeError, "layout");
+  assertThrows(() => new Subscriber({ bufferBlocks: { maxBytes: 1 } }), RangeError, "maxBytes");
+});
+
+Deno.test("a connection that ends takes along what was held back", async () => {
+  const { found, onBufferBlock } = gather();
+  await using fixture = await Fixture.connected({ onBufferBlock });
+  await fixture.sendAll(0, 2, 3);
+  fixture.publisher.channel.close();
+  await settle();
+  assertEquals(fixture.dropped(), { lostBufferBlock: 2 });
+  fixture.clock.advance(60_000);
+  fixture.publisher = await fixture.connector.accept();
+  await fixture.publisher.accept([1, 2]);
+  await settle();
+  await fixture.send(0, Uint8Array.of(7));
+  assertEquals(found, [0, 7]);
+});
