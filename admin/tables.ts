@@ -95,17 +95,17 @@ function filterRows(metadata: DataSet, table: DataTable, filter: string): DataRo
 
 /** Tells of a row whether one of its cells has a text in it, in any case. */
 function searchOf(table: DataTable, text: string): (row: number) => boolean {
-  // An expression spares the lower-case copy of every cell.
-  const pattern = new RegExp(RegExp.escape(text), "i");
-  const columns = table.columns.filter(({ computed }) => !computed).map(({ type, values }) => ({
-    type,
-    values,
-  }));
-  return (row) =>
-    columns.some(({ type, values }) => {
+  const wanted = text.toLowerCase();
+  const tests = table.columns.filter(({ computed, type }) => !computed && type !== "boolean").map(
+    ({ type, values }) => (row: number): boolean => {
       const value = values[row]!;
-      return value !== null && pattern.test(typeof value === "string" ? value : String(toCell(type, value)));
-    });
+      if (value === null) return false;
+      // GUIDs are in lower case as they are, and need no copy.
+      if (type === "guid") return (value as string).includes(wanted);
+      return String(toCell(type, value)).toLowerCase().includes(wanted);
+    },
+  );
+  return (row) => tests.some((test) => test(row));
 }
 
 function toJson(row: DataRow): Record<string, JsonCell> {
