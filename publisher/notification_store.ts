@@ -44,7 +44,11 @@ export interface NotificationStore {
 export class FileNotificationStore implements NotificationStore {
   readonly #path: string;
 
-  /** @param path Where the file is, or will be. */
+  /**
+   * Nothing is read or written yet.
+   *
+   * @param path Where the file is, or will be.
+   */
   constructor(path: string) {
     this.#path = path;
   }
