@@ -1,5 +1,4 @@
 import { isIPv6 } from "node:net";
-import type { HostPort } from "../transport/address.ts";
 import { type DatagramSocket, openUdp } from "../transport/udp.ts";
 import type { CheckedUdpOptions } from "./udp_options.ts";
 
@@ -29,7 +28,7 @@ export class DatagramSockets {
     const local = isOwn ? this.#options.hostname : family === "IPv6" ? "::" : "0.0.0.0";
     let socket = this.#sockets.get(family);
     if (socket === undefined) {
-      this.#sockets.set(family, socket = openUdp({ hostname: local, port }));
+      this.#sockets.set(family, socket = openUdp({ hostname: local, port, ipv6Only: true }));
       // The next who wants it may have more luck.
       socket.catch(() => this.#sockets.delete(family));
     }

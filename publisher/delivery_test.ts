@@ -1,4 +1,5 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
+import { encryptedLength } from "../transport/cipher.ts";
 import { DefaultOperationalModes } from "../transport/wire/operational_modes.ts";
 import { decodeSubscribe, encodeSubscribe, type SubscriptionOptions } from "../transport/wire/subscribe.ts";
 import { type Delivery, deliveryKey, deliveryOf, type NaNValueFilter } from "./delivery.ts";
@@ -71,4 +72,24 @@ Deno.test("throttle intervals are seconds, within what a timer should do", () =>
   const interval = (publishInterval: number) =>
     deliver({ throttled: true, publishInterval }, true).throttle?.interval;
   assertEquals([interval(2.5), interval(0.000001), interval(1e9)], [2500, 10, 86_400_000]);
+});
+
+Deno.test("over UDP packets are compact and fit the datagram, encrypted ones too", () => {
+  const request = decodeSubscribe(encodeSubscribe({}, "utf-8"), "utf-8");
+  for (const length of [512, 1400, 1401, 9000, 32_768]) {
+    const { tssc, packetLimit } = deliveryOf(request, DefaultOperationalModes, "allow", length);
+    assertEquals(tssc, false);
+    // A response's header and the packet's flags stay outside what is encrypted.
+    assertEquals(6 + 1 + encryptedLength(packetLimit - 1) <= length, true, `${packetLimit} in ${length}`);
+    assertEquals(6 + 1 + encryptedLength(packetLimit) > length, true, `${packetLimit} in ${length}`);
+  }
+});
+
+Deno.test("over UDP and TCP the same compact packets go out, unless a size was asked for", () => {
+  const overTcp = deliver({}, false);
+  const request = decodeSubscribe(encodeSubscribe({}, "utf-8"), "utf-8");
+  const key = (length: number): string =>
+    deliveryKey(deliveryOf(request, DefaultOperationalModes, "allow", length));
+  assertEquals(key(32_768), deliveryKey(overTcp));
+  assertNotEquals(key(1400), deliveryKey(overTcp));
 });

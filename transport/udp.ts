@@ -36,6 +36,8 @@ export interface OpenUdpOptions {
   readonly hostname?: string;
   /** The local port; 0, the default, for any free one. */
   readonly port?: number;
+  /** Whether `::` takes IPv6 alone and leaves the port free for IPv4; default false. */
+  readonly ipv6Only?: boolean;
   /**
    * Takes what arrives.
    *
@@ -69,9 +71,9 @@ export interface OpenUdpOptions {
  * ```
  */
 export async function openUdp(options: OpenUdpOptions = {}): Promise<DatagramSocket> {
-  const { hostname = "0.0.0.0", port = 0, onDatagram, onError } = options;
+  const { hostname = "0.0.0.0", port = 0, ipv6Only = false, onDatagram, onError } = options;
   checkPort(port, 0);
-  const socket = createSocket(hostname.includes(":") ? "udp6" : "udp4");
+  const socket = createSocket({ type: hostname.includes(":") ? "udp6" : "udp4", ipv6Only });
   const opened = Promise.withResolvers<void>();
   let isOpen = false;
   socket.on("error", (cause) => {

@@ -66,6 +66,16 @@ Deno.test("a datagram that is too long fails, and the next one leaves", async ()
   await far.close();
 });
 
+Deno.test("one port for IPv4 and IPv6", { ignore: !hasIpv6 }, async () => {
+  const four = await openUdp();
+  const error = await assertRejects(() => openUdp({ hostname: "::", port: four.port }), SttpError);
+  assertEquals(error.code, "ConnectFailed");
+  const six = await openUdp({ hostname: "::", port: four.port, ipv6Only: true });
+  assertEquals(six.address, `[::]:${four.port}`);
+  await four.close();
+  await six.close();
+});
+
 Deno.test("a closed socket sends nothing and says so; closing twice is fine", async () => {
   const socket = await openUdp({ hostname: "127.0.0.1" });
   await Promise.all([socket.close(), socket.close()]);

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Publisher } from "../../publisher/mod.ts";
 import { Subscriber, type SubscriberOptions } from "../../subscriber/mod.ts";
-import { fromCompactFlags, ManualClock, SttpError, toCompactFlags } from "../../transport/mod.ts";
+import { fromCompactFlags, ManualClock, openUdp, SttpError, toCompactFlags } from "../../transport/mod.ts";
 import { measurementsIn, UdpProxy, type UdpProxyOptions } from "../support/udp_proxy.ts";
 import {
   all,
@@ -346,7 +346,9 @@ Deno.test("a port that is taken fails the subscription by name", async () => {
 Deno.test("a publisher on every address, IPv6 included, serves both families over UDP", {
   ignore: !hasIpv6,
 }, async () => {
-  const publisher = new Publisher({ port: 0, hostname: "::" });
+  const free = await openUdp({ hostname: "::" });
+  await free.close();
+  const publisher = new Publisher({ port: 0, hostname: "::", udp: { port: free.port } });
   publisher.defineMetadata(metadataOf(size));
   await publisher.start();
   const subscribers = ["127.0.0.1", "[::1]"].map((host) => {
@@ -358,6 +360,8 @@ Deno.test("a publisher on every address, IPv6 included, serves both families ove
   for (const subscriber of subscribers) {
     const { value } = await subscriber.measurements().next();
     assertEquals(numberOf(value!.signalId), 0);
+    const from = publisher.stats().open.map(({ dataChannel }) => dataChannel!.from);
+    assert(from.every((address) => address.endsWith(`:${free.port}`)), from.join());
     await subscriber.disconnect();
   }
   await publisher.stop();
