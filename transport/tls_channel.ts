@@ -68,7 +68,7 @@ export async function secureChannel(channel: Channel, options: HandshakeOptions)
   } catch (error) {
     socket?.destroy();
     stream.destroy();
-    throw error instanceof SttpError ? error : explainFailure(error, address);
+    throw explainFailure(error, address);
   } finally {
     cancel();
     signal?.removeEventListener("abort", onAbort);

@@ -20,6 +20,7 @@ import { fingerprintOf, type TlsSettings } from "./tls_options.ts";
  * | `untrusted` | its certificate comes from no authority that is trusted, or is not on the list |
  * | `wrongName` | its certificate is for another host |
  * | `version` | it speaks only versions of TLS that are too old |
+ * | `incompatible` | it speaks no cipher or key exchange that we do |
  * | `notTls` | what came was not TLS |
  * | `refusedByPeer` | it refused us, or our certificate |
  * | `closed` | it closed the connection before all was agreed |
@@ -35,6 +36,7 @@ export type TlsFailure =
   | "untrusted"
   | "wrongName"
   | "version"
+  | "incompatible"
   | "notTls"
   | "refusedByPeer"
   | "closed"
@@ -133,9 +135,12 @@ function dateText(date: Date): string {
   return date.toISOString().slice(0, 19) + "Z";
 }
 
-/** Finds the reason in what `node:tls` says of a handshake that failed. */
-export function explainFailure(cause: unknown, address: string): TlsError {
+/** Finds the reason in what `node:tls`, or the channel underneath, says of a handshake that failed. */
+export function explainFailure(cause: unknown, address: string): SttpError {
   if (cause instanceof TlsError) return cause;
+  if (cause instanceof SttpError) {
+    return cause.code === "Aborted" ? cause : new TlsError("closed", cause.message, { cause });
+  }
   const message = cause instanceof Error ? cause.message : String(cause);
   const code = String((cause as { code?: unknown } | null)?.code ?? "");
   const reason = reasonOf(code, message);
@@ -143,14 +148,13 @@ export function explainFailure(cause: unknown, address: string): TlsError {
 }
 
 function reasonOf(code: string, message: string): TlsFailure {
-  if (
-    /VERSION_TOO_LOW|UNSUPPORTED_PROTOCOL|ALERT_PROTOCOL_VERSION/.test(code) || /Tls1[23]Not/.test(message)
-  ) {
+  if (/Tls1[23]Not|SupportedVersionsExt|SignatureAlgorithmsExt|alert: ProtocolVersion/.test(message)) {
     return "version";
   }
-  if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || /corrupt message/.test(message)) return "notTls";
-  if (/^ERR_SSL_.*ALERT/.test(code)) return "refusedByPeer";
-  if (code === "ECONNRESET" || code === "EPIPE" || /socket hang up|before secure/.test(message)) {
+  if (message.startsWith("peer is incompatible")) return "incompatible";
+  if (message.includes("corrupt message") || code === "ERR_SSL_WRONG_VERSION_NUMBER") return "notTls";
+  if (message.includes("received fatal alert")) return "refusedByPeer";
+  if (code === "ECONNRESET" || code === "EPIPE" || /hang up|disconnected before/.test(message)) {
     return "closed";
   }
   return "failed";
