@@ -54,7 +54,7 @@ Deno.test("between two attempts to connect the process stays alive, and gives up
   const { publisher } = meeting;
   const child = run(
     `const subscriber = new Subscriber({ reconnect: { initialDelay: 100, maxDelay: 100, maxRetries: 3 } });
-     await subscriber.connect(address);
+     await subscriber.connect(address, { retry: true }); // the first connection may end before it knows
      for await (const batch of subscriber.batches());
      console.log((await subscriber.closed).kind, subscriber.stats().connections);`,
     publisher.address,
