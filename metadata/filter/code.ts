@@ -5,8 +5,15 @@
  */
 import type { DataTable } from "../data_table.ts";
 import type { Clock } from "../../transport/clock.ts";
-import { FilterError, type FilterErrorDetails, type FilterErrorKind, type Span } from "./errors.ts";
+import {
+  FilterError,
+  type FilterErrorDetails,
+  type FilterErrorKind,
+  type Span,
+  TimeLimitError,
+} from "./errors.ts";
 import type { FilterLimits } from "./limits.ts";
+import { Stopwatch } from "./stopwatch.ts";
 import { actualType, type FilterValue, type TypedValue, type ValueType } from "./types.ts";
 
 /** A compiled expression of one type. */
@@ -51,12 +58,35 @@ export class Compilation {
   readonly table: DataTable | undefined;
   readonly limits: FilterLimits;
   readonly clock: Clock;
+  /** Keeps the time that compiling and evaluating take. */
+  readonly watch: Stopwatch;
 
-  constructor(text: string, table: DataTable | undefined, limits: FilterLimits, clock: Clock) {
+  constructor(
+    text: string,
+    table: DataTable | undefined,
+    limits: FilterLimits,
+    clock: Clock,
+    watch: Stopwatch = new Stopwatch(clock, limits.maxMilliseconds),
+  ) {
     this.text = text;
     this.table = table;
     this.limits = limits;
     this.clock = clock;
+    this.watch = watch;
+  }
+
+  /** Counts work, in comparisons of two short values. @throws {FilterError} `limit` when time is up. */
+  spend(work: number, span: Span): void {
+    if (this.watch.spend(work)) throw this.#tooLong(span);
+  }
+
+  /** Looks at the clock, after what may have taken long. @throws {FilterError} `limit` when time is up. */
+  checkTime(span: Span): void {
+    if (this.watch.isOver()) throw this.#tooLong(span);
+  }
+
+  #tooLong(span: Span): FilterError {
+    return new TimeLimitError("limit", `it took longer than ${this.watch.milliseconds} ms`, this.text, span);
   }
 
   /** An error about a part of the text. */
@@ -81,7 +111,7 @@ export function folded(code: Code, operands: readonly Code[]): Code {
   try {
     return constantCode(code.type, code.run(0), code.span);
   } catch (error) {
-    if (!(error instanceof FilterError)) throw error;
+    if (!(error instanceof FilterError) || error instanceof TimeLimitError) throw error;
     return code;
   }
 }

@@ -14,7 +14,9 @@ import {
   runTyped,
 } from "./code.ts";
 import { describeText, readText, toDouble, toText } from "./convert.ts";
+import { CHARACTERS } from "./cost.ts";
 import type { FilterError, Span } from "./errors.ts";
+import { Membership } from "./membership.ts";
 import { compareExact, type ExactNumber, widenInteger } from "./numbers.ts";
 import { typeError } from "./operators.ts";
 import { compareText, equalsFolded, fold, type LikeTest, likeTest } from "./text.ts";
@@ -114,7 +116,8 @@ function readConstant(context: Compilation, left: Code, right: Code): Code {
   return constantCode("decimal", same ? widenInteger(whole) : value, right.span);
 }
 
-function unreadable(context: Compilation, text: string, type: ValueType, span: Span): FilterError {
+/** Says that a text can't be read as a value of the type that it is compared with. */
+export function unreadable(context: Compilation, text: string, type: ValueType, span: Span): FilterError {
   const shown = JSON.stringify(text.length > 30 ? text.slice(0, 30) + "..." : text);
   return context.error("value", `${shown} can't be compared with ${nameOf(type)}`, span, {
     expected: describeText(type),
@@ -211,22 +214,20 @@ export function compileIn(
 ): Code {
   const items: Code[] = [];
   const operator = exact ? "===" : "=";
-  const known = new Set<FilterValue>();
+  const members = new Membership(operand.type, exact);
   for (const item of list) {
     // Checks the types of each, and reads strings as the operand's type.
     const tested = distribute([item], ([code]) => {
       const value = readConstant(context, operand, code!);
-      const key = value.constant ? memberKey(operand.type, value, exact) : undefined;
-      if (key !== undefined) {
-        known.add(key);
-        return constantCode("boolean", false, span);
-      }
-      return matchCode(context, operator, operand, value, span);
+      const match = matchCode(context, operator, operand, value, span);
+      if (!value.constant) return match;
+      members.add(value);
+      return constantCode("boolean", false, span);
     }) as Code;
-    if (!tested.constant || tested.run(0) !== false) items.push(tested);
+    if (!tested.constant) items.push(tested);
   }
   const fallible = operand.fallible || items.some((item) => item.fallible);
-  const isMember = memberTest(operand.type, known, exact);
+  const isMember = members.tester();
   const run = (row: number) => {
     const value = operand.run(row);
     if (value === null) return null;
@@ -250,52 +251,6 @@ function matchCode(context: Compilation, operator: "=" | "===", operand: Code, i
   return { type: "boolean", run, constant: false, fallible: item.fallible || test.fallible, span };
 }
 
-/** What a constant of an IN list is looked up by, or `undefined` if it has to be compared. */
-function memberKey(type: ValueType, item: Code, exact: boolean): FilterValue | undefined {
-  const value = item.run(0);
-  if (value === null) return undefined;
-  switch (type) {
-    case "string":
-      return item.type === "string" ? (exact ? value : fold(value as string)) : undefined;
-    case "guid":
-    case "datetime":
-      return item.type === type ? value : undefined;
-    case "int32":
-    case "int64":
-      return isExact(item.type) && typeof value !== "object"
-        ? integerKey(value as number | bigint)
-        : undefined;
-    default:
-      return undefined;
-  }
-}
-
-/** One value for equal integers of either type. */
-function integerKey(value: number | bigint): number | bigint {
-  return typeof value === "number" || BigInt.asIntN(53, value) !== value ? value : Number(value);
-}
-
-const MAX_SCANNED = 8;
-
-function memberTest(
-  type: ValueType,
-  known: ReadonlySet<FilterValue>,
-  exact: boolean,
-): (value: Present) => boolean {
-  if (known.size === 0) return () => false;
-  if (type === "int32" || type === "int64") {
-    return (value) => known.has(typeof value === "bigint" ? integerKey(value) : value);
-  }
-  if (type !== "string" || exact) return (value) => known.has(value);
-  if (known.size > MAX_SCANNED) return (value) => known.has(fold(value as string));
-  const words = [...known] as string[];
-  if (words.length === 1) return (value) => equalsFolded(value as string, words[0]!);
-  return (value) => {
-    for (const word of words) if (equalsFolded(value as string, word)) return true;
-    return false;
-  };
-}
-
 /** Compiles LIKE. */
 export function compileLike(
   context: Compilation,
@@ -309,6 +264,10 @@ export function compileLike(
   if (!operands.every(({ type }) => type === "string" || type === "undefined")) {
     throw typeError(context, "LIKE", operands, span, "strings");
   }
+  const matches = (test: LikeTest, value: string): boolean => {
+    context.spend(value.length / CHARACTERS, span);
+    return test(value) !== negated;
+  };
   const read = (text: string): LikeTest => {
     const test = likeTest(text, exact);
     if (test !== undefined) return test;
@@ -319,7 +278,7 @@ export function compileLike(
   if (pattern.constant) {
     const text = pattern.run(0);
     const test = text === null ? () => false : read(text as string);
-    return lift("boolean", operands, span, (value: string) => test(value) !== negated);
+    return lift("boolean", operands, span, (value: string) => matches(test, value));
   }
   let last = "";
   let test = read(last);
@@ -328,7 +287,7 @@ export function compileLike(
       test = read(text);
       last = text;
     }
-    return test(value) !== negated;
+    return matches(test, value);
   };
   return lift("boolean", operands, span, apply, { fallible: true });
 }

@@ -9,6 +9,7 @@ import { type FilterLimits, resolveLimits } from "./limits.ts";
 import { compileLogical } from "./logic.ts";
 import { widenInt64 } from "./numbers.ts";
 import { compileBinary, compileUnary } from "./operators.ts";
+import type { Stopwatch } from "./stopwatch.ts";
 import type { ColumnNode, ExpressionNode } from "./tree.ts";
 import { describeType, valueTypeOf } from "./types.ts";
 
@@ -16,7 +17,7 @@ import { describeType, valueTypeOf } from "./types.ts";
 export interface CompileOptions {
   /** How big the expression may be; the defaults for those left out. */
   readonly limits?: Partial<FilterLimits> | undefined;
-  /** What NOW and UTCNOW read; default the system's clock. */
+  /** What NOW and UTCNOW read, and what an evaluation is timed by; default the system's clock. */
   readonly clock?: Clock | undefined;
 }
 
@@ -25,8 +26,9 @@ export function compilation(
   text: string,
   table: DataTable | undefined,
   options: CompileOptions,
+  watch?: Stopwatch,
 ): Compilation {
-  return new Compilation(text, table, resolveLimits(options.limits), options.clock ?? systemClock);
+  return new Compilation(text, table, resolveLimits(options.limits), options.clock ?? systemClock, watch);
 }
 
 /**
@@ -101,7 +103,14 @@ function compileColumn(context: Compilation, node: ColumnNode): Code {
   }
   const type = valueTypeOf(column.type);
   const code = { type, constant: false, fallible: column.computed, span };
-  if (column.computed) return { ...code, run: (row) => column.at(row) };
+  if (column.computed) {
+    const run = (row: number) => {
+      const value = column.at(row);
+      context.checkTime(span);
+      return value;
+    };
+    return { ...code, run };
+  }
   const { values } = column;
   if (column.type === "uint64" || column.type === "uint32") {
     // Neither fits the next narrower type; what does not even fit an int64 is a decimal, as such a literal is.

@@ -103,6 +103,9 @@ export class FilterError extends SttpError {
   }
 }
 
+/** An evaluation that took too long. Unlike other errors in what is constant, it is never left for a row to find. */
+export class TimeLimitError extends FilterError {}
+
 /** The text of a span on one line, shortened in its middle. */
 function excerpt(text: string, span: Span): string {
   const length = span.end - span.start;

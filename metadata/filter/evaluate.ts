@@ -47,8 +47,16 @@ export function compileExpression(
   table: DataTable | undefined,
   options: CompileOptions = {},
 ): CompiledExpression {
-  const operand = compile(compilation(text, table, options), parseExpression(text, options));
-  return { types: isVariant(operand) ? operand.types : [operand.type], evaluate: evaluator(operand) };
+  const context = compilation(text, table, options);
+  const operand = compile(context, parseExpression(text, options));
+  const evaluate = evaluator(operand);
+  return {
+    types: isVariant(operand) ? operand.types : [operand.type],
+    evaluate: (row) => {
+      context.watch.reset();
+      return evaluate(row);
+    },
+  };
 }
 
 /**

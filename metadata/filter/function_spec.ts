@@ -7,6 +7,7 @@ import {
   type Operand,
   retyped,
 } from "./code.ts";
+import { callCost, textCost } from "./cost.ts";
 import type { FilterError, FilterErrorKind, Span } from "./errors.ts";
 import { describeType, type FilterValue, isIntegral, isNumeric, type ValueType } from "./types.ts";
 
@@ -105,6 +106,13 @@ export function makeArguments(
     dateTime: (index) =>
       take(index, (type) => type === "datetime" || type === "string", "a datetime or a string", "datetime"),
     ignoreCase: (index) => index >= operands.length ? [] : [take(index, isNumeric, "a boolean", "boolean")],
-    lift: (type, codes, apply, options) => lift(type, codes, span, apply, options),
+    lift: (type, codes, apply, options) => {
+      const call = callCost(name);
+      const counted = (...values: never[]) => {
+        context.spend(call + textCost(values), span);
+        return apply(...values);
+      };
+      return lift(type, codes, span, counted, options);
+    },
   };
 }

@@ -13,7 +13,7 @@ import {
   runTyped,
   typesOf,
 } from "./code.ts";
-import { comparatorOf, type TypedComparator } from "./comparison.ts";
+import { comparatorOf, type TypedComparator, unreadable } from "./comparison.ts";
 import {
   convertValue,
   describeText,
@@ -22,8 +22,9 @@ import {
   parseDateTime,
   parseDouble,
   parseGuid,
+  readText,
 } from "./convert.ts";
-import { FilterError, type Span } from "./errors.ts";
+import { FilterError, type Span, TimeLimitError } from "./errors.ts";
 import type { Arguments, FunctionSpec } from "./function_spec.ts";
 import type { CallNode, ExpressionNode } from "./tree.ts";
 import {
@@ -96,7 +97,9 @@ function checkNames(
   try {
     compile(context, node);
   } catch (error) {
-    if (!(error instanceof FilterError) || error.kind === "name") throw error;
+    if (!(error instanceof FilterError) || error instanceof TimeLimitError || error.kind === "name") {
+      throw error;
+    }
   }
 }
 
@@ -226,6 +229,7 @@ function extreme(args: Arguments, better: -1 | 1): Operand {
     }
     for (const type of types) if (type !== "undefined") seen.add(type);
   }
+  checkConstants(args);
   const fallible = operands.some((operand) => operand.fallible) ||
     [...comparators.values()].some((comparator) => comparator.fallible);
   const types = typesOf(operands);
@@ -253,6 +257,24 @@ function extreme(args: Arguments, better: -1 | 1): Operand {
   return { types, runTyped: choose, fallible, span: args.span };
 }
 
+/**
+ * Refuses a constant string that an argument before it could not be compared with: whether the row's best so far is
+ * of that type must not matter.
+ */
+function checkConstants(args: Arguments): void {
+  const before = new Set<ValueType>();
+  for (const operand of args.operands) {
+    for (const type of isVariant(operand) ? operand.types : [operand.type]) {
+      const text = isVariant(operand) || !operand.constant || type !== "string" ? null : operand.run(0);
+      for (const left of text === null ? [] : before) {
+        if (left === "string" || readText(text as string, left) !== undefined) continue;
+        throw unreadable(args.context, text as string, left, operand.span);
+      }
+      if (type !== "undefined") before.add(type);
+    }
+  }
+}
+
 /** What is chosen among constants: of one type. */
 function constantChoice(
   args: Arguments,
@@ -263,7 +285,7 @@ function constantChoice(
     const { type, value } = choose(0);
     return { type, run: () => value, constant: true, fallible: false, span: args.span };
   } catch (error) {
-    if (!(error instanceof FilterError)) throw error;
+    if (!(error instanceof FilterError) || error instanceof TimeLimitError) throw error;
     return { types, runTyped: choose, fallible: true, span: args.span };
   }
 }

@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import type { Clock } from "../../transport/clock.ts";
 import { DataSet } from "../data_set.ts";
 import { DataTable } from "../data_table.ts";
 import { FilterError } from "./errors.ts";
@@ -146,6 +147,108 @@ Deno.test("selections that would take minutes are refused", () => {
   const list = Array.from({ length: 20_000 }, (_, i) => `'${i + 990}'`).join();
   assertEquals(select(`A IN (${list})`, { maxWork: 10_000 }).length, 10);
   assertEquals(select(`FILTER T ORDER BY ${Array.from({ length: 1_000 }, () => "A").join()}`).length, 1_000);
+});
+
+/** A clock that is looked at once in so many milliseconds. */
+function ticking(milliseconds: number): Clock & { looks: number } {
+  return {
+    looks: 0,
+    now: () => 0,
+    monotonic(): number {
+      return this.looks++ * milliseconds;
+    },
+    schedule: () => () => {},
+  };
+}
+
+/** A table T with a column A of so many texts. */
+function texts(count: number, text: (row: number) => string): DataSet {
+  const dataSet = new DataSet();
+  const table = dataSet.addTable("T");
+  table.addColumn("A", "string");
+  for (let row = 0; row < count; row++) table.addRow([text(row)]);
+  return dataSet;
+}
+
+Deno.test("the work that is reckoned grows with texts, patterns, digits and lists", () => {
+  const dataSet = texts(100, () => "x".repeat(6_400));
+  const least = (text: string) => {
+    let [low, high] = [1, 2 ** 40];
+    while (low < high) {
+      const maxWork = Math.floor((low + high) / 2);
+      try {
+        selectRows(dataSet, text, { primaryTable: "T", limits: { maxWork } });
+        high = maxWork;
+      } catch (error) {
+        if (!(error instanceof FilterError)) throw error;
+        low = maxWork + 1;
+      }
+    }
+    return low;
+  };
+  const plain = least("FILTER TOP 0 T WHERE A = 'a'");
+  assertEquals(least("FILTER TOP 0 T WHERE UPPER(A) = 'a'") > plain + 100 * 100, true);
+  const search = least("FILTER TOP 0 T WHERE REGEXMATCH('abc', A)");
+  assertEquals(search > 100 * 6_400, true);
+  assertEquals(least("FILTER TOP 0 T WHERE REGEXMATCH('(abc){20}', A)") > 10 * search, true);
+  assertEquals(least("FILTER TOP 0 T WHERE REGEXMATCH(A, 'abc')") > 100 * 20_000, true);
+  const many = "1".repeat(900);
+  assertEquals(least(`FILTER TOP 0 T WHERE ${many} * ${many} > LEN(A)`) > plain + 100 * 1_000, true);
+  assertEquals(Math.round(least("FILTER TOP 0 T WHERE A = 'a';".repeat(3)) / plain), 3);
+  const list = (item: (i: number) => string) =>
+    least(`FILTER TOP 0 T WHERE LEN(A) IN (${Array.from({ length: 500 }, (_, i) => item(i)).join()})`);
+  assertEquals(list((i) => `LEN('a') + ${i}`) > 10 * list((i) => `${i}.5`), true);
+});
+
+Deno.test("what takes too long stops, whatever was reckoned", () => {
+  const slow = (text: string, rows: number, maxMilliseconds?: number) => {
+    const clock = ticking(1_000);
+    const limits = maxMilliseconds === undefined ? {} : { maxMilliseconds };
+    const options = { primaryTable: "T", clock, limits };
+    const error = assertThrows(() => selectRows(texts(rows, String), text, options), FilterError);
+    assertStringIncludes(error.message, `it took longer than ${maxMilliseconds ?? 2_000} ms`);
+    assertEquals(error.kind, "limit");
+    assertEquals(clock.looks, Math.floor((maxMilliseconds ?? 2_000) / 1_000) + 2);
+  };
+  slow("A = 'a'", 20_000);
+  slow("A = 'a'", 30_000, 5_000);
+  slow("FILTER T ORDER BY A", 5_000);
+  slow("FILTER T;".repeat(200), 1);
+  // Within one row, and in what is constant.
+  slow(
+    Array.from({ length: 50 }, (_, i) => `REGEXMATCH('${"[a-f]".repeat(50)}${i}', A + '${"x".repeat(500)}')`)
+      .join(" OR "),
+    1,
+  );
+  slow(Array.from({ length: 50 }, (_, i) => `REGEXMATCH('${i}', '${"x".repeat(5_000)}')`).join(" OR "), 0);
+  slow(`LEN(${"REPLACE(".repeat(40)}A + '${"x".repeat(20_000)}'${", 'x', 'y')".repeat(40)}) > 0`, 20);
+  slow(
+    `IIF(True, 1, ${
+      Array.from({ length: 50 }, () => `REGEXVAL('x', '${"x".repeat(5_000)}')`).join("+")
+    }) = 1`,
+    0,
+  );
+});
+
+Deno.test("an expression that is compiled once has its time in each row", () => {
+  const table = texts(50_000, String).table("T")!;
+  const clock = ticking(1_000);
+  const matches = compilePredicate(table, "A = '49999'", { clock });
+  const { evaluate } = compileExpression("A + 'x'", table, { clock });
+  for (let row = 0; row < table.rowCount; row++) {
+    assertEquals(matches(row), row === 49_999);
+    assertEquals(evaluate(row).value, `${row}x`);
+  }
+});
+
+Deno.test("a text too long for its regular expression is refused before it is searched", () => {
+  const error = assertThrows(
+    () => evaluateExpression(`REGEXMATCH('(abcdefghi){100}', '${"a".repeat(60_000)}')`),
+    FilterError,
+    "REGEXMATCH: a text of 60000 characters",
+  );
+  assertEquals(error.kind, "limit");
+  assertEquals(evaluateExpression(`REGEXMATCH('abc', '${"a".repeat(60_000)}')`).value, false);
 });
 
 Deno.test("choices of many types do not multiply", () => {

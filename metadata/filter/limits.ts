@@ -24,6 +24,11 @@ export interface FilterLimits {
    * 500,000,000: some seconds; a condition with 500 operators on a million rows.
    */
   readonly maxWork: number;
+  /**
+   * Milliseconds that a selection may take, or the evaluation of an expression in one row: what is slower than
+   * `maxWork` reckons stops then. Default 2,000.
+   */
+  readonly maxMilliseconds: number;
 }
 
 /** The {@linkcode FilterLimits} in force where an option does not say otherwise. */
@@ -35,6 +40,7 @@ export const DEFAULT_FILTER_LIMITS: FilterLimits = Object.freeze({
   maxTextLength: 65_536,
   maxPatternLength: 1_000,
   maxWork: 500_000_000,
+  maxMilliseconds: 2_000,
 });
 
 /** The greatest {@linkcode FilterLimits.maxDepth}: what fits the stack with room for the caller. */

@@ -6,6 +6,7 @@
 import type { Decimal } from "../decimal.ts";
 import { type Code, type Compilation, lift } from "./code.ts";
 import { toDouble, toText } from "./convert.ts";
+import { CHARACTERS } from "./cost.ts";
 import type { FilterError, Span } from "./errors.ts";
 import {
   addExact,
@@ -40,7 +41,7 @@ export function compileUnary(
   span: Span,
 ): Code {
   const { type } = operand;
-  if (type === "undefined") return lift("boolean", [operand], span, () => null);
+  if (type === "undefined") return lift(operator === "!" ? "boolean" : "int32", [operand], span, () => null);
   if (operator === "!") {
     if (type === "boolean") return lift(type, [operand], span, (value: boolean) => !value);
     if (type !== "int32" && type !== "int64") {
@@ -91,6 +92,7 @@ function compileConcatenation(context: Compilation, left: Code, right: Code, spa
   const { maxTextLength } = context.limits;
   const join = (a: NonNullable<FilterValue>, b: NonNullable<FilterValue>) => {
     const text = toText(left.type, a) + toText(right.type, b);
+    context.spend(text.length / CHARACTERS, span);
     if (text.length <= maxTextLength) return text;
     throw context.error("limit", `text of ${text.length} characters`, span, {
       expected: `at most ${maxTextLength}`,
@@ -130,7 +132,7 @@ function compileArithmetic(
   if (!operands.every(({ type }) => accepted(type)) || !someNumber) {
     throw typeError(context, operator, operands, span, operator === "%" ? "integers" : "numbers");
   }
-  const type = wider(left.type, right.type);
+  const type = arithmeticType(left, right);
   const divides = operator === "/" || operator === "%";
   const zero = () => context.error("value", "division by zero", right.span);
   if (type === "double") {
@@ -155,6 +157,11 @@ function compileArithmetic(
     return apply(a, b);
   };
   return lift(type, numbers, span, bounded(context, onExact, span), { fallible: true });
+}
+
+/** The type of arithmetic: of a number at least, which NULL counts as. */
+function arithmeticType(left: Code, right: Code): ValueType {
+  return wider("int32", wider(left.type, right.type));
 }
 
 /** Whether the code is an int64, arithmetic on which may have led to a decimal. */
@@ -191,7 +198,9 @@ function compileBits(context: Compilation, operator: BitOperator, left: Code, ri
   if (!operands.every(({ type }) => isIntegral(type))) {
     throw typeError(context, operator, operands, span, "integers or booleans");
   }
-  const type = wider(left.type, right.type);
+  const type = operands.some((operand) => operand.type === "undefined")
+    ? arithmeticType(left, right)
+    : wider(left.type, right.type);
   if (type === "boolean") {
     const apply = (a: boolean, b: boolean) => bits(operator, Number(a), Number(b)) !== 0;
     return lift(type, operands, span, apply);
@@ -227,7 +236,7 @@ function compileShift(
       "an integer, and an integer or boolean for the count",
     );
   }
-  const type: ValueType = left.type === "undefined" ? "boolean" : left.type;
+  const type: ValueType = left.type === "undefined" ? "int32" : left.type;
   const shift = (value: ExactNumber, count: ExactNumber) =>
     shifted(operator, integer(context, value, left.span), integer(context, count, right.span));
   return lift(type, [left, asExact(right)], span, shift, { fallible: true });

@@ -156,7 +156,17 @@ Deno.test("a literal NULL fits anywhere", () => {
     ["NULL < UpdatedOn", "boolean null"],
     ["NULL = 'abc'", "boolean null"],
     ["NULL + SignalID", "error + can't be applied to NULL and a guid"],
-    ["-NULL", "boolean null"],
+    ["-NULL", "int32 null"],
+    ["NOT NULL", "boolean null"],
+    ["- -NULL", "int32 null"],
+    ["NULL << 1 << 1", "int32 null"],
+    ["NULL + NULL", "int32 null"],
+    ["(NULL + NULL) * True", "int32 null"],
+    ["-NULL + True", "int32 null"],
+    ["NULL & True", "int32 null"],
+    ["-NULL * 2.5", "decimal null"],
+    ["(-NULL) AND True", "error AND can't be applied to an int32"],
+    ["(NULL << 1) OR True", "error OR can't be applied to an int32"],
   ]);
 });
 

@@ -3,6 +3,7 @@ import type { DataTable } from "../data_table.ts";
 import type { CellValue } from "../data_type.ts";
 import { nearest } from "./errors.ts";
 import type { Compilation } from "./code.ts";
+import { textCost } from "./cost.ts";
 import { compareText, fold, hasSurrogates } from "./text.ts";
 import type { OrderTerm } from "./tree.ts";
 
@@ -23,8 +24,12 @@ export function orderRows(
   rows: readonly number[],
   top: number = Infinity,
 ): number[] {
-  const orders = distinct(context, table, terms).map(([column, term]) => orderBy(column, term, rows));
-  const order: Order = orders.length === 1 ? stable(orders[0]!) : stable((left, right) => {
+  const orders = distinct(context, table, terms).map(([column, term]) =>
+    orderBy(context, column, term, rows)
+  );
+  const span = terms[0] ?? { start: 0, end: 0 };
+  const order: Order = stable((left, right) => {
+    context.spend(orders.length, span);
     for (const compare of orders) {
       const result = compare(left, right);
       if (result !== 0) return result;
@@ -65,11 +70,17 @@ function stable(order: Order): Order {
   return (left, right) => order(left, right) || left - right;
 }
 
-function orderBy(column: DataColumn, term: OrderTerm, rows: readonly number[]): Order {
+function orderBy(
+  context: Compilation,
+  column: DataColumn,
+  term: OrderTerm,
+  rows: readonly number[],
+): Order {
   const fetch = column.computed ? (row: number) => column.at(row) : valueOf(column.values);
   const folds = column.type === "string" && !term.exact;
   const keys = rows.map((row) => {
     const value = fetch(row);
+    context.spend(textCost([value]) + 1, term);
     return folds && value !== null ? fold(value as string) : value;
   });
   const compare = keyOrder(column, keys);

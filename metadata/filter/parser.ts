@@ -1,3 +1,4 @@
+import { parseGuid } from "./convert.ts";
 import { FilterError, type FilterErrorKind, type Span } from "./errors.ts";
 import { binaryOperatorOf, BINDING, bindingOfOperator, RESERVED } from "./grammar.ts";
 import { isSign, type Token, tokenize } from "./lexer.ts";
@@ -437,5 +438,8 @@ function signalOf(token: Token): SignalStatement | undefined {
   const { start, end, kind, text, type, value } = token;
   if (kind === "key" || kind === "tag") return { kind: "signal", by: kind, value: text, start, end };
   if (type === "guid") return { kind: "signal", by: "guid", value: value as string, start, end };
+  // A GUID in braces and quotes is a string within conditions.
+  const guid = type === "string" ? parseGuid(value as string) : undefined;
+  if (guid !== undefined) return { kind: "signal", by: "guid", value: guid, start, end };
   return undefined;
 }

@@ -5,11 +5,15 @@
  */
 import { RE2JS } from "re2js";
 import type { Code } from "./code.ts";
+import { stepCost } from "./cost.ts";
 import type { Arguments, FunctionSpec } from "./function_spec.ts";
 import type { FilterValue } from "./types.ts";
 
 /** How many instructions a pattern may be compiled to; each may be looked at once for each character. */
-const MAX_PROGRAM_SIZE = 5_000;
+const MAX_PROGRAM_SIZE = 2_000;
+
+/** The most instructions times characters of one search: a fraction of a second. */
+const MAX_STEPS = 20_000_000;
 
 /** REGEXMATCH and REGEXVAL, which differ in what they make of the first match. */
 export function regexFunction(
@@ -37,9 +41,7 @@ function build(
     type,
     [regex, args.text(1)],
     (pattern: string, text: string) => result(find(pattern, text)),
-    {
-      fallible: !regex.constant,
-    },
+    { fallible: !regex.constant },
   );
 }
 
@@ -52,8 +54,16 @@ function finder(args: Arguments): (pattern: string, text: string) => string | un
       compiled = compilePattern(args, pattern);
       last = pattern;
     }
+    if (compiled.programSize() * text.length > MAX_STEPS) {
+      const expected = `at most ${
+        Math.floor(MAX_STEPS / compiled.programSize())
+      } for this regular expression`;
+      throw args.error("limit", `a text of ${text.length} characters`, expected, 1);
+    }
     const matcher = compiled.matcher(text);
-    return matcher.find() ? matcher.group() ?? undefined : undefined;
+    const found = matcher.find() ? matcher.group() ?? undefined : undefined;
+    args.context.spend(stepCost(compiled.programSize(), text.length), args.span);
+    return found;
   };
 }
 
@@ -70,6 +80,7 @@ function compilePattern(args: Arguments, pattern: string): RE2JS {
     const expected = "a pattern of the RE2 syntax, which has no look-around and no back-references";
     throw args.error("value", (error as Error).message, expected, 0);
   }
+  args.context.checkTime(args.span);
   if (compiled.programSize() <= MAX_PROGRAM_SIZE) return compiled;
   throw args.error("limit", "a regular expression with too many repetitions", "fewer", 0);
 }

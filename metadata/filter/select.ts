@@ -3,7 +3,8 @@ import type { DataSet } from "../data_set.ts";
 import type { DataTable } from "../data_table.ts";
 import { EMPTY_GUID } from "../../transport/wire/guid.ts";
 import type { Compilation } from "./code.ts";
-import { costOfSelect } from "./cost.ts";
+import type { Stopwatch } from "./stopwatch.ts";
+import { costOfRow, costOfSelect } from "./cost.ts";
 import { compilation, compileCondition, type CompileOptions } from "./compile.ts";
 import { parseGuid } from "./convert.ts";
 import { nearest, type Span } from "./errors.ts";
@@ -123,6 +124,7 @@ export class Selection {
   readonly #idColumns: IdColumns;
   readonly #statements: FilterStatement[];
   readonly #indexes = new Map<string, Map<string, number>>();
+  readonly #watch: Stopwatch;
   #work = 0;
 
   /** @throws {FilterError} `syntax` or `limit`. */
@@ -131,6 +133,8 @@ export class Selection {
     this.#text = text;
     this.#options = options;
     this.#idColumns = { ...ID_COLUMNS, ...options.idColumns };
+    this.#watch = compilation(text, undefined, options).watch;
+    this.#watch.start();
     this.#statements = parseFilter(text, options);
   }
 
@@ -140,7 +144,8 @@ export class Selection {
       const name = statement.kind === "filter" ? statement.table : this.#primaryTable;
       const table = this.#dataSet.table(name);
       if (table === undefined) throw this.#noTable(name, statement);
-      const context = compilation(this.#text, table, this.#options);
+      const context = compilation(this.#text, table, this.#options, this.#watch);
+      context.spend(STATEMENT, statement);
       yield { statement, table, rows: this.#select(context, table, statement) };
     }
   }
@@ -188,7 +193,7 @@ export class Selection {
     span: Span,
     parts: Pick<SelectStatement, "where" | "orderBy">,
   ): void {
-    this.#work += table.rowCount * costOfSelect(parts);
+    this.#work += table.rowCount * costOfSelect(parts, table, context.limits);
     const { maxWork } = context.limits;
     if (this.#work <= maxWork) return;
     const problem = `too much work for the ${table.rowCount} rows of ${table.name}`;
@@ -200,21 +205,35 @@ export class Selection {
   // --- signals named directly
 
   #findSignal(context: Compilation, table: DataTable, statement: SignalStatement): number | undefined {
-    const column = this.#idColumn(context, table, statement);
-    if (this.#statements.length <= MAX_SCANS) {
-      const read = this.#idReader(table, statement.by, column);
-      const wanted = statement.by === "guid" ? statement.value : fold(statement.value);
-      for (let row = 0; row < table.rowCount; row++) if (read(row) === wanted) return row;
-      return undefined;
+    const ways = this.#ways(statement);
+    for (const way of ways) {
+      const row = table.column(way.column) === undefined ? undefined : this.#findBy(table, way);
+      if (row !== undefined) return row;
     }
-    return this.#indexOf(table, statement.by, column).get(statement.value.toUpperCase());
+    const { column } = ways[0]!;
+    if (table.column(column) !== undefined) return undefined;
+    throw context.error("name", `${table.name} has no column ${column} to find it by`, statement);
   }
 
-  #idColumn(context: Compilation, table: DataTable, statement: SignalStatement): string {
+  /** How to find a signal: in double quotes it may be a point tag, a measurement key or a GUID, in this order. */
+  #ways({ by, value }: SignalStatement): Way[] {
     const { signalId, key, pointTag } = this.#idColumns;
-    const name = statement.by === "guid" ? signalId : statement.by === "key" ? key : pointTag;
-    if (table.column(name) !== undefined) return name;
-    throw context.error("name", `${table.name} has no column ${name} to find it by`, statement);
+    if (by === "guid") return [{ by, column: signalId, value }];
+    if (by === "key") return [{ by, column: key, value }];
+    const ways: Way[] = [{ by, column: pointTag, value }, { by: "key", column: key, value }];
+    const guid = parseGuid(value.trim());
+    if (guid !== undefined) ways.push({ by: "guid", column: signalId, value: guid });
+    return ways;
+  }
+
+  #findBy(table: DataTable, { by, column, value }: Way): number | undefined {
+    if (this.#statements.length > MAX_SCANS) {
+      return this.#indexOf(table, by, column).get(value.toUpperCase());
+    }
+    const read = this.#idReader(table, by, column);
+    const wanted = by === "guid" ? value : fold(value);
+    for (let row = 0; row < table.rowCount; row++) if (read(row) === wanted) return row;
+    return undefined;
   }
 
   /** An ID in a row, in the case that it is compared in. */
@@ -254,6 +273,16 @@ export class Selection {
   }
 }
 
+/** A column to find a signal in, and what to find there. */
+interface Way {
+  readonly by: SignalStatement["by"];
+  readonly column: string;
+  readonly value: string;
+}
+
+/** What a statement costs by itself, in comparisons: to look up, compile and answer. */
+const STATEMENT = 100;
+
 /** Up to so many signals are found by looking through the table. */
 const MAX_SCANS = 4;
 
@@ -286,9 +315,14 @@ function matchingRows(
   limit: number,
 ): readonly number[] {
   const matches = where === undefined ? () => true : compileCondition(context, where, "WHERE");
+  const work = costOfRow(where);
+  const span = where ?? { start: 0, end: 0 };
   const rows: number[] = [];
   const { rowCount } = table;
-  for (let row = 0; row < rowCount && rows.length < limit; row++) if (matches(row)) rows.push(row);
+  for (let row = 0; row < rowCount && rows.length < limit; row++) {
+    context.spend(work, span);
+    if (matches(row)) rows.push(row);
+  }
   return rows;
 }
 
@@ -321,7 +355,11 @@ export function compilePredicate(
   const statements = parseFilter(text, options);
   const [statement] = statements;
   if (statement?.kind === "condition" && statements.length === 1) {
-    return compileCondition(context, statement.where);
+    const matches = compileCondition(context, statement.where);
+    return (row) => {
+      context.watch.reset();
+      return matches(row);
+    };
   }
   const span: Span = statement ?? { start: 0, end: text.length };
   throw context.error("syntax", "not a condition", span, {

@@ -116,6 +116,21 @@ Deno.test("signals are named by GUID, key and tag, in any case", () => {
   assertEquals(rows(many), [2, 0, 7, 6, 5, 4, 3, 1]);
 });
 
+Deno.test("a signal in quotes is found by tag, key and GUID, in this order", () => {
+  assertEquals(rows('"PPA:3"'), [2]);
+  assertEquals(rows(`"${IDS[3]}"`), [3]);
+  assertEquals(rows(`"{${IDS[4]!.toUpperCase()}}"`), [4]);
+  assertEquals(rows(`'${IDS[5]}'; '{${IDS[6]}}'`), [5, 6]);
+  assertEquals(rows(`"t8"; "PPA:3"; "ppa:2"; "${IDS[3]}"; "{${IDS[7]}}"; "none"`), [0, 2, 1, 3, 7]);
+  const dataSet = grid();
+  const table = dataSet.table("ActiveMeasurements")!;
+  table.row(6).set("PointTag", "PPA:3");
+  table.row(7).set("PointTag", IDS[0]!);
+  const select = (text: string) => selectRows(dataSet, text).map((row) => row.index);
+  assertEquals(select(`"PPA:3"; "${IDS[0]}"`), [6, 7]);
+  assertEquals(select(`PPA:3; ${IDS[0]}`), [2, 0]);
+});
+
 Deno.test("the first of several rows with one ID is meant", () => {
   const dataSet = grid();
   dataSet.table("ActiveMeasurements")!.addRow({ ID: "PPA:1", SignalID: IDS[0]! });

@@ -119,6 +119,15 @@ export const RULES: readonly Rule[] = [
       typeOf(ours) === "undefined" && typeOf(theirs) === "boolean" && isNull(theirs),
   },
   {
+    name: "a literal NULL counts as a number",
+    sentence: "Literal NULL counts as a number in arithmetic, bit operators and shifts",
+    explains: ({ node, ours, theirs, parts }) =>
+      (node.kind === "binary" || node.kind === "unary") && !isComparison(node) && operatorOf(node) !== "!" &&
+      parts.some((part) => typeOf(part) === "undefined") &&
+      parts.every((part) => ["undefined", "boolean"].includes(typeOf(part))) &&
+      isNull(ours) && typeOf(ours) === "int32" && isNull(theirs) && typeOf(theirs) === "boolean",
+  },
+  {
     name: "a null keeps its type through IIF, COALESCE, MAXOF and MINOF",
     sentence: "Types come before values, so an error never depends on the row: a null column keeps its type",
     explains: (difference) =>

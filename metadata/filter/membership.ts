@@ -1,0 +1,114 @@
+/**
+ * Looking up values in the constants of an IN list, all at once.
+ *
+ * @module
+ */
+import type { Code } from "./code.ts";
+import { readText, toDouble, toText } from "./convert.ts";
+import { truncateDecimal } from "../decimal.ts";
+import { equalsFolded, fold } from "./text.ts";
+import { type FilterValue, isNumeric, type ValueType } from "./types.ts";
+
+type Present = NonNullable<FilterValue>;
+
+/** Few words are compared one by one, which makes no text in upper case. */
+const MAX_SCANNED = 8;
+
+/** The constants of an IN list that an operand of one type is looked up in, by the rules of comparison. */
+export class Membership {
+  readonly #type: ValueType;
+  readonly #exact: boolean;
+  /** Exact numbers; GUIDs or ticks of an operand that is one. */
+  readonly #values = new Set<Present>();
+  /** Numbers that compare as doubles. */
+  readonly #doubles = new Set<number>();
+  /** Texts that a text is compared with. */
+  readonly #words = new Set<string>();
+  /** GUIDs and ticks that a text is compared with if it reads as one. */
+  readonly #guids = new Set<Present>();
+  readonly #ticks = new Set<Present>();
+
+  /**
+   * @param type The operand's type.
+   * @param exact Whether the case of texts counts.
+   */
+  constructor(type: ValueType, exact: boolean) {
+    this.#type = type;
+    this.#exact = exact;
+  }
+
+  /** Adds a constant that compares with the operand; null matches nothing. */
+  add({ type, run }: Code): void {
+    const value = run(0);
+    if (value === null) return;
+    if (this.#type === "string") {
+      if (type === "guid") this.#guids.add(value);
+      else if (type === "datetime") this.#ticks.add(value);
+      else this.#words.add(this.#word(toText(type, value)));
+    } else if (!isNumeric(this.#type)) {
+      this.#values.add(value);
+    } else if (this.#type === "double" || type === "double") {
+      const double = toDouble(value);
+      // NaN equals nothing, yet a set would find it.
+      if (!Number.isNaN(double)) this.#doubles.add(double);
+    } else {
+      this.#values.add(exactKey(value));
+    }
+  }
+
+  /** The test of a value of the operand's type, once all constants are added. */
+  tester(): (value: Present) => boolean {
+    const values = this.#values;
+    const doubles = this.#doubles;
+    if (this.#type === "string") return this.#textTester();
+    if (!isNumeric(this.#type)) return (value) => values.has(value);
+    if (doubles.size === 0) return (value) => values.has(exactKey(value));
+    return (value) => doubles.has(toDouble(value)) || (values.size > 0 && values.has(exactKey(value)));
+  }
+
+  #word(text: string): string {
+    return this.#exact ? text : fold(text);
+  }
+
+  #textTester(): (value: Present) => boolean {
+    const isWord = this.#wordTester();
+    const guids = this.#guids;
+    const ticks = this.#ticks;
+    if (guids.size + ticks.size === 0) return isWord;
+    const reads = (text: string, type: ValueType, known: ReadonlySet<Present>): boolean => {
+      const value = known.size === 0 ? undefined : readText(text, type);
+      return value !== undefined && known.has(value);
+    };
+    return (value) =>
+      isWord(value) || reads(value as string, "guid", guids) || reads(value as string, "datetime", ticks);
+  }
+
+  #wordTester(): (value: Present) => boolean {
+    const words = [...this.#words];
+    if (this.#exact) return (value) => this.#words.has(value as string);
+    if (words.length > MAX_SCANNED) return (value) => this.#words.has(fold(value as string));
+    if (words.length === 1) return (value) => equalsFolded(value as string, words[0]!);
+    return (value) => {
+      for (const word of words) if (equalsFolded(value as string, word)) return true;
+      return false;
+    };
+  }
+}
+
+/** One value for equal numbers of all exact types: a number, a bigint beyond 2^53, or a text when not whole. */
+function exactKey(value: Present): number | bigint | string {
+  switch (typeof value) {
+    case "number":
+      return value;
+    case "boolean":
+      return Number(value);
+    case "bigint":
+      return BigInt.asIntN(53, value) === value ? Number(value) : value;
+    case "object": {
+      const plain = value.stripTrailingZeros();
+      return plain.scale() > 0 ? plain.toString() : exactKey(truncateDecimal(plain));
+    }
+    default:
+      return value;
+  }
+}
