@@ -15,6 +15,7 @@ export type {
 } from "./options.ts";
 export type { ReconnectOptions } from "../transport/reconnect.ts";
 export type { Frame, FrameIterator, FrameOptions, FrameStats } from "./frames.ts";
+export type { GapRecoveryOptions } from "./gap_recovery.ts";
 export type { HistoryOptions } from "./history.ts";
 export type { LossStats } from "./loss_meter.ts";
 export type { BufferBlock, BufferBlockHandler } from "./buffer_block_inbox.ts";

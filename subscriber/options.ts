@@ -23,6 +23,7 @@ import {
   type CheckedBufferBlockOptions,
 } from "./buffer_block_options.ts";
 import type { NotificationHandler } from "./notifications.ts";
+import { checkGapRecovery, type GapRecoveryOptions } from "./gap_recovery.ts";
 import { type CheckedUdpOptions, checkUdpOptions, type UdpOptions } from "./udp_options.ts";
 
 /** Which measurements, and how the publisher is to send them (§4): the parts that may change while running. */
@@ -142,6 +143,11 @@ export interface SubscriberOptions extends SubscribeOptions {
    * `notification` by `status()` only.
    */
   onNotification?: NotificationHandler;
+  /**
+   * Get what was missed while there was no connection, from the publisher's history. Not over UDP, whose losses leave no
+   * gap to see, and not for subscriptions that are throttled, without time, or about history. Default: no.
+   */
+  gapRecovery?: GapRecoveryOptions;
   /** How channels are opened; default: TCP. */
   connector?: Connector;
   /** Bounds on what a publisher can make this subscriber spend. */
@@ -175,6 +181,7 @@ export interface CheckedOptions {
   readonly overflow: OverflowPolicy;
   readonly onBatch: ((batch: MeasurementBatch) => void | Promise<void>) | undefined;
   readonly udp: CheckedUdpOptions | undefined;
+  readonly gapRecovery: GapRecoveryOptions | undefined;
   readonly bufferBlocks: CheckedBufferBlockOptions;
   readonly onBufferBlock: BufferBlockHandler | undefined;
   readonly onNotification: NotificationHandler | undefined;
@@ -226,6 +233,7 @@ const ownKinds: Readonly<Record<Exclude<keyof SubscriberOptions, keyof Subscribe
   overflow: "string",
   onBatch: "function",
   udp: "any",
+  gapRecovery: "object",
   bufferBlocks: "object",
   onBufferBlock: "function",
   onNotification: "function",
@@ -315,6 +323,7 @@ export function checkOptions(options: SubscriberOptions = {}): CheckedOptions {
     overflow,
     onBatch: options.onBatch,
     udp: checkUdpOptions(options.udp),
+    gapRecovery: checkGapRecovery(options.gapRecovery),
     bufferBlocks: checkBufferBlockOptions(options.bufferBlocks),
     onBufferBlock: options.onBufferBlock,
     onNotification: options.onNotification,

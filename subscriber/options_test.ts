@@ -30,6 +30,7 @@ Deno.test("no options: every default", () => {
     overflow: "pause",
     onBatch: undefined,
     udp: undefined,
+    gapRecovery: undefined,
     bufferBlocks: { layout: "standard", maxBlocks: 1024, maxBytes: 67_108_864 },
     onBufferBlock: undefined,
     onNotification: undefined,

@@ -7,6 +7,7 @@ import type { Channel } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import { encodeBufferBlockConfirmation } from "../transport/wire/buffer_block.ts";
+import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { Command, commandName, Response, responseName } from "../transport/wire/codes.ts";
 import type { CompactFormat } from "../transport/wire/compact.ts";
 import { decodeDataStartTime } from "../transport/wire/data_packet.ts";
@@ -76,6 +77,8 @@ export interface SessionHost {
   readonly bufferBlocks: BufferBlockInbox;
   /** Where notifications go. */
   readonly notifications: Notifications;
+  /** Watches live data go by. */
+  readonly observe?: ((batch: MeasurementBatch, from: number) => void) | undefined;
   /** Reports an event. */
   readonly emit: (event: SubscriberStatus) => void;
   /** Counts something dropped, and reports it now and then. */
@@ -506,7 +509,7 @@ export class Session {
     try {
       switch (code) {
         case Response.DataPacket:
-          this.#packets.read(body, delivery.filling);
+          this.#readPacket(body, delivery);
           delivery.trim();
           if (this.#packets.isExhausted) this.#end("lost", new SttpError("ConnectionLost", exhausted));
           return;
@@ -550,6 +553,12 @@ export class Session {
       return this.#host.drop("unexpectedResponse", message);
     }
     this.#host.drop("unknownResponse", `there is no response ${responseName(code)}`);
+  }
+
+  #readPacket(body: Uint8Array, { filling }: Delivery): void {
+    const from = filling.length;
+    this.#packets.read(body, filling);
+    this.#host.observe?.(filling, from);
   }
 
   #succeeded(command: number, body: Uint8Array): void {

@@ -89,6 +89,15 @@ export type SubscriberStatus =
     readonly count: number;
     readonly message: string;
   }
+  /** What was missed between these times (in ticks), while there was no connection, has been handed over. */
+  | {
+    readonly kind: "recovered";
+    readonly start: bigint;
+    readonly stop: bigint;
+    readonly measurements: number;
+  }
+  /** What was missed could not be had; it is tried again. */
+  | { readonly kind: "recoveryFailed"; readonly error: SttpError }
   /** The connection ended. */
   | { readonly kind: "connectionLost"; readonly error: SttpError }
   /** Another attempt follows after a delay. */
