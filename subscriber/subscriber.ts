@@ -14,6 +14,7 @@ import { Command } from "../transport/wire/codes.ts";
 import type { DataSet } from "../metadata/data_set.ts";
 import { Metadata } from "../metadata/records.ts";
 import { type ChannelSource, Dialling, Incoming, openListening } from "./channel_source.ts";
+import { type BufferBlock, BufferBlockInbox } from "./buffer_block_inbox.ts";
 import { BatchIterator, Delivery } from "./delivery.ts";
 import { abortError } from "./exchange.ts";
 import {
@@ -23,7 +24,6 @@ import {
   readHistory,
   temporalSubscription,
 } from "./history.ts";
-import { GapRecovery } from "./gap_recovery.ts";
 import { type FrameIterator, type FrameOptions, FrameSorter, SortedFrames } from "./frames.ts";
 import { MeasurementIterator, MeasurementsOfBatch } from "./measurements.ts";
 import { readMetadata } from "./metadata.ts";
@@ -152,8 +152,8 @@ export class Subscriber implements AsyncDisposable {
   );
   readonly #drops: DropLog;
   readonly #delivery: Delivery;
+  readonly #bufferBlocks: BufferBlockInbox;
   readonly #notifications: Notifications;
-  readonly #gaps: GapRecovery | undefined;
   #subscription: SubscribeOptions;
   /** Whether there should be a subscription: at the next connection, too. */
   #subscribing: boolean;
@@ -181,6 +181,12 @@ export class Subscriber implements AsyncDisposable {
     this.#drops = new DropLog(this.#counters, this.#options.clock, (reason, count, message) => {
       this.#status.emit({ kind: "dropped", reason, count, message });
     });
+    const { bufferBlocks, onBufferBlock } = this.#options;
+    this.#bufferBlocks = new BufferBlockInbox(
+      bufferBlocks,
+      onBufferBlock,
+      (reason, message) => this.#drops.drop(reason, message),
+    );
     this.#notifications = new Notifications({
       onNotification: this.#options.onNotification,
       counters: this.#counters,
@@ -188,13 +194,6 @@ export class Subscriber implements AsyncDisposable {
       drop: (reason, message) => this.#drops.drop(reason, message),
     });
     const { deliveryBuffer, overflow, onBatch } = this.#options;
-    const { gapRecovery, clock } = this.#options;
-    this.#gaps = gapRecovery && new GapRecovery(gapRecovery, {
-      clock,
-      signals: this.signals,
-      history: (options) => this.history(options),
-      emit: (event) => this.#status.emit(event),
-    });
     this.#delivery = new Delivery({
       capacity: deliveryBuffer,
       overflow,
@@ -344,6 +343,7 @@ export class Subscriber implements AsyncDisposable {
     this.#ran = true;
     this.#run = run;
     this.#delivery.start();
+    this.#bufferBlocks.start();
     run.ended = this.#supervise(run);
     return run;
   }
@@ -368,7 +368,6 @@ export class Subscriber implements AsyncDisposable {
     if (session === undefined) return;
     try {
       await session.subscribe(wanted, signal);
-      this.#gaps?.forget();
     } catch (error) {
       if (!isLoss(error, session) && this.#subscription === wanted) {
         this.#subscription = before;
@@ -387,7 +386,6 @@ export class Subscriber implements AsyncDisposable {
   async unsubscribe({ signal }: WaitOptions = {}): Promise<void> {
     this.#subscribing = false;
     await this.#run?.session?.unsubscribe(signal);
-    this.#gaps?.forget();
   }
 
   /**
@@ -526,6 +524,19 @@ export class Subscriber implements AsyncDisposable {
   }
 
   /**
+   * The buffer blocks (§13): opaque bytes for one signal, in the publisher's order, each once. They wait for this
+   * iteration, within the bounds of the options `bufferBlocks`; while it is busy and there is no more room, the rest is
+   * left to the publisher to send again. While nobody reads them, the oldest are discarded. It goes over reconnections
+   * and ends when the run ends.
+   *
+   * @throws {SttpError} From the iterator: `InvalidState` when somebody iterates already or there is an
+   * `onBufferBlock`; `Aborted`.
+   */
+  bufferBlocks({ signal }: WaitOptions = {}): AsyncIterableIterator<BufferBlock> {
+    return this.#bufferBlocks.read(signal);
+  }
+
+  /**
    * The measurements sorted into frames: `framesPerSecond` instants a second, each with all measurements whose
    * timestamps round to it, in order of time. A frame is handed over when `lagTime` has passed; measurements that
    * come later than that, or are more than `leadTime` ahead, are discarded and counted in the iterator's `stats()`.
@@ -577,6 +588,7 @@ export class Subscriber implements AsyncDisposable {
       options: this.#options,
       signals: this.signals,
       counters: this.#counters,
+      bufferBlocks: this.#bufferBlocks,
       notifications: this.#notifications,
       drop: (reason, message, count) => this.#drops.drop(reason, message, count),
     };
@@ -661,6 +673,7 @@ export class Subscriber implements AsyncDisposable {
     run.source.close();
     this.#run = undefined;
     this.#delivery.end();
+    this.#bufferBlocks.end();
     // No effect when connect() has its answer already.
     run.ready.reject(reason.kind === "disconnected" ? run.stop.signal.reason : reason.error);
     this.#status.emit({ kind: "closed", reason });
@@ -682,7 +695,7 @@ export class Subscriber implements AsyncDisposable {
       signals: this.signals,
       counters: this.#counters,
       delivery: this.#delivery,
-      observe: this.#gaps && ((batch, from) => this.#isWhole() && this.#gaps!.observe(batch, from)),
+      bufferBlocks: this.#bufferBlocks,
       notifications: this.#notifications,
       emit: (event) => this.#status.emit(event),
       drop: (reason, message, count) => this.#drops.drop(reason, message, count),
@@ -713,17 +726,10 @@ export class Subscriber implements AsyncDisposable {
     }
     this.#renewed(run, session);
     const end = await session.ended;
-    await this.#gaps?.lost(this.#subscription.filter ?? "");
     run.session = run.peer = undefined;
     signal.removeEventListener("abort", close);
     if (end.kind !== "closed") return { refused: end.kind === "refused", error: end.error };
     return { refused: failure?.code === "Refused", error: failure ?? end.error };
-  }
-
-  /** Whether the subscription asks for all live data, so that a gap shows. */
-  #isWhole(): boolean {
-    const { throttled, includeTime = true, startTimeConstraint } = this.#subscription;
-    return !throttled && includeTime && startTimeConstraint === undefined;
   }
 
   /** Gets metadata and subscription. @returns Why there is no subscription, if there should be one. */
