@@ -24,6 +24,7 @@ import {
   readHistory,
   temporalSubscription,
 } from "./history.ts";
+import { GapRecovery } from "./gap_recovery.ts";
 import { type FrameIterator, type FrameOptions, FrameSorter, SortedFrames } from "./frames.ts";
 import { MeasurementIterator, MeasurementsOfBatch } from "./measurements.ts";
 import { readMetadata } from "./metadata.ts";
@@ -154,6 +155,7 @@ export class Subscriber implements AsyncDisposable {
   readonly #delivery: Delivery;
   readonly #bufferBlocks: BufferBlockInbox;
   readonly #notifications: Notifications;
+  readonly #gaps: GapRecovery | undefined;
   #subscription: SubscribeOptions;
   /** Whether there should be a subscription: at the next connection, too. */
   #subscribing: boolean;
@@ -194,6 +196,13 @@ export class Subscriber implements AsyncDisposable {
       drop: (reason, message) => this.#drops.drop(reason, message),
     });
     const { deliveryBuffer, overflow, onBatch } = this.#options;
+    const { gapRecovery, clock } = this.#options;
+    this.#gaps = gapRecovery && new GapRecovery(gapRecovery, {
+      clock,
+      signals: this.signals,
+      history: (options) => this.history(options),
+      emit: (event) => this.#status.emit(event),
+    });
     this.#delivery = new Delivery({
       capacity: deliveryBuffer,
       overflow,
@@ -368,6 +377,7 @@ export class Subscriber implements AsyncDisposable {
     if (session === undefined) return;
     try {
       await session.subscribe(wanted, signal);
+      this.#gaps?.forget();
     } catch (error) {
       if (!isLoss(error, session) && this.#subscription === wanted) {
         this.#subscription = before;
@@ -386,6 +396,7 @@ export class Subscriber implements AsyncDisposable {
   async unsubscribe({ signal }: WaitOptions = {}): Promise<void> {
     this.#subscribing = false;
     await this.#run?.session?.unsubscribe(signal);
+    this.#gaps?.forget();
   }
 
   /**
@@ -588,8 +599,8 @@ export class Subscriber implements AsyncDisposable {
       options: this.#options,
       signals: this.signals,
       counters: this.#counters,
-      bufferBlocks: this.#bufferBlocks,
       notifications: this.#notifications,
+      bufferBlocks: this.#bufferBlocks,
       drop: (reason, message, count) => this.#drops.drop(reason, message, count),
     };
     return readHistory(address, host, subscription, options.signal);
@@ -695,6 +706,7 @@ export class Subscriber implements AsyncDisposable {
       signals: this.signals,
       counters: this.#counters,
       delivery: this.#delivery,
+      observe: this.#gaps && ((batch, from) => this.#isWhole() && this.#gaps!.observe(batch, from)),
       bufferBlocks: this.#bufferBlocks,
       notifications: this.#notifications,
       emit: (event) => this.#status.emit(event),
@@ -726,10 +738,17 @@ export class Subscriber implements AsyncDisposable {
     }
     this.#renewed(run, session);
     const end = await session.ended;
+    await this.#gaps?.lost(this.#subscription.filter ?? "");
     run.session = run.peer = undefined;
     signal.removeEventListener("abort", close);
     if (end.kind !== "closed") return { refused: end.kind === "refused", error: end.error };
     return { refused: failure?.code === "Refused", error: failure ?? end.error };
+  }
+
+  /** Whether the subscription asks for all live data, so that a gap shows. */
+  #isWhole(): boolean {
+    const { throttled, includeTime = true, startTimeConstraint } = this.#subscription;
+    return !throttled && includeTime && startTimeConstraint === undefined;
   }
 
   /** Gets metadata and subscription. @returns Why there is no subscription, if there should be one. */
