@@ -7,7 +7,7 @@ import { stateFlagNames, Subscriber, Ticks } from "@sttp/sttp";
 await using subscriber = new Subscriber({ filter: "FILTER TOP 20 ActiveMeasurements WHERE True" });
 await subscriber.connect(Deno.args[0] ?? "localhost:7175");
 console.log(`Connected, subscribed to ${subscriber.stats().signals} signals.`);
-Deno.stdin.read(new Uint8Array(1)).then((read) => read && subscriber.disconnect());
+Deno.stdin.read(new Uint8Array(1)).then((read) => read ? subscriber.disconnect() : undefined);
 
 let lastMessage = 0;
 for await (const { signalId, ticks, value, flags } of subscriber.measurements()) {
