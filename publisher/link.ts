@@ -53,6 +53,9 @@ export interface OutboundLink extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** What a link needs of a session. */
+export type LinkSession = Pick<Session, "id" | "closed" | "close" | "snapshot">;
+
 /** What a link needs of its publisher. */
 export interface LinkHost {
   /** Time and timers. */
@@ -64,7 +67,7 @@ export interface LinkHost {
   /** Makes one connection. */
   open(target: LinkTarget, signal: AbortSignal): Promise<Channel>;
   /** Serves the subscriber at its other end. */
-  serve(channel: Channel): { session: Session; ended: Promise<void> };
+  serve(channel: Channel): { session: LinkSession; ended: Promise<void> };
   /** Counts a peer that is not trusted, or with which TLS was not agreed on. */
   handshakeFailed(error: TlsError, peer: PeerInfo): void;
 }
@@ -119,7 +122,7 @@ export class Link implements OutboundLink {
   readonly #backoff: Backoff | undefined;
   readonly #stop = new AbortController();
   #state: OutboundLinkState = "connecting";
-  #session: Session | undefined;
+  #session: LinkSession | undefined;
   #connections = 0;
   #problem: string | null = null;
 
