@@ -10,7 +10,6 @@ export interface ProgramEvent {
   readonly [detail: string]: unknown;
 }
 
-
 /** A running program. Ended by `await using`. */
 export class Program implements AsyncDisposable {
   /** How long to wait for an event before calling the test failed, in milliseconds. */
