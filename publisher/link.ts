@@ -189,12 +189,13 @@ export class Link implements OutboundLink {
     this.#enter("connected");
     this.#connections++;
     this.#problem = null;
+    const connectedAt = this.#host.clock.monotonic();
     const { session, ended } = this.#host.serve(channel);
     this.#session = session;
     await ended;
     this.#session = undefined;
-    // Somebody who speaks STTP was there: the next waits are short again.
-    if (session.snapshot().modes !== null) this.#backoff?.reset();
+    // Somebody who speaks STTP was there.
+    if (session.snapshot().modes !== null) this.#backoff?.lasted(this.#host.clock.monotonic() - connectedAt);
     const { reason, message } = session.closed!;
     return { message, isFinal: finalReasons.includes(reason) };
   }

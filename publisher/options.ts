@@ -58,7 +58,10 @@ export interface PublisherOptions {
   readonly maxPublishInterval?: number;
   /** Bytes of a data packet's body at most, 512 to 32,767; default 32,767. */
   readonly maxPacketSize?: number;
-  /** Whether subscribers may ask for metadata; default true. */
+  /**
+   * Whether subscribers may ask for metadata; default true. They get all of it, whatever their operational modes say
+   * about internal and external metadata: nothing in it tells one from the other. Their filters narrow it.
+   */
   readonly allowMetadataRefresh?: boolean;
   /** Whether NaN values are left out: `allow` subscribers to ask for it, `forbid` it, or `force` it; default `allow`. */
   readonly nanValueFilter?: NaNValueFilter;

@@ -95,9 +95,14 @@ export interface SubscriberOptions extends SubscribeOptions {
   compressMetadata?: boolean;
   /** Ask for a gzipped signal index cache. Default true. */
   compressSignalIndexCache?: boolean;
-  /** Ask for metadata of signals that the publisher itself received from elsewhere. Default true. */
+  /**
+   * Ask for metadata of signals that the publisher itself received from elsewhere. What is external and whether it is
+   * left out is the publisher's to say: the protocol names only the bit, and this library's publisher sends all
+   * metadata in any case, since nothing in it tells one kind from the other. Use `metadataFilters` to narrow it.
+   * Default true.
+   */
   receiveExternalMetadata?: boolean;
-  /** Ask for metadata of the publisher's own signals. Default true. */
+  /** Ask for metadata of the publisher's own signals; see `receiveExternalMetadata`. Default true. */
   receiveInternalMetadata?: boolean;
   /** How to come back after a lost connection; `false`: not at all. */
   reconnect?: ReconnectOptions | false;

@@ -27,6 +27,7 @@ import { BufferBlockReceiver } from "./buffer_blocks.ts";
 import { DataChannel } from "./data_channel.ts";
 import type { Delivery } from "./delivery.ts";
 import { type ExchangeOptions, Exchanges, refusal } from "./exchange.ts";
+import { checkFirstBytes, firstBytesLength } from "./first_bytes.ts";
 import type { Notifications } from "./notifications.ts";
 import type { CheckedOptions, SubscribeOptions } from "./options.ts";
 import { PacketReader } from "./packets.ts";
@@ -99,6 +100,8 @@ const worthTelling = 1000;
 const maxTextLength = 65_536;
 /** The least time before a buffer block is sent again, in milliseconds. */
 const leastRetransmission = 100;
+/** So many bytes of a peer that is no publisher are looked at. */
+const firstBytesShown = 64;
 /** While more than this many bytes of commands wait to be written, nothing more is read. */
 const maxQueuedBytes = 64 * 1024;
 
@@ -452,6 +455,7 @@ export class Session {
   async #read(): Promise<void> {
     const { options, counters, delivery } = this.#host;
     const frames = new FrameReader({ maxLength: options.limits.responseFrameLength });
+    let isPublisher = false;
     for (;;) {
       const count = await this.#channel.read(frames.writable());
       if (this.#state === "closed") return;
@@ -459,6 +463,10 @@ export class Session {
       frames.commit(count);
       counters.bytes += count;
       this.#lastHeard = options.clock.monotonic();
+      if (!isPublisher && frames.buffered >= firstBytesLength) {
+        checkFirstBytes(frames.peek(firstBytesShown));
+        isPublisher = true;
+      }
       for (let payload = frames.next(); payload !== undefined; payload = frames.next()) {
         counters.frames++;
         try {

@@ -21,7 +21,7 @@ export type CloseReason =
 
 /** An event of a subscriber; `kind` tells which. */
 export type SubscriberStatus =
-  /** A connection is being made; `attempt` counts from 0 since the last success. */
+  /** A connection is being made; `attempt` counts from 0 since the last one that lasted. */
   | { readonly kind: "connecting"; readonly address: string; readonly attempt: number }
   /** A publisher is waited for, which connects to this address; with `serve()`, the address of the first one. */
   | { readonly kind: "listening"; readonly address: string }

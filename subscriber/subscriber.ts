@@ -255,7 +255,11 @@ export class Subscriber implements AsyncDisposable {
 
   /**
    * Connects, gets the metadata (unless `autoRequestMetadata` is off) and subscribes (unless `autoSubscribe` is off).
-   * May be called again after the end.
+   * May be called again after the end. Metadata that the publisher refuses is done without, unless there are
+   * `metadataFilters`, which may be what it refuses.
+   *
+   * Measurements come from when the publisher has read the confirmation of its signal index cache (§5), a moment after
+   * `connect()` resolves: what it publishes before that is not part of the subscription.
    *
    * @param address `host:port`; default: the `address` of the options.
    * @throws {SttpError} `ConnectFailed`, `TimedOut`, `ConnectionLost`; `Refused` or `UnsupportedVersion` with the
@@ -650,11 +654,13 @@ export class Subscriber implements AsyncDisposable {
       this.#enter(incoming ? "listening" : "connecting");
       if (incoming) this.#status.emit({ kind: "listening", address });
       else this.#status.emit({ kind: "connecting", address, attempt: backoff?.attempt ?? 0 });
+      let readyAt: number | undefined;
       const { refused, error } = await this.#connection(run, () => {
+        readyAt = clock.monotonic();
         run.established = true;
-        backoff?.reset();
         run.ready.resolve();
       });
+      if (readyAt !== undefined) backoff?.lasted(clock.monotonic() - readyAt);
       if (signal.aborted) {
         reason = { kind: "disconnected" };
       } else if (incoming) {
@@ -725,7 +731,7 @@ export class Subscriber implements AsyncDisposable {
     run.peer = channel.peer;
     run.renewing = "yes";
     session.start();
-    const failure = await this.#prepare(session);
+    const failure = await this.#prepare(session, !run.established);
     // connect() reports what goes wrong the first time; later it is the status that does, and a connection on which
     // only the subscription was refused is kept: a change of the publisher's configuration may bring it back.
     const isKept = failure === undefined || (run.established && failure.code === "Refused");
@@ -751,15 +757,22 @@ export class Subscriber implements AsyncDisposable {
     return !throttled && includeTime && startTimeConstraint === undefined;
   }
 
-  /** Gets metadata and subscription. @returns Why there is no subscription, if there should be one. */
-  async #prepare(session: Session): Promise<SttpError | undefined> {
+  /**
+   * Gets metadata and subscription.
+   *
+   * @param isFirst Whether filters for metadata that the publisher refuses are a failure: later they were good once.
+   * @returns Why there is no subscription, if there should be one; or why it can't be meant so.
+   */
+  async #prepare(session: Session, isFirst: boolean = false): Promise<SttpError | undefined> {
     const { autoRequestMetadata, metadataFilters } = this.#options;
     try {
       if (autoRequestMetadata) await this.#refreshMetadata(session, metadataFilters);
     } catch (error) {
       // A publisher may forbid it, and a subscription does not need it.
-      if (session.state === "closed") return asSttpError(error);
-      this.#status.emit({ kind: "metadataFailed", error: asSttpError(error) });
+      const failure = asSttpError(error);
+      if (session.state === "closed") return failure;
+      this.#status.emit({ kind: "metadataFailed", error: failure });
+      if (isFirst && metadataFilters !== "" && failure.code === "Refused") return failure;
     }
     try {
       if (this.#subscribing) await session.subscribe(this.#subscription);

@@ -227,6 +227,31 @@ Deno.test("a publisher that forbids metadata is still subscribed to", async () =
   );
 });
 
+Deno.test("metadata filters that the publisher refuses: connect() rejects; later the subscription goes on", async () => {
+  await using fixture = new Fixture({ autoRequestMetadata: true, metadataFilters: "FILTRE X" });
+  const rejected = rejection(fixture.subscriber.connect(), "Refused");
+  const first = await fixture.connector.accept();
+  await first.next(Command.DefineOperationalModes);
+  await first.next(Command.MetadataRefresh);
+  await first.respond(Response.Failed, Command.MetadataRefresh, "no such word");
+  assertEquals((await rejected).message, "the publisher refused to send metadata: no such word");
+
+  const connecting = fixture.subscriber.connect();
+  const second = await fixture.connector.accept();
+  await second.next(Command.DefineOperationalModes);
+  await second.next(Command.MetadataRefresh);
+  await second.respond(Response.Succeeded, Command.MetadataRefresh, metadataXml("SHELBY"));
+  await second.next(Command.Subscribe);
+  await second.subscribed([1]);
+  await connecting;
+  await second.respond(Response.ConfigurationChanged, Command.Subscribe);
+  await second.next(Command.MetadataRefresh);
+  await second.respond(Response.Failed, Command.MetadataRefresh, "no such table");
+  await second.next(Command.Subscribe);
+  await second.subscribed([2]);
+  assertEquals(fixture.subscriber.state, "connected");
+});
+
 Deno.test("connect() rejects with the publisher's reason when the subscription is refused", async () => {
   await using fixture = new Fixture();
   const { closed } = fixture.subscriber;
@@ -833,7 +858,16 @@ Deno.test("an HTTP server is no publisher", async () => {
   const connecting = fixture.subscriber.connect();
   const publisher = await fixture.connector.accept();
   await publisher.send(new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n"));
-  await rejection(connecting, "FrameTooLong");
+  const error = await rejection(connecting, "MalformedFrame");
+  assertMatch(error.message, /a web server$/);
+});
+
+Deno.test("a TLS server is told at once, although its alert could be the length of a frame", async () => {
+  await using fixture = new Fixture();
+  const connecting = fixture.subscriber.connect();
+  const publisher = await fixture.connector.accept();
+  await publisher.send(Uint8Array.of(0x15, 3, 3, 0), Uint8Array.of(2, 2, 0x46));
+  assertMatch((await rejection(connecting, "MalformedFrame")).message, /TLS/);
 });
 
 Deno.test("silence: any byte is a sign of life, none for the time-out ends the connection", async () => {
@@ -858,7 +892,7 @@ Deno.test("silence is no reason when there is no time-out", async () => {
   assertEquals(fixture.subscriber.state, "connected");
 });
 
-Deno.test("reconnection: delays grow, jitter stays in its bounds, a success starts over", async () => {
+Deno.test("reconnection: delays grow, jitter stays in its bounds, a connection that lasts starts over", async () => {
   await using fixture = new Fixture({ reconnect: { initialDelay: 100, maxDelay: 400, jitter: 0.5 } });
   const publisher = await fixture.connected([1]);
   fixture.connector.down = true;
@@ -873,13 +907,17 @@ Deno.test("reconnection: delays grow, jitter stays in its bounds, a success star
     if (attempt === 4) fixture.connector.down = false;
     fixture.clock.advance(delayMilliseconds);
   }
-  const second = await fixture.connector.accept();
-  await second.accept([1]);
-  await settle();
-  assertEquals(fixture.subscriber.state, "connected");
-  second.channel.close();
-  await settle();
-  assertEquals(fixture.event("reconnecting").attempt, 1);
+  for (const [lasting, attempt] of [[399, 5], [400, 1]] as const) {
+    const next = await fixture.connector.accept();
+    await next.accept([1]);
+    await settle();
+    assertEquals(fixture.subscriber.state, "connected");
+    fixture.clock.advance(lasting);
+    next.channel.close();
+    await settle();
+    assertEquals(fixture.event("reconnecting").attempt, attempt);
+    fixture.clock.advance(400);
+  }
 });
 
 Deno.test("reconnection: gives up after the last retry, with the last error", async () => {
@@ -964,7 +1002,7 @@ Deno.test("reconnection: a refusal ends it, a refused subscription does not", as
   await second.subscribed([1]);
   second.channel.close();
   await settle();
-  fixture.clock.advance(1000);
+  fixture.clock.advance(2000);
   const third = await fixture.connector.accept();
   await third.respond(Response.Failed, Command.Connect, "too many connections");
   third.channel.close();

@@ -8,11 +8,17 @@ import { checkKinds, duration, inRange } from "./option_checks.ts";
 
 /** How a lost connection is made again (§2). */
 export interface ReconnectOptions {
-  /** Milliseconds before the first attempt; each further one waits twice as long. Default 1,000. */
+  /**
+   * Milliseconds before the first attempt; each further one waits twice as long, until a connection has lasted for
+   * `maxDelay`. Default 1,000.
+   */
   readonly initialDelay?: number;
   /** No wait is longer than this many milliseconds. Default 30,000. */
   readonly maxDelay?: number;
-  /** Attempts in a row without success after which to give up. Default: no limit. */
+  /**
+   * Attempts in a row after which to give up, when none of them led to a connection that lasted for `maxDelay`.
+   * Default: no limit.
+   */
   readonly maxRetries?: number;
   /**
    * The part of each delay, 0 to 1, that is left to chance, so that many peers do not come back in step:
@@ -67,7 +73,7 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** Attempts since the last success. */
+  /** Attempts since the last connection that lasted. */
   get attempt(): number {
     return this.#attempt;
   }
@@ -81,9 +87,12 @@ export class Backoff {
     return delay * (1 - jitter * this.#random());
   }
 
-  /** An attempt succeeded: the next wait is a first one again. */
-  reset(): void {
-    this.#attempt = 0;
+  /**
+   * A connection that did its work is over. If it had lasted as long as the longest wait, the next wait is a first one
+   * again; a peer whose connections break at once is not asked ever so often.
+   */
+  lasted(milliseconds: number): void {
+    if (milliseconds >= this.#options.maxDelay) this.#attempt = 0;
   }
 }
 

@@ -18,11 +18,12 @@ Deno.test("delays double up to the cap", () => {
   assertEquals(backoff.attempt, 7);
 });
 
-Deno.test("a success starts over", () => {
+Deno.test("a connection that lasted starts over, one that broke soon does not", () => {
   const backoff = new Backoff(options);
   backoff.next();
-  backoff.next();
-  backoff.reset();
+  backoff.lasted(29_999);
+  assertEquals(backoff.next(), 2000);
+  backoff.lasted(30_000);
   assertEquals(backoff.attempt, 0);
   assertEquals(backoff.next(), 1000);
 });

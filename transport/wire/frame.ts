@@ -123,6 +123,11 @@ export class FrameReader {
     this.#end = buffered;
   }
 
+  /** The first of the bytes that are buffered, at most `count`: a view that is good until the next `writable()`. */
+  peek(count: number): Uint8Array<ArrayBuffer> {
+    return this.#buffer.subarray(this.#start, Math.min(this.#end, this.#start + count));
+  }
+
   /**
    * Says that `count` bytes were read into the room that `writable()` gave.
    *
