@@ -59,7 +59,7 @@ export interface CompareOptions {
    * | --- | --- |
    * | MeasurementDetail, ActiveMeasurements | SignalID |
    * | DeviceDetail | UniqueID, else Acronym |
-   * | PhasorDetail | ID, else DeviceAcronym and SourceIndex |
+   * | PhasorDetail | DeviceAcronym and SourceIndex, else ID |
    * | any other | the first GUID column, else all columns |
    */
   keys?: Readonly<Record<string, string | readonly string[]>>;
@@ -69,7 +69,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   measurementdetail: [["SignalID"]],
   activemeasurements: [["SignalID"]],
   devicedetail: [["UniqueID"], ["Acronym"]],
-  phasordetail: [["ID"], ["DeviceAcronym", "SourceIndex"]],
+  phasordetail: [["DeviceAcronym", "SourceIndex"], ["ID"]],
 };
 
 /**

@@ -52,7 +52,7 @@ Deno.test("what was read twice is the same, whatever the order", async () => {
   assertEquals(changes.isEmpty, true);
   assertEquals(changes.tables.map((table) => [table.name, table.key.join(), table.unchanged]), [
     ["SchemaVersion", "", 1],
-    ["PhasorDetail", "ID", 5],
+    ["PhasorDetail", "DeviceAcronym,SourceIndex", 5],
     ["MeasurementDetail", "SignalID", 16],
     ["DeviceDetail", "UniqueID", 1],
   ]);
@@ -163,4 +163,19 @@ Deno.test("computed columns count by their expression, and are not evaluated", (
     removedColumns: ["B"],
     unchanged: 1,
   });
+});
+
+Deno.test("phasors are recognised by their device and place, not by a number that the publisher may give anew", () => {
+  const phasors = (id: number): DataSet => {
+    const dataSet = new DataSet();
+    const table = dataSet.addTable("PhasorDetail");
+    table.addColumn("ID", "int32");
+    table.addColumn("DeviceAcronym", "string");
+    table.addColumn("SourceIndex", "int32");
+    table.addRow([id, "SHELBY", 1]);
+    return dataSet;
+  };
+  const [table] = compareDataSets(phasors(7), phasors(8)).tables;
+  assertEquals(table?.key, ["DeviceAcronym", "SourceIndex"]);
+  assertEquals(table?.changed[0]?.columns, ["ID"]);
 });

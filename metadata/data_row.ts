@@ -3,7 +3,7 @@ import type { CellInput, CellValue } from "./data_type.ts";
 import type { DataTable } from "./data_table.ts";
 import { unknownColumn } from "./data_table.ts";
 import type { DataColumn } from "./data_column.ts";
-import { decimalToNumber } from "./decimal.ts";
+import { decimalToNumber, formatDecimal } from "./decimal.ts";
 
 /**
  * One row of a {@linkcode DataTable}: a light view, made when asked for, that reads from the table's columns.
@@ -110,6 +110,21 @@ export class DataRow {
     }
     return values;
   }
+
+  /**
+   * What `JSON.stringify` makes of a row: {@linkcode DataRow.toObject}, with 64-bit integers, decimals and times in
+   * ticks as text.
+   */
+  toJSON(): Record<string, string | number | boolean | null> {
+    const entries = Object.entries(this.toObject());
+    return Object.fromEntries(entries.map(([name, value]) => [name, toJsonValue(value)]));
+  }
+}
+
+/** A value that JSON has: what it has no exact number for is text. */
+function toJsonValue(value: CellValue): string | number | boolean | null {
+  if (typeof value === "bigint") return String(value);
+  return typeof value === "object" && value !== null ? formatDecimal(value) : value;
 }
 
 function wrongType(column: DataColumn, expected: string): TypeError {

@@ -3,6 +3,7 @@ import { DataColumn, storageOf } from "./data_column.ts";
 import { DataRow } from "./data_row.ts";
 import type { CellInput, CellValue, DataType } from "./data_type.ts";
 import { DATA_TYPES, toCellValue } from "./data_type.ts";
+import { nearest } from "./filter/errors.ts";
 
 /** Tells a table that its columns' storage now holds this many rows, for the modules that fill tables in bulk. */
 export let setRowCount: (table: DataTable, count: number) => void;
@@ -229,9 +230,10 @@ export class DataTable {
 
 /** The message for a name that is no column's: the table, and what it has instead. */
 export function unknownColumn(table: DataTable, name: string): string {
-  return `${table.name} has no column ${name}; it has ${
-    table.columns.map((column) => column.name).join(", ")
-  }`;
+  const names = table.columns.map((column) => column.name);
+  const meant = nearest(name, names);
+  if (meant !== undefined) return `${table.name} has no column ${name}; did you mean ${meant}?`;
+  return `${table.name} has no column ${name}; it has ${names.join(", ")}`;
 }
 
 inspectable(DataTable.prototype, showTable, (table) => oneLine(`DataTable ${table}`, 120));

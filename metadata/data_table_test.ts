@@ -208,3 +208,25 @@ Deno.test("cells are the same by value, decimals whatever their scale", () => {
   assertEquals(sameCell(null, ""), false);
   assertEquals(sameCell(null, parseDecimal("0")!), false);
 });
+
+Deno.test("a misspelled column is told with the one that was probably meant", () => {
+  const table = new DataTable("DeviceDetail");
+  table.addColumn("Acronym", "string");
+  table.addRow(["SHELBY"]);
+  assertThrows(() => table.row(0).get("Acronim"), RangeError, "did you mean Acronym?");
+  assertThrows(() => table.addRow({ Acronim: "A" }), TypeError, "did you mean Acronym?");
+  assertThrows(() => table.row(0).get("Phase"), RangeError, "it has Acronym");
+});
+
+Deno.test("a row as JSON has text for what JSON has no number for", () => {
+  const table = new DataTable("T");
+  table.addColumn("Big", "int64");
+  table.addColumn("Longitude", "decimal");
+  table.addColumn("Name", "string");
+  table.addColumn("Index", "int32");
+  table.addRow([9007199254740993n, "2.50", null, 1]);
+  assertEquals(
+    JSON.stringify(table.row(0)),
+    '{"Big":"9007199254740993","Longitude":"2.50","Name":null,"Index":1}',
+  );
+});

@@ -23,6 +23,7 @@ import {
   parseDouble,
   parseGuid,
   readText,
+  toText,
 } from "./convert.ts";
 import { FilterError, type Span, TimeLimitError } from "./errors.ts";
 import type { Arguments, FunctionSpec } from "./function_spec.ts";
@@ -185,9 +186,24 @@ function convert(args: Arguments): Operand {
     const converted = convertValue(value, source.type, type);
     if (converted !== undefined) return converted;
     const wanted = typeof value === "string" ? describeText(type) : `a value in the range of ${type}`;
-    throw args.error("value", `its first argument can't be converted to ${type}`, wanted, 0);
+    const problem = isOutOfRange(value, source.type, type)
+      ? `${shown(toText(source.type, value))} is out of the range of ${type}`
+      : `its first argument can't be converted to ${type}`;
+    throw args.error("value", problem, wanted, 0);
   };
   return args.lift(type, [source], apply, { fallible: source.type === "string" || type !== "string" });
+}
+
+/** Whether a number, or what reads as one, is only too great for the integer that it is to be converted to. */
+function isOutOfRange(value: NonNullable<FilterValue>, from: ValueType, to: ValueType): boolean {
+  return (to === "int32" || to === "int64") && convertValue(value, from, "decimal") !== undefined;
+}
+
+const MAX_SHOWN = 30;
+
+/** A number's text, shortened. */
+function shown(text: string): string {
+  return text.length > MAX_SHOWN ? text.slice(0, MAX_SHOWN) + "..." : text;
 }
 
 /** A function that tells if a value is of a type or can be read as one; a null is not. */

@@ -118,7 +118,7 @@ Deno.test("CONVERT", () => {
     ["CONVERT(5, 'int16')", "int64 5"],
     ["CONVERT(5, 'uint')", "int64 5"],
     ["CONVERT(True, 'int32')", "int32 1"],
-    ["CONVERT(2147483648, 'int32')", "error CONVERT: its first argument can't be converted to int32"],
+    ["CONVERT(2147483648, 'int32')", "error CONVERT: 2147483648 is out of the range of int32"],
     ["CONVERT('abc', 'int32')", "error expected a number"],
     ["CONVERT('2.50', 'decimal')", "decimal 2.50"],
     ["CONVERT(0.5e0, 'decimal')", "decimal 0.5"],
@@ -345,6 +345,15 @@ Deno.test("DATEPART", () => {
     ["DATEPART('2024-12-30', 'Week')", "int32 1"],
     ["DATEPART(UpdatedOn, NULL)", "int32 null"],
     ["DATEPART(UpdatedOn, Acronym)", "error no such interval"],
+  ]);
+});
+
+Deno.test("CONVERT says what is out of range", () => {
+  check([
+    ["CONVERT(2147483648, 'int32')", "error 2147483648 is out of the range of int32"],
+    ["CONVERT('-9223372036854775809', 'int64')", "error -9223372036854775809 is out of the range of int64"],
+    ["CONVERT(1e300, 'int64')", "error 1e+300 is out of the range of int64"],
+    ["CONVERT('abc', 'int32')", "error its first argument can't be converted to int32"],
   ]);
 });
 

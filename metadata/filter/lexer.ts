@@ -71,11 +71,23 @@ class Lexer {
     const { maxLength, maxTokens } = this.#limits;
     const length = this.#text.length;
     if (length > maxLength) {
-      throw this.#error("limit", `filter expression of ${length} characters`, 0, 0, `at most ${maxLength}`);
+      throw this.#error(
+        "limit",
+        `filter expression of ${length} characters`,
+        0,
+        length,
+        `at most ${maxLength}`,
+      );
     }
     for (this.#skipSpace(); this.#at < length; this.#skipSpace()) {
       if (this.#tokens.length >= maxTokens) {
-        throw this.#error("limit", "too many words and signs", this.#at, this.#at, `at most ${maxTokens}`);
+        throw this.#error(
+          "limit",
+          "too many words and signs",
+          this.#at,
+          this.#at + 1,
+          `at most ${maxTokens}`,
+        );
       }
       this.#next(this.#text.charCodeAt(this.#at));
     }
@@ -109,7 +121,10 @@ class Lexer {
         while (this.#at < text.length && text[this.#at] !== "\n" && text[this.#at] !== "\r") this.#at++;
       } else if (code === 0x2f && text.startsWith("/*", this.#at)) {
         const close = text.indexOf("*/", this.#at + 2);
-        this.#at = close < 0 ? text.length : close + 2;
+        if (close < 0) {
+          throw this.#error("syntax", "comment is not closed", this.#at, text.length, "*/");
+        }
+        this.#at = close + 2;
       } else {
         return;
       }
@@ -137,7 +152,7 @@ class Lexer {
       case 0x7b: // {
         return this.#bracedGuid();
       case 0x23: // #
-        if (this.#text.indexOf("#", this.#at + 1) >= 0) return this.#dateTime();
+        return this.#dateTime();
     }
     const guid = isHexDigit(code) ? this.#matchEnd(GUID) : -1;
     const number = isDigit(code) || code === 0x2e ? this.#matchEnd(NUMBER) : -1;
@@ -210,6 +225,9 @@ class Lexer {
 
   #dateTime(): void {
     const end = this.#text.indexOf("#", this.#at + 1);
+    if (end < 0) {
+      throw this.#error("syntax", "date and time is not closed", this.#at, this.#text.length, "another #");
+    }
     const ticks = parseDateTime(this.#text.slice(this.#at + 1, end));
     if (ticks === undefined) {
       throw this.#error(

@@ -71,7 +71,7 @@ Deno.test("statements are split by ; outside of strings, names and comments", ()
   ]);
   assertEquals((statements[6] as { table?: string }).table, "odd;name");
   assertEquals(parseFilter(""), []);
-  assertEquals(parseFilter(" ;; /* nothing"), []);
+  assertEquals(parseFilter(" ;; /* nothing */"), []);
 });
 
 Deno.test("measurement keys may have the characters of acronyms", () => {
@@ -142,6 +142,8 @@ Deno.test("mistakes are told with their place and what was expected", () => {
   fails("a b", "unexpected text", 3);
   fails("'abc", "string without its closing quote", 1);
   fails("[abc", "name is not closed", 1);
+  fails("1 /* one", "comment is not closed", 3);
+  fails("1 < #2021", "date and time is not closed", 5);
   fails("a = ``", "empty name", 5);
   fails("{abc}", "not a GUID", 1);
   fails("#soon#", "not a date and time", 1);

@@ -107,6 +107,156 @@ const CHOOSERS = ["IIF", "COALESCE", "ISNULL", "MAXOF", "MINOF"];
 
 const TEXT_OF_OWN = ["double", "datetime", "decimal"];
 
+function isText(outcome: Outcome | undefined): boolean {
+  return typeOf(outcome) === "string";
+}
+
+/** Whether one side is a boolean, which a comparison gives. */
+function isTruth(outcome: Outcome): boolean {
+  return typeOf(outcome) === "boolean" && ["true", "false"].includes(valueOf(outcome));
+}
+
+/** A value as text, by the sentence about it. */
+function textOf(outcome: Outcome): string {
+  const value = valueOf(outcome);
+  switch (typeOf(outcome)) {
+    case "boolean":
+      return value === "true" ? "1" : "0";
+    case "double": {
+      const view = new DataView(new ArrayBuffer(8));
+      if (value === "nan") return value;
+      view.setBigUint64(0, BigInt(`0x${value}`));
+      return String(view.getFloat64(0)).replace("Infinity", "inf");
+    }
+    case "datetime":
+      return new Date(Number((BigInt(value) - EPOCH) / 10_000n)).toISOString().slice(0, -1);
+    default:
+      return value;
+  }
+}
+
+/** The ticks of 1970. */
+const EPOCH = 621_355_968_000_000_000n;
+
+/** What a comparison of two texts gives, or `undefined` for another operator. */
+function comparedTexts(node: ExpressionNode, left: string, right: string): boolean | undefined {
+  if (node.kind !== "binary") return undefined;
+  const exact = node.operator === "===" || node.operator === "!==";
+  const [a, b] = exact ? [left, right] : [left.toUpperCase(), right.toUpperCase()];
+  switch (node.operator) {
+    case "<":
+      return a < b;
+    case "<=":
+      return a <= b;
+    case ">":
+      return a > b;
+    case ">=":
+      return a >= b;
+    case "=":
+    case "===":
+      return a === b;
+    default:
+      return a !== b;
+  }
+}
+
+/** Whether a comparison's answer is right for a left value that is so much greater than the right. */
+function agreesWithOrder(node: ExpressionNode, ours: Outcome, order: number): boolean {
+  const answer = valueOf(ours) === "true";
+  if (node.kind === "in") return order !== 0 || answer !== node.negated;
+  return answer === comparedTexts(node, order < 0 ? "a" : order > 0 ? "c" : "b", "b");
+}
+
+/** What LIKE gives, wildcards at the ends. */
+function isLike(text: string, pattern: string): boolean {
+  const core = pattern.replace(/^[%*]/, "").replace(/[%*]$/, "");
+  const open = /^[%*]/.test(pattern);
+  const close = /[%*]$/.test(pattern) && pattern.length > (open ? 1 : 0);
+  if (open && (close || core === "")) return text.includes(core);
+  if (open) return text.endsWith(core);
+  return close ? text.startsWith(core) : text === core;
+}
+
+/** Ticks in each unit that is always as long. */
+const UNITS: Readonly<Record<string, bigint>> = {
+  week: 6_048_000_000_000n,
+  day: 864_000_000_000n,
+  dayofyear: 864_000_000_000n,
+  weekday: 864_000_000_000n,
+  hour: 36_000_000_000n,
+  minute: 600_000_000n,
+  second: 10_000_000n,
+  millisecond: 10_000n,
+};
+
+/** The ticks of a datetime, or of a string that begins as ISO 8601 does. */
+function ticksOf(outcome: Outcome | undefined): bigint | undefined {
+  if (typeOf(outcome) === "datetime" && !isNull(outcome)) return BigInt(valueOf(outcome));
+  const match = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?))?(?:\.(\d{1,7}))?Z?$/.exec(valueOf(outcome));
+  if (match === null) return undefined;
+  const [, date, time = "00:00:00", fraction = ""] = match;
+  return EPOCH + BigInt(Date.parse(`${date}T${time}Z`)) * 10_000n + BigInt(fraction.padEnd(7, "0"));
+}
+
+/** Whole units from one time to another, truncated. */
+function wholeUnits(from: bigint, to: bigint, unit: string): bigint | undefined {
+  const ticks = UNITS[unit];
+  if (ticks !== undefined) return (to - from) / ticks;
+  const months = unit === "month" ? 1 : unit === "year" ? 12 : 0;
+  if (months === 0) return undefined;
+  if (to < from) return -wholeUnits(to, from, unit)!;
+  const dates = [from, to].map((time) => new Date(Number((time - EPOCH) / 10_000n)));
+  const [a, b] = dates.map((date) => date.getUTCFullYear() * 12 + date.getUTCMonth()) as [number, number];
+  const rest = (time: bigint, date: Date): bigint =>
+    time - EPOCH - BigInt(Date.UTC(date.getUTCFullYear(), date.getUTCMonth())) * 10_000n;
+  const behind = rest(to, dates[1]!) < rest(from, dates[0]!) ? 1 : 0;
+  return BigInt(Math.trunc((b - a - behind) / months));
+}
+
+/** What DATEDIFF gives. */
+function elapsed(parts: readonly Outcome[]): bigint | undefined {
+  const [from, to] = parts.map(ticksOf);
+  if (from === undefined || to === undefined) return undefined;
+  return wholeUnits(from, to, valueOf(parts[2]).toLowerCase());
+}
+
+/** The type that a function gives whatever it is given, or `undefined`. */
+const RESULTS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ["CONTAINS", "STARTSWITH", "ENDSWITH", "REGEXMATCH"].map((name) => [name, "boolean"]),
+  ),
+  ...Object.fromEntries(
+    ["INDEXOF", "LASTINDEXOF", "NTHINDEXOF", "STRCOUNT", "STRCMP", "LEN", "DATEDIFF", "DATEPART"].map((
+      name,
+    ) => [name, "int32"]),
+  ),
+  ...Object.fromEntries(
+    ["LOWER", "UPPER", "TRIM", "TRIMLEFT", "TRIMRIGHT", "REVERSE", "REPLACE", "SPLIT", "SUBSTR", "REGEXVAL"]
+      .map((name) => [name, "string"]),
+  ),
+  DATEADD: "datetime",
+  SQRT: "double",
+};
+
+/** The texts among the parts that are to be read as datetimes. */
+function dateTexts(node: ExpressionNode, outcomes: readonly Outcome[]): Outcome[] {
+  switch (operatorOf(node)) {
+    case "DATEDIFF":
+      return outcomes.slice(0, 2).filter(isText);
+    case "ISDATE":
+    case "DATEADD":
+    case "DATEPART":
+      return outcomes.slice(0, 1).filter(isText);
+    case "CONVERT":
+      return /date|time/i.test(valueOf(outcomes[1])) ? outcomes.slice(0, 1).filter(isText) : [];
+    case "MAXOF":
+    case "MINOF":
+      return parts(outcomes, "datetime").length > 0 ? parts(outcomes, "string") : [];
+    default:
+      return isComparison(node) && typeOf(outcomes[0]) === "datetime" ? parts(outcomes, "string") : [];
+  }
+}
+
 // --- the rules
 
 /** Every rule, in no particular order. */
@@ -124,7 +274,9 @@ export const RULES: readonly Rule[] = [
     explains: ({ node, ours, theirs, parts }) =>
       (node.kind === "binary" || node.kind === "unary") && !isComparison(node) && operatorOf(node) !== "!" &&
       parts.some((part) => typeOf(part) === "undefined") &&
-      parts.every((part) => ["undefined", "boolean"].includes(typeOf(part))) &&
+      (["<<", ">>"].includes(operatorOf(node))
+        ? typeOf(parts[0]) === "undefined"
+        : parts.every((part) => ["undefined", "boolean"].includes(typeOf(part)))) &&
       isNull(ours) && typeOf(ours) === "int32" && isNull(theirs) && typeOf(theirs) === "boolean",
   },
   {
@@ -137,13 +289,16 @@ export const RULES: readonly Rule[] = [
   {
     name: "a wrong type is an error for nulls too",
     sentence: "Types come before values, so an error never depends on the row: a null column keeps its type",
-    explains: ({ ours, theirs, parts }) => isError(ours) && isNull(theirs) && parts.some(isNull),
+    explains: ({ ours, theirs, parts }) =>
+      isError(ours) && isNull(theirs) && parts.some(isNull) &&
+      /can't be (?:applied|compared|converted)|argument, \w+, is |LIKE pattern/.test(ours.error),
   },
   {
     name: "a wrong type is an error wherever it stands in a list",
     sentence: "Types come before values, so an error never depends on the row",
     explains: ({ node, ours, theirs, parts }) =>
-      isError(ours) && !isError(theirs) &&
+      isError(ours) && !isError(theirs) && parts.length > 2 &&
+      /can't be (?:applied|compared)|argument, \w+, is /.test(ours.error) &&
       (node.kind === "in" || ["MAXOF", "MINOF"].includes(operatorOf(node)) ||
         CHOOSERS.includes(operatorOf(node)) && parts.some(isError)),
   },
@@ -271,9 +426,13 @@ export const RULES: readonly Rule[] = [
   {
     name: "NOT LIKE negates",
     sentence: "It has bugs of its own: LIKE without a wildcard false, NOT LIKE",
-    explains: ({ node, ours, theirs }) =>
+    explains: ({ node, ours, theirs, parts }) =>
       node.kind === "like" && node.negated && !isError(ours) && !isError(theirs) &&
-      valueOf(ours) !== valueOf(theirs) && !isNull(ours),
+      parts.every(isText) && !parts.some(isNull) && isTruth(ours) && isTruth(theirs) &&
+      (valueOf(ours) === "true") !==
+        (node.exact
+          ? isLike(valueOf(parts[0]), valueOf(parts[1]))
+          : isLike(valueOf(parts[0]).toUpperCase(), valueOf(parts[1]).toUpperCase())),
   },
   {
     name: "anything and a string concatenate",
@@ -287,37 +446,50 @@ export const RULES: readonly Rule[] = [
     sentence:
       "As text, also in comparisons, a boolean is 1 or 0, a decimal keeps its scale (`2.50`), a double is " +
       "shortest (`1500`), a datetime is `2024-02-29T12:34:56.789`",
-    explains: ({ node, ours, theirs, parts: outcomes }) =>
-      (operatorOf(node) === "+" || isComparison(node) ||
-        operatorOf(node) === "CONVERT" && typeOf(ours) === "string") &&
-      outcomes.some((part) => TEXT_OF_OWN.includes(typeOf(part))) && parts(outcomes, "string").length > 0 &&
-      !isError(ours) && !isError(theirs),
+    explains: ({ node, ours, theirs, parts: outcomes }) => {
+      const some = outcomes.some((part) => TEXT_OF_OWN.includes(typeOf(part)));
+      if (!some || isError(ours) || isError(theirs) || outcomes.some(isNull)) return false;
+      const texts = outcomes.map(textOf);
+      if (operatorOf(node) === "CONVERT") return isText(ours) && valueOf(ours) === texts[0];
+      if (operatorOf(node) === "+") return isText(ours) && valueOf(ours) === texts.join("");
+      if (!isTruth(ours) || !isText(outcomes[0])) return false;
+      if (node.kind === "binary") {
+        return (valueOf(ours) === "true") === comparedTexts(node, texts[0]!, texts[1]!);
+      }
+      if (node.kind !== "in") return false;
+      const [first, ...others] = node.exact ? texts : texts.map((text) => text.toUpperCase());
+      return (valueOf(ours) === "true") === (others.includes(first!) !== node.negated);
+    },
   },
   {
     name: "a string that reads as the GUID or datetime on its right",
     sentence:
       "String left: both are strings, unless the right is a GUID or datetime and the string reads as one",
     explains: ({ node, ours, theirs, parts: outcomes }) =>
-      isComparison(node) && typeOf(outcomes[0]) === "string" && typeOf(ours) === "boolean" &&
-      !isError(theirs) &&
-      outcomes.slice(1).some((part) => typeOf(part) === "guid" || typeOf(part) === "datetime"),
+      isComparison(node) && isText(outcomes[0]) && isTruth(ours) && isTruth(theirs) &&
+      outcomes.slice(1).some((part) =>
+        typeOf(part) === "guid" &&
+          valueOf(outcomes[0]).replace(/[{}]/g, "").toLowerCase() === valueOf(part) &&
+          agreesWithOrder(node, ours, 0) ||
+        typeOf(part) === "datetime" && ticksOf(outcomes[0]) !== undefined &&
+          agreesWithOrder(node, ours, Number(ticksOf(outcomes[0])! - BigInt(valueOf(part) || 0)))
+      ),
   },
   {
     name: "what is no datetime",
     sentence:
       "Datetime literals: ISO 8601 with space or T, ...; a date alone is midnight. Nothing else reads as a datetime",
     explains: ({ node, ours, parts: outcomes }) =>
-      (isComparison(node) ||
-        ["ISDATE", "CONVERT", "DATEADD", "DATEDIFF", "DATEPART"].includes(operatorOf(node)) ||
-        ["MAXOF", "MINOF"].includes(operatorOf(node)) && parts(outcomes, "datetime").length > 0) &&
-      parts(outcomes, "string").some((part) => !/^\d{4}-\d\d-\d\d/.test(valueOf(part))) &&
-      (isError(ours) || operatorOf(node) === "ISDATE"),
+      dateTexts(node, outcomes).some((part) => !/^\d{4}-\d\d-\d\d/.test(valueOf(part))) &&
+      (operatorOf(node) === "ISDATE" ? valueOf(ours) === "false" : isError(ours)),
   },
   {
     name: "a null argument",
     sentence: "A null argument where a value is needed gives null of the result type, unless noted",
-    explains: ({ node, ours, parts }) =>
-      node.kind === "call" && !CHOOSERS.includes(node.name) && isNull(ours) && parts.some(isNull),
+    explains: ({ node, ours, theirs, parts }) =>
+      node.kind === "call" && !CHOOSERS.includes(node.name) && isNull(ours) && parts.some(isNull) &&
+      typeOf(ours) === (RESULTS[operatorOf(node)] ?? typeOf(ours)) &&
+      (isError(theirs) || isNull(theirs) || RESULTS[operatorOf(node)] === typeOf(theirs)),
   },
   {
     name: "ISNULL that does not need its default",
@@ -335,7 +507,9 @@ export const RULES: readonly Rule[] = [
   {
     name: "SQRT is a double",
     sentence: "number of n's type (SQRT: double)",
-    explains: ({ node, ours }) => operatorOf(node) === "SQRT" && typeOf(ours) === "double",
+    explains: ({ node, ours, theirs, parts }) =>
+      operatorOf(node) === "SQRT" && typeOf(ours) === "double" && typeOf(theirs) !== "double" &&
+      (isNull(ours) ? isNull(parts[0]) : textOf(ours) === String(Math.sqrt(Number(textOf(parts[0]!))))),
   },
   {
     name: "the integer near an infinite number",
@@ -365,7 +539,7 @@ export const RULES: readonly Rule[] = [
     sentence: "decimal is exact with at least 28 digits",
     explains: ({ node, ours, theirs }) => {
       const calculates = ["+", "-", "*", "/", "ABS", "CEILING", "FLOOR", "ROUND"].includes(operatorOf(node));
-      if (!calculates || typeOf(ours) !== "decimal") return false;
+      if (!calculates || typeOf(ours) !== "decimal" || isNull(ours)) return false;
       if (isError(theirs)) return operatorOf(node) === "ROUND" && Big(valueOf(ours)).precision() > 28;
       const rounded = Big(valueOf(ours)).round(MC(28, RoundingMode.HALF_EVEN));
       return Big(valueOf(ours)).precision() > 28 && rounded.compareTo(Big(valueOf(theirs))) === 0;
@@ -381,14 +555,19 @@ export const RULES: readonly Rule[] = [
   {
     name: "DATEADD adds days of the week",
     sentence: "DATEADD with WeekDay, Day and DayOfYear all add days",
-    explains: ({ node, parts }) => operatorOf(node) === "DATEADD" && /^weekday$/i.test(valueOf(parts[2])),
+    explains: ({ node, ours, parts }) => {
+      const from = ticksOf(parts[0]);
+      return operatorOf(node) === "DATEADD" && /^weekday$/i.test(valueOf(parts[2])) && from !== undefined &&
+        isInteger(parts[1]) && !isNull(parts[1]) &&
+        (valueOf(ours) === String(from + integerOf(parts[1]) * UNITS.day!) || isError(ours));
+    },
   },
   {
     name: "DATEDIFF counts whole units",
     sentence: "DATEDIFF counts whole elapsed units, truncated",
-    explains: ({ node, ours, theirs }) =>
+    explains: ({ node, ours, theirs, parts }) =>
       operatorOf(node) === "DATEDIFF" && !isError(ours) && !isError(theirs) &&
-      Math.abs(Number(valueOf(ours)) - Number(valueOf(theirs))) <= 1000,
+      valueOf(ours) === String(elapsed(parts)),
   },
   {
     name: "days of the week count from Sunday",
