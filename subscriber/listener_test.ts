@@ -1,0 +1,278 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import type { Channel, ChannelListener, PeerInfo } from "../transport/channel.ts";
+import { ManualClock } from "../transport/clock.ts";
+import { SttpError } from "../transport/errors.ts";
+import { createChannelPair } from "../transport/memory_channel.ts";
+import {
+  SubscriberListener,
+  type SubscriberListenerOptions,
+  type SubscriberListenerStatus,
+} from "./listener.ts";
+import type { Subscriber } from "./subscriber.ts";
+import { ScriptedPublisher, settle } from "./testdata/scripted_publisher.ts";
+
+/** A listener in memory, with its events, and publishers that connect from any address with any certificate. */
+class Rig implements AsyncDisposable {
+  readonly listener: SubscriberListener;
+  readonly events: SubscriberListenerStatus[] = [];
+  readonly clock: ManualClock = new ManualClock();
+  readonly #publishers: ScriptedPublisher[] = [];
+  #accept: PromiseWithResolvers<Channel | null> = Promise.withResolvers();
+
+  private constructor(options: SubscriberListenerOptions) {
+    this.listener = new SubscriberListener({
+      subscriber: { autoRequestMetadata: false, filter: "x" },
+      listen: (): ChannelListener => ({
+        address: "memory:0",
+        port: 7,
+        accept: () => this.#accept.promise,
+        close: () => this.#accept.resolve(null),
+      }),
+      clock: this.clock,
+      ...options,
+    });
+    const status = this.listener.status();
+    (async () => {
+      for await (const event of status) this.events.push(event);
+    })();
+  }
+
+  static async start(options: SubscriberListenerOptions = {}): Promise<Rig> {
+    const rig = new Rig(options);
+    await rig.listener.start();
+    return rig;
+  }
+
+  /** Something happens to the listener. */
+  async happens(outcome: Channel | Error): Promise<void> {
+    const accepted = this.#accept;
+    this.#accept = Promise.withResolvers();
+    if (outcome instanceof Error) accepted.reject(outcome);
+    else accepted.resolve(outcome);
+    await settle();
+  }
+
+  /** A publisher connects. */
+  async connect(address = "192.0.2.1:1000", name?: string): Promise<ScriptedPublisher> {
+    const [near, far] = createChannelPair();
+    const peer: PeerInfo = name === undefined
+      ? { address }
+      : { address, certificate: { name, fingerprint: `fingerprint of ${name}`, validTo: 0 } };
+    await this.happens({
+      peer,
+      read: (into) => near.read(into),
+      write: (bytes) => near.write(bytes),
+      close: () => near.close(),
+    });
+    const publisher = new ScriptedPublisher(far);
+    this.#publishers.push(publisher);
+    return publisher;
+  }
+
+  /** A publisher connects, and is subscribed to. */
+  async connected(address?: string, name?: string): Promise<ScriptedPublisher> {
+    const publisher = await this.connect(address, name);
+    await publisher.accept([1]);
+    await settle();
+    return publisher;
+  }
+
+  /** The events' kinds, with what they are about. */
+  kinds(): string[] {
+    return this.events.map((event) => {
+      if (event.kind === "connected") return `${event.publisher.address} ${event.isNew ? "new" : "known"}`;
+      return event.kind === "refused" ? `${event.address} ${event.reason}` : event.kind;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.listener.stop();
+    for (const { channel } of this.#publishers) channel.close();
+    assertEquals(this.clock.pending, 0);
+  }
+}
+
+async function lose(publisher: ScriptedPublisher): Promise<void> {
+  publisher.channel.close();
+  await settle();
+}
+
+Deno.test("a subscriber for each publisher, given once", async () => {
+  await using rig = await Rig.start();
+  const { listener } = rig;
+  assertEquals([listener.address, listener.port], ["memory:0", 7]);
+  const given = listener[Symbol.asyncIterator]();
+  const waiting = given.next();
+  await rig.connected("192.0.2.1:1000");
+  await rig.connected("192.0.2.2:1000");
+  const first = (await waiting).value as Subscriber;
+  const second = (await given.next()).value as Subscriber;
+  assertEquals([first, second].map(({ peer }) => peer?.address), ["192.0.2.1:1000", "192.0.2.2:1000"]);
+  assertEquals(listener.subscribers, [first, second]);
+  const end = given.next();
+  await listener.stop();
+  assertEquals(await end, { value: undefined, done: true });
+  assertEquals([first.state, second.state], ["idle", "idle"]);
+  assertEquals(rig.kinds(), ["started", "192.0.2.1:1000 new", "192.0.2.2:1000 new", "stopped"]);
+});
+
+Deno.test("a publisher that comes back from the same host finds its subscriber, if it has been missed", async () => {
+  await using rig = await Rig.start();
+  const first = await rig.connected("192.0.2.1:1000");
+  // Another one from there, while the first is connected.
+  await rig.connected("192.0.2.1:1001");
+  await lose(first);
+  assertEquals(rig.listener.stats(), {
+    address: "memory:0",
+    publishers: 2,
+    connected: 1,
+    connections: 2,
+    refused: {},
+  });
+  await rig.connected("192.0.2.1:1002");
+  await rig.connected("192.0.2.3:1000");
+  assertEquals(rig.kinds().slice(1), [
+    "192.0.2.1:1000 new",
+    "192.0.2.1:1001 new",
+    "192.0.2.1:1002 known",
+    "192.0.2.3:1000 new",
+  ]);
+  assertEquals(rig.listener.subscribers.map((subscriber) => subscriber.stats().connections).sort(), [
+    1,
+    1,
+    2,
+  ]);
+});
+
+Deno.test("a certificate tells who it is, from any host; its newest connection counts", async () => {
+  await using rig = await Rig.start();
+  const first = await rig.connected("192.0.2.1:1000", "SHELBY");
+  await rig.connected("192.0.2.1:1001", "LOWELL");
+  // The connection before may be dead without our knowing yet.
+  await rig.connected("198.51.100.9:1000", "SHELBY");
+  assertEquals(await first.nextOrEnd(), undefined);
+  // Without a certificate it is somebody else.
+  await rig.connected("192.0.2.1:1002");
+  assertEquals(rig.kinds().slice(1), [
+    "192.0.2.1:1000 new",
+    "192.0.2.1:1001 new",
+    "198.51.100.9:1000 known",
+    "192.0.2.1:1002 new",
+  ]);
+  assertEquals(
+    rig.listener.subscribers.map(({ peer }) => peer?.certificate?.name).sort(),
+    ["LOWELL", "SHELBY", undefined],
+  );
+});
+
+Deno.test("the application may tell who is who, what to subscribe to, and whom it does not want", async () => {
+  const asked: string[] = [];
+  await using rig = await Rig.start({
+    identify: ({ address }) => address.endsWith("0") ? "even" : undefined,
+    subscriber: ({ address }) => {
+      asked.push(address);
+      if (address.startsWith("198.")) return undefined;
+      if (address.startsWith("203.")) throw new Error("the list can't be read");
+      return { filter: `FILTER ${address}`, autoRequestMetadata: false };
+    },
+  });
+  await rig.connect("192.0.2.1:10");
+  await rig.connect("192.0.2.7:20");
+  const unwanted = await rig.connect("198.51.100.1:11");
+  const failed = await rig.connect("203.0.113.1:11");
+  assertEquals([await unwanted.nextOrEnd(), await failed.nextOrEnd()], [undefined, undefined]);
+  assertEquals(asked, ["192.0.2.1:10", "198.51.100.1:11", "203.0.113.1:11"]);
+  assertEquals(rig.listener.subscribers.map(({ subscription }) => subscription.filter), [
+    "FILTER 192.0.2.1:10",
+  ]);
+  assertEquals(rig.listener.stats().refused, { unwanted: 2 });
+  assertEquals(rig.kinds().slice(1), [
+    "192.0.2.1:10 new",
+    "192.0.2.7:20 known",
+    "198.51.100.1:11 unwanted",
+    "203.0.113.1:11 unwanted",
+  ]);
+});
+
+Deno.test("one more than allowed takes the place of the one that is away the longest, if any is", async () => {
+  await using rig = await Rig.start({ maxPublishers: 2 });
+  const given = rig.listener[Symbol.asyncIterator]();
+  const first = await rig.connected("192.0.2.1:1");
+  const second = await rig.connected("192.0.2.2:1");
+  const third = await rig.connect("192.0.2.3:1");
+  assertEquals(await third.nextOrEnd(), undefined);
+  const [one, two] = [(await given.next()).value as Subscriber, (await given.next()).value as Subscriber];
+  await lose(second);
+  await lose(first);
+  // The first came back in between: the second is away the longest.
+  await lose(await rig.connected("192.0.2.1:2"));
+  await rig.connected("192.0.2.3:2");
+  assertEquals([one.state, two.state], ["listening", "idle"]);
+  assertEquals(await two.closed, { kind: "disconnected" });
+  assertEquals(rig.listener.stats(), {
+    address: "memory:0",
+    publishers: 2,
+    connected: 1,
+    connections: 4,
+    refused: { tooMany: 1 },
+  });
+});
+
+Deno.test("a subscriber that was forgotten or ended is not given any more", async () => {
+  await using rig = await Rig.start({ maxPublishers: 2 });
+  await lose(await rig.connected("192.0.2.1:1"));
+  await rig.connected("192.0.2.2:1");
+  await rig.connected("192.0.2.3:1");
+  const [second] = rig.listener.subscribers;
+  assertEquals(second?.peer?.address, "192.0.2.2:1");
+  await second!.disconnect();
+  await settle();
+  assertEquals(rig.listener.stats().publishers, 1);
+  const { value } = await rig.listener[Symbol.asyncIterator]().next();
+  assertEquals((value as Subscriber).peer?.address, "192.0.2.3:1");
+  // The publisher of the one that ended is new when it comes again.
+  await rig.connected("192.0.2.2:2");
+  assertEquals(rig.kinds().at(-1), "192.0.2.2:2 new");
+});
+
+Deno.test("a failure to take in a connection is reported, and is not the end", async () => {
+  await using rig = await Rig.start();
+  await rig.happens(new SttpError("ConnectionLost", "too many open files"));
+  assertEquals(rig.events.at(-1), { kind: "acceptFailed", message: "too many open files" });
+  rig.clock.advance(100);
+  await settle();
+  await rig.connected();
+  assertEquals(rig.listener.stats().connections, 1);
+});
+
+Deno.test("starting and stopping, in every order", async () => {
+  const listener = new SubscriberListener({ port: 0, hostname: "127.0.0.1" });
+  assertEquals(await Array.fromAsync(listener), []);
+  await listener.stop();
+  assertThrows(() => listener.address, SttpError, "not started");
+  for (let i = 0; i < 2; i++) {
+    const starting = listener.start();
+    await assertRejects(() => listener.start(), SttpError, "not stopped");
+    await starting;
+    const other = new SubscriberListener({ port: listener.port, hostname: "127.0.0.1" });
+    const { code } = await assertRejects(() => other.start(), SttpError, listener.address);
+    assertEquals(code, "ConnectFailed");
+    await listener.stop();
+  }
+});
+
+Deno.test("options are checked", () => {
+  const wrong: [unknown, typeof TypeError | typeof RangeError, string][] = [
+    [{ ports: 1 }, TypeError, '"ports"'],
+    [{ port: "1" }, TypeError, '"port" must be a number'],
+    [{ identify: "name" }, TypeError, "identify"],
+    [{ maxPublishers: 0 }, RangeError, "maxPublishers"],
+    [{ maxPublishers: 1.5 }, RangeError, "maxPublishers"],
+    [{ handshakeTimeout: 0 }, RangeError, "handshakeTimeout"],
+    [{ subscriber: { filte: "x" } }, TypeError, "filte"],
+    [{ tls: { ca: "nothing" } }, TypeError, "ca"],
+  ];
+  for (const [options, error, message] of wrong) {
+    assertThrows(() => new SubscriberListener(options as SubscriberListenerOptions), error, message);
+  }
+});
