@@ -121,12 +121,13 @@ Deno.test("a connection that fails or is lost is made again, ever more slowly", 
   assertEquals(rig.clock.pending, 0);
 });
 
-Deno.test("the waits are short again when somebody there spoke STTP, not when somebody only took the call", async () => {
+Deno.test("the waits are short again when somebody spoke STTP for as long as the longest of them, and only then", async () => {
   const rig = new Rig();
-  for (const agrees of [false, false, true, false]) {
+  for (const [agrees, lasting] of [[false, 1000], [true, 999], [true, 1000], [false, 0]] as const) {
     await settle();
     const session = rig.sessions.at(-1)!;
     if (agrees) session.agree();
+    rig.clock.advance(lasting);
     session.close("peerClosed", "gone");
     await settle();
     rig.clock.advance(1000);
