@@ -20,7 +20,8 @@ UNIX_EPOCH = 621_355_968_000_000_000
 
 
 def emit(event, **details):
-    print(json.dumps({"event": event, **details}), flush=True)
+    # In one piece and on a line of its own, whatever sttpapi's threads print.
+    os.write(1, f"\n{json.dumps({'event': event, **details})}\n".encode())
 
 
 def main():
@@ -35,8 +36,8 @@ def main():
     emit("listening", port=publisher._datapublisher._server_socket.getsockname()[1])
 
     table = metadata.table("MeasurementDetail")
-    column = table.column_byname("SignalID").index
-    ids = [table.row(i)[column] for i in range(table.rowcount)]
+    signal_id, enabled = (table.column_byname(name).index for name in ("SignalID", "Enabled"))
+    ids = [table.row(i)[signal_id] for i in range(table.rowcount) if table.row(i)[enabled]]
     good = StateFlags(0)
     rng = np.random.default_rng(1)
 

@@ -18,7 +18,8 @@ UNIX_EPOCH = 621_355_968_000_000_000
 
 
 def emit(event, **details):
-    print(json.dumps({"event": event, **details}), flush=True)
+    # In one piece and on a line of its own, whatever sttpapi's threads print.
+    os.write(1, f"\n{json.dumps({'event': event, **details})}\n".encode())
 
 
 def main():
