@@ -136,6 +136,17 @@ function addSubscriber(metrics: Metrics, system: string, state: string, stats: S
   counter("received_measurements", "Measurements received.", stats.measurements);
   counter("datagrams", "Datagrams received from the publisher.", stats.udp.datagrams);
   counter("datagram_bytes", "Bytes of datagrams received from the publisher.", stats.udp.bytes);
+  const { datagrams: _, bytes: __, ...instants } = stats.udp;
+  for (const [outcome, value] of Object.entries(instants)) {
+    // What comes late was not lost, so no counter.
+    metrics.add(
+      "gauge",
+      "sttp_subscriber_udp_measurements",
+      "What became of measurements over UDP, as told from timestamps, by outcome.",
+      { system, outcome },
+      value,
+    );
+  }
   counter("signal_index_caches", "Signal index caches received.", stats.caches);
   counter("tssc_resets", "TSSC streams that began at sequence 0.", stats.tsscResets);
   counter("metadata_refreshes", "Metadata documents received.", stats.metadataRefreshes);

@@ -60,6 +60,11 @@ ${
   }</section>`;
 }
 
+function lossOf({ datagrams, expected, lost, late }: SubscriberSummary["counters"]["udp"]): string {
+  const percent = expected === 0 ? "loss not known" : `${(100 * lost / expected).toFixed(2)} % lost`;
+  return `${plural(datagrams, "datagram")}; ${percent}, ${count(late)} late`;
+}
+
 function subscriberCard(subscriber: SubscriberSummary): Html {
   const { counters, rates } = subscriber;
   const dropped = Object.entries(counters.dropped).filter(([, number]) => number > 0);
@@ -73,6 +78,7 @@ ${
       ["Filter", html`<code>${subscriber.filter}</code>`],
       ["Signals", count(counters.signals)],
       ["Received", `${plural(counters.measurements, "measurement")}, ${bytes(counters.bytes)}`],
+      ...counters.udp.datagrams === 0 ? [] : [["Over UDP", lossOf(counters.udp)] as [string, string]],
       ["Waiting", plural(counters.waiting, "measurement")],
       ["Connections", count(counters.connections)],
       [
