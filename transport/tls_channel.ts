@@ -64,7 +64,8 @@ export async function secureChannel(channel: Channel, options: HandshakeOptions)
     socket = await promise;
     const expected = { settings, isServer: side === "client", hostname, now: clock.now(), address };
     const certificate = checkPeer(socket, expected);
-    return new TlsChannel(socket, stream, { address, ...(certificate && { certificate }) });
+    const peer = { address, ...(certificate && { certificate }) };
+    return new TlsChannel(socket, stream, peer, side === "client" ? hintFor(settings) : undefined);
   } catch (error) {
     socket?.destroy();
     stream.destroy();
@@ -75,6 +76,11 @@ export async function secureChannel(channel: Channel, options: HandshakeOptions)
     stream.off("end", onClosed);
     stream.off("close", onClosed);
   }
+}
+
+/** What may be the matter when a server ends the connection at once: in TLS 1.3 that is how it refuses a client. */
+function hintFor({ own }: TlsSettings): string {
+  return own === undefined ? "it may ask for a certificate" : "it may not trust our certificate";
 }
 
 /** A listener that gives up has a reason of its own. */
@@ -150,24 +156,33 @@ class TlsChannel implements Channel {
   #chunks: Buffer[] = [];
   #state: "open" | "ended" | "lost" | "closed" = "open";
   #cause: unknown;
+  /** Said of a connection that ends before anything came. */
+  #hint: string | undefined;
   #onChange: (() => void) | undefined;
   #failWrite: ((error: SttpError) => void) | undefined;
 
-  constructor(socket: TLSSocket, stream: ChannelStream, peer: PeerInfo) {
+  constructor(socket: TLSSocket, stream: ChannelStream, peer: PeerInfo, hint?: string) {
     this.peer = peer;
+    this.#hint = hint;
     this.#socket = socket;
     this.#stream = stream;
     stream.demand(0);
     socket.on("data", (chunk: Buffer) => {
       this.#chunks.push(chunk);
+      this.#hint = undefined;
       stream.demand(0);
       this.#onChange?.();
     });
-    socket.on("end", () => this.#enter("ended"));
+    socket.on("end", () => this.#end());
     socket.on("error", (error) => this.#lose(error));
     stream.on("error", (error) => this.#lose(error));
-    stream.on("close", () => this.#enter("ended"));
-    if (socket.destroyed || stream.destroyed) this.#enter("ended");
+    stream.on("close", () => this.#end());
+    if (socket.destroyed || stream.destroyed) this.#end();
+  }
+
+  #end(): void {
+    if (this.#hint === undefined) return this.#enter("ended");
+    this.#lose(new Error(`it ended before anything came, ${this.#hint}`));
   }
 
   #lose(cause: unknown): void {

@@ -346,7 +346,20 @@ Deno.test("a refusal tells whose certificate it was", async () => {
   assert(/the certificate "expired" of memory:0 expired on \d{4}-\d\d-\d\dT/.test(message), message);
   assertEquals(certificate?.fingerprint, certificateFingerprint(expired.certificate));
   // Who was refused learns it from the end of the connection.
-  assertEquals(await near.value.read(new Uint8Array(1)), null);
+  const reading = near.value.read(new Uint8Array(1));
+  await assertCode("ConnectionLost", () => reading, "before anything came, it may not trust our certificate");
+  near.value.close();
+});
+
+Deno.test("a client without certificate is told what may be the matter", async () => {
+  const { ca, server } = await testCertificates();
+  const [near] = await meet({ ca }, { ...server, ca });
+  assert(near.status === "fulfilled");
+  await assertCode(
+    "ConnectionLost",
+    () => near.value.read(new Uint8Array(1)),
+    "it may ask for a certificate",
+  );
   near.value.close();
 });
 

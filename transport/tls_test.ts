@@ -77,7 +77,7 @@ Deno.test("refused peers are told of with reason, address and certificate, and h
     const { port } = listener;
     for (const own of [{}, expired, foreign]) {
       const near = await connectTls({ hostname, port, tls: { ...own, ca } });
-      assertEquals(await near.read(new Uint8Array(1)), null);
+      await assertRejects(() => near.read(new Uint8Array(1)), SttpError, "before anything came");
       near.close();
     }
     const plain = await connectTcp({ hostname, port });
