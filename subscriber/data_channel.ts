@@ -37,7 +37,7 @@ export class DataChannel {
   readonly #recent = new RecentDatagrams();
   #socket: DatagramSocket | undefined;
   #isClosed = false;
-  /** Whether a datagram that came before is dropped: without timestamps two may be equal and mean two instants. */
+  /** Whether a datagram that came before is dropped. Without exact timestamps two may be equal and mean two instants. */
   dropsRepeated = true;
 
   private constructor(options: DataChannelOptions, publisher: string) {
@@ -102,6 +102,11 @@ export class DataChannel {
       if (!(error instanceof SttpError)) throw error;
       drop("malformedDatagram", error.message);
     }
+  }
+
+  /** From here on timestamps count from other base times: equal datagrams do not mean the same any more. */
+  forgetRepeated(): void {
+    this.#recent.clear();
   }
 
   /** Stops listening. */

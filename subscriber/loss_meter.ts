@@ -198,7 +198,7 @@ export class LossMeter {
   }
 
   #makeRoom(signal: number): void {
-    const capacity = Math.max(64, 2 * signal);
+    const capacity = Math.max(64, signal + (signal >> 1) + 1);
     const grow = <T extends Int32Array | Float64Array | Float32Array | Uint32Array | Uint8Array>(
       larger: T,
       before: T,

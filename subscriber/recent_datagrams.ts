@@ -26,6 +26,12 @@ export class RecentDatagrams {
     return false;
   }
 
+  /** Forgets all of them. */
+  clear(): void {
+    this.#known.clear();
+    this.#next = 0;
+  }
+
   /** 53 bits, a word at a time. */
   #hash(datagram: Uint8Array): number {
     const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.length);

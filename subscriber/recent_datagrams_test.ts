@@ -23,6 +23,15 @@ Deno.test("views of a larger buffer are told apart by what they show", () => {
   assertEquals(recent.isRepeated(bytes.subarray(4, 21)), false);
 });
 
+Deno.test("cleared, it knows none, and as many as before from then on", () => {
+  const recent = new RecentDatagrams();
+  const datagram = (n: number): Uint8Array => new Uint8Array(new Uint32Array([n]).buffer);
+  for (let n = 0; n < 4096; n++) recent.isRepeated(datagram(n));
+  recent.clear();
+  for (let n = 0; n < 4096; n++) assertEquals(recent.isRepeated(datagram(n)), false);
+  for (let n = 0; n < 4096; n++) assertEquals(recent.isRepeated(datagram(n)), true);
+});
+
 Deno.test("the last 4,096 are known, and none before them", () => {
   const recent = new RecentDatagrams();
   const datagram = (n: number): Uint8Array => new Uint8Array(new Uint32Array([n, 1]).buffer);

@@ -253,7 +253,7 @@ export class Session {
               includeTime: options.includeTime ?? true,
               useMillisecondResolution: options.useMillisecondResolution ?? false,
             };
-            if (dataChannel !== undefined) dataChannel.dropsRepeated = this.#format.includeTime;
+            if (dataChannel !== undefined) dataChannel.dropsRepeated = isExact(this.#format);
           },
         });
         await this.#cacheAfter(cachesBefore);
@@ -530,6 +530,7 @@ export class Session {
         case Response.UpdateSignalIndexCache:
           return this.#updateCache(body);
         case Response.UpdateBaseTimes:
+          this.#dataChannel?.forgetRepeated();
           return this.#packets.updateBaseTimes(body);
         case Response.UpdateCipherKeys:
           return this.#updateCipherKeys(body);
@@ -673,6 +674,11 @@ function encodeInterval(interval: number): Uint8Array {
 
 function isRefusal(error: unknown): boolean {
   return error instanceof SttpError && error.code === "Refused";
+}
+
+/** Whether every packet tells its instants to the tick. */
+function isExact({ includeTime, useMillisecondResolution }: CompactFormat): boolean {
+  return includeTime && !useMillisecondResolution;
 }
 
 function asSttpError(error: unknown): SttpError {

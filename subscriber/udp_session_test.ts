@@ -4,6 +4,7 @@ import { encryptPayload, generateCipherKey } from "../transport/cipher.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { type DatagramSocket, openUdp } from "../transport/udp.ts";
+import { BaseTimes, encodeBaseTimes } from "../transport/wire/base_times.ts";
 import { type CipherKeys, encodeCipherKeys } from "../transport/wire/cipher_keys.ts";
 import { Command, DataPacketFlags, Response } from "../transport/wire/codes.ts";
 import { decodeSubscribe, type SubscribeRequest } from "../transport/wire/subscribe.ts";
@@ -127,6 +128,27 @@ Deno.test("a subscription that replaces another keeps the port; packets of the o
   fixture.sendDatagram(packetOf(20, undefined, false, DataPacketFlags.CacheIndex));
   while (fixture.values.length < 4) await settle();
   assertEquals([fixture.values, fixture.dropped], [[10, 11, 20, 21], {}]);
+});
+
+Deno.test("equal datagrams are the same one, until base times change or where times are not exact", async () => {
+  await using exact = await Fixture.subscribed();
+  await exact.send(10);
+  await exact.send(10);
+  assertEquals([exact.values, exact.dropped], [[10, 11], { repeatedDatagram: 1 }]);
+  const bases = encodeBaseTimes(new BaseTimes(0, 1n, 2n));
+  await exact.publisher.respond(Response.UpdateBaseTimes, Command.Subscribe, bases);
+  await settle();
+  await exact.send(10);
+  assertEquals(exact.values, [10, 11, 10, 11]);
+
+  for (const options of [{ useMillisecondResolution: true }, { includeTime: false }]) {
+    await using fixture = await Fixture.subscribed(undefined, options);
+    const format = { includeTime: true, useMillisecondResolution: false, ...options };
+    const { datagrams } = fixture.subscriber.stats().udp;
+    for (let i = 0; i < 3; i++) fixture.sendDatagram(compactFrame(batchOf([0, 1], 5), 0, format).subarray(4));
+    while (fixture.subscriber.stats().udp.datagrams < datagrams + 3) await settle();
+    assertEquals([fixture.values, fixture.dropped], [[5, 6, 5, 6, 5, 6], {}]);
+  }
 });
 
 Deno.test("keys are confirmed, told, and rotated in the middle of a burst", async () => {
