@@ -10,6 +10,7 @@ import type { CompactDecoder } from "../transport/wire/compact.ts";
 import { GUID_LENGTH } from "../transport/wire/guid.ts";
 import type { SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
 import type { TsscDecoder } from "../transport/wire/tssc/mod.ts";
+import type { ReceivedBaseTimes } from "./received_base_times.ts";
 
 /** Turns the signal indexes of one cache into the subscriber's stable signal handles. */
 export class SignalMap {
@@ -94,6 +95,8 @@ export interface CacheSlot {
   readonly map: SignalMap;
   /** For its compact packets: their format is that of the subscription that the cache came with. */
   readonly compact: CompactDecoder;
+  /** What timestamps of its packets count from that come over UDP. */
+  readonly baseTimes: ReceivedBaseTimes;
   /** Its TSSC stream, which outlives a new cache under the same index (§8). */
   readonly tssc: TsscDecoder;
 }
@@ -132,9 +135,9 @@ export class CacheSlots {
   }
 
   /** Puts a cache in its place. */
-  install(at: 0 | 1, map: SignalMap, compact: CompactDecoder): void {
+  install(at: 0 | 1, map: SignalMap, compact: CompactDecoder, baseTimes: ReceivedBaseTimes): void {
     if (this.#flagless && this.plain === undefined) this.#plain = at;
-    this.#slots[at] = { map, compact, tssc: this.#slots[at]?.tssc ?? this.#newTsscDecoder() };
+    this.#slots[at] = { map, compact, baseTimes, tssc: this.#slots[at]?.tssc ?? this.#newTsscDecoder() };
     this.#answered = false;
     this.#next = this.#flagless && at !== this.#plain ? at : undefined;
   }

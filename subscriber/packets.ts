@@ -6,7 +6,7 @@
 import type { Clock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
-import { decodeBaseTimes } from "../transport/wire/base_times.ts";
+import { type BaseTimes, decodeBaseTimes } from "../transport/wire/base_times.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { decodeCipherKeys } from "../transport/wire/cipher_keys.ts";
 import { DataPacketFlags } from "../transport/wire/codes.ts";
@@ -42,7 +42,9 @@ export interface PacketReaderOptions {
 export class PacketReader {
   readonly #options: PacketReaderOptions;
   readonly #slots: CacheSlots;
-  readonly #baseTimes: ReceivedBaseTimes;
+  #baseTimes: BaseTimes | undefined;
+  /** Those of the newest cache. */
+  #newestBaseTimes: ReceivedBaseTimes | undefined;
   readonly #loss: LossMeter;
   #decryption: Decryption | undefined;
   /**
@@ -55,8 +57,7 @@ export class PacketReader {
   /** See {@linkcode PacketReaderOptions}. */
   constructor(options: PacketReaderOptions) {
     this.#options = options;
-    const { limits, clock, counters } = options;
-    this.#baseTimes = new ReceivedBaseTimes(clock);
+    const { limits, counters } = options;
     this.#loss = new LossMeter(counters.udp);
     this.#slots = new CacheSlots(options.version, () =>
       new TsscDecoder({
@@ -81,8 +82,10 @@ export class PacketReader {
     const { limits, signals } = this.#options;
     const map = new SignalMap(cache, signals, limits.signals);
     const compact = new CompactDecoder(format, { maxMeasurements: limits.packetMeasurements });
+    const baseTimes = new ReceivedBaseTimes(this.#options.clock, this.#baseTimes);
+    this.#newestBaseTimes = baseTimes;
     this.#loss.reset();
-    this.#slots.install(cacheIndex, map, compact);
+    this.#slots.install(cacheIndex, map, compact, baseTimes);
   }
 
   /** The publisher is the kind that never sets the CacheIndex flag. */
@@ -102,7 +105,13 @@ export class PacketReader {
 
   /** The body of an UpdateBaseTimes. @throws {SttpError} `MalformedFrame`. */
   updateBaseTimes(body: Uint8Array): void {
-    this.#baseTimes.update(decodeBaseTimes(body));
+    const baseTimes = decodeBaseTimes(body);
+    this.#baseTimes = baseTimes;
+    // Those of a new subscription are not for late datagrams of the one before.
+    for (const slot of this.#slots.all()) {
+      const isNewest = slot.baseTimes === this.#newestBaseTimes;
+      if (isNewest || slot.baseTimes.isRotatedBy(baseTimes)) slot.baseTimes.update(baseTimes);
+    }
   }
 
   /**
@@ -199,7 +208,7 @@ export class PacketReader {
     into: MeasurementBatch,
     isDatagram: boolean,
   ): void {
-    const baseTimes = isDatagram ? this.#baseTimes.ofDatagrams : this.#baseTimes.present;
+    const baseTimes = isDatagram ? slot.baseTimes.ofDatagrams : this.#baseTimes;
     slot.compact.baseTimes = baseTimes;
     const arrival = slot.compact.format.includeTime ? 0n : ticksNow(this.#options.clock);
     try {

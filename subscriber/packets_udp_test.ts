@@ -32,8 +32,12 @@ class Fixture {
       counters: this.counters,
       drop: (reason, _message, count = 1) => this.counters.dropped[reason] += count,
     });
-    const body = encodeCacheUpdate(cacheOf([1, 2]), { version: 2, cacheIndex: 0 });
-    this.reader.installCache(0, decodeCacheUpdate(body, { version: 2, gzip: false }).cache, format);
+    this.cache(0, format);
+  }
+
+  cache(cacheIndex: 0 | 1, format: CompactFormat): void {
+    const body = encodeCacheUpdate(cacheOf([1, 2]), { version: 2, cacheIndex });
+    this.reader.installCache(cacheIndex, decodeCacheUpdate(body, { version: 2, gzip: false }).cache, format);
   }
 
   /** Reads a data packet's body. @returns The ticks since the start. */
@@ -93,6 +97,36 @@ for (const useMillisecondResolution of [false, true]) {
     assertEquals(fixture.read(frame.subarray(10), false), [2n * ticks + 10_000n]);
   });
 }
+
+Deno.test("base times of a new subscription are not for late datagrams of the one before", () => {
+  const format = { includeTime: true, useMillisecondResolution: false };
+  const fixture = new Fixture(format);
+  const packet = (baseTimes: BaseTimes, since: bigint, flags: number): Uint8Array => {
+    const encoder = new CompactEncoder(format, baseTimes);
+    const frame = compactFrame(batchOf([0], 1, start + since), flags, format, encoder);
+    assertEquals(frame.length, 15 + 13);
+    return frame.subarray(10);
+  };
+  const flagged = DataPacketFlags.CacheIndex;
+  const before = new BaseTimes(0, start, start + 4_200_000_000n);
+  fixture.reader.updateBaseTimes(encodeBaseTimes(before));
+  // The new cache, then the base times: whatever counts from those is flagged.
+  fixture.cache(1, format);
+  const after = new BaseTimes(0, start + 70_000n, start + 4_200_070_000n);
+  fixture.reader.updateBaseTimes(encodeBaseTimes(after));
+  assertEquals(fixture.read(packet(before, 5n, 0), true), [5n]);
+  assertEquals(fixture.read(packet(after, 80_000n, flagged), true), [80_000n]);
+  // A rotation of those before is still one.
+  const rotated = before.rotate(start + 8_400_000_000n);
+  fixture.reader.updateBaseTimes(encodeBaseTimes(rotated));
+  assertEquals(fixture.read(packet(rotated, 4_200_000_005n, 0), true), [4_200_000_005n]);
+  // A cache that comes after its base times has them.
+  const third = new BaseTimes(0, start + 90_000n, start + 4_200_090_000n);
+  fixture.reader.updateBaseTimes(encodeBaseTimes(third));
+  fixture.cache(0, format);
+  assertEquals(fixture.read(packet(third, 90_001n, 0), true), [90_001n]);
+  assertEquals(fixture.dropped, {});
+});
 
 /** Encrypts a packet's body behind its flags. */
 function encrypt(body: Uint8Array, key: CipherKey, isOdd: boolean): Uint8Array {

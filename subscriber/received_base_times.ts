@@ -20,20 +20,28 @@ export class ReceivedBaseTimes {
   #beforeRotation: BaseTimes | undefined;
   #rotatedAt = 0;
 
-  /** @param clock For how long something is ago. */
-  constructor(clock: Clock) {
+  /**
+   * @param clock For how long something is ago.
+   * @param present Those there are already.
+   */
+  constructor(clock: Clock, present?: BaseTimes) {
     this.#clock = clock;
+    this.#present = present;
   }
 
   /** New ones came. */
   update(baseTimes: BaseTimes): void {
-    const before = this.#present;
-    const { timeIndex } = baseTimes;
-    const isRotation = before !== undefined && before.timeIndex !== timeIndex &&
-      before.base(timeIndex) === baseTimes.base(timeIndex);
-    this.#beforeRotation = isRotation ? before : undefined;
+    this.#beforeRotation = this.isRotatedBy(baseTimes) ? this.#present : undefined;
     this.#rotatedAt = this.#clock.monotonic();
     this.#present = baseTimes;
+  }
+
+  /** Whether others continue these: what comes into force with them is here already. */
+  isRotatedBy(baseTimes: BaseTimes): boolean {
+    const present = this.#present;
+    const { timeIndex } = baseTimes;
+    return present !== undefined && present.timeIndex !== timeIndex &&
+      present.base(timeIndex) === baseTimes.base(timeIndex);
   }
 
   /** What a packet counts from that came over the command channel. */
