@@ -121,6 +121,7 @@ class UdpSocket implements DatagramSocket {
   #head = 0;
   #isSending = false;
   #sliceStart = 0;
+  #pause: ReturnType<typeof setTimeout> | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(socket: Socket) {
@@ -141,30 +142,36 @@ class UdpSocket implements DatagramSocket {
   }
 
   #sendNext(): void {
-    const next = this.#waiting[this.#head++];
-    if (next === undefined) {
-      this.#waiting.length = this.#head = 0;
-      this.#isSending = false;
-    } else if (this.#closed !== undefined) {
-      const closed = new SttpError("Closed", "the UDP socket is closed");
-      for (const { done } of [next, ...this.#waiting.splice(0).slice(this.#head)]) done(closed);
-      this.#head = 0;
-      this.#isSending = false;
-    } else {
-      const { datagram, to, done } = next;
-      this.#socket.send(datagram, to.port, to.hostname, (cause) => {
-        done(cause === null || cause === undefined ? undefined : sendingFailed(to, cause));
-        if (performance.now() - this.#sliceStart < SENDING_SLICE) return this.#sendNext();
-        setTimeout(() => {
-          this.#sliceStart = performance.now();
-          this.#sendNext();
-        }, 0);
-      });
-    }
+    const next = this.#waiting[this.#head];
+    if (next === undefined || this.#closed !== undefined) return this.#endSending();
+    this.#head++;
+    const { datagram, to, done } = next;
+    this.#socket.send(datagram, to.port, to.hostname, (cause) => {
+      done(cause === null || cause === undefined ? undefined : sendingFailed(to, cause));
+      const isLast = this.#head === this.#waiting.length || this.#closed !== undefined;
+      if (isLast || performance.now() - this.#sliceStart < SENDING_SLICE) return this.#sendNext();
+      this.#pause = setTimeout(() => {
+        this.#pause = undefined;
+        this.#sliceStart = performance.now();
+        this.#sendNext();
+      }, 0);
+    });
+  }
+
+  #endSending(): void {
+    const left = this.#waiting.splice(0).slice(this.#head);
+    this.#head = 0;
+    this.#isSending = false;
+    for (const { done } of left) done(new SttpError("Closed", "the UDP socket is closed"));
   }
 
   close(): Promise<void> {
-    return this.#closed ??= closeSocket(this.#socket);
+    if (this.#closed === undefined) {
+      this.#closed = closeSocket(this.#socket);
+      clearTimeout(this.#pause);
+      if (this.#pause !== undefined) this.#endSending();
+    }
+    return this.#closed;
   }
 }
 
