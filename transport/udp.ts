@@ -144,7 +144,10 @@ class UdpSocket implements DatagramSocket {
   #sendNext(): void {
     const next = this.#waiting[this.#head];
     if (next === undefined || this.#closed !== undefined) return this.#endSending();
-    this.#head++;
+    if (++this.#head >= 1024 && 2 * this.#head >= this.#waiting.length) {
+      this.#waiting.splice(0, this.#head);
+      this.#head = 0;
+    }
     const { datagram, to, done } = next;
     this.#socket.send(datagram, to.port, to.hostname, (cause) => {
       done(cause === null || cause === undefined ? undefined : sendingFailed(to, cause));
