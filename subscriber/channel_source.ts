@@ -21,8 +21,8 @@ export interface ChannelSource {
   readonly incoming: boolean;
   /** The next connection. @throws {SttpError} When there is none; of incoming ones only `Aborted`. */
   next(signal: AbortSignal): Promise<Channel>;
-  /** Ends what makes them. May be called again. */
-  close(): void;
+  /** Ends what makes them: resolves when nothing is left behind. May be called again. */
+  close(): Promise<void>;
 }
 
 /** Connects to a publisher. */
@@ -45,7 +45,9 @@ export class Dialling implements ChannelSource {
     return tls === undefined ? connectTcp(target) : connectTls({ ...target, tls, clock });
   }
 
-  close(): void {}
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 /** Waits for channels that are handed over. */
@@ -54,7 +56,7 @@ export class Incoming implements ChannelSource {
   readonly incoming = true;
   /** Whether they come from a listener of its own. */
   readonly isListening: boolean;
-  readonly #onClose: (() => void) | undefined;
+  readonly #onClose: (() => Promise<void>) | undefined;
   #waiting: ((channel: Channel) => void) | undefined;
   #offered: Channel | undefined;
   #closed = false;
@@ -63,7 +65,7 @@ export class Incoming implements ChannelSource {
    * @param address Where they come in, for people.
    * @param onClose Closes the listener that they come from.
    */
-  constructor(address: string, onClose?: () => void) {
+  constructor(address: string, onClose?: () => Promise<void>) {
     this.address = address;
     this.isListening = onClose !== undefined;
     this.#onClose = onClose;
@@ -102,12 +104,12 @@ export class Incoming implements ChannelSource {
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#offered?.close();
     this.#offered = undefined;
-    this.#onClose?.();
+    await this.#onClose?.();
   }
 }
 
@@ -146,11 +148,12 @@ export async function openListening(
     },
   });
   const stop = new AbortController();
-  const source = new Incoming(listener.address, () => {
+  const source = new Incoming(listener.address, async () => {
     stop.abort();
     listener.close();
+    await accepting;
   });
-  acceptAll(listener, {
+  const accepting = acceptAll(listener, {
     clock,
     signal: stop.signal,
     onError: (message) => emit({ kind: "acceptFailed", message }),

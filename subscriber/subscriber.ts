@@ -305,7 +305,7 @@ export class Subscriber implements AsyncDisposable {
     try {
       this.#checkIdle();
     } catch (error) {
-      source.close();
+      await source.close();
       throw error;
     }
     this.#begin(source, true);
@@ -682,12 +682,12 @@ export class Subscriber implements AsyncDisposable {
         }
       }
     }
+    await run.source.close();
     this.#close(run, reason);
   }
 
   #close(run: Run, reason: CloseReason): void {
     this.#enter("idle");
-    run.source.close();
     this.#run = undefined;
     this.#delivery.end();
     this.#bufferBlocks.end();
