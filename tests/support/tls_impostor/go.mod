@@ -1,0 +1,3 @@
+module impostor
+
+go 1.24
