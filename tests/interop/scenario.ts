@@ -28,6 +28,8 @@ export interface PartnerSubscriberSettings {
   readonly version?: number;
   readonly metadata?: boolean;
   readonly metadataFilters?: string;
+  /** Wait for our publisher to connect; goapi only. */
+  readonly listen?: boolean;
   readonly settings?: Record<string, unknown>;
 }
 

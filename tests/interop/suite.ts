@@ -8,6 +8,7 @@ import { fromSttpapi } from "./from_sttpapi.ts";
 import { ensureGo, ensurePython, type Partner, verdict } from "./partners.ts";
 import { metadataDocuments } from "./metadata_documents.ts";
 import { metadataReadings } from "./metadata_readings.ts";
+import { reverse } from "./reverse.ts";
 import { type Scenario, Stage } from "./scenario.ts";
 import { toSttpapi } from "./to_sttpapi.ts";
 import { toSubscribers } from "./to_subscribers.ts";
@@ -47,4 +48,4 @@ test("sttpapi", ensurePython, [
   ...fromSttpapi,
   ...examples,
 ]);
-test("goapi", ensureGo, [...toSubscribers, ...overUdp]);
+test("goapi", ensureGo, [...toSubscribers, ...overUdp, ...reverse]);

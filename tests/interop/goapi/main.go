@@ -1,7 +1,8 @@
 // A subscriber on goapi that does as it is told: the settings, commands and events of ../sttpapi/subscriber.py.
 //
 // Settings (one JSON object, the only argument): address; out (the file for what arrives); tssc, gzip (booleans);
-// version; filter; metadataFilters; metadata (false: do not ask for it); settings (use_millisecondresolution, request_nanvaluefilter, udpport).
+// version; filter; metadataFilters; metadata (false: do not ask for it); settings (use_millisecondresolution, request_nanvaluefilter, udpport);
+// listen (true: wait at the address for a publisher that connects).
 //
 // Commands on standard input: subscribe FILTER | unsubscribe | refresh | expect COUNT | quit
 // Events on standard output: connected, disconnected, metadata, cache, start, changed, status, error, reached
@@ -29,6 +30,7 @@ type options struct {
 	Tssc            *bool  `json:"tssc"`
 	Gzip            *bool  `json:"gzip"`
 	Metadata        *bool  `json:"metadata"`
+	Listen          bool   `json:"listen"`
 	Version         byte   `json:"version"`
 	Filter          string `json:"filter"`
 	MetadataFilters string `json:"metadataFilters"`
@@ -154,7 +156,11 @@ func main() {
 	settings.UdpPort = chosen.Settings.UdpPort
 
 	subscriber.Subscribe(chosen.Filter, settings)
-	if err := subscriber.Dial(chosen.Address, config); err != nil {
+	begin := subscriber.Dial
+	if chosen.Listen {
+		begin = subscriber.Listen
+	}
+	if err := begin(chosen.Address, config); err != nil {
 		emit("fatal", event{"text": err.Error()})
 		os.Exit(1)
 	}
