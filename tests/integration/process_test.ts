@@ -54,15 +54,21 @@ Deno.test("between two attempts to connect the process stays alive, and gives up
   const { publisher } = meeting;
   const child = run(
     `const subscriber = new Subscriber({ reconnect: { initialDelay: 100, maxDelay: 100, maxRetries: 3 } });
-     await subscriber.connect(address, { retry: true }); // the first connection may end before it knows
+     await subscriber.connect(address, { retry: true });
+     console.log("connected");
      for await (const batch of subscriber.batches());
      console.log((await subscriber.closed).kind, subscriber.stats().connections);`,
     publisher.address,
   );
-  await until(() => publisher.stats().open[0]?.state === "subscribed");
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).values();
+  // Until the subscriber knows that it is connected, an end would be a failed attempt.
+  assertEquals((await lines.next()).value, "connected\n");
   publisher.disconnect(1);
   await until(() => publisher.stats().open[0]?.id === 2);
   await until(() => publisher.stats().open[0]?.state === "subscribed");
   await publisher.stop();
-  assertEquals(await outcome(child), { code: 0, out: "lost 2", err: "" });
+  assertEquals((await lines.next()).value, "lost 2\n");
+  assertEquals((await lines.next()).done, true);
+  assertEquals(await new Response(child.stderr).text(), "");
+  assertEquals((await child.status).code, 0);
 });
