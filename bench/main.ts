@@ -53,10 +53,13 @@ const skipped: string[] = [];
 let python: string | undefined;
 if (values.peers) {
   for (const peer of [await ensurePython(), await ensureGo()]) {
-    if (peer.state === "missing") skipped.push(`${peer.name}: ${peer.reason.split("\n")[0]}`);
-    else if (peer.name === "sttpapi") python = peer.command;
+    if (peer.state === "missing") {
+      skipped.push(peer.name);
+      console.log(`SKIPPED ${peer.name}: ${peer.reason.split("\n")[0]}`);
+    } else if (peer.name === "sttpapi") {
+      python = peer.command;
+    }
   }
-  for (const line of skipped) console.log(`SKIPPED ${line}`);
 }
 
 const found: Record<string, Findings & { title: string; seconds: number }> = {};

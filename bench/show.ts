@@ -33,7 +33,9 @@ function text({ date, machine, skipped, sections, goals }: Results): string {
   const parts = [
     `${Object.values(machine).join("; ")}. ${date.slice(0, 10)}.`,
     "",
-    ...skipped.map((line) => `Not measured: ${line}\n`),
+    ...(skipped.length === 0
+      ? []
+      : [`Could not be installed and measured in this run: ${skipped.join(", ")}.`, ""]),
     ...(goals === undefined ? [] : [markdown({ ...goals, header: ["goal", "measured", "result"] }, "###")]),
   ];
   for (const { tables, notes = [] } of Object.values(sections)) {

@@ -17,7 +17,7 @@ export function describeMachine(): Promise<Machine> {
   return Promise.resolve({
     processor: `${cores.length} x ${cores[0]?.model.trim() ?? "unknown processor"}`,
     memory: `${Math.round(totalmem() / 1024 ** 3)} GiB of memory`,
-    system: `${os} ${Deno.osRelease()}, ${arch}`,
+    system: `${os} ${Deno.osRelease().split("-")[0]}, ${arch}`,
     deno: `Deno ${Deno.version.deno}, V8 ${Deno.version.v8}`,
     load: `load average before: ${loadavg().map((load) => load.toFixed(2)).join(", ")}`,
   });
