@@ -127,9 +127,22 @@ export class Program implements AsyncDisposable {
     return (await this.#child.status).code;
   }
 
+  /** Waits until the program has ended by itself. @returns Its exit code, and what it wrote to its standard error. */
+  async result(): Promise<{ code: number; errors: string[] }> {
+    await this.#done;
+    return {
+      code: (await this.#child.status).code,
+      errors: this.#log.filter((line) => line.startsWith("stderr: ")),
+    };
+  }
+
   /** Ends the program without asking it, as a crash would. */
   async kill(): Promise<void> {
-    if (!this.#ended) this.#child.kill("SIGKILL");
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
     await this.#done;
   }
 
