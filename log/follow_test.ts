@@ -1,0 +1,83 @@
+import { assert, assertEquals } from "@std/assert";
+import { metadataOf, until } from "../tests/integration/support.ts";
+import { Publisher } from "../publisher/mod.ts";
+import { Subscriber, SubscriberListener } from "../subscriber/mod.ts";
+import { createChannelPair } from "../transport/mod.ts";
+import { eventNames, Logger, logListener, logPublisher, logSubscriber } from "./mod.ts";
+
+type Line = Record<string, unknown> & { event: string };
+
+function rig(): { log: Logger; lines: Line[]; events(): string[] } {
+  const lines: Line[] = [];
+  const log = new Logger({ level: "debug", output: (line) => lines.push(JSON.parse(line)) });
+  return { log, lines, events: () => lines.map(({ event }) => event) };
+}
+
+Deno.test("a publisher and a subscriber are logged from one start to the next", async () => {
+  const { log, lines, events } = rig();
+  await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1" });
+  publisher.defineMetadata(metadataOf(4));
+  using _publisher = logPublisher(log, publisher, { name: "p" });
+  await using subscriber = new Subscriber({ filter: "FILTER ActiveMeasurements WHERE True" });
+  using _subscriber = logSubscriber(log, subscriber, { name: "s" });
+
+  for (let run = 1; run <= 2; run++) {
+    const count = (event: string): number => events().filter((other) => other === event).length;
+    await publisher.start();
+    await subscriber.connect(publisher.address);
+    await until(() => count("subscriber.subscribed") === run && count("publisher.subscribed") === run);
+    await subscriber.disconnect();
+    await until(() => count("publisher.disconnected") === run && count("subscriber.closed") === run);
+    await publisher.stop();
+    await until(() => count("publisher.stopped") === run);
+  }
+  const subscribed = lines.find(({ event }) => event === "publisher.subscribed")!;
+  assertEquals([subscribed.system, subscribed.signals], ["p", 4]);
+  assertEquals((subscribed.connection as { id: number }).id, 1);
+  const known = new Set([...eventNames("publisher"), ...eventNames("subscriber")]);
+  assertEquals(events().filter((event) => !known.has(event)), []);
+});
+
+Deno.test("a listener is logged", async () => {
+  const { log, events } = rig();
+  await using listener = new SubscriberListener({ port: 0, hostname: "127.0.0.1" });
+  using _ = logListener(log, listener);
+  await listener.start();
+  await listener.stop();
+  await until(() => events().includes("listener.stopped"));
+  assertEquals(events(), ["listener.started", "listener.stopped"]);
+});
+
+Deno.test("what is no longer followed is not logged", async () => {
+  const { log, events } = rig();
+  await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1" });
+  const following = logPublisher(log, publisher);
+  await publisher.start();
+  await until(() => events().length === 1);
+  following[Symbol.dispose]();
+  await publisher.stop();
+  await publisher.start();
+  assertEquals(events(), ["publisher.started"]);
+});
+
+Deno.test("strangers without end write few lines", async () => {
+  const lines: string[] = [];
+  const log = new Logger({ output: (line) => lines.push(line), rateLimit: { lines: 5 } });
+  await using publisher = new Publisher({ listen: false });
+  using _ = logPublisher(log, publisher);
+  await publisher.start();
+  for (let i = 0; i < 500; i++) {
+    const [near, far] = createChannelPair();
+    const served = publisher.serve(far);
+    await near.write(new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"));
+    await served;
+    near.close();
+  }
+  await log.flush();
+  const suppressed = lines.filter((line) => line.includes("log.suppressed"));
+  assert(lines.length < 30, lines.join("\n"));
+  assert(
+    suppressed.some((line) => line.includes('"suppressed":"publisher.connected","count":495')),
+    suppressed[0],
+  );
+});

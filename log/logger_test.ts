@@ -1,0 +1,227 @@
+import { assert, assertEquals, assertLess, assertMatch, assertThrows } from "@std/assert";
+import { ManualClock } from "../transport/mod.ts";
+import { LineWriter, Logger, type LoggerOptions } from "./mod.ts";
+
+type Line = Record<string, unknown>;
+
+/** A log whose lines are kept. */
+function rig(
+  options: LoggerOptions = {},
+): { log: Logger; clock: ManualClock; lines: string[]; last(): Line } {
+  const lines: string[] = [];
+  const clock = new ManualClock();
+  const log = new Logger({ clock, output: (line) => lines.push(line), ...options });
+  return { log, clock, lines, last: () => JSON.parse(lines.at(-1)!) };
+}
+
+Deno.test("a line of JSON has time, level and event first, and the fields after them", () => {
+  const { log, lines } = rig({ fields: { program: "test" } });
+  log.info("app.started", { port: 7165, nested: { a: [1, "two", null, true] }, none: undefined });
+  assertEquals(lines, [
+    '{"time":"2024-01-01T00:00:00.000Z","level":"info","event":"app.started","program":"test","port":7165,' +
+    '"nested":{"a":[1,"two",null,true]}}',
+  ]);
+});
+
+Deno.test("a line of text is for people", () => {
+  const { log, lines } = rig({ format: "text" });
+  log.error("app.failed", {
+    address: "127.0.0.1:7165",
+    why: { code: "Closed", text: "no more" },
+    "odd name": 1,
+  });
+  assertEquals(lines, [
+    '2024-01-01T00:00:00.000Z ERROR   app.failed address=127.0.0.1:7165 why.code=Closed why.text="no more" "odd name"=1',
+  ]);
+});
+
+Deno.test("the level holds back what is below it and can be changed at any time", () => {
+  const { log, lines, last } = rig({ level: "warning" });
+  log.debug("a.b");
+  log.info("a.b");
+  assertEquals(lines, []);
+  log.warning("a.b");
+  assertEquals(last().level, "warning");
+  log.level = "debug";
+  log.debug("a.b");
+  assertEquals(last().level, "debug");
+  log.level = "off";
+  log.error("a.b");
+  assertEquals(lines.length, 2);
+  assertEquals(log.level, "off");
+  assertThrows(() => log.level = "loud" as "debug", TypeError, '"loud" is no log level, one of debug, info');
+});
+
+Deno.test("a flood of one event is cut off and told, and leaves room for others", () => {
+  const { log, clock, lines, last } = rig({ rateLimit: { lines: 3, interval: 1000 } });
+  for (let i = 0; i < 1_000_000; i++) log.info("flood.rising", { i });
+  assertEquals(lines.length, 3);
+  log.error("something.else");
+  assertEquals(last().event, "something.else");
+  clock.advance(999);
+  assertEquals(lines.length, 4);
+  clock.advance(1);
+  assertEquals(last(), {
+    time: "2024-01-01T00:00:01.000Z",
+    level: "warning",
+    event: "log.suppressed",
+    suppressed: "flood.rising",
+    count: 999_997,
+  });
+  log.info("flood.rising", { i: "again" });
+  assertEquals(last().i, "again");
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("what is held back by the level does not count against the rate", () => {
+  const { log, lines } = rig({ rateLimit: { lines: 1 } });
+  for (let i = 0; i < 10; i++) log.debug("a.b");
+  log.info("a.b");
+  assertEquals(lines.length, 1);
+});
+
+Deno.test("names without end share one count", async () => {
+  const { log, lines, last } = rig({ rateLimit: { lines: 1 } });
+  for (let i = 0; i < 10_000; i++) log.info(`name${i}`);
+  assertEquals(lines.length, 257);
+  await log.flush();
+  assertEquals([last().suppressed, last().count], ["(other events)", 10_000 - 257]);
+});
+
+Deno.test("a log without a rate limit writes everything", () => {
+  const { log, lines } = rig({ rateLimit: false });
+  for (let i = 0; i < 1000; i++) log.info("a.b");
+  assertEquals(lines.length, 1000);
+});
+
+Deno.test("nobody can begin a line of his own or command a terminal", () => {
+  for (const format of ["ndjson", "text"] as const) {
+    const { log, lines } = rig({ format });
+    const text = 'a\n{"level":"error"}\r\x1b[2J\x85\u2028\u202e\x9b31m\0end';
+    log.info("a.b", { text, ["n\name\u202e"]: 1, list: [text] });
+    assertEquals(lines.length, 1);
+    assertMatch(lines[0]!, /^[\x20-\x7e]*$/);
+    if (format === "ndjson") assertEquals(JSON.parse(lines[0]!).text, text);
+  }
+});
+
+Deno.test("fields don't take the place of time, level and event", () => {
+  const { log, last } = rig();
+  log.info("a.b", { time: 1, level: "x", event: "y", other: 2 });
+  const { time: _, ...line } = last();
+  assertEquals(line, { level: "info", event: "a.b", time_: 1, level_: "x", event_: "y", other: 2 });
+});
+
+Deno.test("a line stays short whatever it is given", () => {
+  const { log, lines } = rig();
+  const loop: Record<string, unknown> = { text: "x".repeat(100_000) };
+  loop.self = loop;
+  loop.list = Array.from({ length: 1000 }, () => loop);
+  loop.tables = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`name${i}`, "y".repeat(10_000)]));
+  log.info("a.b", loop);
+  assertLess(lines[0]!.length, 20_000);
+  JSON.parse(lines[0]!);
+});
+
+Deno.test("secrets are left out", () => {
+  const { log, lines } = rig();
+  const pem = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----";
+  log.info("a.b", {
+    password: "hunter2",
+    nested: { apiKey: "hunter2", tokens: ["hunter2"], Authorization: "Bearer hunter2" },
+    text: "server=x; password=hunter2; token: hunter2",
+    pem: `before ${pem} after`,
+    cut: pem.slice(0, 40),
+    bytes: new TextEncoder().encode("hunter2"),
+    error: new Error("wrong password=hunter2", { cause: new Error("secret=hunter2") }),
+  });
+  assert(!lines[0]!.includes("hunter2"), lines[0]);
+  assert(!lines[0]!.includes("MHcC"), lines[0]);
+  assertMatch(lines[0]!, /"bytes":"\[7 bytes\]"/);
+  assertMatch(lines[0]!, /before \[redacted\] after/);
+});
+
+Deno.test("values that JSON does not know are texts", () => {
+  const { log, last } = rig();
+  log.info("a.b", { ticks: 638_700_000_000_000_000n, nan: NaN, symbol: Symbol("s"), f: () => 1 });
+  assertEquals(last().ticks, "638700000000000000");
+  assertEquals(last().nan, "NaN");
+  assertEquals(last().f, undefined);
+});
+
+Deno.test("an output that throws is nobody else's trouble, and what it lost is told", () => {
+  const lines: string[] = [];
+  let works = false;
+  const log = new Logger({
+    output: (line) => {
+      if (!works) throw new Error("full");
+      lines.push(line);
+    },
+  });
+  log.info("a.b");
+  log.info("a.b");
+  works = true;
+  log.info("a.c");
+  assertEquals(lines.map((line) => JSON.parse(line)).map(({ event, total }) => [event, total]), [
+    ["a.c", undefined],
+    // Two, and the two lines that would have told of them.
+    ["log.lost", 4],
+  ]);
+});
+
+Deno.test("a slow sink loses lines, counted, and holds nobody up", async () => {
+  const written: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  const writer = new LineWriter({
+    async write(bytes): Promise<number> {
+      await gate.promise;
+      // Takes less than it is given, as sinks may.
+      const some = bytes.subarray(0, Math.ceil(bytes.length / 2));
+      written.push(new TextDecoder().decode(some));
+      return some.length;
+    },
+  }, 10);
+  for (let i = 0; i < 15; i++) writer.write(`line ${i}`);
+  assertEquals(writer.lost, 5);
+  gate.resolve();
+  await writer.flush();
+  assertEquals(written.join(""), Array.from({ length: 10 }, (_, i) => `line ${i}\n`).join(""));
+  writer.write("after");
+  await writer.flush();
+  assertEquals(written.join("").endsWith("line 9\nafter\n"), true);
+});
+
+Deno.test("a full disk loses lines, counted, and later ones are written", async () => {
+  let isFull = true;
+  const written: string[] = [];
+  const output = new LineWriter({
+    write(bytes): Promise<number> {
+      if (isFull) return Promise.reject(new Error("No space left on device"));
+      written.push(new TextDecoder().decode(bytes));
+      return Promise.resolve(bytes.length);
+    },
+  });
+  const log = new Logger({ output, format: "text" });
+  log.info("a.b");
+  log.info("a.b");
+  await log.flush();
+  assertEquals(output.lost, 2);
+  isFull = false;
+  log.info("a.c");
+  await log.flush();
+  assertMatch(written.join(""), /a\.c\n.*log\.lost count=2 total=2\n$/);
+});
+
+Deno.test("wrong options and names are refused", () => {
+  assertThrows(
+    () => new Logger({ levels: "info" } as LoggerOptions),
+    TypeError,
+    'the log has no option "levels"',
+  );
+  assertThrows(() => new Logger({ level: "loud" as "info" }), TypeError, "no log level");
+  assertThrows(() => new Logger({ format: "xml" as "text" }), TypeError, "ndjson or text expected");
+  assertThrows(() => new Logger({ rateLimit: { lines: 0 } }), RangeError, "rateLimit.lines");
+  assertThrows(() => new Logger({ rateLimit: { interval: NaN } }), RangeError, "rateLimit.interval");
+  assertThrows(() => new LineWriter(Deno.stderr, 0), RangeError, "capacity");
+  assertThrows(() => new Logger().info("Not a name\n"), TypeError, "no event name");
+});
