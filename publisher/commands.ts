@@ -124,12 +124,14 @@ function unsubscribe(session: Session): void {
 
 /** §5. */
 function confirmCache(session: Session): void {
-  session.confirmCache();
+  if (!session.data.confirmCache()) session.events.add("confirmation without a cache");
 }
 
 /** §13. */
 function confirmBufferBlock(session: Session, body: Uint8Array): void {
-  session.confirmBufferBlock(decodeBufferBlockConfirmation(body));
+  if (!session.data.confirmBufferBlock(decodeBufferBlockConfirmation(body))) {
+    session.events.add("confirmation without a buffer block");
+  }
 }
 
 /** §14. */
@@ -139,11 +141,11 @@ function confirmNotification(session: Session, body: Uint8Array): void {
 
 /** §12. */
 function rotateCipherKeys(session: Session): void {
-  session.rotateCipherKeys();
+  session.data.rotateCipherKeys();
   session.reply(Response.Succeeded, Command.RotateCipherKeys, "New cipher keys are sent.");
 }
 
 /** §12. */
 function confirmCipherKeys(session: Session): void {
-  session.confirmCipherKeys();
+  if (!session.data.confirmCipherKeys()) session.events.add("confirmation without cipher keys");
 }

@@ -5,7 +5,8 @@ import type { TlsError } from "../transport/tls_peer.ts";
 import { Counters } from "./counters.ts";
 import { Link, type LinkHost, type LinkOptions, openChannel } from "./link.ts";
 import { openListener } from "./listening.ts";
-import { Session, type SessionHost } from "./session.ts";
+import { Session } from "./session.ts";
+import type { SessionHost } from "./session_host.ts";
 import type { ConnectionSnapshot, PublisherStats } from "./snapshot.ts";
 
 /** Closed connections that are remembered. */

@@ -21,7 +21,7 @@ export function updateProcessingInterval(session: Session, body: Uint8Array): vo
   if (session.state !== "subscribed") {
     throw new SttpError("Refused", "UpdateProcessingInterval: there is no subscription.");
   }
-  const effect = session.setProcessingInterval(interval)
+  const effect = session.data.setProcessingInterval(interval)
     ? "in force"
     : "accepted; live data is sent as it is published";
   session.reply(Response.Succeeded, command, `A processing interval of ${interval} ms is ${effect}.`);

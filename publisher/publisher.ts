@@ -19,7 +19,7 @@ import type { LinkOptions, OutboundLink } from "./link.ts";
 import { Notifications } from "./notifications.ts";
 import { type CheckedOptions, checkOptions, type PublisherOptions } from "./options.ts";
 import { Router } from "./router.ts";
-import type { SessionHost } from "./session.ts";
+import type { SessionHost } from "./session_host.ts";
 import type { PublisherState, PublisherStats } from "./snapshot.ts";
 import type { PublisherStatus } from "./status.ts";
 

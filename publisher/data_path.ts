@@ -1,0 +1,395 @@
+/**
+ * What one subscriber subscribes to, and the way its data takes.
+ *
+ * @module
+ */
+import { SttpError } from "../transport/errors.ts";
+import { BufferBlockFlags, Command, Response } from "../transport/wire/codes.ts";
+import { encodeDataStartTime } from "../transport/wire/data_packet.ts";
+import { encodeResponse } from "../transport/wire/frame.ts";
+import type { OperationalModes } from "../transport/wire/operational_modes.ts";
+import type { DataChannelSettings } from "../transport/wire/subscribe.ts";
+import { encodeText, type TextEncoding } from "../transport/wire/text.ts";
+import {
+  BufferBlockSender,
+  type BufferPayload,
+  compressesBlocks,
+  type SignalPlace,
+} from "./buffer_blocks.ts";
+import { CacheSwitch } from "./cache_switch.ts";
+import type { Counters } from "./counters.ts";
+import { DataChannel, DatagramTotals, destinationOf, sealFrame } from "./data_channel.ts";
+import { formatName } from "./delivery.ts";
+import type { MemberSink } from "./group.ts";
+import type { OutboundFrame, OutboundQueue } from "./outbound_queue.ts";
+import { PayloadCipher } from "./payload_cipher.ts";
+import { Replay } from "./replay.ts";
+import type { Placement } from "./router.ts";
+import type { SessionHost } from "./session_host.ts";
+import type { CloseReason } from "./session_state.ts";
+import type { ConnectionSnapshot, SubscriptionSnapshot } from "./snapshot.ts";
+import type { ConnectionReference } from "./status.ts";
+import type { Subscription } from "./subscription.ts";
+import type { Temporal } from "./temporal.ts";
+
+/** What a {@linkcode DataPath} needs of its session. */
+export interface DataPathOwner {
+  /** What the publisher's sessions share. */
+  readonly host: SessionHost;
+  /** The ID that the subscriber is given in its signal index cache. */
+  readonly subscriberId: string;
+  /** For events. */
+  readonly reference: ConnectionReference;
+  /** What was agreed. */
+  readonly modes: OperationalModes;
+  /** The compression algorithms that were named besides. */
+  readonly algorithms: string;
+  /** How texts are encoded. */
+  readonly encoding: TextEncoding;
+  /** Whether nothing is to be sent any more. */
+  readonly isClosed: boolean;
+  /** The command channel's queue. */
+  readonly queue: OutboundQueue;
+  /** Measurements that the subscriber did not get, by reason. */
+  readonly dropped: Counters;
+  /** How often things happened. */
+  readonly events: Counters;
+  /** Ends the connection when the present publication is over. */
+  closeSoon(reason: CloseReason, message: string): void;
+}
+
+/**
+ * One session's subscriptions, as its signal index caches have them, and what goes out for the one in force: from its
+ * group or from history, over TCP or UDP, encrypted or not, measurements and buffer blocks.
+ */
+export class DataPath {
+  readonly #owner: DataPathOwner;
+  readonly #sink: MemberSink;
+  #caches: CacheSwitch<Subscription>;
+  #placement: Placement | undefined;
+  /** History for the subscription in force, running or over. */
+  #replay: Replay | undefined;
+  /** Where data goes; `undefined`: over the command channel. */
+  #dataChannel: DataChannel | undefined;
+  readonly #datagrams = new DatagramTotals();
+  #cipher: PayloadCipher | undefined;
+  #bufferBlocks: BufferBlockSender | undefined;
+  #overflowed = false;
+
+  /** See {@linkcode DataPathOwner}; nothing can be subscribed to before {@linkcode DataPath.agree}. */
+  constructor(owner: DataPathOwner) {
+    this.#owner = owner;
+    this.#sink = this.#createSink();
+    this.#caches = this.#createCaches(1);
+  }
+
+  /** Another protocol version is in force. Only while {@linkcode DataPath.isBusy} is false. */
+  agree(version: number): void {
+    this.#caches = this.#createCaches(version);
+  }
+
+  #createCaches(version: number): CacheSwitch<Subscription> {
+    const { queue, subscriberId } = this.#owner;
+    return new CacheSwitch<Subscription>(version, {
+      sendCache: ({ cache }, cacheIndex) => queue.pushControl(cache.frame(subscriberId, cacheIndex)),
+      activate: (subscription, cacheIndex) => this.#activate(subscription, cacheIndex),
+      deactivate: () => this.#deactivate(),
+    });
+  }
+
+  // ---- subscriptions ----
+
+  /** The latest subscription: the one that will be, or is, in force. */
+  get latest(): Subscription | undefined {
+    return this.#caches.latest;
+  }
+
+  /** Whether there is a subscription, or a cache of one that the subscriber has not confirmed. */
+  get isBusy(): boolean {
+    return this.#caches.latest !== undefined || this.#caches.isUnconfirmed;
+  }
+
+  /** Puts a subscription in the place of the one there is, as §5 wants it. */
+  subscribe(subscription: Subscription): void {
+    if (subscription.dataChannel !== undefined) this.#encrypt();
+    if (this.#placement !== undefined) this.#placement.group.beforeMove(this.#placement.member);
+    this.#caches.subscribe(subscription);
+  }
+
+  /** Ends the subscription, if there is one. */
+  unsubscribe(): void {
+    this.#bufferBlocks?.clear();
+    this.#caches.unsubscribe();
+  }
+
+  /** The subscriber has its new signal index cache. @returns False when none was waiting for that. */
+  confirmCache(): boolean {
+    return this.#caches.confirm();
+  }
+
+  /** Changes the pace of history. @returns Whether the latest subscription is about history. */
+  setProcessingInterval(interval: number): boolean {
+    const temporal = this.#caches.latest?.temporal;
+    if (temporal === undefined) return false;
+    temporal.interval = interval;
+    this.#replay?.wake();
+    return true;
+  }
+
+  #activate(subscription: Subscription, cacheIndex: 0 | 1): void {
+    this.#deactivate();
+    const { set, delivery } = subscription;
+    this.#dataChannel = subscription.dataChannel;
+    if (subscription.temporal !== undefined) {
+      return this.#startReplay(subscription, subscription.temporal, cacheIndex);
+    }
+    if (set.size === 0) return;
+    this.#placement = this.#owner.host.router.join(set, delivery, this.#sink, cacheIndex);
+  }
+
+  #startReplay(subscription: Subscription, temporal: Temporal, cacheIndex: 0 | 1): void {
+    const { options: { clock }, signals, router, emit } = this.#owner.host;
+    this.#replay = new Replay({
+      clock,
+      signals,
+      router,
+      subscription,
+      temporal,
+      sink: this.#sink,
+      cacheIndex,
+      waiting: () => this.#dataChannel?.waiting ?? this.#owner.queue.dataBytes,
+      onComplete: (text) => {
+        this.#leaveGroup();
+        this.#processingComplete(text);
+      },
+      onFailed: (error) => emit({ kind: "internalError", message: messageOf(error), cause: error }),
+    });
+    this.#placement = this.#replay.placement;
+  }
+
+  /** History for the subscription in force is at its end (§11). */
+  #processingComplete(message: string): void {
+    const { isClosed, queue, host, encoding, reference } = this.#owner;
+    if (isClosed) return;
+    const body = encodeText(message, encoding);
+    queue.pushControl(encodeResponse(Response.ProcessingComplete, Command.Subscribe, body));
+    host.emit({ kind: "processingComplete", connection: reference, message });
+  }
+
+  #deactivate(): void {
+    const cancelled = this.#replay?.cancel();
+    this.#replay = undefined;
+    this.#leaveGroup();
+    if (cancelled) this.#processingComplete("Replay was cancelled.");
+  }
+
+  #leaveGroup(): void {
+    const placement = this.#placement;
+    this.#placement = undefined;
+    this.#overflowed = false;
+    if (placement !== undefined) this.#owner.host.router.leave(placement);
+  }
+
+  /** Ends data, and all that goes with it. */
+  close(): void {
+    this.#cipher?.dispose();
+    this.#bufferBlocks?.clear();
+    this.#deactivate();
+  }
+
+  // ---- the way out ----
+
+  #createSink(): MemberSink {
+    const { queue, dropped, host, reference } = this.#owner;
+    const dataChannel = (): DataChannel | undefined => this.#dataChannel;
+    return {
+      get idle(): boolean {
+        return (dataChannel() ?? queue).idle;
+      },
+      get isDatagram(): boolean {
+        return dataChannel() !== undefined;
+      },
+      sendData: (frame) => this.#sendData(frame),
+      sendDataStartTime: (ticks) =>
+        queue.pushControl(
+          encodeResponse(Response.DataStartTime, Command.Subscribe, encodeDataStartTime(ticks)),
+        ),
+      sendBaseTimes: (frame) => queue.pushControl(frame),
+      countDetached: (measurements) => dropped.add("detached", measurements),
+      attached: (missed) => {
+        dropped.add("detached", missed);
+        if (!this.#overflowed) return;
+        this.#overflowed = false;
+        host.emit({ kind: "resynchronised", connection: reference, measurements: missed });
+      },
+    };
+  }
+
+  #sendData(frame: OutboundFrame): boolean {
+    const { isClosed, queue, dropped, events, host, reference } = this.#owner;
+    if (this.#dataChannel !== undefined && !isClosed) {
+      this.#dataChannel.send(frame, this.#cipher);
+      return true;
+    }
+    const before = dropped.get("overflow");
+    if (queue.pushData(this.#cipher === undefined ? frame : sealFrame(frame, this.#cipher))) return true;
+    this.#overflowed = true;
+    events.add("overflow");
+    const measurements = dropped.get("overflow") - before;
+    host.emit({ kind: "overflow", connection: reference, measurements });
+    const { slowSubscriberPolicy, outboundQueueLimit } = host.options;
+    if (slowSubscriberPolicy === "disconnect") {
+      this.#owner.closeSoon("slow", `more than ${outboundQueueLimit} bytes of data waited`);
+    }
+    return false;
+  }
+
+  /** To be told when nothing waits to be written any more. */
+  onIdle(): void {
+    if (this.#placement !== undefined) this.#placement.group.memberIdle(this.#placement.member);
+    this.#replay?.wake();
+  }
+
+  /** Resolves when no datagram waits any more. */
+  async drained(): Promise<void> {
+    await this.#dataChannel?.drained();
+  }
+
+  /**
+   * A way for data over UDP.
+   *
+   * @param peer The other end of the command channel, `host:port`.
+   * @throws {SttpError} `Refused` when there is none to this subscriber.
+   */
+  async openDataChannel(peer: string, { localPort }: DataChannelSettings): Promise<DataChannel> {
+    const { datagramSockets, options } = this.#owner.host;
+    if (datagramSockets === undefined || options.udp === undefined) {
+      throw new SttpError("Refused", "This publisher sends data over TCP only: leave out dataChannel.");
+    }
+    const to = destinationOf(peer, localPort);
+    return new DataChannel({
+      socket: await datagramSockets.socketTo(to.hostname),
+      to,
+      limit: options.udp.queueLimit,
+      totals: this.#datagrams,
+      onIdle: () => this.onIdle(),
+      onDropped: (reason, measurements) => this.#owner.dropped.add(reason, measurements),
+    });
+  }
+
+  // ---- encryption ----
+
+  /** Sends cipher keys, unless there are some, if payloads are to be encrypted (§12). They stay in force to the end. */
+  #encrypt(): void {
+    const { host: { options: { clock, udp } }, queue } = this.#owner;
+    if (udp?.encrypt !== true || this.#cipher !== undefined) return;
+    this.#cipher = new PayloadCipher({
+      clock,
+      interval: udp.keyRotationInterval,
+      send: (frame) => queue.pushControl(frame),
+    });
+  }
+
+  /** Replaces cipher keys. @throws {SttpError} `Refused` when there are none, or only just new ones. */
+  rotateCipherKeys(): void {
+    if (this.#cipher === undefined) {
+      throw new SttpError("Refused", "RotateCipherKeys: payloads are not encrypted, so there are no keys.");
+    }
+    this.#cipher.rotate();
+  }
+
+  /** The subscriber has its new cipher keys. @returns False when there were none to confirm. */
+  confirmCipherKeys(): boolean {
+    return this.#cipher?.confirm() === true;
+  }
+
+  // ---- buffer blocks ----
+
+  /** Sends a buffer block, behind the data that was published before it. @returns Whether it is subscribed to and sent. */
+  sendBufferBlock(handle: number, payload: BufferPayload): boolean {
+    if (this.#placeOf(handle) === undefined) return false;
+    this.#placement?.group.flush();
+    const place = this.#placeOf(handle);
+    if (place === undefined) return false;
+    this.#bufferBlocks ??= this.#createBlockSender();
+    return this.#bufferBlocks.send(handle, place, payload);
+  }
+
+  #placeOf(handle: number): SignalPlace | undefined {
+    const signalIndex = this.#caches.active?.set.indexes[handle] ?? -1;
+    if (signalIndex < 0) return undefined;
+    return { signalIndex, cacheFlag: this.#caches.cacheIndex === 1 ? BufferBlockFlags.CacheIndex : 0 };
+  }
+
+  #createBlockSender(): BufferBlockSender {
+    const { host: { options }, modes, algorithms, queue } = this.#owner;
+    return new BufferBlockSender({
+      clock: options.clock,
+      options: options.bufferBlocks,
+      compresses: compressesBlocks(modes, algorithms),
+      timeout: () => 1000 * (this.#caches.latest?.request.bufferBlockRetransmissionTimeout ?? 5),
+      waitingBytes: () => queue.controlBytes,
+      cipher: () => this.#cipher,
+      placeOf: (handle) => this.#placeOf(handle),
+      send: (frame) => {
+        const { udp } = options;
+        if (udp === undefined || this.#dataChannel?.sendBlock(frame, udp.maxDatagramLength) !== true) {
+          queue.pushBounded(frame);
+        }
+      },
+    });
+  }
+
+  /** The subscriber has a buffer block. @returns False when it had it. */
+  confirmBufferBlock(sequence: number): boolean {
+    return this.#bufferBlocks?.confirm(sequence) === true;
+  }
+
+  // ---- for operators ----
+
+  /** Measurements and bytes that went out over UDP. */
+  get datagrams(): { readonly measurements: number; readonly bytes: number } {
+    return this.#datagrams;
+  }
+
+  /** Measurements that it misses at present, and that are not counted as dropped yet. */
+  get missed(): number {
+    return this.#placement === undefined ? 0 : this.#placement.group.missedBy(this.#placement.member);
+  }
+
+  /** What operators see. */
+  snapshot(): Pick<
+    ConnectionSnapshot,
+    "subscription" | "cacheIndex" | "dataChannel" | "cipher" | "bufferBlocks"
+  > {
+    const channel = this.#dataChannel;
+    const cipher = this.#cipher;
+    return {
+      subscription: this.#subscriptionSnapshot(),
+      cacheIndex: this.#caches.cacheIndex,
+      dataChannel: channel === undefined ? null : { to: channel.to, from: channel.from, ...this.#datagrams },
+      cipher: cipher === undefined ? null : { index: cipher.index, rotations: cipher.rotations },
+      bufferBlocks: this.#bufferBlocks?.snapshot() ?? null,
+    };
+  }
+
+  #subscriptionSnapshot(): SubscriptionSnapshot | null {
+    const { latest, active } = this.#caches;
+    if (latest === undefined) return null;
+    return {
+      filter: latest.request.filterExpression,
+      signals: latest.set.size,
+      unauthorized: 0,
+      format: formatName(latest.delivery),
+      confirmed: latest === active,
+      group: this.#replay === undefined ? this.#placement?.group.id ?? null : null,
+      replay: latest === active ? this.#replay?.snapshot() ?? null : null,
+      client: latest.request.assemblyInfo,
+      extra: Object.fromEntries(latest.request.extra),
+    };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,28 @@
+import type { SignalTable } from "../transport/signal_table.ts";
+import type { BufferPool } from "./buffer_pool.ts";
+import type { DatagramSockets } from "./datagram_sockets.ts";
+import type { Definition } from "./definition.ts";
+import type { Notifications } from "./notifications.ts";
+import type { CheckedOptions } from "./options.ts";
+import type { Router } from "./router.ts";
+import type { PublisherStatus } from "./status.ts";
+
+/** What a session needs of its publisher. */
+export interface SessionHost {
+  /** The publisher's options. */
+  readonly options: CheckedOptions;
+  /** The metadata in force; `undefined` when none is defined. */
+  readonly definition: Definition | undefined;
+  /** What handles mean. */
+  readonly signals: SignalTable;
+  /** Brings data to sessions. */
+  readonly router: Router;
+  /** Buffers to gather small writes in. */
+  readonly writeBuffers: BufferPool;
+  /** Where data over UDP leaves from; `undefined` when there is none. */
+  readonly datagramSockets: DatagramSockets | undefined;
+  /** What subscribers are notified of. */
+  readonly notifications: Notifications;
+  /** Tells the application. */
+  emit(event: PublisherStatus): void;
+}
