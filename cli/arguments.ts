@@ -1,0 +1,118 @@
+/**
+ * The command line taken apart.
+ *
+ * @module
+ */
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import { closest, distance } from "fastest-levenshtein";
+import { UsageError } from "./exit_codes.ts";
+import { type Options, spelled } from "./option.ts";
+
+/** What was given, by the names of options and operands; for a flag `true` or `false`. */
+export type GivenTexts = Map<string, string[]>;
+
+/**
+ * Takes the arguments of a command apart.
+ *
+ * @param args What comes after the command's name.
+ * @throws {UsageError} When an option does not exist, has no value or one too many, or there are too many operands.
+ */
+export function readArguments(args: readonly string[], operands: Options, options: Options): GivenTexts {
+  const names = new Map(Object.keys(options).map((name) => [spelled(name), name]));
+  const config: NonNullable<ParseArgsConfig["options"]> = {};
+  for (const [spelling, name] of names) {
+    const { placeholder, short } = options[name]!;
+    config[spelling] = {
+      type: placeholder === undefined ? "boolean" : "string",
+      multiple: true,
+      ...(short !== undefined && { short }),
+    };
+  }
+  // Not strict: its tokens make better messages.
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: config,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const given: GivenTexts = new Map();
+  const add = (name: string, text: string): void => {
+    given.set(name, [...given.get(name) ?? [], text]);
+  };
+  const waiting = Object.keys(operands);
+  for (const token of tokens) {
+    if (token.kind === "option-terminator") continue;
+    if (token.kind === "positional") {
+      const name = waiting[0];
+      if (name === undefined) throw new UsageError(`unexpected argument "${token.value}"`);
+      if (!operands[name]!.multiple) waiting.shift();
+      add(name, token.value);
+      continue;
+    }
+    const negated = !names.has(token.name) && token.name.startsWith("no-");
+    const name = names.get(negated ? token.name.slice(3) : token.name);
+    const isFlag = name !== undefined && options[name]!.placeholder === undefined;
+    if (name === undefined || (negated && !isFlag)) {
+      throw new UsageError(unknown(token.rawName, names.keys()));
+    }
+    if (isFlag) {
+      if (token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`);
+      add(name, String(!negated));
+      continue;
+    }
+    const { value } = token;
+    if (value === undefined) {
+      throw new UsageError(`${token.rawName} needs a value, ${token.rawName} ${options[name]!.placeholder}`);
+    }
+    if (!token.inlineValue && value.startsWith("-") && value !== "-") {
+      throw new UsageError(
+        `${token.rawName} needs a value; for one that begins with a hyphen write --${token.name}=${value}`,
+      );
+    }
+    add(name, value);
+  }
+  return given;
+}
+
+function unknown(given: string, known: Iterable<string>): string {
+  const meant = suggestion(given.replace(/^-+/, ""), known);
+  return `there is no option ${given}${meant === undefined ? "" : `; did you mean --${meant}?`}`;
+}
+
+/** The candidate that a misspelled word was probably meant to be. */
+export function suggestion(word: string, candidates: Iterable<string>): string | undefined {
+  const found = closest(word, [...candidates]);
+  return distance(word, found) <= Math.max(1, word.length / 3) ? found : undefined;
+}
+
+/**
+ * The values of operands and options.
+ *
+ * @param find Gives the texts for a name, and what to call it in an error if not by its name; `undefined` when it was
+ * not given anywhere.
+ * @throws {UsageError} When one is missing or makes no sense.
+ */
+export function readValues(
+  operands: Options,
+  options: Options,
+  find: (name: string) => { readonly texts: readonly string[]; readonly where?: string } | undefined,
+): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const [declared, isOperand] of [[operands, true], [options, false]] as const) {
+    for (const [name, option] of Object.entries(declared)) {
+      const found = find(name);
+      const called = isOperand ? spelled(name).toUpperCase() : `--${spelled(name)}`;
+      if (found === undefined && option.required) {
+        throw new UsageError(`${called} is missing: ${option.summary}`);
+      }
+      try {
+        values[name] = option.read(found?.texts ?? []);
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error;
+        throw new UsageError(`${found?.where ?? called} ${error.message}`);
+      }
+    }
+  }
+  return values;
+}

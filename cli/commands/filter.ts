@@ -1,0 +1,125 @@
+/**
+ * `sttp filter`.
+ *
+ * @module
+ */
+import {
+  type DataRow,
+  deriveActiveMeasurements,
+  FilterError,
+  formatFilter,
+  parseFilter,
+  selectRows,
+} from "../../mod.ts";
+import { type Command, type Context, defineCommand } from "../command.ts";
+import { connectionOptions } from "../connection.ts";
+import { CommandError, ExitCode } from "../exit_codes.ts";
+import { findMetadata } from "../metadata_source.ts";
+import { list, text, whole } from "../option.ts";
+import { alignColumns, count, plain } from "../text.ts";
+
+/** `sttp filter`: tries a filter expression. */
+export const filter: Command = defineCommand({
+  name: "filter",
+  summary: "Try a filter expression on metadata from a file or a publisher",
+  description:
+    "Shows the rows that the expression selects, in its order: of ActiveMeasurements, unless it names " +
+    "another table. Where the expression is wrong, it shows the place. Without SOURCE only the spelling of the " +
+    "expression is checked.",
+  operands: {
+    expression: text({ summary: "the filter expression", required: true }),
+    source: text({
+      summary: "metadata: a file, - for standard input, or a publisher's address",
+      completion: "file",
+    }),
+  },
+  options: {
+    columns: list({ summary: "show this column of the selected rows", placeholder: "NAME" }),
+    limit: whole(0, 1_000_000)({ summary: "show so many rows at most; all are counted", default: "20" }),
+    ...connectionOptions,
+  },
+  examples: [
+    {
+      line: `filter "FILTER ActiveMeasurements WHERE SignalType = 'FREQ'" metadata.xml`,
+      explanation: "Which frequencies does this file describe?",
+    },
+    {
+      line: `filter "FILTER TOP 5 DeviceDetail ORDER BY Acronym" historian.example:7165 --columns Acronym`,
+      explanation: "The first five devices of a publisher",
+    },
+    { line: `filter "Device LIKE 'A%' AND"`, explanation: "What is wrong with this?" },
+  ],
+  async run({ expression, source, columns, limit, ...connection }, context): Promise<ExitCode> {
+    const { output } = context;
+    try {
+      const spelling = formatFilter(parseFilter(expression));
+      if (source === undefined) {
+        if (output.json) await output.value({ expression: spelling });
+        else await output.line(spelling);
+        return ExitCode.Ok;
+      }
+      const { dataSet } = await findMetadata({ source, connection }, context);
+      const rows = selectRows(deriveActiveMeasurements(dataSet), expression);
+      await show(rows, columns, limit, context);
+      return ExitCode.Ok;
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error;
+      if (output.json) {
+        const { kind, message, offset, line, column, expected, suggestion } = error;
+        await output.value({ error: { kind, message, offset, line, column, expected, suggestion } });
+        return ExitCode.BadInput;
+      }
+      throw new CommandError(ExitCode.BadInput, `${error.message}\n${caret(expression, error)}`, {
+        cause: error,
+      });
+    }
+  },
+});
+
+/** The line of the expression that is wrong, and a caret under the place. */
+function caret(expression: string, { line, column }: FilterError): string {
+  const wrong = expression.split("\n")[line - 1] ?? "";
+  // Long lines are cut, so that the place is on the screen.
+  const from = Math.max(0, column - 61);
+  const shown = plain(wrong.slice(from), 100);
+  return `  ${shown}\n  ${" ".repeat(column - 1 - from)}^`;
+}
+
+/** Columns worth showing when none were asked for, of those that the table has. */
+const usual = [
+  "SignalID",
+  "ID",
+  "PointTag",
+  "SignalType",
+  "Device",
+  "Acronym",
+  "Name",
+  "Label",
+  "DeviceAcronym",
+];
+
+async function show(
+  rows: readonly DataRow[],
+  wanted: readonly string[],
+  limit: number,
+  { output }: Context,
+): Promise<void> {
+  const shown = rows.slice(0, limit);
+  if (output.json) {
+    await output.value({ count: rows.length, rows: shown });
+    return;
+  }
+  const tables = [...new Set(rows.map(({ table }) => table))];
+  for (const table of tables) {
+    const names = wanted.length > 0 ? wanted : usual.filter((name) => table.column(name) !== undefined);
+    const cells = shown.filter((row) => row.table === table).map((row) => {
+      const values = row.toJSON();
+      return names.map((name) => plain(String(values[table.column(name)?.name ?? ""] ?? ""), 60));
+    });
+    const [heading, ...lines] = alignColumns(names.map((heading) => ({ heading })), cells);
+    await output.line(output.outStyles.bold(heading!));
+    for (const line of lines) await output.line(line);
+  }
+  const more = rows.length > shown.length ? `, the first ${count(shown.length)} shown` : "";
+  await output.note(`${count(rows.length)} selected${more}`);
+}

@@ -1,0 +1,73 @@
+/**
+ * Metadata from wherever it is: a file, standard input, or a publisher.
+ *
+ * @module
+ */
+import { DataSet, parseHostPort, SttpError, Subscriber } from "../mod.ts";
+import type { Context } from "./command.ts";
+import { type ConnectionValues, subscriberOptions } from "./connection.ts";
+import { CommandError, ExitCode, UsageError } from "./exit_codes.ts";
+
+/** Metadata, and the bytes that it came as. */
+export interface FoundMetadata {
+  readonly dataSet: DataSet;
+  /** The publisher that it is from; `undefined` for a file. */
+  readonly publisher: string | undefined;
+}
+
+/** How to get metadata. */
+export interface MetadataRequest {
+  /** A file; `-` for standard input; or, where there is no such file, a publisher's address. */
+  readonly source: string;
+  /** How to connect. */
+  readonly connection: ConnectionValues;
+  /** What a publisher is to narrow it to (§3). */
+  readonly filters?: readonly string[];
+}
+
+/**
+ * Gets metadata.
+ *
+ * @throws {UsageError} When the source is neither a file nor an address.
+ * @throws {SttpError} `InvalidMetadata`; and as `Subscriber.connect()` and `Subscriber.refreshMetadata()`.
+ */
+export async function findMetadata(
+  request: MetadataRequest,
+  { input, signal }: Context,
+): Promise<FoundMetadata> {
+  const { source, connection, filters = [] } = request;
+  if (source === "-") return { dataSet: await DataSet.fromXml(input, { signal }), publisher: undefined };
+  const file = await openIfThere(source);
+  if (file !== undefined) {
+    try {
+      return { dataSet: await DataSet.fromXml(file.readable, { signal }), publisher: undefined };
+    } catch (error) {
+      if (error instanceof SttpError && error.code === "InvalidMetadata") {
+        throw new CommandError(ExitCode.BadInput, `${source}: ${error.message}`, { cause: error });
+      }
+      throw error;
+    }
+  }
+  try {
+    parseHostPort(source, 0);
+  } catch {
+    throw new UsageError(`"${source}" is neither a file nor an address such as localhost:7165`);
+  }
+  await using subscriber = new Subscriber({
+    ...await subscriberOptions(connection),
+    reconnect: false,
+    autoRequestMetadata: false,
+    autoSubscribe: false,
+  });
+  await subscriber.connect(source, { signal });
+  return { dataSet: await subscriber.refreshMetadata(filters, { signal }), publisher: source };
+}
+
+async function openIfThere(path: string): Promise<Deno.FsFile | undefined> {
+  try {
+    return await Deno.open(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Where commands write to: results to standard output, everything else to standard error.
+ *
+ * @module
+ */
+
+/** A stream of bytes out of the process. */
+export interface Sink {
+  /** Whether a person looks at it. */
+  readonly isTerminal: boolean;
+  /** Its size in characters; at least 1, 80 by 24 where it is no terminal. */
+  size(): { readonly columns: number; readonly rows: number };
+  /** Resolves when all bytes are taken. @throws {Deno.errors.BrokenPipe} When nobody reads any more. */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** Makes text bold, dim or coloured; where there are to be no colours, it leaves it alone. */
+export type Style = (text: string) => string;
+
+/** The styles of one stream. */
+export interface Styles {
+  readonly bold: Style;
+  readonly dim: Style;
+  readonly red: Style;
+  readonly green: Style;
+  readonly yellow: Style;
+  readonly cyan: Style;
+}
+
+/** How a process writes. */
+export interface OutputOptions {
+  readonly out: Sink;
+  readonly err: Sink;
+  /** Whether results are JSON. */
+  readonly json: boolean;
+  /** Whether terminals get colours. */
+  readonly colours: boolean;
+}
+
+const encoder = new TextEncoder();
+
+/** What a command writes with. */
+export class Output {
+  /** Standard output, for results. */
+  readonly out: Sink;
+  /** Standard error, for progress, warnings and errors. */
+  readonly err: Sink;
+  /** Whether results are to be JSON. */
+  readonly json: boolean;
+  /** How to emphasize on standard output. */
+  readonly outStyles: Styles;
+  /** How to emphasize on standard error. */
+  readonly errStyles: Styles;
+  #status = "";
+
+  /** @param options Where to and how. */
+  constructor({ out, err, json, colours }: OutputOptions) {
+    this.out = out;
+    this.err = err;
+    this.json = json;
+    this.outStyles = stylesFor(colours && out.isTerminal);
+    this.errStyles = stylesFor(colours && err.isTerminal);
+  }
+
+  /** Writes a line of results. */
+  line(text: string): Promise<void> {
+    return this.out.write(encoder.encode(`${text}\n`));
+  }
+
+  /** Writes a result for programs: a line of JSON. Big integers become texts. */
+  value(value: unknown): Promise<void> {
+    return this.line(toJson(value));
+  }
+
+  /** Writes a line for people who watch. */
+  note(text: string): Promise<void> {
+    return this.noteBytes(encoder.encode(`${text}\n`));
+  }
+
+  /** Writes whole lines to standard error. */
+  noteBytes(lines: Uint8Array): Promise<void> {
+    const status = this.#status;
+    if (status === "") return this.err.write(lines);
+    const redrawn = encoder.encode(status);
+    return this.err.write(new Uint8Array([...clearLine, ...lines, ...redrawn]));
+  }
+
+  /** Shows a line at the bottom of the terminal at standard error, in place of the one before; empty for none. */
+  status(text: string): Promise<void> {
+    this.#status = text.slice(0, this.err.size().columns - 1);
+    return this.err.write(new Uint8Array([...clearLine, ...encoder.encode(this.#status)]));
+  }
+}
+
+const clearLine: Uint8Array = encoder.encode("\r\x1b[K");
+
+/** One line of JSON. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_, part) => typeof part === "bigint" ? String(part) : part);
+}
+
+/** A file of the process, such as `Deno.stdout`. */
+export function sinkOf(stream: typeof Deno.stdout): Sink {
+  const isTerminal = stream.isTerminal();
+  let last: Promise<void> = Promise.resolve();
+  const writeAll = async (bytes: Uint8Array): Promise<void> => {
+    for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));
+  };
+  return {
+    isTerminal,
+    size: () => {
+      if (!isTerminal) return { columns: 80, rows: 24 };
+      const { columns, rows } = Deno.consoleSize();
+      return { columns: Math.max(1, columns), rows: Math.max(1, rows) };
+    },
+    // One after the other: a write that the stream takes in parts must not be torn by the next.
+    write: (bytes) => last = last.catch(() => {}).then(() => writeAll(bytes)),
+  };
+}
+
+function stylesFor(on: boolean): Styles {
+  const style = (code: number): Style => (text) => on ? `\x1b[${code}m${text}\x1b[0m` : text;
+  return {
+    bold: style(1),
+    dim: style(2),
+    red: style(31),
+    green: style(32),
+    yellow: style(33),
+    cyan: style(36),
+  };
+}
