@@ -5,13 +5,11 @@
  */
 import type { Channel } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
-import type { SignalTable } from "../transport/signal_table.ts";
 import { encodeBufferBlockConfirmation } from "../transport/wire/buffer_block.ts";
-import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { Command, commandName, Response, responseName } from "../transport/wire/codes.ts";
 import type { CompactFormat } from "../transport/wire/compact.ts";
 import { decodeDataStartTime } from "../transport/wire/data_packet.ts";
-import { encodeCommand, FrameReader, readResponses, type ResponseView } from "../transport/wire/frame.ts";
+import type { ResponseView } from "../transport/wire/frame.ts";
 import { encodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
 import {
   decodeNotification,
@@ -22,71 +20,14 @@ import { encodeOperationalModes } from "../transport/wire/operational_modes.ts";
 import { decodeCacheUpdate } from "../transport/wire/signal_index_cache.ts";
 import { encodeSubscribe } from "../transport/wire/subscribe.ts";
 import { decodeResponseText } from "../transport/wire/text.ts";
-import type { BufferBlockInbox } from "./buffer_block_inbox.ts";
 import { BufferBlockReceiver } from "./buffer_blocks.ts";
+import { CommandChannel } from "./command_channel.ts";
 import { DataChannel } from "./data_channel.ts";
 import type { Delivery } from "./delivery.ts";
 import { type ExchangeOptions, Exchanges, refusal } from "./exchange.ts";
-import { checkFirstBytes, firstBytesLength } from "./first_bytes.ts";
-import type { Notifications } from "./notifications.ts";
-import type { CheckedOptions, SubscribeOptions } from "./options.ts";
+import type { SubscribeOptions } from "./options.ts";
 import { PacketReader } from "./packets.ts";
-import type { Counters, DropReason } from "./stats.ts";
-import type { SubscriberStatus } from "./status.ts";
-
-/** Where a session is; see {@linkcode transitions}. */
-export type SessionState =
-  | "new"
-  | "ready"
-  | "subscribing"
-  | "subscribed"
-  | "resubscribing"
-  | "unsubscribing"
-  | "closed";
-
-/** Which state may follow which. A failed Subscribe leads back to where it came from (§4). */
-const transitions: Readonly<Record<SessionState, readonly SessionState[]>> = {
-  new: ["ready", "closed"],
-  ready: ["subscribing", "unsubscribing", "closed"],
-  subscribing: ["subscribed", "ready", "closed"],
-  subscribed: ["resubscribing", "unsubscribing", "closed"],
-  resubscribing: ["subscribed", "closed"],
-  unsubscribing: ["ready", "closed"],
-  closed: [],
-};
-
-/** How a session ended. */
-export type SessionEnd =
-  /** By our own `close()`. */
-  | { readonly kind: "closed"; readonly error: SttpError }
-  /** The publisher does not want this subscriber, or can't do what it asks for. */
-  | { readonly kind: "refused"; readonly error: SttpError }
-  /** Any other way. */
-  | { readonly kind: "lost"; readonly error: SttpError };
-
-/** What a session needs from the subscriber that it works for. */
-export interface SessionHost {
-  /** The subscriber's options. */
-  readonly options: CheckedOptions;
-  /** Stable handles of signals. */
-  readonly signals: SignalTable;
-  /** What is counted, over all sessions. */
-  readonly counters: Counters;
-  /** Where measurements go. */
-  readonly delivery: Delivery;
-  /** Where buffer blocks go. */
-  readonly bufferBlocks: BufferBlockInbox;
-  /** Where notifications go. */
-  readonly notifications: Notifications;
-  /** Watches live data go by. */
-  readonly observe?: ((batch: MeasurementBatch, from: number) => void) | undefined;
-  /** Reports an event. */
-  readonly emit: (event: SubscriberStatus) => void;
-  /** Counts something dropped, and reports it now and then. */
-  readonly drop: (reason: DropReason, message: string, count?: number) => void;
-  /** The publisher's configuration changed. */
-  readonly configurationChanged: () => void;
-}
+import { type SessionEnd, type SessionHost, type SessionState, sessionTransitions } from "./session_state.ts";
 
 /** How long the signal index cache may come after the answer to Subscribe that it belongs to, in milliseconds. */
 const cacheGrace = 2000;
@@ -94,29 +35,23 @@ const cacheGrace = 2000;
 const unsubscribeTimeout = 1000;
 /** A publisher had time enough to read a confirmation after so many milliseconds, even if it does not say so. */
 const confirmationTimeout = 5000;
-/** Reading may rest for this many milliseconds before it is reported. */
-const worthTelling = 1000;
 /** No text of a publisher is kept beyond this many bytes. */
 const maxTextLength = 65_536;
 /** The least time before a buffer block is sent again, in milliseconds. */
 const leastRetransmission = 100;
-/** So many bytes of a peer that is no publisher are looked at. */
-const firstBytesShown = 64;
-/** While more than this many bytes of commands wait to be written, nothing more is read. */
-const maxQueuedBytes = 64 * 1024;
 
 /** Why a connection to sttpapi's publisher ends after TSSC packet 65,535; a new one begins with packet 0. */
 const exhausted =
   "the publisher can send nothing more on this connection: its TSSC packets are at number 65,535";
 
 /** How the publisher that never sets the CacheIndex flag (§15) greets; none other that has two caches does so. */
-const omitsCacheIndex = /^STTP v\d+ client connection accepted: /;
+export const omitsCacheIndex: RegExp = /^STTP v\d+ client connection accepted: /;
 
 const encoding = "utf-8";
 
 /** A session: made for a channel, started once, ended once. */
 export class Session {
-  readonly #channel: Channel;
+  readonly #channel: CommandChannel;
   readonly #host: SessionHost;
   readonly #exchanges: Exchanges;
   readonly #packets: PacketReader;
@@ -133,20 +68,19 @@ export class Session {
   #signalCount = 0;
   #unauthorized: readonly string[] = [];
   #onCache: ((error?: SttpError) => void) | undefined;
-  #writing: Promise<void> = Promise.resolve();
-  #queuedBytes = 0;
-  #lastHeard = 0;
-  #paused = false;
-  #stopWatchdog: () => void = () => {};
   /** Why the session ended, once it has. */
   #endError: SttpError | undefined;
 
   /** @param channel An open channel, which the session closes when it ends. */
   constructor(channel: Channel, host: SessionHost) {
     const { options, signals, counters } = host;
-    this.#channel = channel;
     this.#host = host;
-    this.#exchanges = new Exchanges(options.clock, (command, body) => this.#send(command, body));
+    this.#channel = new CommandChannel(channel, {
+      ...host,
+      onResponse: (response) => this.#handle(response),
+      onLost: (error) => this.#end("lost", error),
+    });
+    this.#exchanges = new Exchanges(options.clock, (command, body) => this.#channel.send(command, body));
     this.#packets = new PacketReader({
       version: options.version,
       limits: options.limits,
@@ -207,11 +141,9 @@ export class Session {
       compressSignalIndexCache: options.compressSignalIndexCache,
       compressMetadata: options.compressMetadata,
     });
-    this.#send(Command.DefineOperationalModes, body);
-    emit({ kind: "connected", peer: this.#channel.peer.address });
-    this.#lastHeard = options.clock.monotonic();
-    this.#watch(options.heartbeatTimeout);
-    this.#read().catch((error: unknown) => this.#end("lost", asSttpError(error)));
+    this.#channel.send(Command.DefineOperationalModes, body);
+    emit({ kind: "connected", peer: this.#channel.address });
+    this.#channel.start();
   }
 
   /** Ends the session from this side. */
@@ -279,13 +211,13 @@ export class Session {
     if (udp === undefined || this.#dataChannel !== undefined) return this.#dataChannel;
     const dataChannel = await DataChannel.open({
       udp,
-      peer: this.#channel.peer.address,
+      peer: this.#channel.address,
       counters,
       drop,
       receive: (response) => this.#receive(response),
       onError: (error) => this.#end("lost", error),
     });
-    if (this.#isClosed()) {
+    if ((this.#state as SessionState) === "closed") {
       await dataChannel.close();
       this.#checkOpen();
     }
@@ -401,7 +333,7 @@ export class Session {
   }
 
   #enter(state: SessionState): void {
-    if (!transitions[this.#state].includes(state)) {
+    if (!sessionTransitions[this.#state].includes(state)) {
       throw new SttpError("InvalidState", `a session can't go from ${this.#state} to ${state}`);
     }
     this.#state = state;
@@ -411,7 +343,6 @@ export class Session {
     if (this.#state === "closed") return;
     this.#enter("closed");
     this.#endError = error;
-    this.#stopWatchdog();
     this.#blocks.close();
     this.#channel.close();
     this.#exchanges.close(error);
@@ -420,96 +351,6 @@ export class Session {
     const ended = (): void => this.#ended.resolve({ kind, error });
     if (this.#dataChannel === undefined) ended();
     else this.#dataChannel.close().then(ended);
-  }
-
-  /** Ends a connection on which nothing was heard for `timeout` milliseconds. */
-  #watch(timeout: number): void {
-    if (timeout === 0) return;
-    const { clock } = this.#host.options;
-    const check = (): void => {
-      // While we do not read, silence is our own.
-      if (this.#paused) this.#lastHeard = clock.monotonic();
-      const idle = clock.monotonic() - this.#lastHeard;
-      if (idle >= timeout) {
-        this.#end(
-          "lost",
-          new SttpError("TimedOut", `nothing was heard from the publisher for ${timeout} ms`),
-        );
-      } else {
-        this.#stopWatchdog = clock.schedule(timeout - idle, check);
-      }
-    };
-    this.#stopWatchdog = clock.schedule(timeout, check);
-  }
-
-  #send(command: number, body: Uint8Array): void {
-    const frame = encodeCommand(command, body);
-    this.#queuedBytes += frame.length;
-    this.#writing = this.#writing.then(async () => {
-      if (this.#state === "closed") return;
-      await this.#channel.write(frame);
-      this.#queuedBytes -= frame.length;
-    }).catch((error: unknown) => this.#end("lost", asSttpError(error)));
-  }
-
-  async #read(): Promise<void> {
-    const { options, counters, delivery } = this.#host;
-    const frames = new FrameReader({ maxLength: options.limits.responseFrameLength });
-    let isPublisher = false;
-    for (;;) {
-      const count = await this.#channel.read(frames.writable());
-      if (this.#state === "closed") return;
-      if (count === null) break;
-      frames.commit(count);
-      counters.bytes += count;
-      this.#lastHeard = options.clock.monotonic();
-      if (!isPublisher && frames.buffered >= firstBytesLength) {
-        checkFirstBytes(frames.peek(firstBytesShown));
-        isPublisher = true;
-      }
-      for (let payload = frames.next(); payload !== undefined; payload = frames.next()) {
-        counters.frames++;
-        try {
-          for (const response of readResponses(payload)) {
-            this.#handle(response);
-            if (delivery.full || this.#queuedBytes > maxQueuedBytes) await this.#rest();
-            if (this.#isClosed()) return;
-          }
-        } catch (error) {
-          // The frame's own length was right, so the next one can be read.
-          if (!(error instanceof SttpError) || error.code !== "MalformedFrame") throw error;
-          this.#host.drop("malformedFrame", error.message);
-        }
-      }
-      delivery.commit();
-    }
-    this.#end("lost", new SttpError("ConnectionLost", "the publisher closed the connection"));
-  }
-
-  /** A method, because the state changes behind the compiler's back. */
-  #isClosed(): boolean {
-    return this.#state === "closed";
-  }
-
-  /** Reads nothing until the consumer has made room and the publisher has read its commands. */
-  async #rest(): Promise<void> {
-    const { delivery, counters, emit } = this.#host;
-    delivery.commit();
-    if (this.#queuedBytes > maxQueuedBytes) await this.#writing;
-    if (!delivery.full) return;
-    this.#paused = true;
-    counters.pauses++;
-    const { clock } = this.#host.options;
-    let told = false;
-    const cancel = clock.schedule(worthTelling, () => {
-      told = true;
-      emit({ kind: "paused", waiting: delivery.waiting });
-    });
-    await Promise.race([delivery.room(), this.#ended.promise]);
-    cancel();
-    this.#paused = false;
-    this.#lastHeard = clock.monotonic();
-    if (told) emit({ kind: "resumed", waiting: delivery.waiting });
   }
 
   #handle({ code, inResponseTo, body }: ResponseView): void {
@@ -607,19 +448,19 @@ export class Session {
 
   /** A publisher that does not read what it is told gets no more of it; the block will come again. */
   #confirmBlock(sequence: number): void {
-    if (this.#queuedBytes > maxQueuedBytes) return;
-    this.#send(Command.ConfirmBufferBlock, encodeBufferBlockConfirmation(sequence));
+    if (this.#channel.isCongested) return;
+    this.#channel.send(Command.ConfirmBufferBlock, encodeBufferBlockConfirmation(sequence));
   }
 
   #notified(notification: NotificationMessage): void {
     this.#host.notifications.receive(notification, this, () => {
-      this.#send(Command.ConfirmNotification, encodeNotificationHash(notification.hash));
+      this.#channel.send(Command.ConfirmNotification, encodeNotificationHash(notification.hash));
     });
   }
 
   #updateCipherKeys(body: Uint8Array): void {
     const cipherIndex = this.#packets.updateCipherKeys(body);
-    this.#send(Command.ConfirmUpdateCipherKeys, new Uint8Array(0));
+    this.#channel.send(Command.ConfirmUpdateCipherKeys, new Uint8Array(0));
     this.#host.emit({ kind: "cipherKeys", cipherIndex });
   }
 
@@ -647,7 +488,7 @@ export class Session {
   }
 
   #confirmCache(): void {
-    this.#send(Command.ConfirmUpdateSignalIndexCache, new Uint8Array(0));
+    this.#channel.send(Command.ConfirmUpdateSignalIndexCache, new Uint8Array(0));
     if (!this.#packets.undecided) return;
     // Behind the confirmation a command that changes nothing; its answer tells that the confirmation was read.
     this.#exchanges.request(Command.UpdateProcessingInterval, encodeInterval(this.#processingInterval), {
@@ -679,9 +520,4 @@ function isRefusal(error: unknown): boolean {
 /** Whether every packet tells its instants to the tick. */
 function isExact({ includeTime, useMillisecondResolution }: CompactFormat): boolean {
   return includeTime && !useMillisecondResolution;
-}
-
-function asSttpError(error: unknown): SttpError {
-  if (error instanceof SttpError) return error;
-  return new SttpError("ConnectionLost", "the connection broke", { cause: error });
 }
