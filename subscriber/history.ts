@@ -10,7 +10,8 @@ import { Dialling } from "./channel_source.ts";
 import { BatchIterator, Delivery } from "./delivery.ts";
 import { abortError } from "./exchange.ts";
 import type { SubscribeOptions } from "./options.ts";
-import { Session, type SessionHost } from "./session.ts";
+import { Session } from "./session.ts";
+import type { SessionHost } from "./session_state.ts";
 
 /** Which part of the past. */
 export interface HistoryOptions {

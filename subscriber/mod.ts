@@ -13,6 +13,7 @@ export type {
   SubscriberLimits,
   SubscriberOptions,
 } from "./options.ts";
+export type { SubscriberState } from "./run.ts";
 export type { ReconnectOptions } from "../transport/reconnect.ts";
 export type { Frame, FrameIterator, FrameOptions, FrameStats } from "./frames.ts";
 export type { GapRecoveryOptions } from "./gap_recovery.ts";

@@ -6,28 +6,21 @@
 import type { Channel, PeerInfo } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import { inRange, longestDelay } from "../transport/option_checks.ts";
-import { Backoff, pause } from "../transport/reconnect.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { StatusStream } from "../transport/status_stream.ts";
 import type { Measurement, MeasurementBatch } from "../transport/wire/batch.ts";
 import { Command } from "../transport/wire/codes.ts";
 import type { DataSet } from "../metadata/data_set.ts";
-import { Metadata } from "../metadata/records.ts";
+import type { Metadata } from "../metadata/records.ts";
 import { type ChannelSource, Dialling, Incoming, openListening } from "./channel_source.ts";
 import { type BufferBlock, BufferBlockInbox } from "./buffer_block_inbox.ts";
 import { BatchIterator, Delivery } from "./delivery.ts";
 import { abortError } from "./exchange.ts";
-import {
-  addressForHistory,
-  type HistoryHost,
-  type HistoryOptions,
-  readHistory,
-  temporalSubscription,
-} from "./history.ts";
+import { addressForHistory, type HistoryOptions, readHistory, temporalSubscription } from "./history.ts";
 import { GapRecovery } from "./gap_recovery.ts";
 import { type FrameIterator, type FrameOptions, FrameSorter, SortedFrames } from "./frames.ts";
 import { MeasurementIterator, MeasurementsOfBatch } from "./measurements.ts";
-import { readMetadata } from "./metadata.ts";
+import { readMetadata, ReceivedMetadata } from "./metadata.ts";
 import { Notifications } from "./notifications.ts";
 import {
   type CheckedOptions,
@@ -38,36 +31,13 @@ import {
   type SubscribeOptions,
   type SubscriberOptions,
 } from "./options.ts";
-import { Session } from "./session.ts";
+import { Run, type RunHost, type SubscriberState, type Wanted } from "./run.ts";
+import type { Session } from "./session.ts";
 import { Counters, DropLog, type SubscriberStats } from "./stats.ts";
 import type { CloseReason, SubscriberStatus } from "./status.ts";
 
 /** Events that a slow reader of `status()` may be behind. */
 const statusEvents = 256;
-
-/** Where a subscriber is. */
-export type SubscriberState =
-  /** Not running: not yet connected, or closed. */
-  | "idle"
-  /** A connection is being made. */
-  | "connecting"
-  /** A publisher is waited for, which connects. */
-  | "listening"
-  /** Connected; metadata and subscription are being asked for. */
-  | "preparing"
-  /** Connected and ready. */
-  | "connected"
-  /** The connection was lost; another attempt follows after a delay. */
-  | "waiting";
-
-const transitions: Readonly<Record<SubscriberState, readonly SubscriberState[]>> = {
-  idle: ["connecting", "listening"],
-  connecting: ["preparing", "waiting", "idle"],
-  listening: ["preparing", "idle"],
-  preparing: ["connected", "waiting", "listening", "idle"],
-  connected: ["waiting", "listening", "idle"],
-  waiting: ["connecting", "idle"],
-};
 
 /** Options of everything that waits. */
 export interface WaitOptions {
@@ -82,25 +52,6 @@ export interface ConnectOptions extends WaitOptions {
    * the publisher answers and refuses. Default false.
    */
   retry?: boolean;
-}
-
-/** From `connect()`, `listen()` or the first `serve()` to the end. */
-interface Run {
-  readonly source: ChannelSource;
-  readonly retry: boolean;
-  /** Ends the run; its reason is the error for those who wait. */
-  readonly stop: AbortController;
-  /** What `connect()` waits for. */
-  readonly ready: PromiseWithResolvers<void>;
-  /** Settles when the run has ended; never rejects. */
-  ended: Promise<void>;
-  /** Whether there was a connection that could do what it was made for. */
-  established: boolean;
-  /** The connection that there is, if there is one, and who is at its other end. */
-  session: Session | undefined;
-  peer: PeerInfo | undefined;
-  /** Whether metadata and subscription are being renewed, and whether they have to be once more. */
-  renewing: "no" | "yes" | "again";
 }
 
 /**
@@ -154,17 +105,10 @@ export class Subscriber implements AsyncDisposable {
   readonly #drops: DropLog;
   readonly #delivery: Delivery;
   readonly #bufferBlocks: BufferBlockInbox;
-  readonly #notifications: Notifications;
   readonly #gaps: GapRecovery | undefined;
-  #subscription: SubscribeOptions;
-  /** Whether there should be a subscription: at the next connection, too. */
-  #subscribing: boolean;
-  #metadata: DataSet | undefined;
-  #records: Metadata | undefined;
-  /** How often metadata was asked for, and which of those times `metadata` is from. */
-  #metadataAsked = 0;
-  #metadataTurn = 0;
-  #state: SubscriberState = "idle";
+  readonly #wanted: Wanted;
+  readonly #metadata: ReceivedMetadata;
+  readonly #host: RunHost;
   #run: Run | undefined;
   #closed = Promise.withResolvers<CloseReason>();
   /** Whether there was a run before, whose end `closed` tells until the next begins. */
@@ -177,43 +121,49 @@ export class Subscriber implements AsyncDisposable {
    * @throws {RangeError} When a number is out of its range.
    */
   constructor(options: SubscriberOptions = {}) {
-    this.#options = checkOptions(options);
-    this.#subscription = this.#options.subscription;
-    this.#subscribing = this.#options.autoSubscribe;
-    this.#drops = new DropLog(this.#counters, this.#options.clock, (reason, count, message) => {
-      this.#status.emit({ kind: "dropped", reason, count, message });
+    const checked = this.#options = checkOptions(options);
+    const { clock, gapRecovery } = checked;
+    const signals = this.signals;
+    const counters = this.#counters;
+    const emit = (event: SubscriberStatus): void => this.#status.emit(event);
+    this.#drops = new DropLog(counters, clock, (reason, count, message) => {
+      emit({ kind: "dropped", reason, count, message });
     });
-    const { bufferBlocks, onBufferBlock } = this.#options;
-    this.#bufferBlocks = new BufferBlockInbox(
-      bufferBlocks,
-      onBufferBlock,
-      (reason, message) => this.#drops.drop(reason, message),
-    );
-    this.#notifications = new Notifications({
-      onNotification: this.#options.onNotification,
-      counters: this.#counters,
-      emit: (event) => this.#status.emit(event),
-      drop: (reason, message) => this.#drops.drop(reason, message),
+    const drop: RunHost["drop"] = (reason, message, count) => this.#drops.drop(reason, message, count);
+    this.#delivery = new Delivery({
+      capacity: checked.deliveryBuffer,
+      overflow: checked.overflow,
+      onBatch: checked.onBatch,
+      onDropped: (count) => drop("overflow", "the consumer is too slow", count),
     });
-    const { deliveryBuffer, overflow, onBatch } = this.#options;
-    const { gapRecovery, clock } = this.#options;
+    this.#bufferBlocks = new BufferBlockInbox(checked.bufferBlocks, checked.onBufferBlock, drop);
+    this.#wanted = { subscription: checked.subscription, subscribing: checked.autoSubscribe };
+    this.#metadata = new ReceivedMetadata({ options: checked, counters, emit });
     this.#gaps = gapRecovery && new GapRecovery(gapRecovery, {
       clock,
-      signals: this.signals,
+      signals,
       history: (options) => this.history(options),
-      emit: (event) => this.#status.emit(event),
+      emit,
     });
-    this.#delivery = new Delivery({
-      capacity: deliveryBuffer,
-      overflow,
-      onBatch,
-      onDropped: (count) => this.#drops.drop("overflow", "the consumer is too slow", count),
-    });
+    this.#host = {
+      options: checked,
+      signals,
+      counters,
+      delivery: this.#delivery,
+      bufferBlocks: this.#bufferBlocks,
+      notifications: new Notifications({ onNotification: checked.onNotification, counters, emit, drop }),
+      wanted: this.#wanted,
+      metadata: this.#metadata,
+      gaps: this.#gaps,
+      emit,
+      drop,
+      onEnd: (reason) => this.#ended(reason),
+    };
   }
 
   /** Where the subscriber is. */
   get state(): SubscriberState {
-    return this.#state;
+    return this.#run?.state ?? "idle";
   }
 
   /** Who is at the other end of the connection; `undefined` when there is none. */
@@ -223,7 +173,7 @@ export class Subscriber implements AsyncDisposable {
 
   /** The metadata of the publisher, as last received; `undefined` before that. It stays when the connection goes. */
   get metadata(): DataSet | undefined {
-    return this.#metadata;
+    return this.#metadata.dataSet;
   }
 
   /** The signal IDs that the present subscription asks for and the publisher does not grant. */
@@ -237,15 +187,12 @@ export class Subscriber implements AsyncDisposable {
    * @throws {SttpError} `InvalidMetadata` when it has measurements but no signal IDs.
    */
   get records(): Metadata | undefined {
-    if (this.#metadata !== undefined && this.#records?.dataSet !== this.#metadata) {
-      this.#records = new Metadata(this.#metadata);
-    }
-    return this.#records;
+    return this.#metadata.records;
   }
 
   /** What is, or will be, subscribed to. */
   get subscription(): Readonly<SubscribeOptions> {
-    return this.#subscription;
+    return this.#wanted.subscription;
   }
 
   /** Resolves with the reason when the run has ended: the present one, else the last, else the first. Never rejects. */
@@ -273,10 +220,10 @@ export class Subscriber implements AsyncDisposable {
     this.#checkIdle();
     if (signal?.aborted) throw abortError(signal, "connect()");
     const run = this.#begin(source, retry);
-    const onAbort = (): void => run.stop.abort(abortError(signal!, "connect()"));
+    const onAbort = (): void => run.stop(abortError(signal!, "connect()"));
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
-      await run.ready.promise;
+      await run.ready;
     } catch (error) {
       await run.ended;
       throw error;
@@ -297,11 +244,7 @@ export class Subscriber implements AsyncDisposable {
    */
   async listen(options: ListenOptions = {}): Promise<{ address: string; port: number }> {
     this.#checkIdle();
-    const { source, listener } = await openListening(options, {
-      options: this.#options,
-      counters: this.#counters,
-      emit: (event) => this.#status.emit(event),
-    });
+    const { source, listener } = await openListening(options, this.#host);
     try {
       this.#checkIdle();
     } catch (error) {
@@ -338,27 +281,22 @@ export class Subscriber implements AsyncDisposable {
   }
 
   #begin(source: ChannelSource, retry: boolean): Run {
-    const run: Run = {
-      source,
-      retry,
-      stop: new AbortController(),
-      ready: Promise.withResolvers(),
-      ended: Promise.resolve(),
-      // To whom we listen we are never the ones to give up.
-      established: source.incoming,
-      session: undefined,
-      peer: undefined,
-      renewing: "no",
-    };
-    // Not everybody waits for it.
-    run.ready.promise.catch(() => {});
     if (this.#ran) this.#closed = Promise.withResolvers();
     this.#ran = true;
-    this.#run = run;
+    const run = this.#run = new Run(source, retry, this.#host);
     this.#delivery.start();
     this.#bufferBlocks.start();
-    run.ended = this.#supervise(run);
+    run.start();
     return run;
+  }
+
+  #ended(reason: CloseReason): void {
+    this.#run = undefined;
+    this.#delivery.end();
+    this.#bufferBlocks.end();
+    this.#status.emit({ kind: "closed", reason });
+    this.#status.end();
+    this.#closed.resolve(reason);
   }
 
   /**
@@ -372,20 +310,17 @@ export class Subscriber implements AsyncDisposable {
    * @throws {RangeError} When a number is out of its range.
    */
   async subscribe(options: SubscribeOptions = {}, { signal }: WaitOptions = {}): Promise<void> {
-    const before = this.#subscription;
-    const wasSubscribing = this.#subscribing;
-    const wanted: SubscribeOptions = { ...before, ...checkSubscribeOptions(options) };
-    this.#subscription = wanted;
-    this.#subscribing = true;
+    const before = { ...this.#wanted };
+    const subscription: SubscribeOptions = { ...before.subscription, ...checkSubscribeOptions(options) };
+    Object.assign(this.#wanted, { subscription, subscribing: true });
     const session = this.#run?.session;
     if (session === undefined) return;
     try {
-      await session.subscribe(wanted, signal);
+      await session.subscribe(subscription, signal);
       this.#gaps?.forget();
     } catch (error) {
-      if (!isLoss(error, session) && this.#subscription === wanted) {
-        this.#subscription = before;
-        this.#subscribing = wasSubscribing;
+      if (!isLoss(error, session) && this.#wanted.subscription === subscription) {
+        Object.assign(this.#wanted, before);
       }
       throw error;
     }
@@ -398,7 +333,7 @@ export class Subscriber implements AsyncDisposable {
    * @throws {SttpError} `Aborted`, `ConnectionLost`; `Refused` with the publisher's reason.
    */
   async unsubscribe({ signal }: WaitOptions = {}): Promise<void> {
-    this.#subscribing = false;
+    this.#wanted.subscribing = false;
     await this.#run?.session?.unsubscribe(signal);
     this.#gaps?.forget();
   }
@@ -411,9 +346,7 @@ export class Subscriber implements AsyncDisposable {
    * nothing is encrypted, or that the keys are no second old; `TimedOut`, `Aborted`, `ConnectionLost`.
    */
   async rotateCipherKeys({ signal }: WaitOptions = {}): Promise<void> {
-    const session = this.#run?.session;
-    if (session === undefined) throw new SttpError("Closed", "there is no connection to a publisher");
-    await session.rotateCipherKeys(signal);
+    await this.#connected.rotateCipherKeys(signal);
   }
 
   /**
@@ -429,7 +362,7 @@ export class Subscriber implements AsyncDisposable {
     { signal }: WaitOptions = {},
   ): Promise<DataSet> {
     const text = joinMetadataFilters(filters);
-    return await this.#refreshMetadata(this.#connected, text, signal);
+    return await this.#metadata.refresh(this.#connected, text, signal);
   }
 
   /**
@@ -501,7 +434,7 @@ export class Subscriber implements AsyncDisposable {
   async updateProcessingInterval(interval: number, { signal }: WaitOptions = {}): Promise<void> {
     inRange(interval, "interval", -1, longestDelay, true);
     await this.#connected.updateProcessingInterval(interval, signal);
-    this.#subscription = { ...this.#subscription, processingInterval: interval };
+    this.#wanted.subscription = { ...this.#wanted.subscription, processingInterval: interval };
   }
 
   /** The session that there is. @throws {SttpError} `Closed` when there is none. */
@@ -597,17 +530,9 @@ export class Subscriber implements AsyncDisposable {
    * ```
    */
   history(options: HistoryOptions): AsyncIterableIterator<MeasurementBatch> {
-    const subscription = checkSubscribeOptions(temporalSubscription(options, this.#subscription));
+    const subscription = checkSubscribeOptions(temporalSubscription(options, this.#wanted.subscription));
     const address = addressForHistory(this.#run?.source, this.#options.address);
-    const host: HistoryHost = {
-      options: this.#options,
-      signals: this.signals,
-      counters: this.#counters,
-      notifications: this.#notifications,
-      bufferBlocks: this.#bufferBlocks,
-      drop: (reason, message, count) => this.#drops.drop(reason, message, count),
-    };
-    return readHistory(address, host, subscription, options.signal);
+    return readHistory(address, this.#host, subscription, options.signal);
   }
 
   /**
@@ -627,7 +552,7 @@ export class Subscriber implements AsyncDisposable {
   async disconnect(): Promise<void> {
     const run = this.#run;
     if (run === undefined) return;
-    run.stop.abort(new SttpError("Closed", "the subscriber was disconnected"));
+    run.stop(new SttpError("Closed", "the subscriber was disconnected"));
     await run.ended;
   }
 
@@ -635,205 +560,10 @@ export class Subscriber implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.disconnect();
   }
-
-  #enter(state: SubscriberState): void {
-    if (!transitions[this.#state].includes(state)) {
-      throw new SttpError("InvalidState", `a subscriber can't go from ${this.#state} to ${state}`);
-    }
-    this.#state = state;
-  }
-
-  /** Runs until there is a reason not to go on. Never rejects. */
-  async #supervise(run: Run): Promise<void> {
-    const { signal } = run.stop;
-    const { reconnect, clock } = this.#options;
-    const backoff = reconnect && new Backoff(reconnect);
-    const { address, incoming } = run.source;
-    let reason: CloseReason | undefined;
-    while (reason === undefined) {
-      this.#enter(incoming ? "listening" : "connecting");
-      if (incoming) this.#status.emit({ kind: "listening", address });
-      else this.#status.emit({ kind: "connecting", address, attempt: backoff?.attempt ?? 0 });
-      let readyAt: number | undefined;
-      const { refused, error } = await this.#connection(run, () => {
-        readyAt = clock.monotonic();
-        run.established = true;
-        run.ready.resolve();
-      });
-      if (readyAt !== undefined) backoff?.lasted(clock.monotonic() - readyAt);
-      if (signal.aborted) {
-        reason = { kind: "disconnected" };
-      } else if (incoming) {
-        this.#status.emit({ kind: "connectionLost", error });
-      } else if (refused) {
-        reason = { kind: "refused", error };
-      } else if (!run.established && !run.retry) {
-        reason = { kind: "connectFailed", error };
-      } else {
-        this.#status.emit({ kind: "connectionLost", error });
-        const delayMilliseconds = backoff?.next();
-        if (backoff === undefined || delayMilliseconds === undefined) {
-          reason = { kind: "lost", error };
-        } else {
-          this.#enter("waiting");
-          this.#status.emit({ kind: "reconnecting", attempt: backoff.attempt, delayMilliseconds });
-          await pause(clock, delayMilliseconds, signal);
-          if (signal.aborted) reason = { kind: "disconnected" };
-        }
-      }
-    }
-    await run.source.close();
-    this.#close(run, reason);
-  }
-
-  #close(run: Run, reason: CloseReason): void {
-    this.#enter("idle");
-    this.#run = undefined;
-    this.#delivery.end();
-    this.#bufferBlocks.end();
-    // No effect when connect() has its answer already.
-    run.ready.reject(reason.kind === "disconnected" ? run.stop.signal.reason : reason.error);
-    this.#status.emit({ kind: "closed", reason });
-    this.#status.end();
-    this.#closed.resolve(reason);
-  }
-
-  /** One connection from its opening to its end. @returns Why it ended, and whether coming back would not help. */
-  async #connection(run: Run, onReady: () => void): Promise<{ refused: boolean; error: SttpError }> {
-    const { signal } = run.stop;
-    let channel: Channel;
-    try {
-      channel = await run.source.next(signal);
-    } catch (error) {
-      return { refused: false, error: asSttpError(error) };
-    }
-    const session: Session = new Session(channel, {
-      options: this.#options,
-      signals: this.signals,
-      counters: this.#counters,
-      delivery: this.#delivery,
-      observe: this.#gaps && ((batch, from) => this.#isWhole() && this.#gaps!.observe(batch, from)),
-      bufferBlocks: this.#bufferBlocks,
-      notifications: this.#notifications,
-      emit: (event) => this.#status.emit(event),
-      drop: (reason, message, count) => this.#drops.drop(reason, message, count),
-      configurationChanged: () => {
-        this.#counters.configurationChanges++;
-        this.#status.emit({ kind: "configurationChanged" });
-        this.#renew(run, session);
-      },
-    });
-    const close = (): void => session.close();
-    signal.addEventListener("abort", close, { once: true });
-    if (signal.aborted) close();
-    this.#enter("preparing");
-    run.session = session;
-    run.peer = channel.peer;
-    run.renewing = "yes";
-    session.start();
-    const failure = await this.#prepare(session, !run.established);
-    // connect() reports what goes wrong the first time; later it is the status that does, and a connection on which
-    // only the subscription was refused is kept: a change of the publisher's configuration may bring it back.
-    const isKept = failure === undefined || (run.established && failure.code === "Refused");
-    if (!isKept) {
-      session.close();
-    } else if (session.state !== "closed") {
-      if (failure !== undefined) this.#status.emit({ kind: "subscribeFailed", error: failure });
-      this.#enter("connected");
-      onReady();
-    }
-    this.#renewed(run, session);
-    const end = await session.ended;
-    await this.#gaps?.lost(this.#subscription.filter ?? "");
-    run.session = run.peer = undefined;
-    signal.removeEventListener("abort", close);
-    if (end.kind !== "closed") return { refused: end.kind === "refused", error: end.error };
-    return { refused: failure?.code === "Refused", error: failure ?? end.error };
-  }
-
-  /** Whether the subscription asks for all live data, so that a gap shows. */
-  #isWhole(): boolean {
-    const { throttled, includeTime = true, startTimeConstraint } = this.#subscription;
-    return !throttled && includeTime && startTimeConstraint === undefined;
-  }
-
-  /**
-   * Gets metadata and subscription.
-   *
-   * @param isFirst Whether filters for metadata that the publisher refuses are a failure: later they were good once.
-   * @returns Why there is no subscription, if there should be one; or why it can't be meant so.
-   */
-  async #prepare(session: Session, isFirst: boolean = false): Promise<SttpError | undefined> {
-    const { autoRequestMetadata, metadataFilters } = this.#options;
-    try {
-      if (autoRequestMetadata) await this.#refreshMetadata(session, metadataFilters);
-    } catch (error) {
-      // A publisher may forbid it, and a subscription does not need it.
-      const failure = asSttpError(error);
-      if (session.state === "closed") return failure;
-      this.#status.emit({ kind: "metadataFailed", error: failure });
-      if (isFirst && metadataFilters !== "" && failure.code === "Refused") return failure;
-    }
-    try {
-      if (this.#subscribing) await session.subscribe(this.#subscription);
-    } catch (error) {
-      return asSttpError(error);
-    }
-    return undefined;
-  }
-
-  /** Gets metadata and subscription anew, after what is under way; once for any number of changes meanwhile. */
-  #renew(run: Run, session: Session): void {
-    if (run.renewing !== "no") {
-      run.renewing = "again";
-      return;
-    }
-    run.renewing = "yes";
-    this.#prepare(session).then((failure) => {
-      if (session.state === "closed") return;
-      if (failure !== undefined) this.#status.emit({ kind: "subscribeFailed", error: failure });
-      this.#renewed(run, session);
-    });
-  }
-
-  #renewed(run: Run, session: Session): void {
-    const again = run.renewing === "again";
-    run.renewing = "no";
-    if (again && session.state !== "closed") this.#renew(run, session);
-  }
-
-  async #refreshMetadata(session: Session, filters: string, signal?: AbortSignal): Promise<DataSet> {
-    const { limits, clock } = this.#options;
-    const turn = ++this.#metadataAsked;
-    const asked = clock.monotonic();
-    const body = await session.requestMetadata(filters, signal);
-    const answered = clock.monotonic();
-    const metadata = await readMetadata(body, limits, signal);
-    // Reading a long document may take longer than asking for the next one and reading that.
-    if (turn > this.#metadataTurn) {
-      this.#metadataTurn = turn;
-      this.#metadata = metadata;
-    }
-    this.#counters.metadataRefreshes++;
-    this.#status.emit({
-      kind: "metadata",
-      bytes: body.length,
-      requestMilliseconds: answered - asked,
-      parseMilliseconds: clock.monotonic() - answered,
-      tables: metadata.tables.map(({ name, rowCount }) => ({ name, rows: rowCount })),
-    });
-    return metadata;
-  }
 }
 
 /** Whether an operation failed because the connection went, which has nothing to do with what was asked for. */
 function isLoss(error: unknown, session: Session): boolean {
   if (session.state !== "closed" || !(error instanceof SttpError)) return false;
   return error.code === "ConnectionLost" || error.code === "TimedOut" || error.code === "Closed";
-}
-
-function asSttpError(error: unknown): SttpError {
-  if (error instanceof SttpError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new SttpError("ConnectFailed", `no connection could be made: ${message}`, { cause: error });
 }
