@@ -3,12 +3,14 @@
  *
  * @module
  */
+import { formatChanges, formatChangesBriefly } from "./changes_text.ts";
 import type { DataRow } from "./data_row.ts";
 import type { DataSet } from "./data_set.ts";
 import { DataTable } from "./data_table.ts";
 import type { CellValue, DataType } from "./data_type.ts";
 import { sameCell } from "./data_type.ts";
 import { formatDecimal } from "./decimal.ts";
+import { inspectable } from "./inspect.ts";
 
 /** A row that is in both data sets with different values. */
 export interface ChangedRow {
@@ -115,7 +117,9 @@ export function compareDataSets(
   for (const table of before.tables) {
     if (after.table(table.name) === undefined) tables.push(compareTables(table, undefined, given));
   }
-  return { isEmpty: tables.every(isUnchanged), tables };
+  const changes: DataSetChanges = { isEmpty: tables.every(isUnchanged), tables };
+  inspectable(changes, formatChanges, formatChangesBriefly);
+  return changes;
 }
 
 function isUnchanged(table: TableChanges): boolean {

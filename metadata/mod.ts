@@ -61,5 +61,6 @@ export {
   type DataSetChanges,
   type TableChanges,
 } from "./changes.ts";
+export { formatChanges } from "./changes_text.ts";
 export { type Decimal, decimalToNumber, formatDecimal, parseDecimal } from "./decimal.ts";
 export * from "./filter/mod.ts";
