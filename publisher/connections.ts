@@ -1,7 +1,9 @@
 import { acceptAll } from "../transport/accept_loop.ts";
 import type { Channel, ChannelListener, PeerInfo } from "../transport/channel.ts";
+import { SttpError } from "../transport/errors.ts";
 import { Command } from "../transport/wire/codes.ts";
 import type { TlsError } from "../transport/tls_peer.ts";
+import { Bans } from "./bans.ts";
 import { Counters } from "./counters.ts";
 import { Link, type LinkHost, type LinkOptions, openChannel } from "./link.ts";
 import { openListener } from "./listening.ts";
@@ -22,6 +24,8 @@ export class Connections {
   readonly #host: SessionHost;
   readonly #sessions = new Map<Session, Promise<void>>();
   readonly #links = new Set<Link>();
+  /** Who may not come back for a while. */
+  readonly bans: Bans;
   #listener: ChannelListener | undefined;
   #accepting: Promise<void> = Promise.resolve();
   #stopAccepting: AbortController | undefined;
@@ -38,6 +42,7 @@ export class Connections {
   /** @param host What sessions need; its options say where to listen. */
   constructor(host: SessionHost) {
     this.#host = host;
+    this.bans = new Bans(host.options.clock);
   }
 
   /** What it listens on; `undefined` while it does not. */
@@ -75,7 +80,7 @@ export class Connections {
     this.#host.emit({ kind: "handshakeFailed", address, reason, message, certificate: shown });
   }
 
-  /** Serves a subscriber that came by itself, or refuses it when there are too many. */
+  /** Serves a subscriber that came by itself, or refuses it when it is banned or there are too many. */
   serve(channel: Channel): void {
     const { maxConnections } = this.#host.options;
     let open = 0;
@@ -85,10 +90,13 @@ export class Connections {
       else if (session.direction === "incoming") open++;
     }
     const { session } = this.#start(channel, "incoming");
-    if (open < maxConnections) return;
-    const text = `Connection refused: ${maxConnections} subscribers are connected, and no more are allowed.`;
-    session.refuse(Command.Connect, "refused", text);
-    if (leaving >= REFUSED_CONNECTIONS) session.close("refused", text);
+    const banned = this.bans.refusal(channel.peer);
+    if (banned === undefined && open < maxConnections) return;
+    const reason = banned === undefined ? "refused" : "banned";
+    const text = banned ??
+      `Connection refused: ${maxConnections} subscribers are connected, and no more are allowed.`;
+    session.refuse(Command.Connect, reason, text);
+    if (leaving >= REFUSED_CONNECTIONS) session.close(reason, text);
   }
 
   /** Connects to a subscriber, again and again. @throws {TypeError} When the address or an option can't be read. */
@@ -131,14 +139,36 @@ export class Connections {
     this.#host.emit({ kind: "disconnected", connection: session.reference, reason, message });
   }
 
-  /** Ends a connection. @returns Whether there was one with this number. */
-  disconnect(id: number, message: string): boolean {
+  /** Ends a connection, and may ban who is at its other end. @returns Whether there was one with this number. */
+  disconnect(id: number, message: string, ban: number): boolean {
+    const session = this.#session(id);
+    if (session === undefined) return false;
+    if (ban > 0) this.bans.add(session.peer, ban, message);
+    session.close("disconnected", message);
+    return true;
+  }
+
+  #session(id: number): Session | undefined {
     for (const session of this.#sessions.keys()) {
-      if (session.id !== id) continue;
-      session.close("disconnected", message);
-      return true;
+      if (session.id === id) return session;
     }
-    return false;
+    return undefined;
+  }
+
+  /** Replaces the cipher keys of all connections that have some, or of one. @returns How many got new ones. */
+  rotateCipherKeys(id: number | undefined): number {
+    let count = 0;
+    for (const session of this.#sessions.keys()) {
+      if (id !== undefined && session.id !== id) continue;
+      try {
+        session.data.rotateCipherKeys();
+        count++;
+      } catch (error) {
+        // Without keys, or with keys that are only just new: those of others are replaced all the same.
+        if (!(error instanceof SttpError)) throw error;
+      }
+    }
+    return count;
   }
 
   /** Makes and takes in no more connections; those that there are go on. */
@@ -164,7 +194,7 @@ export class Connections {
   /** What operators see. */
   snapshot(): Pick<
     PublisherStats,
-    "address" | "sent" | "dropped" | "connections" | "open" | "recentlyClosed" | "links"
+    "address" | "sent" | "dropped" | "connections" | "open" | "recentlyClosed" | "links" | "bans"
   > {
     const open = Array.from(this.#sessions.keys(), (session) => session.snapshot());
     const dropped = new Counters();
@@ -188,6 +218,7 @@ export class Connections {
       },
       open,
       recentlyClosed: [...this.#recentlyClosed],
+      bans: this.bans.snapshot(),
       links: Array.from(this.#links, (link) => link.snapshot()),
     };
   }

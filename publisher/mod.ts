@@ -22,6 +22,7 @@ export type { ReconnectOptions } from "../transport/reconnect.ts";
 export type { CloseReason, SessionState } from "./session_state.ts";
 export type { ConnectionReference, PublisherStatus } from "./status.ts";
 export type {
+  BanSnapshot,
   BufferBlockSnapshot,
   ConnectionSnapshot,
   DataChannelSnapshot,

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { canonicalHost, parseHostPort } from "../transport/address.ts";
 import type { PeerInfo } from "../transport/channel.ts";
 import type { Clock } from "../transport/clock.ts";
 import type { NotificationMessage } from "../transport/wire/notification.ts";
 import type { CheckedNotificationOptions } from "./notification_options.ts";
 import type { NotifiedSubscriber, PendingNotification } from "./notification_store.ts";
+import { hostOf } from "./peer_host.ts";
 import type { NotificationsSnapshot } from "./snapshot.ts";
 import type { PublisherStatus } from "./status.ts";
 
@@ -29,15 +29,6 @@ export function identityOf(peer: PeerInfo, source: string | undefined): string |
   if (peer.certificate !== undefined) return CERTIFICATE + peer.certificate.name;
   if (source === undefined) return undefined;
   return `client:${source.slice(0, MOST_NAME)}@${hostOf(peer.address)}`;
-}
-
-function hostOf(address: string): string {
-  try {
-    return canonicalHost(parseHostPort(address, 0).hostname);
-  } catch {
-    // A channel that the application made may call its other end what it likes.
-    return address;
-  }
 }
 
 /** A connection that notifications can be sent over. */

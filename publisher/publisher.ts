@@ -7,6 +7,7 @@ import { DefaultLimits } from "../transport/limits.ts";
 import { describe } from "../transport/option_checks.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { StatusStream } from "../transport/status_stream.ts";
+import { type MeasurementTap, Taps } from "../transport/taps.ts";
 import { type Measurement, MeasurementBatch } from "../transport/wire/batch.ts";
 import { ticksNow, TicksPerSecond, timeOf } from "../transport/wire/ticks.ts";
 import { BufferPayload } from "./buffer_blocks.ts";
@@ -33,6 +34,8 @@ export interface StopOptions {
 const WRITE_BUFFER_SIZE = 131_072;
 /** Events that a slow reader of `status()` may be behind. */
 const STATUS_EVENTS = 256;
+/** Milliseconds that a ban may last: about a hundred years, so that its end is a date. */
+const LONGEST_BAN = 100 * 365 * 86_400_000;
 
 /**
  * Publishes measurements to any number of subscribers over STTP (IEEE 2664).
@@ -82,6 +85,7 @@ export class Publisher implements AsyncDisposable {
   readonly #host: SessionHost;
   readonly #connections: Connections;
   readonly #notifications: Notifications;
+  readonly #taps = new Taps();
   readonly #status = new StatusStream<PublisherStatus>(
     STATUS_EVENTS,
     (count) => ({ kind: "missed", count }),
@@ -240,6 +244,7 @@ export class Publisher implements AsyncDisposable {
     this.#lastTickWords[0] = tickWords[2 * length - 2]!;
     this.#lastTickWords[1] = tickWords[2 * length - 1]!;
     this.#router.publish(batch);
+    this.#taps.show(batch);
     this.#options.history?.record?.(batch, this.signals);
   }
 
@@ -426,10 +431,35 @@ export class Publisher implements AsyncDisposable {
    *
    * @param connectionId The publisher's number for it, as in {@linkcode Publisher.stats}.
    * @param message Why, for operators.
+   * @param options `ban`: for how many milliseconds whoever is at the other end may not connect again; by default it
+   * may at once. It is known by its certificate; without one, nobody from its host may connect.
    * @returns Whether there was such a connection.
+   * @throws {RangeError} When `ban` is no such number.
    */
-  disconnect(connectionId: number, message: string = "disconnected by the publisher"): boolean {
-    return this.#connections.disconnect(connectionId, message);
+  disconnect(
+    connectionId: number,
+    message: string = "disconnected by the publisher",
+    { ban = 0 }: { readonly ban?: number } = {},
+  ): boolean {
+    if (!(ban >= 0 && ban <= LONGEST_BAN)) {
+      throw new RangeError(`ban is ${ban}, a number of milliseconds up to ${LONGEST_BAN} expected`);
+    }
+    return this.#connections.disconnect(connectionId, message, ban);
+  }
+
+  /** Lets somebody connect again before a ban ends. @returns Whether `stats()` has a ban of this number. */
+  liftBan(id: number): boolean {
+    return this.#connections.bans.lift(id);
+  }
+
+  /**
+   * Replaces the keys that payloads are encrypted with (§12), as subscribers may ask for.
+   *
+   * @param connectionId Whose; by default everybody's.
+   * @returns How many connections got new keys: those whose payloads are encrypted, and whose keys are older than 1 s.
+   */
+  rotateCipherKeys(connectionId?: number): number {
+    return this.#connections.rotateCipherKeys(connectionId);
   }
 
   /**
@@ -495,6 +525,16 @@ export class Publisher implements AsyncDisposable {
    */
   status(): AsyncIterableIterator<PublisherStatus> {
     return this.#status.read();
+  }
+
+  /**
+   * Has a function look at every batch that is published, beside whom it is for: to show it, or to count.
+   *
+   * @param tap Gets the batch, which it neither keeps nor changes, and must be quick.
+   * @returns What ends it.
+   */
+  tap(tap: MeasurementTap): () => void {
+    return this.#taps.add(tap);
   }
 
   /** Everything that can be counted, at this moment: a plain object that turns into JSON. */

@@ -196,6 +196,20 @@ export interface NotificationsSnapshot {
   readonly givenUp: number;
 }
 
+/** Somebody who may not connect for a while. */
+export interface BanSnapshot {
+  /** The publisher's number for the ban, counted from 1. */
+  readonly id: number;
+  /** What it is recognised by: its certificate, else the host that it comes from. */
+  readonly kind: "certificate" | "host";
+  /** The name in the certificate, or the host. */
+  readonly name: string;
+  /** When it ends, in milliseconds since 1970. */
+  readonly until: number;
+  /** Why, for operators. */
+  readonly reason: string;
+}
+
 /** A listening subscriber that the publisher connects to. */
 export interface OutboundLinkSnapshot {
   /** Where it listens, `host:port`. */
@@ -267,6 +281,8 @@ export interface PublisherStats {
   readonly open: readonly ConnectionSnapshot[];
   /** The connections that ended last, the latest first; at most 100. */
   readonly recentlyClosed: readonly ConnectionSnapshot[];
+  /** Who may not connect at present. */
+  readonly bans: readonly BanSnapshot[];
   /** The listening subscribers that it connects to. */
   readonly links: readonly OutboundLinkSnapshot[];
   /** The history that temporal subscriptions are served from; `null` when there is none, or it does not tell. */

@@ -15,6 +15,7 @@ export * from "./errors.ts";
 export * from "./limits.ts";
 export * from "./memory_channel.ts";
 export * from "./signal_table.ts";
+export type { MeasurementTap } from "./taps.ts";
 export * from "./tcp.ts";
 export * from "./tls.ts";
 export * from "./udp.ts";
