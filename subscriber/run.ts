@@ -6,6 +6,7 @@
 import type { Channel, PeerInfo } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import { Backoff, pause } from "../transport/reconnect.ts";
+import type { Taps } from "../transport/taps.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import type { ChannelSource } from "./channel_source.ts";
 import type { GapRecovery } from "./gap_recovery.ts";
@@ -53,6 +54,8 @@ export interface RunHost extends Omit<SessionHost, "observe" | "configurationCha
   readonly wanted: Readonly<Wanted>;
   /** Where metadata goes. */
   readonly metadata: ReceivedMetadata;
+  /** Those who look at what comes in. */
+  readonly taps: Taps;
   /** Told of live data and of the loss of a connection. */
   readonly gaps: GapRecovery | undefined;
   /** The run is over. */
@@ -179,7 +182,7 @@ export class Run {
   /** One connection from its opening to its end. @returns Why it ended, and whether coming back would not help. */
   async #connection(onReady: () => void): Promise<{ refused: boolean; error: SttpError }> {
     const { signal } = this.#stop;
-    const { wanted, gaps, counters, emit } = this.#host;
+    const { wanted, taps, gaps, counters, emit } = this.#host;
     let channel: Channel;
     try {
       channel = await this.source.next(signal);
@@ -188,9 +191,10 @@ export class Run {
     }
     const session: Session = new Session(channel, {
       ...this.#host,
-      observe: gaps && ((batch: MeasurementBatch, from: number) => {
-        if (isWhole(wanted.subscription)) gaps.observe(batch, from);
-      }),
+      observe: (batch: MeasurementBatch, from: number) => {
+        taps.show(batch, from);
+        if (gaps !== undefined && isWhole(wanted.subscription)) gaps.observe(batch, from);
+      },
       configurationChanged: () => {
         counters.configurationChanges++;
         emit({ kind: "configurationChanged" });

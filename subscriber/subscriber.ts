@@ -8,6 +8,7 @@ import { SttpError } from "../transport/errors.ts";
 import { inRange, longestDelay } from "../transport/option_checks.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { StatusStream } from "../transport/status_stream.ts";
+import { type MeasurementTap, Taps } from "../transport/taps.ts";
 import type { Measurement, MeasurementBatch } from "../transport/wire/batch.ts";
 import { Command } from "../transport/wire/codes.ts";
 import type { DataSet } from "../metadata/data_set.ts";
@@ -106,6 +107,7 @@ export class Subscriber implements AsyncDisposable {
   readonly #delivery: Delivery;
   readonly #bufferBlocks: BufferBlockInbox;
   readonly #gaps: GapRecovery | undefined;
+  readonly #taps = new Taps();
   readonly #wanted: Wanted;
   readonly #metadata: ReceivedMetadata;
   readonly #host: RunHost;
@@ -154,6 +156,7 @@ export class Subscriber implements AsyncDisposable {
       notifications: new Notifications({ onNotification: checked.onNotification, counters, emit, drop }),
       wanted: this.#wanted,
       metadata: this.#metadata,
+      taps: this.#taps,
       gaps: this.#gaps,
       emit,
       drop,
@@ -541,6 +544,16 @@ export class Subscriber implements AsyncDisposable {
    */
   status(): AsyncIterableIterator<SubscriberStatus> {
     return this.#status.read();
+  }
+
+  /**
+   * Has a function look at measurements as they come in, beside whom they are handed over to: to show them, or to count.
+   *
+   * @param tap Gets a batch and where what is new in it begins; it neither keeps nor changes it, and must be quick.
+   * @returns What ends it.
+   */
+  tap(tap: MeasurementTap): () => void {
+    return this.#taps.add(tap);
   }
 
   /** The counters at this moment. */
