@@ -13,9 +13,10 @@ import {
   encodeMetadataRefresh,
   MeasurementBatch,
   openUdp,
-  type OperationalModes,
   Response,
+  type TextEncoding,
 } from "../../transport/mod.ts";
+import { runChild } from "../support/child.ts";
 import { metadataOf, roundOf, signalId, until, valueOf } from "./support.ts";
 
 const size = 12;
@@ -54,60 +55,98 @@ class Fixture implements AsyncDisposable {
   }
 }
 
+/** Takes a subscriber from the first command to the last, against a publisher of `size` signals. */
+async function serveInFull(
+  peer: ScriptedPeer,
+  encoding: TextEncoding,
+  version: number,
+  publish: () => Promise<void>,
+): Promise<void> {
+  // As the C# subscriber: without the kind bit gzip has no effect.
+  await peer.defineModes({
+    encoding,
+    version,
+    gzip: false,
+    compressMetadata: true,
+    compressSignalIndexCache: true,
+  });
+  assertMatch(
+    await peer.expectText(Response.Succeeded, Command.DefineOperationalModes),
+    new RegExp(`version ${version}`),
+  );
+
+  await peer.send(
+    Command.MetadataRefresh,
+    encodeMetadataRefresh("FILTER MeasurementDetail WHERE Description = 'Straße «5»'", encoding),
+  );
+  const document = await peer.expect(Response.Succeeded, Command.MetadataRefresh);
+  const metadata = await DataSet.fromXml(new TextDecoder(encoding).decode(document));
+  assertEquals(metadata.table("MeasurementDetail")?.rowCount, size);
+  assertEquals(metadata.table("MeasurementDetail")?.row(0).get("Description"), "Straße «5»");
+
+  await peer.subscribe({
+    filterExpression: "FILTER ActiveMeasurements WHERE Description LIKE 'Straße%'",
+  });
+  const update = await peer.expectCache();
+  assertEquals([update.cache.size, update.cache.at(3).source], [size, "PPA"]);
+  assertEquals(update.cache.at(3).signalId, signalId(3));
+  assertMatch(await peer.expectText(Response.Succeeded, Command.Subscribe), /12 signals/);
+  if (version > 1) {
+    assertEquals(update.cacheIndex, 0);
+    await peer.confirmCache();
+  }
+  await publish();
+  await peer.expect(Response.DataStartTime);
+  assertEquals(await peer.expectData(), [size, 0]);
+  assertEquals(
+    [...peer.data.values.subarray(0, size)],
+    Array.from({ length: size }, (_, n) => valueOf(n, 0)),
+  );
+
+  await peer.subscribe({ filterExpression: "FILTER ActiveMeasurements WHERE ((" });
+  assertMatch(await peer.expectText(Response.Failed, Command.Subscribe), /expect/i);
+  await peer.send(0x42);
+  assertMatch(await peer.expectText(Response.Failed, 0x42), /0x42/);
+  await peer.send(Command.Unsubscribe);
+  assertMatch(await peer.expectText(Response.Succeeded, Command.Unsubscribe), /unsubscribed/);
+}
+
+Deno.test("two processes: a publisher serves subscribers of every encoding and version in full", async () => {
+  await using publisher = runChild(
+    async ({ Publisher, metadataOf, roundOf, until, say, heard }, { size }) => {
+      const publisher = new Publisher({ port: 0, hostname: "127.0.0.1" });
+      publisher.defineMetadata(metadataOf(size));
+      await publisher.start();
+      say("listening", { port: publisher.port });
+      while (await heard() === "publish") {
+        await until(() =>
+          publisher.stats().open.some(({ subscription }) => subscription?.confirmed === true)
+        );
+        publisher.publish(roundOf(publisher, size, 0));
+      }
+      await publisher.stop();
+    },
+    { size },
+  );
+  const port = Number((await publisher.next("listening"))["port"]);
+  for (const encoding of ["utf-16le", "utf-16be", "utf-8"] as const) {
+    for (const version of [1, 2, 3]) {
+      const peer = new ScriptedPeer(await connectTcp({ hostname: "127.0.0.1", port }));
+      await serveInFull(peer, encoding, version, () => publisher.send("publish"));
+      peer.channel.close();
+    }
+  }
+  assertEquals(await publisher.quit(), 0);
+});
+
 for (const encoding of ["utf-16le", "utf-16be", "utf-8"] as const) {
   for (const version of [1, 2, 3]) {
     Deno.test(`a subscriber of version ${version} that speaks ${encoding} is served in full`, async () => {
       await using fixture = await Fixture.open();
-      const { peer } = fixture;
-      const modes: Partial<OperationalModes> = {
-        encoding,
-        version,
-        // As the C# subscriber: without the kind bit gzip has no effect.
-        gzip: false,
-        compressMetadata: true,
-        compressSignalIndexCache: true,
-      };
-      await peer.defineModes(modes);
-      assertMatch(
-        await peer.expectText(Response.Succeeded, Command.DefineOperationalModes),
-        new RegExp(`version ${version}`),
-      );
-
-      await peer.send(
-        Command.MetadataRefresh,
-        encodeMetadataRefresh("FILTER MeasurementDetail WHERE Description = 'Straße «5»'", encoding),
-      );
-      const document = await peer.expect(Response.Succeeded, Command.MetadataRefresh);
-      const metadata = await DataSet.fromXml(new TextDecoder(encoding).decode(document));
-      assertEquals(metadata.table("MeasurementDetail")?.rowCount, size);
-      assertEquals(metadata.table("MeasurementDetail")?.row(0).get("Description"), "Straße «5»");
-
-      await peer.subscribe({
-        filterExpression: "FILTER ActiveMeasurements WHERE Description LIKE 'Straße%'",
+      await serveInFull(fixture.peer, encoding, version, async () => {
+        await fixture.confirmed();
+        fixture.publish(0);
       });
-      const update = await peer.expectCache();
-      assertEquals([update.cache.size, update.cache.at(3).source], [size, "PPA"]);
-      assertEquals(update.cache.at(3).signalId, signalId(3));
-      assertMatch(await peer.expectText(Response.Succeeded, Command.Subscribe), /12 signals/);
-      if (version > 1) {
-        assertEquals(update.cacheIndex, 0);
-        await peer.confirmCache();
-      }
-      await fixture.confirmed();
-      fixture.publish(0);
-      await peer.expect(Response.DataStartTime);
-      assertEquals(await peer.expectData(), [size, 0]);
-      assertEquals(
-        [...peer.data.values.subarray(0, size)],
-        Array.from({ length: size }, (_, n) => valueOf(n, 0)),
-      );
-
-      await peer.subscribe({ filterExpression: "FILTER ActiveMeasurements WHERE ((" });
-      assertMatch(await peer.expectText(Response.Failed, Command.Subscribe), /expect/i);
-      await peer.send(0x42);
-      assertMatch(await peer.expectText(Response.Failed, 0x42), /0x42/);
-      await peer.send(Command.Unsubscribe);
-      assertMatch(await peer.expectText(Response.Succeeded, Command.Unsubscribe), /unsubscribed/);
       assertEquals(fixture.publisher.stats().open[0]!.modes?.encoding, encoding);
     });
   }

@@ -121,9 +121,9 @@ export function dropped(subscriber: Subscriber): Record<string, number> {
 }
 
 /** Waits until something is so; the test runner ends what never comes to be. */
-export async function until(condition: () => boolean): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const started = performance.now();
-  while (!condition()) {
+  while (!await condition()) {
     // Far beyond what anything here takes: a test that can't go on fails rather than hangs.
     if (performance.now() - started > 60_000) throw new Error(`still not so after a minute: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 1));

@@ -43,7 +43,8 @@ export function runChild<Args>(
         return value?.trim();
       },
     };
-    await (${program})(tools, ${JSON.stringify(args)});`;
+    await (${program})(tools, ${JSON.stringify(args)});
+    await lines?.return();`;
   return Program.start(Deno.execPath(), [
     "run",
     "--no-check",
