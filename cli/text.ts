@@ -33,6 +33,11 @@ export function count(n: number): string {
   return n.toLocaleString("en");
 }
 
+/** A number of things, such as `1 signal` or `12,345 signals`. */
+export function many(n: number, noun: string): string {
+  return `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
+}
+
 /** A column of a table of text. */
 export interface TextColumn {
   readonly heading: string;
