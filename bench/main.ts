@@ -31,20 +31,48 @@ const SECTIONS: readonly Section[] = [
   idleSessions,
 ];
 
-const { values } = parseArgs({
-  options: {
-    peers: { type: "boolean", default: false },
-    only: { type: "string", multiple: true, default: [] },
-    quick: { type: "boolean", default: false },
-    json: { type: "string" },
-  },
-});
-const names = values.only.flatMap((list) => list.split(",")).filter((name) => name !== "");
+/** What the command line says. */
+interface Options {
+  readonly peers: boolean;
+  readonly only: readonly string[];
+  readonly quick: boolean;
+  readonly json?: string | undefined;
+}
+
+function refuse(problem: string): never {
+  console.error(problem);
+  console.error("usage: deno task bench [--peers] [--only NAME,...] [--quick] [--json FILE]");
+  Deno.exit(2);
+}
+
+function options(): Options {
+  try {
+    return parseArgs({
+      options: {
+        peers: { type: "boolean", default: false },
+        only: { type: "string", multiple: true, default: [] },
+        quick: { type: "boolean", default: false },
+        json: { type: "string" },
+      },
+    }).values;
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const values = options();
+const names = values.only.flatMap((list) => list.split(/[\s,]+/)).filter((name) => name !== "");
 for (const name of names) {
   if (!SECTIONS.some((section) => section.name === name)) {
-    console.error(`no benchmark is called ${name}; there are ${SECTIONS.map(({ name }) => name).join(", ")}`);
-    Deno.exit(2);
+    refuse(`no benchmark is called ${name}; there are ${SECTIONS.map(({ name }) => name).join(", ")}`);
   }
+}
+if (values.json !== undefined) {
+  // Better now than after a quarter of an hour.
+  await Deno.open(values.json, { create: true, append: true }).then(
+    (file) => file.close(),
+    (error) => refuse(`--json ${values.json}: ${error.message}`),
+  );
 }
 
 const machine = await describeMachine();
@@ -58,6 +86,9 @@ if (values.peers) {
       console.log(`SKIPPED ${peer.name}: ${peer.reason.split("\n")[0]}`);
     } else if (peer.name === "sttpapi") {
       python = peer.command;
+    } else {
+      skipped.push(peer.name);
+      console.log(`SKIPPED ${peer.name}: it could be installed, but there is no benchmark of it`);
     }
   }
 }
@@ -87,6 +118,7 @@ if (values.json !== undefined) {
     date: new Date().toISOString(),
     machine,
     quick,
+    only: names,
     skipped,
     sections: found,
     ...goals && { goals },
