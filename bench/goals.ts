@@ -1,8 +1,5 @@
 import { fixed, millions, whole } from "./harness/format.ts";
-import type { Table } from "./harness/report.ts";
-
-/** The figures that a run found, by name. */
-export type Figures = Readonly<Record<string, number>>;
+import type { Figures, Table } from "./harness/report.ts";
 
 /** Something that is to be reached. */
 interface Goal {
@@ -15,7 +12,7 @@ interface Goal {
 
 /**
  * What cppapi, the reference implementation in C++, did elsewhere on a comparable two-core machine: it can't be had
- * where these benchmarks run. Measurements a second.
+ * where these benchmarks run. Measurements a second, if nothing else is said.
  */
 export const CPPAPI = {
   tsscEncode: 21.3e6,
@@ -25,6 +22,9 @@ export const CPPAPI = {
   stream1000: 3.2e6,
   stream10000: 3.5e6,
   tenSubscribers: 2.9e6,
+  /** Milliseconds. */
+  metadata: 3300,
+  filter: 20,
 } as const;
 
 /** Measurements a second, at least so many times the reference's. */
@@ -50,14 +50,30 @@ function atMost(goal: string, figure: string, most: number, unit: string, scale 
 
 function tenth(pattern: string, name: string): Goal {
   const [one, hundred] = [`fanOut${pattern}1Net`, `fanOut${pattern}100Net`];
+  const [oneInAll, hundredInAll] = [`fanOut${pattern}1`, `fanOut${pattern}100`];
+  const change = (from: number, to: number): string =>
+    `${fixed(from, 1)} -> ${fixed(to, 2)} ns, 1/${fixed(from / to, 0)}`;
   return {
     goal: `processor time per delivered at 100 subscribers: a tenth of that at 1 (${name})`,
-    needs: [one, hundred],
+    needs: [one, hundred, oneInAll, hundredInAll],
     measured: (figures) =>
-      `${fixed(figures[one]!, 1)} -> ${fixed(figures[hundred]!, 2)} ns, 1/${
-        fixed(figures[one]! / figures[hundred]!, 0)
+      `${change(figures[oneInAll]!, figures[hundredInAll]!)}; without the application's ${
+        change(figures[one]!, figures[hundred]!)
       }`,
-    isMet: (figures) => figures[hundred]! <= figures[one]! / 10,
+    // In all: the other is a difference of two figures that are close together, and scatters.
+    isMet: (figures) => figures[hundredInAll]! <= figures[oneInAll]! / 10,
+  };
+}
+
+function linear(pattern: string, name: string): Goal {
+  // Not from 1: what a single filter costs is lost in what else the process does.
+  const [ten, hundred] = [`filters${pattern}10`, `filters${pattern}100`];
+  return {
+    goal: `a hundred different filters: linear (${name})`,
+    needs: [ten, hundred],
+    measured: (figures) =>
+      `${fixed(figures[ten]!, 1)} -> ${fixed(figures[hundred]!, 1)} ns per delivered at 10 -> 100`,
+    isMet: (figures) => figures[hundred]! <= 1.5 * figures[ten]!,
   };
 }
 
@@ -81,15 +97,11 @@ const GOALS: readonly Goal[] = [
       `${millions(streamEach!, 1)} M/s by for await, ${millions(streamObjects!, 1)} batch by batch`,
     isMet: ({ streamEach }) => streamEach! >= 2e6,
   },
+  atLeast("ten subscribers, delivered in all", "streamTen", CPPAPI.tenSubscribers, 1),
   tenth("Frames", "30 x 20,000 a second"),
   tenth("Devices", "600 x 1,000 a second"),
-  {
-    goal: "a hundred different filters: linear",
-    needs: ["filters1", "filters100"],
-    measured: ({ filters1, filters100 }) =>
-      `${fixed(filters1!, 1)} -> ${fixed(filters100!, 1)} ns per delivered at 1 -> 100`,
-    isMet: ({ filters1, filters100 }) => filters100! <= 1.5 * filters1!,
-  },
+  linear("Frames", "30 x 20,000 a second"),
+  linear("Devices", "600 x 1,000 a second"),
   atMost("latency at 600,000/s: p99 under 5 ms (600 x 1,000)", "latencySpreadP99", 5, "ms", 1, 2),
   atMost("latency at 600,000/s: p99 under 5 ms (30 x 20,000)", "latencyFramesP99", 5, "ms", 1, 2),
   {
@@ -113,6 +125,13 @@ const GOALS: readonly Goal[] = [
       `${fixed(slowBack!, 0)} ms; missed ${whole(slowMissing!)}, counted ${whole(slowCounted!)}`,
     isMet: ({ slowBack, slowMissing, slowCounted }) => slowBack! < 1000 && slowMissing === slowCounted,
   },
+  atMost(
+    "metadata of 100,000 measurements, read: cppapi's 3.3 s",
+    "metadataReadElapsed",
+    CPPAPI.metadata,
+    "ms",
+  ),
+  atMost("two comparisons on 10,000 rows: cppapi's 20 ms", "filterTwo", CPPAPI.filter, "ms", 1, 2),
   atMost("300,000 signals: cache, confirmation and first data in 3 s", "sizeFirstData0", 3000, "ms"),
   {
     goal: "metadata of the same size made once",

@@ -87,6 +87,7 @@ async function run({ quick, python }: Settings): Promise<Findings> {
     const elapsed = median(own.map((timing) => timing.elapsed));
     const theirs = partner?.times[key] ?? NaN;
     figures[`metadata.${key}`] = cpu;
+    if (key === "read") figures.metadataReadElapsed = elapsed;
     if (Number.isFinite(theirs)) figures[`metadata.${key}.sttpapi`] = theirs;
     return [
       name,

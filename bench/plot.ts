@@ -1,5 +1,6 @@
-import { CPPAPI, type Figures } from "./goals.ts";
+import { CPPAPI } from "./goals.ts";
 import { fixed } from "./harness/format.ts";
+import type { Figures } from "./harness/report.ts";
 
 /** One bar. */
 interface Bar {

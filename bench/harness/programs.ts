@@ -18,6 +18,8 @@ const PATIENCE = 180_000;
 /** What publishing came to. */
 export interface Published {
   readonly measurements: number;
+  /** On the clock that processes share. */
+  readonly startedAt: number;
   readonly milliseconds: number;
   /** Of the processor. */
   readonly cpu: number;
@@ -28,6 +30,8 @@ export interface Published {
   readonly sent: { readonly measurements: number; readonly bytes: number };
   readonly dropped: Readonly<Record<string, number>>;
   readonly groups: number;
+  /** At a rate: by how many milliseconds each call of `publish()` missed its time. */
+  readonly late: readonly number[];
 }
 
 /** A publisher at a moment. */
@@ -39,6 +43,7 @@ export interface PublisherLook {
   readonly subscribed: number;
   readonly open: number;
   readonly groups: number;
+  readonly sent: { readonly measurements: number; readonly bytes: number };
   readonly connections: readonly {
     readonly id: number;
     readonly sent: { readonly measurements: number };
@@ -52,6 +57,8 @@ export interface Taken {
   readonly received: number;
   /** From its first to its last batch. */
   readonly milliseconds: number;
+  /** When its last batch came, on the clock that processes share. */
+  readonly lastAt: number;
   /** From the program's start to the first data. */
   readonly firstAfter: number;
   /** Delays in milliseconds since the last look, with how many measurements had each. */

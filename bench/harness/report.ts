@@ -10,11 +10,13 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
+/** Numbers by name, for the goals and the plot. */
+export type Figures = Readonly<Record<string, number>>;
+
 /** The findings of one part. */
 export interface Findings {
   readonly tables: readonly Table[];
-  /** Numbers by name, for the goals and the plot. */
-  readonly figures: Readonly<Record<string, number>>;
+  readonly figures: Figures;
   /** What is to be known about them. */
   readonly notes?: readonly string[];
 }

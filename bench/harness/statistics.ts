@@ -4,6 +4,13 @@ export function median(values: readonly number[]): number {
   return sorted[sorted.length >> 1] ?? NaN;
 }
 
+/** The medians of figures that several turns found. */
+export function medians(turns: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  return Object.fromEntries(
+    Object.keys(turns[0]!).map((name) => [name, median(turns.map((turn) => turn[name]!))]),
+  );
+}
+
 /** A value and how many times it occurred. */
 export type Weighted = readonly [value: number, weight: number];
 

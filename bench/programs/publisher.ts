@@ -54,13 +54,15 @@ async function publish({ batch: size, seconds, rate, ahead = 2 * 1024 ** 2 }: Pu
   lag.take();
   const before = { ...resources(), ...publisher.stats().published, time: performance.now() };
   let peak = before.resident;
+  let late: number[] = [];
   if (rate === undefined) await publishFreely(size, seconds, ahead);
-  else await publishPaced(size, seconds, rate, () => peak = Math.max(peak, resources().resident));
+  else late = await publishPaced(size, seconds, rate, () => peak = Math.max(peak, resources().resident));
   while (queued() > 0) await new Promise((resolve) => setTimeout(resolve, 1));
   const after = resources();
   const { published, sent, dropped, groups } = publisher.stats();
   emit("published", {
     measurements: published.measurements - before.measurements,
+    startedAt: performance.timeOrigin + before.time,
     milliseconds: performance.now() - before.time,
     cpu: after.cpu - before.cpu,
     residentBefore: before.resident,
@@ -69,6 +71,7 @@ async function publish({ batch: size, seconds, rate, ahead = 2 * 1024 ** 2 }: Pu
     sent,
     dropped,
     groups: groups.length,
+    late,
   });
 }
 
@@ -94,7 +97,14 @@ async function publishFreely(size: number, seconds: number, ahead: number): Prom
   }
 }
 
-async function publishPaced(size: number, seconds: number, rate: number, watch: () => void): Promise<void> {
+/** @returns By how many milliseconds each call missed its time. */
+async function publishPaced(
+  size: number,
+  seconds: number,
+  rate: number,
+  watch: () => void,
+): Promise<number[]> {
+  const late: number[] = [];
   const start = performance.now();
   const total = Math.round(seconds * rate / size);
   let watched = start;
@@ -104,7 +114,8 @@ async function publishPaced(size: number, seconds: number, rate: number, watch: 
     const now = performance.now();
     const due = Math.min(total, Math.floor((now - start) / 1000 * rate / size));
     for (; done < due; done++) {
-      // What is measured is the way of each call, so each has its own time.
+      // What is measured is the way of each call, so each has its own time; how late the call is counts apart.
+      late.push(performance.now() - start - 1000 * (done + 1) * size / rate);
       feed.fill(batch, size, Ticks.fromUnixMilliseconds(0) + BigInt(Math.round(sharedNow() * 10_000)));
       publisher.publish(batch);
     }
@@ -113,6 +124,7 @@ async function publishPaced(size: number, seconds: number, rate: number, watch: 
       watched = now;
     }
   }
+  return late;
 }
 
 /** @param weigh Whether memory is to be that of what is alive. */

@@ -142,6 +142,7 @@ await commands({
         return {
           received,
           milliseconds: lastAt - firstAt,
+          lastAt: performance.timeOrigin + lastAt,
           firstAfter: firstAt - began,
           delays,
           backAfter: backAt === 0 ? null : backAt - stalledUntil,

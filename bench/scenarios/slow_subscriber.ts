@@ -69,7 +69,7 @@ async function run({ quick }: Settings): Promise<Findings> {
         ["p99 of the others meanwhile, ms", fixed(stalledP99, 2)],
         ["measurements that the others missed", whole(othersMissing)],
         ["publisher's memory, growth at most, MB", millions(growth, 1)],
-        ["of which its queue may take, MB", millions(limit, 1)],
+        ["the limit of its queue, MB", millions(limit, 1)],
         ["fresh data again after, ms", fixed(back, 0)],
         ["measurements it missed", whole(missing)],
         ["of which counted by the publisher", whole(counted)],
