@@ -49,6 +49,7 @@ export async function findMetadata(
     }
   }
   try {
+    if (/[\\/]/.test(source)) throw new TypeError("no host has such a name");
     parseHostPort(source, 0);
   } catch {
     throw new UsageError(`"${source}" is neither a file nor an address such as localhost:7165`);

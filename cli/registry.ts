@@ -5,7 +5,9 @@
  */
 import type { Command } from "./command.ts";
 import { completions } from "./commands/completions.ts";
+import { decode } from "./commands/decode.ts";
+import { metadata } from "./commands/metadata.ts";
 import { filter } from "./commands/filter.ts";
 
 /** All commands, in the order in which `sttp --help` lists them. */
-export const commands: readonly Command[] = [filter, completions(() => commands)];
+export const commands: readonly Command[] = [metadata, filter, decode, completions(() => commands)];

@@ -35,7 +35,8 @@ import {
   SignalTable,
   SttpError,
   type TextEncoding,
-  Ticks,
+  TicksPerMillisecond,
+  UnixEpochTicks,
   usesGzipCache,
 } from "../../mod.ts";
 // Reading data packets takes much that a subscriber knows, faults of publishers included; here it is the same.
@@ -86,6 +87,9 @@ interface Side {
   unread: number;
 }
 
+/** The end of the year 9999, in milliseconds since 1970. */
+const LATEST = 253_402_300_799_999;
+
 /** Versions of TLS begin a handshake so. */
 const tlsHandshake = 0x16;
 
@@ -112,7 +116,11 @@ export class Conversation {
 
   /** Nothing was said yet. */
   constructor() {
-    const now = (): number => this.#ticks === undefined ? 0 : Ticks.toUnixMilliseconds(this.#ticks);
+    const now = (): number => {
+      const ticks = this.#ticks ?? UnixEpochTicks;
+      // A recording may name any time at all.
+      return Math.min(Math.max(Number((ticks - UnixEpochTicks) / TicksPerMillisecond), 0), LATEST);
+    };
     this.#clock = { now, monotonic: now, schedule: () => () => {} };
     this.#packets = this.#newPacketReader();
   }

@@ -157,6 +157,25 @@ Deno.test("what is encrypted is read once the keys were sent", async () => {
   assertMatch(unreadable!.problems[0]!, /encrypted with no key/);
 });
 
+Deno.test("a recording may name any time", async () => {
+  const conversation = new Conversation();
+  for (const time of [-(2n ** 63n), 2n ** 63n - 1n, 0n, undefined]) {
+    const modes = encodeCommand(Command.DefineOperationalModes, encodeOperationalModes(DefaultOperationalModes));
+    const messages = await Array.fromAsync(conversation.add("subscriber", modes, time));
+    assertEquals(messages.map((message) => message.ticks), [time]);
+    const base = response(Response.UpdateBaseTimes, new Uint8Array(20));
+    assertEquals((await Array.fromAsync(conversation.add("publisher", base, time)))[0]?.problems, []);
+    const untimed = encodeSubscribe({ filterExpression: "True", includeTime: false }, "utf-8");
+    await Array.fromAsync(conversation.add("subscriber", encodeCommand(Command.Subscribe, untimed), time));
+    const entry = SignalIndexCache.from([{ index: 3, signalId, source: "PPA", id: 1n }]);
+    const cache = encodeCacheUpdate(encodeSignalIndexCache(entry), { version: 2 });
+    await Array.fromAsync(conversation.add("publisher", response(Response.UpdateSignalIndexCache, cache), time));
+    const data = response(Response.DataPacket, Uint8Array.of(2, 0, 0, 0, 1, 0, 0, 0, 0, 3, 0, 0, 0, 0));
+    const [message] = await Array.fromAsync(conversation.add("publisher", data, time));
+    assertEquals([message?.problems, message?.measurements?.length], [[], 1]);
+  }
+});
+
 Deno.test("buffer blocks, unknown codes, wrong bodies and unknown signals", async () => {
   const conversation = await begun();
   const said = async (

@@ -16,7 +16,8 @@ import { connectionOptions } from "../connection.ts";
 import { CommandError, ExitCode } from "../exit_codes.ts";
 import { findMetadata } from "../metadata_source.ts";
 import { list, text, whole } from "../option.ts";
-import { alignColumns, count, plain } from "../text.ts";
+import { columnsToShow, writeRows } from "../rows.ts";
+import { count, plain } from "../text.ts";
 
 /** `sttp filter`: tries a filter expression. */
 export const filter: Command = defineCommand({
@@ -85,22 +86,9 @@ function caret(expression: string, { line, column }: FilterError): string {
   return `  ${shown}\n  ${" ".repeat(column - 1 - from)}^`;
 }
 
-/** Columns worth showing when none were asked for, of those that the table has. */
-const usual = [
-  "SignalID",
-  "ID",
-  "PointTag",
-  "SignalType",
-  "Device",
-  "Acronym",
-  "Name",
-  "Label",
-  "DeviceAcronym",
-];
-
 async function show(
   rows: readonly DataRow[],
-  wanted: readonly string[],
+  columns: readonly string[],
   limit: number,
   { output }: Context,
 ): Promise<void> {
@@ -109,16 +97,9 @@ async function show(
     await output.value({ count: rows.length, rows: shown });
     return;
   }
-  const tables = [...new Set(rows.map(({ table }) => table))];
-  for (const table of tables) {
-    const names = wanted.length > 0 ? wanted : usual.filter((name) => table.column(name) !== undefined);
-    const cells = shown.filter((row) => row.table === table).map((row) => {
-      const values = row.toJSON();
-      return names.map((name) => plain(String(values[table.column(name)?.name ?? ""] ?? ""), 60));
-    });
-    const [heading, ...lines] = alignColumns(names.map((heading) => ({ heading })), cells);
-    await output.line(output.outStyles.bold(heading!));
-    for (const line of lines) await output.line(line);
+  for (const table of new Set(shown.map((row) => row.table))) {
+    const ofTable = shown.filter((row) => row.table === table);
+    await writeRows(ofTable, columnsToShow(table, columns), output);
   }
   const more = rows.length > shown.length ? `, the first ${count(shown.length)} shown` : "";
   await output.note(`${count(rows.length)} selected${more}`);

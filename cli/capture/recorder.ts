@@ -1,0 +1,213 @@
+/**
+ * Records connections while they are used.
+ *
+ * @module
+ */
+import { type Channel, type ChannelListener, type Clock, systemClock, Ticks, TicksPerMillisecond } from "../../mod.ts";
+import type { CapturedPart, CapturedPeers, CaptureWriter, Sender } from "./format.ts";
+
+/** The connections of a recording, each with its number, and the time of everything. */
+export class Recorder {
+  readonly #writer: CaptureWriter;
+  readonly #clock: Clock;
+  readonly #startTicks: bigint;
+  readonly #start: number;
+  #connections = 0;
+
+  /** @param writer Where it is written to. */
+  constructor(writer: CaptureWriter, clock: Clock = systemClock) {
+    this.#writer = writer;
+    this.#clock = clock;
+    // Times go on evenly, whatever is done to the machine's clock meanwhile.
+    this.#startTicks = Ticks.fromUnixMilliseconds(clock.now());
+    this.#start = clock.monotonic();
+  }
+
+  /** Connections so far. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** Bytes written so far. */
+  get size(): number {
+    return this.#writer.size;
+  }
+
+  /** Begins a connection. @throws When it can't be written. */
+  async open(peers: CapturedPeers): Promise<RecordedConnection> {
+    const connection = ++this.#connections;
+    const add = (part: CapturedPart): Promise<void> => this.#writer.add(connection, this.#now(), part);
+    await add({ kind: "opened", peers });
+    return new RecordedConnection(add);
+  }
+
+  #now(): bigint {
+    const elapsed = this.#clock.monotonic() - this.#start;
+    return this.#startTicks + BigInt(Math.round(elapsed * Number(TicksPerMillisecond)));
+  }
+}
+
+/** One connection of a recording. All methods reject when it can't be written. */
+export class RecordedConnection {
+  readonly #add: (part: CapturedPart) => Promise<void>;
+  #hasEnded = false;
+
+  /** @param add Writes what belongs to this connection. */
+  constructor(add: (part: CapturedPart) => Promise<void>) {
+    this.#add = add;
+  }
+
+  /** Something was sent. The bytes may change as soon as the promise has resolved. */
+  sent(from: Sender, bytes: Uint8Array): Promise<void> {
+    return this.#add({ kind: "bytes", from, bytes });
+  }
+
+  /** It ended; the first reason counts. */
+  async end(reason: string): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    await this.#add({ kind: "ended", reason });
+  }
+}
+
+/** A subscriber's channel to a publisher, of which everything is recorded. It can be used as any other. */
+export function recordedChannel(channel: Channel, connection: RecordedConnection): Channel {
+  return {
+    peer: channel.peer,
+    async read(into): Promise<number | null> {
+      try {
+        const count = await channel.read(into);
+        if (count === null) await connection.end("closed");
+        else await connection.sent("publisher", into.subarray(0, count));
+        return count;
+      } catch (error) {
+        await connection.end(messageOf(error));
+        throw error;
+      }
+    },
+    async write(bytes): Promise<void> {
+      await connection.sent("subscriber", bytes);
+      await channel.write(bytes);
+    },
+    close: () => channel.close(),
+  };
+}
+
+/** How connections are handed on. */
+export interface HandOnOptions {
+  /** Where subscribers connect to. */
+  readonly listener: ChannelListener;
+  /** Connects to the publisher. */
+  readonly connect: (signal: AbortSignal) => Promise<Channel>;
+  readonly recorder: Recorder;
+  /** Ends it all. */
+  readonly signal: AbortSignal;
+  /** Is told of each connection, and of each that could not be handed on. */
+  readonly note: (text: string) => void;
+}
+
+/** Connections at a time; more are turned away. */
+const MAX_CONNECTIONS = 256;
+/** Bytes that are read at once. */
+const PIECE = 65_536;
+
+/**
+ * Lets subscribers talk to a publisher through us, and records what is said. What one side sends is written down before
+ * the other gets it.
+ *
+ * @throws When the recording can't be written, or no more connections can be had; all have ended then.
+ */
+export async function handOn(options: HandOnOptions): Promise<void> {
+  const { listener, signal, note } = options;
+  const failed = new AbortController();
+  const stop = AbortSignal.any([signal, failed.signal]);
+  const close = (): void => listener.close();
+  stop.addEventListener("abort", close, { once: true });
+  if (stop.aborted) close();
+  const open = new Set<Promise<void>>();
+  try {
+    for (let channel; (channel = await listener.accept()) !== null;) {
+      if (open.size >= MAX_CONNECTIONS) {
+        note(`${channel.peer.address} was turned away: ${MAX_CONNECTIONS} connections are open`);
+        channel.close();
+        continue;
+      }
+      const connection: Promise<void> = handOnOne(channel, options, stop)
+        .catch((error: unknown) => failed.abort(error))
+        .finally(() => open.delete(connection));
+      open.add(connection);
+    }
+  } catch (error) {
+    failed.abort(error);
+  }
+  await Promise.all(open);
+  if (failed.signal.aborted) throw failed.signal.reason;
+}
+
+/** Hands on one connection until either side ends it. @throws When the recording can't be written. */
+async function handOnOne(subscriber: Channel, options: HandOnOptions, signal: AbortSignal): Promise<void> {
+  const { connect, recorder, note } = options;
+  const { address } = subscriber.peer;
+  let publisher: Channel;
+  try {
+    publisher = await connect(signal);
+  } catch (error) {
+    subscriber.close();
+    if (!signal.aborted) note(`${address} could not be handed on: ${messageOf(error)}`);
+    return;
+  }
+  const close = (): void => {
+    subscriber.close();
+    publisher.close();
+  };
+  signal.addEventListener("abort", close, { once: true });
+  try {
+    const connection = await recorder.open({ subscriber: address, publisher: publisher.peer.address });
+    note(`${address} is connected`);
+    if (signal.aborted) close();
+    const pumps = [
+      pump("subscriber", subscriber, publisher, connection, signal),
+      pump("publisher", publisher, subscriber, connection, signal),
+    ];
+    // A recording that can't be written ends the other side, too.
+    for (const pump of pumps) pump.catch(() => {}).finally(close);
+    await Promise.all(pumps);
+    note(`${address} has ended`);
+  } finally {
+    signal.removeEventListener("abort", close);
+    close();
+  }
+}
+
+async function pump(
+  side: "subscriber" | "publisher",
+  from: Channel,
+  to: Channel,
+  connection: RecordedConnection,
+  signal: AbortSignal,
+): Promise<void> {
+  const buffer = new Uint8Array(PIECE);
+  for (;;) {
+    let count: number | null;
+    try {
+      count = await from.read(buffer);
+    } catch (error) {
+      return await connection.end(`the ${side}'s side broke: ${messageOf(error)}`);
+    }
+    if (count === null) {
+      return await connection.end(signal.aborted ? "the recording was ended" : `the ${side} closed the connection`);
+    }
+    const bytes = buffer.subarray(0, count);
+    await connection.sent(side, bytes);
+    try {
+      await to.write(bytes);
+    } catch {
+      // The pump that reads from it says why.
+      return;
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
