@@ -155,12 +155,12 @@ export const duration: Declare<number> = single("TIME", (text) => {
   throw new TypeError(`is "${text}", a time such as 250ms, 30s, 5m or 1h expected`);
 });
 
+const sizes: Readonly<Record<string, number>> = { "": 1, k: 1024, M: 1024 ** 2, G: 1024 ** 3 };
+
 /** A size in bytes, given as `4096`, `512k`, `64M` or `2G`. */
 export const bytes: Declare<number> = single("SIZE", (text) => {
   const match = /^(\d{1,9})([kMG]?)$/.exec(text);
-  if (match !== null) {
-    return Number(match[1]) * 1024 ** " kMG".trimStart().indexOf(match[2]!) || Number(match[1]);
-  }
+  if (match !== null) return Number(match[1]) * sizes[match[2]!]!;
   throw new TypeError(`is "${text}", a size such as 4096, 512k, 64M or 2G expected`);
 });
 
