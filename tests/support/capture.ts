@@ -272,6 +272,20 @@ export class Capture {
   }
 }
 
+/** The frames of a session, with their lengths, and its datagrams. */
+export function captureFrames(name: string): Record<"client" | "server" | "datagrams", Uint8Array[]> {
+  const frames = { client: [] as Uint8Array[], server: [] as Uint8Array[], datagrams: [] as Uint8Array[] };
+  const readers = {
+    client: new FrameReader({ maxLength: 8_197 }),
+    server: new FrameReader({ maxLength: 1 << 20 }),
+  };
+  for (const { from, bytes } of chunks(readFixture(`${name}.session.gz`))) {
+    if (from === "datagram") frames.datagrams.push(bytes);
+    else feed(readers[from], bytes, frames[from], () => {});
+  }
+  return frames;
+}
+
 /** Gives bytes to a reader, keeps the frames that come out with their lengths, and hands over their payloads. */
 function feed(
   reader: FrameReader,

@@ -1,0 +1,275 @@
+/**
+ * A publisher with a subscriber that sends anything at all, and one in good faith that must not notice.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { MemoryHistory } from "../../../history/mod.ts";
+import type { PublisherStatus } from "../../../publisher/mod.ts";
+import { grid, Rig, type ScriptedPeer, signalId } from "../../../publisher/testdata/rig.ts";
+import {
+  type Channel,
+  Command,
+  encodeCommand,
+  encodeOperationalModes,
+  encodeSubscribe,
+  FrameReader,
+  MeasurementBatch,
+  readResponses,
+  Response,
+  SttpError,
+} from "../../../transport/mod.ts";
+import { commandBodies, recorded } from "../corpus.ts";
+import { damaged, joined } from "../mutate.ts";
+import { type FuzzTarget, mustSucceed, target } from "../target.ts";
+import { briefly, turns } from "./turns.ts";
+
+/** What happens next. */
+type Step =
+  | { readonly kind: "send"; readonly bytes: Uint8Array }
+  | { readonly kind: "advance"; readonly milliseconds: number }
+  | { readonly kind: "publish" }
+  | { readonly kind: "block"; readonly length: number }
+  | { readonly kind: "notify" }
+  | { readonly kind: "define"; readonly size: number }
+  | { readonly kind: "stall"; readonly on: boolean };
+
+const codes = Object.values(Command);
+
+/** A command: known or not, its body recorded and damaged. */
+const anyCommand = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom(...codes) },
+  { weight: 1, arbitrary: fc.nat(255) },
+).chain((code) => damaged(commandBodies(code)).map((body) => encodeCommand(code, body)));
+
+/** A Subscribe that holds together, in all its variety. */
+const subscribe = fc.record({
+  filterExpression: fc.constantFrom(
+    "FILTER ActiveMeasurements WHERE True",
+    "FILTER TOP 2 ActiveMeasurements WHERE SignalType = 'FREQ' ORDER BY ID",
+    `${signalId(1)};PPA:3;${signalId(99)}`,
+    "",
+    "FILTER Nowhere WHERE 1",
+  ),
+  throttled: fc.boolean(),
+  publishInterval: fc.constantFrom(0, 0.1, 1, 60),
+  includeTime: fc.boolean(),
+  useMillisecondResolution: fc.boolean(),
+  requestNaNValueFilter: fc.boolean(),
+  processingInterval: fc.constantFrom(-1, 0, 10),
+  startTimeConstraint: fc.constantFrom("", "*-1m", "2024-01-01", "nonsense"),
+  stopTimeConstraint: fc.constantFrom("", "*", "2024-01-02"),
+}, { requiredKeys: ["filterExpression"] }).map((options) =>
+  encodeCommand(Command.Subscribe, encodeSubscribe(options, "utf-8"))
+);
+
+const modes = fc.record({
+  version: fc.constantFrom(1, 2, 3),
+  tssc: fc.boolean(),
+  gzip: fc.boolean(),
+  compressPayloadData: fc.boolean(),
+  compressSignalIndexCache: fc.boolean(),
+  compressMetadata: fc.boolean(),
+}).map((chosen) =>
+  encodeCommand(
+    Command.DefineOperationalModes,
+    encodeOperationalModes({
+      encoding: "utf-8",
+      extension: 0,
+      receiveExternalMetadata: true,
+      receiveInternalMetadata: true,
+      ...chosen,
+    }),
+  )
+);
+
+const bare = fc.constantFrom(
+  Command.ConfirmUpdateSignalIndexCache,
+  Command.Unsubscribe,
+  Command.MetadataRefresh,
+  Command.RotateCipherKeys,
+  Command.UserCommand00,
+).map((code) => encodeCommand(code));
+
+const sent = fc.oneof(
+  { weight: 3, arbitrary: anyCommand },
+  { weight: 3, arbitrary: subscribe },
+  { weight: 4, arbitrary: bare },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 20 }).map((bytes) => new Uint8Array(bytes)) },
+  { weight: 1, arbitrary: damaged(recorded().clientSessions) },
+);
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("send" as const), bytes: sent }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("advance" as const),
+      milliseconds: fc.constantFrom(0, 1, 100, 1_000, 5_000, 61_000),
+    }),
+  },
+  { weight: 3, arbitrary: fc.constant({ kind: "publish" as const }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("block" as const), length: fc.nat(3_000) }) },
+  { weight: 1, arbitrary: fc.constant({ kind: "notify" as const }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("define" as const), size: fc.integer({ min: 8, max: 12 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("stall" as const), on: fc.boolean() }) },
+);
+
+interface Input {
+  readonly greeting: Uint8Array | null;
+  readonly steps: readonly Step[];
+  /** Sizes of the writes that the attacker's bytes come in. */
+  readonly pieces: readonly number[];
+}
+
+const session = target("publisher-session", 60, () =>
+  fc.record({
+    greeting: fc.option(modes, { freq: 8 }),
+    steps: fc.array(step, { minLength: 1, maxLength: 25 }),
+    pieces: fc.array(fc.oneof(fc.constant(1 << 20), fc.integer({ min: 1, max: 50 })), {
+      minLength: 1,
+      maxLength: 4,
+    }),
+  }), mustSucceed(run));
+
+async function run({ greeting, steps, pieces }: Input): Promise<void> {
+  const history = new MemoryHistory({ capacity: 1_000 });
+  await using rig = await Rig.start({
+    history,
+    onUserCommand: ({ payload }) => payload,
+    outboundQueueLimit: 262_144,
+  });
+  const faults = faultsOf(rig.publisher.status());
+  const witness = new Witness(await rig.subscribe("FILTER ActiveMeasurements WHERE SignalType = 'FREQ'"));
+  const channel = rig.connect(4_096).channel;
+  const attacker = new Attacker(channel, pieces);
+  if (greeting !== null) attacker.send(greeting);
+  let published = 0;
+  for (const step of steps) {
+    switch (step.kind) {
+      case "send":
+        attacker.send(step.bytes);
+        break;
+      case "advance":
+        rig.clock.advance(step.milliseconds);
+        break;
+      case "publish": {
+        const batch = new MeasurementBatch();
+        for (let n = 0; n < 8; n++) batch.add(n, 638_000_000_000_000_000n + BigInt(published), n);
+        rig.publisher.publish(batch);
+        published += 6;
+        break;
+      }
+      case "block":
+        rig.publisher.publishBufferBlock(signalId(3), new Uint8Array(step.length));
+        break;
+      case "notify":
+        rig.publisher.notify("All is well");
+        break;
+      case "define":
+        rig.publisher.defineMetadata(grid(step.size));
+        break;
+      case "stall":
+        attacker.stalled = step.on;
+    }
+    await turns(2);
+    assert(
+      rig.publisher.stats().open.every(({ queue }) => queue.dataBytes <= 262_144),
+      "a queue over its limit",
+    );
+  }
+  attacker.stalled = false;
+  await briefly(() => witness.received >= published, () => rig.clock.advance(100));
+  assertEquals(witness.received, published, "the one in good faith got something else than was published");
+  channel.close();
+  await briefly(() => rig.publisher.stats().open.length <= 1, () => rig.clock.advance(1_000));
+  assertEquals(rig.publisher.stats().open.length, 1, "sessions left");
+  JSON.stringify(rig.publisher.stats());
+  await attacker.ended;
+  assertEquals(faults, []);
+}
+
+/** Collects what the publisher calls its own faults. */
+function faultsOf(status: AsyncIterable<PublisherStatus>): string[] {
+  const faults: string[] = [];
+  (async (): Promise<void> => {
+    for await (const event of status) {
+      if (event.kind !== "internalError") continue;
+      faults.push(event.cause instanceof Error ? event.cause.stack! : event.message);
+    }
+  })();
+  return faults;
+}
+
+/** The one in good faith: counts what it gets. */
+class Witness {
+  received = 0;
+
+  constructor(peer: ScriptedPeer) {
+    this.#read(peer);
+  }
+
+  async #read(peer: ScriptedPeer): Promise<void> {
+    for (let response; (response = await peer.receive()) !== undefined;) {
+      if (response.code === Response.UpdateSignalIndexCache) await peer.confirmCache();
+      if (response.code === Response.DataPacket) {
+        this.received += new DataView(response.body.buffer).getUint32(1);
+      }
+    }
+  }
+}
+
+/** The other one: writes without waiting, and insists that what it reads is well-formed. */
+class Attacker {
+  readonly ended: Promise<void>;
+  #goOn: PromiseWithResolvers<void> | undefined;
+  readonly #channel: Channel;
+  readonly #pieces: readonly number[];
+  #writing: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(channel: Channel, pieces: readonly number[]) {
+    this.#channel = channel;
+    this.#pieces = pieces;
+    this.ended = this.#read();
+  }
+
+  /** Whether it does not read. */
+  set stalled(on: boolean) {
+    if (on) this.#goOn ??= Promise.withResolvers();
+    else this.#goOn = void this.#goOn?.resolve();
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#writing = this.#writing.then(async () => {
+      for (let from = 0, turn = 0; from < bytes.length && !this.#closed; turn++) {
+        const size = this.#pieces[turn % this.#pieces.length]!;
+        await this.#channel.write(bytes.subarray(from, from + size));
+        from += size;
+      }
+    }).catch((error) => {
+      if (!(error instanceof SttpError)) throw error;
+      this.#closed = true;
+    });
+  }
+
+  async #read(): Promise<void> {
+    const frames = new FrameReader({ maxLength: 1 << 20 });
+    for (;;) {
+      await this.#goOn?.promise;
+      const length = await this.#channel.read(frames.writable());
+      if (length === null) return;
+      frames.commit(length);
+      for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
+        for (const { body } of readResponses(frame)) joined(body);
+      }
+    }
+  }
+}
+
+/** A publisher's sessions. */
+export const publisherTargets: readonly FuzzTarget[] = [session];
