@@ -9,6 +9,8 @@
  */
 import { connectTcp } from "../../transport/tcp.ts";
 import type { Channel } from "../../transport/channel.ts";
+import { connectTls } from "../../transport/tls.ts";
+import type { TlsOptions } from "../../transport/tls_options.ts";
 import { Command, Response } from "../../transport/wire/codes.ts";
 import { encodeCommand, FrameReader, readResponses } from "../../transport/wire/frame.ts";
 import { encodeOperationalModes } from "../../transport/wire/operational_modes.ts";
@@ -20,9 +22,11 @@ export interface CrowdSettings {
   readonly port: number;
   /** A subscriber for each; those with an empty filter connect and do not subscribe. */
   readonly filters: readonly string[];
+  /** Left out: over TCP as it is. */
+  readonly tls?: TlsOptions | undefined;
 }
 
-const { port, filters } = settings<CrowdSettings>();
+const { port, filters, tls } = settings<CrowdSettings>();
 // What is read is thrown away, so all read into the same memory.
 const rubbish = new Uint8Array(262_144);
 let bytes = 0;
@@ -30,7 +34,8 @@ let stalledUntil = 0;
 let stalled = 0;
 
 async function connect(filter: string): Promise<Channel> {
-  const channel = await connectTcp({ hostname: "127.0.0.1", port });
+  const target = { hostname: "127.0.0.1", port };
+  const channel = tls === undefined ? await connectTcp(target) : await connectTls({ ...target, tls });
   const modes = encodeOperationalModes({
     version: 2,
     gzip: true,

@@ -19,7 +19,10 @@ import { commands, emit, resources, settings, sharedNow } from "./talk.ts";
 export interface PublisherSettings {
   /** How many signals. */
   readonly signals: number;
-  readonly options?: Pick<PublisherOptions, "maxPublishInterval" | "outboundQueueLimit" | "maxConnections">;
+  readonly options?: Pick<
+    PublisherOptions,
+    "maxPublishInterval" | "outboundQueueLimit" | "maxConnections" | "tls"
+  >;
 }
 
 /** What it is to publish. */

@@ -23,7 +23,7 @@ export interface SubscriberSettings {
   readonly measureDelay?: boolean;
   readonly options?: Pick<
     SubscriberOptions,
-    "autoRequestMetadata" | "compressPayload" | "deliveryBuffer" | "metadataFilters"
+    "autoRequestMetadata" | "compressPayload" | "deliveryBuffer" | "metadataFilters" | "tls"
   >;
 }
 

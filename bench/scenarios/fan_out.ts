@@ -2,16 +2,24 @@ import { fixed, millions, whole } from "../harness/format.ts";
 import { ALL, CrowdProcess, type Published, PublisherProcess } from "../harness/programs.ts";
 import type { Findings, Section, Settings } from "../harness/report.ts";
 import { median } from "../harness/statistics.ts";
+import { type Encryption, makeEncryption } from "./encryption.ts";
 
 /** As many as 1,000 devices with 20 signals each have, 30 frames a second. */
 const SIGNALS = 20_000;
 const RATE = 600_000;
 
 /** How the application publishes that. */
-const PATTERNS = [
+const PATTERNS: readonly Pattern[] = [
   { figure: "Frames", name: "30 x 20,000", batch: 20_000 },
   { figure: "Devices", name: "600 x 1,000", batch: 1000 },
-] as const;
+];
+
+interface Pattern {
+  readonly figure: string;
+  readonly name: string;
+  readonly batch: number;
+  readonly encryption?: Encryption;
+}
 
 /** Subscribers to all of it; 0 shows what the application itself and its calls cost. */
 const SUBSCRIBERS = [0, 1, 10, 100] as const;
@@ -32,9 +40,17 @@ async function publishTo(
   filters: string[],
   batch: number,
   seconds: number,
+  encryption?: Encryption,
 ): Promise<Published & { readonly delivered: number }> {
-  await using publisher = await PublisherProcess.start({ signals: SIGNALS });
-  await using _crowd = await CrowdProcess.start({ port: publisher.port, filters });
+  await using publisher = await PublisherProcess.start({
+    signals: SIGNALS,
+    options: { ...encryption && { tls: encryption.publisher } },
+  });
+  await using _crowd = await CrowdProcess.start({
+    port: publisher.port,
+    filters,
+    tls: encryption?.subscriber,
+  });
   const warm = await publisher.publish({ batch, seconds: 1, rate: RATE });
   const published = await publisher.publish({ batch, seconds, rate: RATE });
   return { ...published, delivered: published.sent.measurements - warm.sent.measurements };
@@ -45,11 +61,17 @@ async function runFanOut({ quick }: Settings): Promise<Findings> {
   const turns = quick ? 1 : 3;
   const figures: Record<string, number> = {};
   const rows: string[][] = [];
-  for (const { figure, name, batch } of PATTERNS) {
+  const tls: Pattern = {
+    figure: "Tls",
+    name: "over TLS, 30 x 20,000",
+    batch: 20_000,
+    encryption: await makeEncryption(),
+  };
+  for (const { figure, name, batch, encryption } of [...PATTERNS, tls]) {
     const outcomes = SUBSCRIBERS.map((): Published[] => []);
     for (let turn = 0; turn < turns; turn++) {
       for (const [i, count] of SUBSCRIBERS.entries()) {
-        outcomes[i]!.push(await publishTo(new Array<string>(count).fill(ALL), batch, seconds));
+        outcomes[i]!.push(await publishTo(new Array<string>(count).fill(ALL), batch, seconds, encryption));
       }
     }
     const costs = outcomes.map((of) => median(of.map(({ cpu, measurements }) => cpu * 1e6 / measurements)));

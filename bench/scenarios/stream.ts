@@ -10,6 +10,7 @@ import {
 } from "../harness/programs.ts";
 import type { Findings, Section, Settings } from "../harness/report.ts";
 import { withDocument } from "./document.ts";
+import { type Encryption, makeEncryption } from "./encryption.ts";
 
 const SIGNALS = 1000;
 
@@ -33,32 +34,39 @@ interface Outcome {
   readonly lost: number;
 }
 
-type Take = "columns" | "objects" | "each";
-
-function ours(
-  figure: string,
-  name: string,
-  batch: number,
-  tssc: boolean,
-  take: Take,
-  subscribers = 1,
-): Variant {
-  return { name, figure, run: (seconds) => oursToOurs(seconds, batch, tssc, take, subscribers) };
+/** How our two sides exchange measurements. */
+interface Way {
+  /** Measurements a publication. */
+  readonly batch: number;
+  /** Default TSSC. */
+  readonly compact?: boolean;
+  /** Default `columns`. */
+  readonly take?: "columns" | "objects" | "each";
+  /** Default 1. */
+  readonly subscribers?: number;
+  /** Over TLS. */
+  readonly encryption?: Encryption;
 }
 
-async function oursToOurs(
-  seconds: number,
-  batch: number,
-  tssc: boolean,
-  take: Take,
-  subscribers: number,
-): Promise<Outcome> {
-  await using publisher = await PublisherProcess.start({ signals: SIGNALS });
+function ours(figure: string, name: string, way: Way): Variant {
+  return { name, figure, run: (seconds) => oursToOurs(seconds, way) };
+}
+
+async function oursToOurs(seconds: number, way: Way): Promise<Outcome> {
+  const { batch, compact = false, take = "columns", subscribers = 1, encryption } = way;
+  await using publisher = await PublisherProcess.start({
+    signals: SIGNALS,
+    options: { ...encryption && { tls: encryption.publisher } },
+  });
   await using subscriber = await SubscriberProcess.start({
     address: publisher.address,
     filters: new Array<string>(subscribers).fill(ALL),
     take,
-    options: { compressPayload: tssc, autoRequestMetadata: false },
+    options: {
+      compressPayload: !compact,
+      autoRequestMetadata: false,
+      ...encryption && { tls: encryption.subscriber },
+    },
   });
   // Both sides' code is compiled for what it does now before anything is measured.
   const warm = await publisher.publish({ batch, seconds: 1 });
@@ -168,14 +176,27 @@ function peers(python: string, metadata: string): Variant[] {
 
 async function run({ quick, python }: Settings): Promise<Findings> {
   return await withDocument(SIGNALS, async (metadata) => {
+    const encryption = await makeEncryption();
     const variants = [
-      ours("streamTssc1000", "TSSC, 1,000 a publish, columns", 1000, true, "columns"),
-      ours("streamTssc10000", "TSSC, 10,000 a publish, columns", 10_000, true, "columns"),
-      ours("streamObjects", "TSSC, 1,000 a publish, objects batch by batch", 1000, true, "objects"),
-      ours("streamEach", "TSSC, 1,000 a publish, `for await` of each", 1000, true, "each"),
-      ours("streamCompact1000", "compact, 1,000 a publish, columns", 1000, false, "columns"),
-      ours("streamCompact10000", "compact, 10,000 a publish, columns", 10_000, false, "columns"),
-      ours("streamTen", "TSSC, 1,000 a publish, columns, ten subscribers, in all", 1000, true, "columns", 10),
+      ours("streamTssc1000", "TSSC, 1,000 a publish, columns", { batch: 1000 }),
+      ours("streamTssc10000", "TSSC, 10,000 a publish, columns", { batch: 10_000 }),
+      ours("streamObjects", "TSSC, 1,000 a publish, objects batch by batch", {
+        batch: 1000,
+        take: "objects",
+      }),
+      ours("streamEach", "TSSC, 1,000 a publish, `for await` of each", { batch: 1000, take: "each" }),
+      ours("streamCompact1000", "compact, 1,000 a publish, columns", { batch: 1000, compact: true }),
+      ours("streamCompact10000", "compact, 10,000 a publish, columns", { batch: 10_000, compact: true }),
+      ours("streamTen", "TSSC, 1,000 a publish, columns, ten subscribers, in all", {
+        batch: 1000,
+        subscribers: 10,
+      }),
+      ours("streamTls", "TSSC, 1,000 a publish, columns, over TLS", { batch: 1000, encryption }),
+      ours("streamCompactTls", "compact, 1,000 a publish, columns, over TLS", {
+        batch: 1000,
+        compact: true,
+        encryption,
+      }),
       ...(python === undefined ? [] : peers(python, metadata)),
     ];
     const outcomes = variants.map((): Outcome[] => []);
