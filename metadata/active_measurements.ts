@@ -52,11 +52,13 @@ const DEFAULT_RATE = 30;
 export interface ActiveMeasurementsOptions {
   /** The publisher's node, a GUID, for all rows; default each device's own `NodeID`, `null` where there is none. */
   sourceNodeId?: string;
+  /** Whether measurements that are disabled have rows, too; default false. */
+  includeDisabled?: boolean;
 }
 
 /**
  * Derives ActiveMeasurements from MeasurementDetail, DeviceDetail and PhasorDetail: one row for each measurement that
- * is not disabled, in order, with what is known of its device and phasor.
+ * is not disabled, unless the options say otherwise, in order, with what is known of its device and phasor.
  *
  * Optional columns and tables may be missing, names are looked up in any case, and devices are joined by acronym in the
  * same spelling or else in any case.
@@ -92,12 +94,14 @@ export function deriveActiveMeasurements(dataSet: DataSet, options: ActiveMeasur
   return result;
 }
 
-function derive(dataSet: DataSet, { sourceNodeId }: ActiveMeasurementsOptions): DataTable {
+function derive(dataSet: DataSet, { sourceNodeId, includeDisabled }: ActiveMeasurementsOptions): DataTable {
   const table = new DataTable(NAME);
   for (const [name, type] of COLUMNS) table.addColumn(name, type);
   const source = new KnownColumns(dataSet.table("MeasurementDetail"));
   const signalIds = source.requiredGuids("SignalID");
-  const rows = enabledRows(source);
+  const rows = includeDisabled
+    ? Int32Array.from({ length: source.rowCount }, (_, row) => row)
+    : enabledRows(source);
 
   fill(table, "SignalID", pick(signalIds, rows));
   for (const name of ["ID", "PointTag", "AlternateTag", "SignalReference", "Description"]) {

@@ -89,6 +89,18 @@ export class CacheSwitch<Subscription> {
     return true;
   }
 
+  /**
+   * Changes the subscriptions that there are. Their caches stay as they are; data is left to who calls.
+   *
+   * @param change What becomes of each.
+   */
+  update(change: (subscription: Subscription) => Subscription): void {
+    if (this.#active !== undefined) this.#active = change(this.#active);
+    if (this.#waiting !== undefined) this.#waiting = change(this.#waiting);
+    const unconfirmed = this.#unconfirmed?.subscription;
+    if (unconfirmed !== undefined) this.#unconfirmed = { subscription: change(unconfirmed) };
+  }
+
   /** Ends data and forgets what was to come; an unconfirmed cache stays unconfirmed. */
   unsubscribe(): void {
     this.#waiting = undefined;

@@ -84,35 +84,38 @@ function problemWith({ version, encoding }: OperationalModes): string | undefine
 
 /** §3. */
 async function refreshMetadata(session: Session, body: Uint8Array): Promise<void> {
-  const { host, modes, encoding } = session;
-  const { options, definition } = host;
+  const { host: { options }, modes, encoding } = session;
   if (!options.allowMetadataRefresh) {
     throw new SttpError("Refused", "This publisher does not allow metadata to be asked for.");
   }
   const filter = decodeMetadataRefresh(body, encoding, options.limits);
-  const metadata = await definition?.metadataBody(filter, encoding, usesGzipMetadata(modes));
-  session.respond(
-    Response.Succeeded,
-    Command.MetadataRefresh,
-    metadata ?? { pieces: [], length: 0 },
+  await session.rights.with(
+    async (definition) =>
+      await definition?.metadataBody(filter, encoding, usesGzipMetadata(modes)) ?? { pieces: [], length: 0 },
+    (metadata) => session.respond(Response.Succeeded, Command.MetadataRefresh, metadata),
   );
 }
 
 /** §4. */
 async function subscribe(session: Session, body: Uint8Array): Promise<void> {
-  const { host, modes, encoding } = session;
-  const { options, definition } = host;
+  const { host: { options }, modes, encoding } = session;
   const request = decodeSubscribe(body, encoding, options.limits);
   const dataChannel = request.dataChannel && await session.openDataChannel(request.dataChannel);
-  const subscription = await createSubscription(request, modes, definition, options, dataChannel);
-  session.subscribe(subscription);
-  const form = formatName(subscription.delivery);
-  const channel = dataChannel === undefined ? "TCP" : "UDP";
-  const count = subscription.set.size;
-  session.reply(
-    Response.Succeeded,
-    Command.Subscribe,
-    `Client subscribed using ${form} over ${channel} with ${count} ${count === 1 ? "signal" : "signals"}.`,
+  await session.rights.with(
+    (definition) => createSubscription(request, modes, definition, options, dataChannel),
+    (subscription) => {
+      session.subscribe(subscription);
+      const form = formatName(subscription.delivery);
+      const channel = dataChannel === undefined ? "TCP" : "UDP";
+      const count = subscription.set.size;
+      session.reply(
+        Response.Succeeded,
+        Command.Subscribe,
+        `Client subscribed using ${form} over ${channel} with ${count} ${
+          count === 1 ? "signal" : "signals"
+        }.`,
+      );
+    },
   );
 }
 

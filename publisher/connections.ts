@@ -7,9 +7,19 @@ import { Bans } from "./bans.ts";
 import { Counters } from "./counters.ts";
 import { Link, type LinkHost, type LinkOptions, openChannel } from "./link.ts";
 import { openListener } from "./listening.ts";
+import { hostOf } from "./peer_host.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session_host.ts";
+import type { CloseReason } from "./session_state.ts";
 import type { ConnectionSnapshot, PublisherStats } from "./snapshot.ts";
+
+/** That a connection is not wanted. */
+interface ConnectionRefusal {
+  readonly reason: CloseReason;
+  readonly text: string;
+  /** More about the reason, for programs. */
+  readonly why: string;
+}
 
 /** Closed connections that are remembered. */
 const CLOSED_CONNECTIONS = 100;
@@ -82,21 +92,46 @@ export class Connections {
 
   /** Serves a subscriber that came by itself, or refuses it when it is banned or there are too many. */
   serve(channel: Channel): void {
-    const { maxConnections } = this.#host.options;
-    let open = 0;
     let leaving = 0;
-    for (const session of this.#sessions.keys()) {
-      if (session.state === "leaving") leaving++;
-      else if (session.direction === "incoming") open++;
+    for (const { state } of this.#sessions.keys()) if (state === "leaving") leaving++;
+    const refusal = this.#refusal(channel.peer);
+    const { session } = this.#start(channel, "incoming", refusal);
+    if (refusal !== undefined && leaving >= REFUSED_CONNECTIONS) session.close(refusal.reason, refusal.text);
+  }
+
+  /** Why somebody may not connect. */
+  #refusal(peer: PeerInfo): ConnectionRefusal | undefined {
+    const { access, options: { maxConnections } } = this.#host;
+    const banned = this.bans.refusal(peer);
+    if (banned !== undefined) return { reason: "banned", text: banned, why: "banned" };
+    const denied = access.refusal(peer, access.countsHosts ? this.#countFrom(hostOf(peer.address)) : 0);
+    if (denied !== undefined) return { reason: "denied", text: denied.text, why: denied.reason };
+    let open = 0;
+    for (const session of this.#incoming()) if (session.state !== "leaving") open++;
+    if (open < maxConnections) return undefined;
+    const text = `Connection refused: ${maxConnections} subscribers are connected, and no more are allowed.`;
+    return { reason: "refused", text, why: "tooMany" };
+  }
+
+  #countFrom(host: string): number {
+    let count = 0;
+    for (const { peer, state } of this.#incoming()) {
+      if (state !== "leaving" && hostOf(peer.address) === host) count++;
     }
-    const { session } = this.#start(channel, "incoming");
-    const banned = this.bans.refusal(channel.peer);
-    if (banned === undefined && open < maxConnections) return;
-    const reason = banned === undefined ? "refused" : "banned";
-    const text = banned ??
-      `Connection refused: ${maxConnections} subscribers are connected, and no more are allowed.`;
-    session.refuse(Command.Connect, reason, text);
-    if (leaving >= REFUSED_CONNECTIONS) session.close(reason, text);
+    return count;
+  }
+
+  *#incoming(): Generator<Session> {
+    for (const session of this.#sessions.keys()) if (session.direction === "incoming") yield session;
+  }
+
+  /** Other access options are in force: who may not connect any more is disconnected, others see what they may. */
+  accessChanged(): void {
+    for (const session of [...this.#sessions.keys()]) {
+      const denied = session.direction === "incoming" && this.#host.access.refusal(session.peer, 0);
+      if (denied) session.close("denied", "it may not connect any more");
+      else session.rightsMayHaveChanged("rules");
+    }
   }
 
   /** Connects to a subscriber, again and again. @throws {TypeError} When the address or an option can't be read. */
@@ -116,11 +151,16 @@ export class Connections {
     return link;
   }
 
-  #start(channel: Channel, direction: "incoming" | "outgoing"): { session: Session; ended: Promise<void> } {
+  #start(
+    channel: Channel,
+    direction: "incoming" | "outgoing",
+    refusal?: ConnectionRefusal,
+  ): { session: Session; ended: Promise<void> } {
     const session = new Session(this.#nextId++, channel, this.#host, direction);
+    this.#host.emit({ kind: "connected", connection: session.reference });
+    if (refusal !== undefined) session.refuse(Command.Connect, refusal.reason, refusal.text, refusal.why);
     const ended = this.#serve(session);
     this.#sessions.set(session, ended);
-    this.#host.emit({ kind: "connected", connection: session.reference });
     return { session, ended };
   }
 

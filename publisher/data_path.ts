@@ -20,7 +20,7 @@ import { CacheSwitch } from "./cache_switch.ts";
 import type { Counters } from "./counters.ts";
 import { DataChannel, DatagramTotals, destinationOf, sealFrame } from "./data_channel.ts";
 import { formatName } from "./delivery.ts";
-import type { MemberSink } from "./group.ts";
+import { Member, type MemberSink } from "./group.ts";
 import type { OutboundFrame, OutboundQueue } from "./outbound_queue.ts";
 import { PayloadCipher } from "./payload_cipher.ts";
 import { Replay } from "./replay.ts";
@@ -31,6 +31,7 @@ import type { ConnectionSnapshot, SubscriptionSnapshot } from "./snapshot.ts";
 import type { ConnectionReference } from "./status.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Temporal } from "./temporal.ts";
+import type { Visibility } from "./visibility.ts";
 
 /** What a {@linkcode DataPath} needs of its session. */
 export interface DataPathOwner {
@@ -116,6 +117,38 @@ export class DataPath {
     this.#caches.subscribe(subscription);
   }
 
+  /**
+   * Takes signals out of the subscriptions that there are, at once: they go on with the rest, under the caches that they
+   * have.
+   *
+   * @returns How many were taken out of the latest.
+   */
+  narrow(visibility: Visibility): number {
+    const { active, latest, cacheIndex } = this.#caches;
+    if (latest === undefined) return 0;
+    this.#caches.update((subscription) => {
+      const set = subscription.set.visible(visibility);
+      return set === subscription.set ? subscription : { ...subscription, set };
+    });
+    const narrowed = this.#caches.active;
+    if (narrowed !== undefined && narrowed !== active) {
+      this.#goOnWith(narrowed, cacheIndex);
+    }
+    return latest.set.count - this.#caches.latest!.set.count;
+  }
+
+  #goOnWith(narrowed: Subscription, cacheIndex: 0 | 1): void {
+    if (this.#replay !== undefined) {
+      this.#replay.narrow(narrowed.set);
+      if (this.#placement !== undefined) this.#placement = this.#replay.placement;
+    } else if (narrowed.dataChannel !== undefined) {
+      // Datagrams may overtake the base times of another group: they wait for the new cache instead.
+      this.#deactivate();
+    } else {
+      this.#activate(narrowed, cacheIndex, this.#placement?.member.isAnnounced);
+    }
+  }
+
   /** Ends the subscription, if there is one. */
   unsubscribe(): void {
     this.#bufferBlocks?.clear();
@@ -136,15 +169,17 @@ export class DataPath {
     return true;
   }
 
-  #activate(subscription: Subscription, cacheIndex: 0 | 1): void {
+  /** @param isAnnounced Whether its subscription has had data already. */
+  #activate(subscription: Subscription, cacheIndex: 0 | 1, isAnnounced: boolean = false): void {
     this.#deactivate();
     const { set, delivery } = subscription;
     this.#dataChannel = subscription.dataChannel;
     if (subscription.temporal !== undefined) {
       return this.#startReplay(subscription, subscription.temporal, cacheIndex);
     }
-    if (set.size === 0) return;
-    this.#placement = this.#owner.host.router.join(set, delivery, this.#sink, cacheIndex);
+    if (set.count === 0) return;
+    const member = new Member(this.#sink, cacheIndex, isAnnounced);
+    this.#placement = this.#owner.host.router.join(set, delivery, member);
   }
 
   #startReplay(subscription: Subscription, temporal: Temporal, cacheIndex: 0 | 1): void {
@@ -378,8 +413,8 @@ export class DataPath {
     if (latest === undefined) return null;
     return {
       filter: latest.request.filterExpression,
-      signals: latest.set.size,
-      unauthorized: 0,
+      signals: latest.set.count,
+      unauthorized: latest.unauthorized,
       format: formatName(latest.delivery),
       confirmed: latest === active,
       group: this.#replay === undefined ? this.#placement?.group.id ?? null : null,

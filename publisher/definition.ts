@@ -1,46 +1,23 @@
 import { deriveActiveMeasurements } from "../metadata/active_measurements.ts";
 import { DataSet } from "../metadata/data_set.ts";
-import { filterMetadata, selectSignalIds } from "../metadata/filter/mod.ts";
+import { filterMetadata, parseFilter, selectSignalIds } from "../metadata/filter/mod.ts";
 import { KnownColumns, textOf, type Values } from "../metadata/known_columns.ts";
 import { parseMeasurementKey } from "../metadata/measurement_key.ts";
 import { type MeasurementRecord, Metadata } from "../metadata/records.ts";
 import type { Clock } from "../transport/clock.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import { GUID_LENGTH } from "../transport/wire/guid.ts";
-import { encodeSignalIndexCache, SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
+import { SttpError } from "../transport/errors.ts";
+import { SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
 import type { TextEncoding } from "../transport/wire/text.ts";
-import { CacheBlock } from "./cache_block.ts";
+import type { SignalSelector, UnauthorizedReport } from "./access_options.ts";
+import { Kept } from "./kept.ts";
 import { encodeMetadata, type MetadataBody } from "./metadata_body.ts";
 import type { CheckedOptions } from "./options.ts";
+import { noSignals, Selection } from "./selection.ts";
 import { SignalSet } from "./signal_set.ts";
-
-/** What a filter expression comes to: the signals, and their cache in every form that was asked for. */
-export class Selection {
-  /** The signals. */
-  readonly set: SignalSet;
-  readonly #entries: () => SignalIndexCache;
-  readonly #caches = new Map<string, Promise<CacheBlock>>();
-
-  /** @param entries Makes the signal index cache of the set. */
-  constructor(set: SignalSet, entries: () => SignalIndexCache = () => SignalIndexCache.from([])) {
-    this.set = set;
-    this.#entries = entries;
-  }
-
-  /** The signal index cache, made once for each form. */
-  cache(gzip: boolean, encoding: TextEncoding): Promise<CacheBlock> {
-    const key = `${encoding} ${gzip}`;
-    let cache = this.#caches.get(key);
-    if (cache === undefined) {
-      cache = CacheBlock.create(encodeSignalIndexCache(this.#entries(), encoding), gzip);
-      this.#caches.set(key, cache);
-    }
-    return cache;
-  }
-}
-
-/** What every filter comes to while there is no metadata. */
-export const noSignals: Selection = new Selection(new SignalSet(new Int32Array(0)));
+import { allVisible, type Visibility } from "./visibility.ts";
+import { visibleMetadata } from "./visible_metadata.ts";
 
 /** Functions that give another result at another time: what they select must not be kept. */
 const TIME_DEPENDENT = /\b(?:utc)?now\b/i;
@@ -48,8 +25,32 @@ const TIME_DEPENDENT = /\b(?:utc)?now\b/i;
 const KEPT_SIGNALS = 2_000_000;
 /** How many bytes filtered metadata kept for the next asker may have. */
 const KEPT_METADATA = 64 * 1024 ** 2;
+/** What the views kept may weigh: signals, over all of them, and so many for each view besides. */
+const KEPT_VIEWS = 4_000_000;
+const VIEW_WEIGHT = 1000;
 
-/** One definition of a publisher's metadata, with all that is derived from it, each made once. */
+/** What is kept for a definition and its views together. */
+class Shelf {
+  readonly selections = new Kept<Selection>(KEPT_SIGNALS);
+  readonly filteredBodies = new Kept<MetadataBody>(KEPT_METADATA);
+  readonly ruleHandles = new Kept<Int32Array>(KEPT_SIGNALS);
+  readonly views = new Kept<Definition>(KEPT_VIEWS);
+  viewCount = 0;
+}
+
+/** What makes a definition a view of another one. */
+interface Origin {
+  readonly whole: Definition;
+  readonly visibility: Visibility;
+  readonly report: UnauthorizedReport;
+}
+
+type DefinitionOptions = Pick<CheckedOptions, "nodeId" | "clock">;
+
+/**
+ * One definition of a publisher's metadata, with all that is derived from it, each made once; or what of one somebody
+ * may see: a {@linkcode Definition.view}.
+ */
 export class Definition {
   /** Counts definitions, from 1. */
   readonly generation: number;
@@ -61,10 +62,14 @@ export class Definition {
   readonly #clock: Clock;
   /** With ActiveMeasurements, which subscriptions select from. */
   readonly #active: DataSet;
-  readonly #selections = new Kept<Selection>(KEPT_SIGNALS);
+  readonly #options: DefinitionOptions;
+  readonly #origin: Origin | undefined;
+  readonly #shelf: Shelf;
+  /** In front of what is its own on the shelf. */
+  readonly #mark: string;
+  readonly #hiddenCounts = new WeakMap<Visibility, number>();
   /** By encoding and compression. */
   readonly #bodies = new Map<string, Promise<MetadataBody>>();
-  readonly #filteredBodies = new Kept<MetadataBody>(KEPT_METADATA);
   /** Those being made: who asks for the same meanwhile waits for it. */
   readonly #bodiesToCome = new Map<string, Promise<MetadataBody>>();
   #metadata: Metadata | undefined;
@@ -78,17 +83,24 @@ export class Definition {
    * Registers every signal.
    *
    * @param dataSet Not to be changed afterwards.
+   * @param origin For views.
    * @throws {SttpError} `InvalidMetadata` when its tables lack what is needed.
    */
   constructor(
     generation: number,
     dataSet: DataSet,
     signals: SignalTable,
-    { nodeId, clock }: Pick<CheckedOptions, "nodeId" | "clock">,
+    options: DefinitionOptions,
+    origin?: Origin,
   ) {
+    const { nodeId, clock } = options;
     this.generation = generation;
     this.dataSet = dataSet;
     this.#clock = clock;
+    this.#options = options;
+    this.#origin = origin;
+    this.#shelf = origin === undefined ? new Shelf() : origin.whole.#shelf;
+    this.#mark = `${this.#shelf.viewCount++} `;
     const columns = new KnownColumns(dataSet.table("MeasurementDetail"));
     const signalIds = columns.requiredGuids("SignalID");
     this.#active = deriveActiveMeasurements(dataSet, nodeId === undefined ? {} : { sourceNodeId: nodeId });
@@ -138,20 +150,44 @@ export class Definition {
    */
   select(filter: string): Selection {
     if (filter.trim() === "") return noSignals;
-    const kept = this.#selections.get(filter);
+    const key = this.#mark + filter;
+    const kept = this.#shelf.selections.get(key);
     if (kept !== undefined) return kept;
-    const ids = selectSignalIds(this.#active, filter, {
-      primaryTable: "ActiveMeasurements",
-      clock: this.#clock,
-    });
-    // All are in the table already; `add` looks them up without taking note of their texts.
-    const set = new SignalSet(Int32Array.from(ids, (id) => this.#signals.add(id)));
-    const selection = new Selection(set, () => this.#cacheOf(set));
-    if (!TIME_DEPENDENT.test(filter)) this.#selections.set(filter, selection, 1 + set.size);
+    const set = new SignalSet(this.#select(filter, this.#active));
+    const unauthorized = this.#unauthorized(filter);
+    const selection = new Selection(set, unauthorized.length, () => this.#cacheOf(set, unauthorized));
+    if (!TIME_DEPENDENT.test(filter)) {
+      this.#shelf.selections.set(key, selection, 1 + set.size + unauthorized.length);
+    }
     return selection;
   }
 
-  #cacheOf({ handles, size }: SignalSet): SignalIndexCache {
+  /** The handles of the signals that a filter expression about ActiveMeasurements comes to. */
+  #select(filter: string, dataSet: DataSet): Int32Array {
+    const ids = selectSignalIds(dataSet, filter, { primaryTable: "ActiveMeasurements", clock: this.#clock });
+    // All are in the table already; `add` looks them up without taking note of their texts.
+    const handles = Int32Array.from(ids, (id) => this.#signals.add(id));
+    const visibility = this.#origin?.visibility;
+    // Whatever the table was that it selects from.
+    return visibility === undefined ? handles : handles.filter((handle) => visibility.has(handle));
+  }
+
+  /** The signals that a filter expression would come to if nothing were hidden, and that are, as far as they are told. */
+  #unauthorized(filter: string): string[] {
+    if (this.#origin === undefined || this.#origin.report === "none") return [];
+    const { whole, visibility, report } = this.#origin;
+    try {
+      const { handles } = whole.select(report === "named" ? namedSignals(filter) : filter).set;
+      const hidden = handles.filter((handle) => !visibility.has(handle));
+      return Array.from(hidden, (handle) => this.#signals.idOf(handle));
+    } catch (error) {
+      // That it fails in rows that are hidden is not to be known either.
+      if (error instanceof SttpError) return [];
+      throw error;
+    }
+  }
+
+  #cacheOf({ handles, size }: SignalSet, unauthorized: readonly string[]): SignalIndexCache {
     const indexes = new Int32Array(size);
     const guids = new Uint8Array(size * GUID_LENGTH);
     const sources = new Array<string>(size);
@@ -164,7 +200,73 @@ export class Definition {
       sources[i] = key?.source ?? "";
       ids[i] = key?.id ?? 0n;
     }
-    return new SignalIndexCache({ indexes, guids, sources, ids });
+    return new SignalIndexCache({ indexes, guids, sources, ids }, { unauthorized });
+  }
+
+  /**
+   * The handles of some signals, those of disabled measurements included.
+   *
+   * @throws {SttpError} `InvalidFilter`.
+   */
+  handlesOf(selector: SignalSelector): Int32Array {
+    if (typeof selector !== "string") {
+      const handles = selector.map((id) => this.#signals.handleOf(id));
+      return Int32Array.from(handles.filter((handle) => handle !== undefined));
+    }
+    const kept = this.#shelf.ruleHandles.get(selector);
+    if (kept !== undefined) return kept;
+    const handles = this.#select(selector, this.#everything());
+    this.#shelf.ruleHandles.set(selector, handles, 1 + handles.length);
+    return handles;
+  }
+
+  /** ActiveMeasurements with what is disabled: who may not see a signal may not see that either. */
+  #everything(): DataSet {
+    const { dataSet } = this;
+    const { rowCount } = this.#active.table("ActiveMeasurements")!;
+    if (rowCount === (dataSet.table("MeasurementDetail")?.rowCount ?? 0)) return this.#active;
+    const { nodeId } = this.#options;
+    return deriveActiveMeasurements(dataSet, {
+      includeDisabled: true,
+      ...nodeId !== undefined && { sourceNodeId: nodeId },
+    });
+  }
+
+  /** How many of its signals are hidden. */
+  hiddenCount(visibility: Visibility): number {
+    if (visibility === allVisible) return 0;
+    let count = this.#hiddenCounts.get(visibility);
+    if (count === undefined) this.#hiddenCounts.set(visibility, count = this.#countHidden(visibility));
+    return count;
+  }
+
+  #countHidden(visibility: Visibility): number {
+    let count = 0;
+    for (let handle = 0; handle < this.#rows.length; handle++) {
+      if (this.#rows[handle]! >= 0 && !visibility.has(handle)) count++;
+    }
+    return count;
+  }
+
+  /**
+   * What of it somebody may see: itself where nothing is hidden, else a definition of the rest, from which all is
+   * answered as if there were nothing else.
+   *
+   * @param report Which hidden signals selections tell of.
+   */
+  view(visibility: Visibility, report: UnauthorizedReport): Definition {
+    if (this.hiddenCount(visibility) === 0) return this;
+    const key = `${report} ${visibility.key}`;
+    const kept = this.#shelf.views.get(key);
+    if (kept !== undefined && kept.#origin!.visibility.equals(visibility)) return kept;
+    const visible = visibleMetadata(this.dataSet, (signalId) => {
+      const handle = this.#signals.handleOf(signalId);
+      return handle !== undefined && visibility.has(handle);
+    });
+    const origin = { whole: this, visibility, report };
+    const view = new Definition(this.generation, visible, this.#signals, this.#options, origin);
+    this.#shelf.views.set(key, view, VIEW_WEIGHT + this.#signals.size + view.signalCount);
+    return view;
   }
 
   /**
@@ -201,8 +303,8 @@ export class Definition {
       }
       return await body;
     }
-    const key = `${form} ${filter}`;
-    const kept = this.#filteredBodies.get(key) ?? this.#bodiesToCome.get(key);
+    const key = `${this.#mark}${form} ${filter}`;
+    const kept = this.#shelf.filteredBodies.get(key) ?? this.#bodiesToCome.get(key);
     if (kept !== undefined) return await kept;
     const toCome = encodeMetadata(
       filterMetadata(this.dataSet, filter, { clock: this.#clock }),
@@ -212,7 +314,7 @@ export class Definition {
     this.#bodiesToCome.set(key, toCome);
     try {
       const body = await toCome;
-      if (!TIME_DEPENDENT.test(filter)) this.#filteredBodies.set(key, body, body.length);
+      if (!TIME_DEPENDENT.test(filter)) this.#shelf.filteredBodies.set(key, body, body.length);
       return body;
     } finally {
       this.#bodiesToCome.delete(key);
@@ -220,34 +322,8 @@ export class Definition {
   }
 }
 
-/** Values by text, of which the least recently used go when they weigh too much together. */
-class Kept<Value> {
-  readonly #limit: number;
-  readonly #values = new Map<string, { value: Value; weight: number }>();
-  #weight = 0;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  get(key: string): Value | undefined {
-    const entry = this.#values.get(key);
-    if (entry === undefined) return undefined;
-    // A Map keeps the order of insertion: the last used is the last.
-    this.#values.delete(key);
-    this.#values.set(key, entry);
-    return entry.value;
-  }
-
-  set(key: string, value: Value, weight: number): void {
-    if (weight > this.#limit) return;
-    this.#weight += weight - (this.#values.get(key)?.weight ?? 0);
-    this.#values.delete(key);
-    this.#values.set(key, { value, weight });
-    for (const [oldest, entry] of this.#values) {
-      if (this.#weight <= this.#limit) break;
-      this.#values.delete(oldest);
-      this.#weight -= entry.weight;
-    }
-  }
+/** Of a filter expression the signals that are named directly. */
+function namedSignals(filter: string): string {
+  const named = parseFilter(filter).filter(({ kind }) => kind === "signal");
+  return named.map(({ start, end }) => filter.slice(start, end)).join(";");
 }

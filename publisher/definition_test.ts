@@ -4,7 +4,8 @@ import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { decodeCacheUpdate } from "../transport/wire/signal_index_cache.ts";
-import { Definition, noSignals } from "./definition.ts";
+import { Definition } from "./definition.ts";
+import { noSignals } from "./selection.ts";
 import { grid, signalId } from "./testdata/rig.ts";
 
 function define(size: number): Definition {

@@ -49,15 +49,19 @@ export class Member {
   state: MemberState = "waiting";
   /** Whether its first packet is still to come. */
   isNew = true;
+  /** Whether it was told when its subscription's data begins. */
+  isAnnounced: boolean;
   /** The group's total when it was last cut off from it. */
   detachedAt = 0;
 
   /**
    * @param sink Where its packets go.
    * @param cacheIndex Which of its two signal index caches they refer to.
+   * @param isAnnounced Whether its subscription has had data already.
    */
-  constructor(sink: MemberSink, cacheIndex: 0 | 1) {
+  constructor(sink: MemberSink, cacheIndex: 0 | 1, isAnnounced: boolean = false) {
     this.sink = sink;
+    this.isAnnounced = isAnnounced;
     this.cacheFlag = cacheIndex === 1 ? DataPacketFlags.CacheIndex : 0;
   }
 }
@@ -350,8 +354,9 @@ export class Group {
         for (const start of starts) own[start + FRAME_PREFIX] = this.#encoder.flags | member.cacheFlag;
         frames[which] = frame = { bytes: own, measurements, droppable: true, starts };
       }
-      if (member.isNew) {
-        member.isNew = false;
+      member.isNew = false;
+      if (!member.isAnnounced) {
+        member.isAnnounced = true;
         member.sink.sendDataStartTime(firstTicks);
       }
       if (member.sink.sendData(frame)) {

@@ -492,11 +492,11 @@ Deno.test("the router groups by signals and form, and groups end with their last
   const router = new Router(environment);
   const sink = new FakeSink();
   const placements = [
-    router.join(signals(3), tssc, sink, 0),
-    router.join(signals(3), { ...tssc }, sink, 1),
-    router.join(signals(2), tssc, sink, 0),
-    router.join(signals(3), compact, sink, 0),
-    router.join(new SignalSet(Int32Array.of(2, 1, 0)), tssc, sink, 0),
+    router.join(signals(3), tssc, new Member(sink, 0)),
+    router.join(signals(3), { ...tssc }, new Member(sink, 1)),
+    router.join(signals(2), tssc, new Member(sink, 0)),
+    router.join(signals(3), compact, new Member(sink, 0)),
+    router.join(new SignalSet(Int32Array.of(2, 1, 0)), tssc, new Member(sink, 0)),
   ];
   assertEquals(placements.map(({ group }) => group.id), [1, 1, 2, 3, 4]);
   router.publish(batchOf(3));
@@ -508,14 +508,14 @@ Deno.test("the router groups by signals and form, and groups end with their last
   for (const placement of [...placements, placements[0]!]) router.leave(placement);
   assertEquals(router.snapshot(), []);
   assertEquals(environment.clock.pending, 0);
-  assertEquals(router.join(signals(3), tssc, sink, 0).group.id, 5);
+  assertEquals(router.join(signals(3), tssc, new Member(sink, 0)).group.id, 5);
 });
 
 Deno.test("what is published in one go leaves together, and for everybody", async () => {
   const router = new Router(createEnvironment());
   const sinks = [new FakeSink(), new FakeSink()];
-  router.join(signals(3), tssc, sinks[0]!, 0);
-  router.join(signals(2), tssc, sinks[1]!, 0);
+  router.join(signals(3), tssc, new Member(sinks[0]!, 0));
+  router.join(signals(2), tssc, new Member(sinks[1]!, 0));
   for (let i = 0; i < 5; i++) router.publish(batchOf(3, BigInt(i)));
   assertEquals(sinks.map(({ frames }) => frames.length), [0, 0]);
   await undefined;

@@ -6,6 +6,18 @@
 export { Publisher, type StopOptions } from "./publisher.ts";
 export type { LinkOptions, OutboundLink, OutboundLinkEnd, OutboundLinkState } from "./link.ts";
 export type { PublisherOptions, SlowSubscriberPolicy } from "./options.ts";
+export type { AccessRefusalReason } from "./access.ts";
+export type {
+  AccessOptions,
+  AccessSubject,
+  AuthorizeConnection,
+  AuthorizeSignals,
+  PeerSelector,
+  SignalRights,
+  SignalRule,
+  SignalSelector,
+  UnauthorizedReport,
+} from "./access_options.ts";
 export type { PublisherUdpOptions } from "./udp_options.ts";
 export type { UserCommand, UserCommandHandler } from "./user_commands.ts";
 export type { NaNValueFilter } from "./delivery.ts";
@@ -22,6 +34,7 @@ export type { ReconnectOptions } from "../transport/reconnect.ts";
 export type { CloseReason, SessionState } from "./session_state.ts";
 export type { ConnectionReference, PublisherStatus } from "./status.ts";
 export type {
+  AccessSnapshot,
   BanSnapshot,
   BufferBlockSnapshot,
   ConnectionSnapshot,
@@ -32,6 +45,7 @@ export type {
   PublisherState,
   PublisherStats,
   ReplaySnapshot,
+  RightsSnapshot,
   SentTotals,
   SubscriptionSnapshot,
 } from "./snapshot.ts";

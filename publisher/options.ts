@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "../transport/clock.ts";
 import { DefaultLimits, type Limits } from "../transport/limits.ts";
 import { checkKinds, checkLimits } from "../transport/option_checks.ts";
 import { checkTlsOptions, type TlsSource } from "../transport/tls_options.ts";
+import { type AccessOptions, checkAccess, type CheckedAccess } from "./access_options.ts";
 import type { NaNValueFilter } from "./delivery.ts";
 import {
   checkBufferBlockOptions,
@@ -37,6 +38,8 @@ export interface PublisherOptions {
    * connections that {@linkcode Publisher.connect} makes. Default none.
    */
   readonly tls?: TlsSource;
+  /** Who may connect, and who may see what; default everybody all. See {@linkcode Publisher.setAccess}. */
+  readonly access?: AccessOptions;
   /** A name for operators and answers; default `STTP publisher`. */
   readonly name?: string;
   /** The publisher's node ID, a GUID: SourceNodeID in ActiveMeasurements. Default each device's own NodeID. */
@@ -101,6 +104,7 @@ export type CheckedOptions =
   & Required<
     Omit<
       PublisherOptions,
+      | "access"
       | "limits"
       | "nodeId"
       | "udp"
@@ -113,6 +117,7 @@ export type CheckedOptions =
     >
   >
   & {
+    readonly access: CheckedAccess;
     readonly udp: CheckedUdpOptions | undefined;
     readonly limits: Limits;
     readonly nodeId: string | undefined;
@@ -128,6 +133,7 @@ const kinds: Readonly<Record<keyof PublisherOptions, string>> = {
   port: "number",
   hostname: "string",
   tls: "any",
+  access: "object",
   name: "string",
   nodeId: "string",
   maxConnections: "number",
@@ -156,6 +162,7 @@ const kinds: Readonly<Record<keyof PublisherOptions, string>> = {
  *
  * @throws {RangeError} When a number is out of its range.
  * @throws {TypeError} When an option does not exist or a value is not of its kind.
+ * @throws {SttpError} `InvalidFilter` when a filter expression of `access` can't be parsed.
  */
 export function checkOptions(options: PublisherOptions): CheckedOptions {
   if (typeof options !== "object" || options === null) throw new TypeError("options must be an object");
@@ -170,6 +177,7 @@ export function checkOptions(options: PublisherOptions): CheckedOptions {
   return {
     port: whole("port", port, 0, 65_535),
     hostname,
+    access: checkAccess(options.access),
     name: options.name ?? "STTP publisher",
     nodeId: nodeId === undefined ? undefined : normalizeGuid(nodeId),
     maxConnections: whole("maxConnections", options.maxConnections ?? 1000, 0),

@@ -10,6 +10,8 @@ import { StatusStream } from "../transport/status_stream.ts";
 import { type MeasurementTap, Taps } from "../transport/taps.ts";
 import { type Measurement, MeasurementBatch } from "../transport/wire/batch.ts";
 import { ticksNow, TicksPerSecond, timeOf } from "../transport/wire/ticks.ts";
+import { Access } from "./access.ts";
+import { type AccessOptions, checkAccess } from "./access_options.ts";
 import { BufferPayload } from "./buffer_blocks.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { Connections } from "./connections.ts";
@@ -85,6 +87,7 @@ export class Publisher implements AsyncDisposable {
   readonly #host: SessionHost;
   readonly #connections: Connections;
   readonly #notifications: Notifications;
+  readonly #access: Access;
   readonly #taps = new Taps();
   readonly #status = new StatusStream<PublisherStatus>(
     STATUS_EVENTS,
@@ -132,9 +135,15 @@ export class Publisher implements AsyncDisposable {
       options: checked.notifications,
       emit: (event) => this.#status.emit(event),
     });
+    const access = this.#access = new Access(checked.access, {
+      clock: checked.clock,
+      signals: this.signals,
+      emit: (event) => this.#status.emit(event),
+    });
     const definition = (): Definition | undefined => this.#definition;
     this.#host = {
       options: checked,
+      access,
       signals: this.signals,
       router,
       writeBuffers: new BufferPool(WRITE_BUFFER_SIZE),
@@ -197,7 +206,39 @@ export class Publisher implements AsyncDisposable {
     this.#definition = new Definition(generation, dataSet, this.signals, this.#options);
     this.#generation = generation;
     this.#status.emit({ kind: "metadataDefined", generation, signals: this.#definition.signalCount });
-    for (const session of this.#connections.sessions) session.configurationChanged();
+    for (const session of this.#connections.sessions) {
+      session.configurationChanged();
+      session.rightsMayHaveChanged("metadata");
+    }
+  }
+
+  /**
+   * Puts other access options in force. Who may not connect any more is disconnected. What a subscriber may not see any
+   * more it is not sent any more: its subscription goes on with the rest, and gets a new signal index cache. It is told
+   * that its metadata has changed; what is allowed it now, it gets by its present filter, or by subscribing again.
+   *
+   * @param access All of them; what is left out is back at its default.
+   * @throws {RangeError} When a number is out of its range.
+   * @throws {TypeError} When an option does not exist or a value is not of its kind.
+   * @throws {SttpError} `InvalidFilter` when a filter expression can't be parsed.
+   *
+   * @example
+   * ```ts
+   * import { Publisher } from "@sttp/sttp/publisher";
+   *
+   * const publisher = new Publisher({ port: 0, access: { allow: { addresses: ["10.0.0.0/8"] } } });
+   * publisher.setAccess({
+   *   allow: { addresses: ["10.0.0.0/8", "2001:db8::/32"] },
+   *   signals: [
+   *     { allow: "FILTER ActiveMeasurements WHERE True" },
+   *     { who: { certificates: ["partner"] }, deny: "FILTER ActiveMeasurements WHERE SignalType = 'STAT'" },
+   *   ],
+   * });
+   * ```
+   */
+  setAccess(access: AccessOptions): void {
+    this.#access.replace(checkAccess(access));
+    this.#connections.accessChanged();
   }
 
   /**
@@ -557,6 +598,7 @@ export class Publisher implements AsyncDisposable {
       ...connections,
       dropped: this.#notStarted === 0 ? dropped : { ...dropped, notStarted: this.#notStarted },
       groups: this.#router.snapshot(),
+      access: this.#access.snapshot(),
       history: this.#options.history?.stats?.() ?? null,
       notifications: this.#notifications.snapshot(),
     };

@@ -9,6 +9,7 @@ import { MeasurementBatch } from "../transport/wire/batch.ts";
 import { formatTicks, timeOf } from "../transport/wire/ticks.ts";
 import { Member, type MemberSink } from "./group.ts";
 import type { Placement, Router } from "./router.ts";
+import type { SignalSet } from "./signal_set.ts";
 import type { ReplaySnapshot } from "./snapshot.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Temporal } from "./temporal.ts";
@@ -51,8 +52,7 @@ const MAX_LAG = 1000;
  * It goes no faster than the subscriber reads, so that nothing of it is dropped.
  */
 export class Replay {
-  /** Its place in a group of its own; to be left as any other. */
-  readonly placement: Placement;
+  #placement: Placement;
   readonly #options: ReplayOptions;
   readonly #chunk = new MeasurementBatch(CHUNK);
   readonly #abort = new AbortController();
@@ -65,14 +65,31 @@ export class Replay {
 
   /** Begins at once. */
   constructor(options: ReplayOptions) {
-    const { router, subscription: { set, delivery }, temporal, sink, cacheIndex } = options;
     this.#options = options;
+    this.#placement = this.#place(options.subscription.set, false);
+    this.#run();
+  }
+
+  #place(set: SignalSet, isAnnounced: boolean): Placement {
+    const { router, subscription: { delivery }, temporal, sink, cacheIndex } = this.#options;
     // The latest values of the past are no less past.
     const group = router.privateGroup(set, { ...delivery, throttle: undefined }, () => temporal.start);
-    const member = new Member(sink, cacheIndex);
+    const member = new Member(sink, cacheIndex, isAnnounced);
     group.join(member);
-    this.placement = { group, member };
-    this.#run();
+    return { group, member };
+  }
+
+  /** Its place in a group of its own; to be left as any other. */
+  get placement(): Placement {
+    return this.#placement;
+  }
+
+  /** Goes on with fewer signals. @param set The subscription's, without some. */
+  narrow(set: SignalSet): void {
+    if (this.#isOver()) return;
+    const { member } = this.#placement;
+    this.#options.router.leave(this.#placement);
+    this.#placement = this.#place(set, member.isAnnounced);
   }
 
   /** Goes on if it can: something was written, or the interval has changed. */
@@ -95,8 +112,9 @@ export class Replay {
     const { signal } = this.#abort;
     let text = "";
     try {
-      const request = { signals, handles: set.handles, start, stop, parameters, signal };
-      for await (const batch of set.size === 0 ? [] : history.read(request)) {
+      const handles = set.handles.filter((handle) => handle >= 0);
+      const request = { signals, handles, start, stop, parameters, signal };
+      for await (const batch of set.count === 0 ? [] : history.read(request)) {
         await this.#send(batch);
         if (this.#state !== "running") return;
       }
@@ -119,7 +137,6 @@ export class Replay {
 
   async #send(batch: MeasurementBatch): Promise<void> {
     const { temporal } = this.#options;
-    const { group } = this.placement;
     for (let from = 0; from < batch.length;) {
       let to = Math.min(from + CHUNK, batch.length);
       if (temporal.interval !== 0) {
@@ -132,6 +149,7 @@ export class Replay {
       if (this.#isOver()) return;
       this.#chunk.clear();
       this.#chunk.append(batch, from, to);
+      const { group } = this.#placement;
       group.publish(this.#chunk);
       group.flushWhenDue();
       this.#measurements += to - from;

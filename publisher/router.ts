@@ -1,6 +1,6 @@
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { type Delivery, deliveryKey } from "./delivery.ts";
-import { Group, type GroupEnvironment, Member, type MemberSink } from "./group.ts";
+import { Group, type GroupEnvironment, type Member } from "./group.ts";
 import { LayoutTracker } from "./selector.ts";
 import type { SignalSet } from "./signal_set.ts";
 import type { GroupSnapshot } from "./snapshot.ts";
@@ -47,10 +47,9 @@ export class Router {
   /**
    * Finds or makes the group for a subscription and joins it.
    *
-   * @param cacheIndex Which of its signal index caches the subscriber is to use.
+   * @param member Its membership, in no group yet.
    */
-  join(set: SignalSet, delivery: Delivery, sink: MemberSink, cacheIndex: 0 | 1): Placement {
-    const member = new Member(sink, cacheIndex);
+  join(set: SignalSet, delivery: Delivery, member: Member): Placement {
     const key = keyOf(set, delivery);
     let candidates = this.#groups.get(key);
     if (candidates === undefined) this.#groups.set(key, candidates = []);

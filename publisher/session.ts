@@ -14,6 +14,7 @@ import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import type { DataChannelSettings } from "../transport/wire/subscribe.ts";
 import { encodeText, type TextEncoding } from "../transport/wire/text.ts";
 import type { BufferPayload } from "./buffer_blocks.ts";
+import type { AccessSubject } from "./access_options.ts";
 import { handlerOf } from "./commands.ts";
 import { Counters } from "./counters.ts";
 import type { DataChannel } from "./data_channel.ts";
@@ -21,10 +22,12 @@ import { DataPath, type DataPathOwner } from "./data_path.ts";
 import type { MetadataBody } from "./metadata_body.ts";
 import { identityOf, type NotificationFeed } from "./notifications.ts";
 import { OutboundQueue } from "./outbound_queue.ts";
+import { renewRights } from "./rights_renewal.ts";
 import type { SessionHost } from "./session_host.ts";
+import { SessionRights } from "./session_rights.ts";
 import { type CloseReason, type SessionState, SessionTransitions } from "./session_state.ts";
 import { nextTurn } from "./shared_gzip.ts";
-import type { ConnectionSnapshot } from "./snapshot.ts";
+import type { ConnectionSnapshot, RightsSnapshot } from "./snapshot.ts";
 import type { ConnectionReference } from "./status.ts";
 import type { Subscription } from "./subscription.ts";
 import { UserCommands } from "./user_commands.ts";
@@ -63,6 +66,8 @@ export class Session implements DataPathOwner {
   readonly events: Counters = new Counters();
   /** Its subscriptions and their data. */
   readonly data: DataPath;
+  /** What it may see. */
+  readonly rights: SessionRights;
   readonly #channel: Channel;
   readonly #connectedAt: number;
   #lastReceivedAt: number;
@@ -76,6 +81,7 @@ export class Session implements DataPathOwner {
   #algorithms = "";
   #notifications: NotificationFeed | undefined;
   #configurationChangedWaits = false;
+  readonly #ended = new AbortController();
   #cancelTimer: () => void;
 
   /** @param direction Who made the connection: the subscriber, or the publisher. */
@@ -110,6 +116,7 @@ export class Session implements DataPathOwner {
       },
     });
     this.data = new DataPath(this);
+    this.rights = new SessionRights(host, () => this.subject, this.#ended.signal);
     this.#cancelTimer = clock.schedule(
       options.handshakeTimeout,
       () => this.close("handshakeTimeout", `no operational modes within ${options.handshakeTimeout} ms`),
@@ -129,6 +136,11 @@ export class Session implements DataPathOwner {
   /** For events. */
   get reference(): ConnectionReference {
     return { id: this.id, address: this.#channel.peer.address };
+  }
+
+  /** For who decides about it. */
+  get subject(): AccessSubject {
+    return { id: this.id, direction: this.direction, ...this.peer };
   }
 
   /** Whether it is over. */
@@ -166,12 +178,22 @@ export class Session implements DataPathOwner {
   /** Serves the subscriber until the connection ends, whoever ends it. Never rejects. */
   async run(): Promise<void> {
     try {
+      await this.#admit();
       await this.#read();
       this.close("peerClosed", "the subscriber closed the connection");
     } catch (error) {
       this.#fail(error);
     }
     await this.queue.close();
+  }
+
+  /** Lets the application decide about who came by itself, before anything else is listened to. */
+  async #admit(): Promise<void> {
+    const { access } = this.host;
+    if (this.direction === "outgoing" || this.#isEnding() || !access.asksAboutConnections) return;
+    const refusal = await access.authorizeConnection(this.subject, this.#ended.signal);
+    if (refusal === undefined || this.#isEnding()) return;
+    this.refuse(Command.Connect, "denied", refusal.text, refusal.reason);
   }
 
   #fail(error: unknown): void {
@@ -288,14 +310,19 @@ export class Session implements DataPathOwner {
     this.queue.pushControl([header, ...body.pieces]);
   }
 
-  /** Answers Failed and ends the connection a moment later, so that the text arrives. */
-  refuse(command: number, reason: CloseReason, text: string): void {
+  /**
+   * Answers Failed and ends the connection a moment later, so that the text arrives.
+   *
+   * @param why More about the reason, for programs.
+   */
+  refuse(command: number, reason: CloseReason, text: string, why: string = reason): void {
     if (this.#state !== "awaitingModes") throw new SttpError("Refused", text);
     this.reply(Response.Failed, command, text);
     this.#cancelTimer();
     this.#farewell = { reason, message: text };
     this.#enter("leaving");
-    this.host.emit({ kind: "refused", connection: this.reference, message: text });
+    if (command === Command.Connect) this.host.access.countRefused(why);
+    this.host.emit({ kind: "refused", connection: this.reference, message: text, reason: why });
     this.#cancelTimer = this.host.options.clock.schedule(LEAVING_TIME, () => this.close(reason, text));
   }
 
@@ -363,12 +390,19 @@ export class Session implements DataPathOwner {
     this.queue.pushControl(encodeResponse(Response.ConfigurationChanged, Command.Subscribe));
   }
 
+  /** Metadata or the rules have changed, and with them perhaps what the subscriber may see. */
+  rightsMayHaveChanged(cause: "metadata" | "rules"): void {
+    if (this.#modes === undefined || this.#isEnding()) return;
+    renewRights(this, cause).catch((error) => this.#fail(error));
+  }
+
   /** Ends the connection at once. Of several reasons the first counts. */
   close(reason: CloseReason, message: string): void {
     if (this.#state === "closed") return;
     this.#enter("closed");
     this.#closed = { at: this.host.options.clock.now(), ...this.#farewell ?? { reason, message } };
     this.#cancelTimer();
+    this.#ended.abort();
     this.#notifications?.detach();
     // First, so that the last of the group's open packet is counted and not queued.
     this.queue.close();
@@ -442,6 +476,7 @@ export class Session implements DataPathOwner {
       lastReceivedAt: this.#lastReceivedAt,
       modes: this.#modes ?? null,
       algorithms: this.#algorithms,
+      rights: this.#rightsSnapshot(),
       sent: this.sent,
       ...this.data.snapshot(),
       receivedBytes: this.#receivedBytes,
@@ -455,6 +490,12 @@ export class Session implements DataPathOwner {
       events: this.events.toObject(),
       closed: this.#closed ?? null,
     };
+  }
+
+  #rightsSnapshot(): RightsSnapshot | null {
+    const { decided } = this.rights;
+    if (decided?.whole === undefined) return null;
+    return { visible: decided.whole.signalCount - decided.hidden, hidden: decided.hidden };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { SignalTable } from "../transport/signal_table.ts";
+import type { Access } from "./access.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import type { DatagramSockets } from "./datagram_sockets.ts";
 import type { Definition } from "./definition.ts";
@@ -9,6 +10,8 @@ import type { PublisherStatus } from "./status.ts";
 
 /** What a session needs of its publisher. */
 export interface SessionHost {
+  /** Who may connect, and see what. */
+  readonly access: Access;
   /** The publisher's options. */
   readonly options: CheckedOptions;
   /** The metadata in force; `undefined` when none is defined. */

@@ -32,6 +32,7 @@ export const SessionTransitions: Readonly<Record<SessionState, readonly SessionS
  * | `handshakeTimeout` | operational modes did not come in time |
  * | `unsupported` | a protocol version or text encoding that is not spoken here |
  * | `refused` | too many connections |
+ * | `denied` | it may not connect, or no more |
  * | `banned` | an operator has shut it out for a while |
  * | `slow` | its queue was full and the policy is to disconnect |
  * | `stalled` | it read nothing for longer than the stall time-out |
@@ -48,6 +49,7 @@ export type CloseReason =
   | "handshakeTimeout"
   | "unsupported"
   | "refused"
+  | "denied"
   | "banned"
   | "slow"
   | "stalled"

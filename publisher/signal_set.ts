@@ -1,16 +1,21 @@
+import { allVisible, type Visibility } from "./visibility.ts";
+
 /**
  * An ordered list of signals that subscriptions come to, with the way from a handle to its place in the list, which
  * is the signal index on the wire (§5).
  */
 export class SignalSet {
-  /** The handles in order: element `i` is the signal with index `i`. */
+  /** The handles in order: element `i` is the signal with index `i`, -1 one that was taken out. */
   readonly handles: Int32Array;
   /** The index of a handle, −1 where it is not in the list; handles beyond the end are not in it either. */
   readonly indexes: Int32Array;
   /** A number that equal lists share. */
   readonly hash: number;
+  /** How many signals there are. */
+  readonly count: number;
+  readonly #visible = new WeakMap<Visibility, SignalSet>();
 
-  /** @param handles Distinct handles, in order; kept, not copied. */
+  /** @param handles Distinct handles, in order, and any number of -1; kept, not copied. */
   constructor(handles: Int32Array) {
     let highest = -1;
     // FNV-1a over the handles.
@@ -23,12 +28,33 @@ export class SignalSet {
     this.handles = handles;
     this.hash = hash >>> 0;
     this.indexes = new Int32Array(highest + 1).fill(-1);
-    for (let i = 0; i < handles.length; i++) this.indexes[handles[i]!] = i;
+    let count = 0;
+    for (let i = 0; i < handles.length; i++) {
+      if (handles[i]! < 0) continue;
+      this.indexes[handles[i]!] = i;
+      count++;
+    }
+    this.count = count;
   }
 
-  /** How many signals there are. */
+  /** How many indexes there are: those of signals that were taken out stay. */
   get size(): number {
     return this.handles.length;
+  }
+
+  /** The list without the signals that are hidden; the indexes of the others stay as they are. */
+  visible(visibility: Visibility): SignalSet {
+    if (visibility === allVisible) return this;
+    // Kept, as many subscribers may have the same list, and should go on having the same.
+    let rest = this.#visible.get(visibility);
+    if (rest === undefined) this.#visible.set(visibility, rest = this.#without(visibility));
+    return rest;
+  }
+
+  #without(visibility: Visibility): SignalSet {
+    const isHidden = (handle: number): boolean => handle >= 0 && !visibility.has(handle);
+    if (!this.handles.some(isHidden)) return this;
+    return new SignalSet(this.handles.map((handle) => isHidden(handle) ? -1 : handle));
   }
 
   /** Whether the other list has the same signals in the same order. */

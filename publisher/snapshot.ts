@@ -62,7 +62,7 @@ export interface SubscriptionSnapshot {
   readonly filter: string;
   /** How many signals it comes to. */
   readonly signals: number;
-  /** How many more it comes to that the subscriber may not see. */
+  /** How many more it comes to that the subscriber may not see, as far as it is told. */
   readonly unauthorized: number;
   /** `TSSC compression` or `compact format`. */
   readonly format: string;
@@ -76,6 +76,29 @@ export interface SubscriptionSnapshot {
   readonly client: AssemblyInfo;
   /** Settings that it asked for and that have no meaning here. */
   readonly extra: Readonly<Record<string, string>>;
+}
+
+/** What a subscriber may see of the metadata. */
+export interface RightsSnapshot {
+  /** Signals that it may see. */
+  readonly visible: number;
+  /** Signals that it may not see. */
+  readonly hidden: number;
+}
+
+/** What came of a publisher's access options. */
+export interface AccessSnapshot {
+  /** Rules in force about signals. */
+  readonly rules: number;
+  /** Connections that were refused, by reason: see `AccessRefusalReason`; `banned`; and `tooMany`, for `maxConnections`. */
+  readonly refused: Readonly<Record<string, number>>;
+  /**
+   * What failed, and counts as a refusal: the application's decisions about a `connection` or `signals`; a `rule` that
+   * does not fit the metadata.
+   */
+  readonly failed: Readonly<Record<string, number>>;
+  /** Signals that were taken away from running subscriptions. */
+  readonly revoked: number;
 }
 
 /** Data over UDP; its numbers count from the beginning of the connection. */
@@ -120,6 +143,8 @@ export interface ConnectionSnapshot {
   readonly modes: OperationalModes | null;
   /** The compression algorithms that it named besides, as a connection string. */
   readonly algorithms: string;
+  /** What it may see; `null` before it has asked for anything, and without metadata. */
+  readonly rights: RightsSnapshot | null;
   /** The subscription in force, or the one to come; `null` when there is none. */
   readonly subscription: SubscriptionSnapshot | null;
   /** Which signal index cache its data refers to. */
@@ -283,6 +308,8 @@ export interface PublisherStats {
   readonly recentlyClosed: readonly ConnectionSnapshot[];
   /** Who may not connect at present. */
   readonly bans: readonly BanSnapshot[];
+  /** Who was kept out, and from what. */
+  readonly access: AccessSnapshot;
   /** The listening subscribers that it connects to. */
   readonly links: readonly OutboundLinkSnapshot[];
   /** The history that temporal subscriptions are served from; `null` when there is none, or it does not tell. */

@@ -45,7 +45,25 @@ export type PublisherStatus =
   /** Somebody connected. */
   | { readonly kind: "connected"; readonly connection: ConnectionReference }
   /** Somebody was refused, with this text. */
-  | { readonly kind: "refused"; readonly connection: ConnectionReference; readonly message: string }
+  | {
+    readonly kind: "refused";
+    readonly connection: ConnectionReference;
+    readonly message: string;
+    /** Why, for programs: a `AccessRefusalReason`, `banned`, `tooMany` or `unsupported`. */
+    readonly reason: string;
+  }
+  /** The application's decision about a connection or its signals failed; it counts as a refusal. */
+  | {
+    readonly kind: "authorizationFailed";
+    readonly connection: ConnectionReference;
+    readonly about: "connection" | "signals";
+    readonly message: string;
+    readonly cause: unknown;
+  }
+  /** A rule does not fit the metadata: if it allows, it allows nothing; if it denies, it denies everything. */
+  | { readonly kind: "accessRuleFailed"; readonly rule: string; readonly message: string }
+  /** A running subscription lost so many signals, which its subscriber may not see any more. */
+  | { readonly kind: "signalsRevoked"; readonly connection: ConnectionReference; readonly signals: number }
   /** A subscription was granted; its data starts when the subscriber has confirmed its cache. */
   | {
     readonly kind: "subscribed";

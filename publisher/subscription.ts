@@ -4,8 +4,9 @@ import type { SubscribeRequest } from "../transport/wire/subscribe.ts";
 import type { CacheBlock } from "./cache_block.ts";
 import type { DataChannel } from "./data_channel.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
-import { type Definition, noSignals } from "./definition.ts";
+import type { Definition } from "./definition.ts";
 import type { CheckedOptions } from "./options.ts";
+import { noSignals } from "./selection.ts";
 import type { SignalSet } from "./signal_set.ts";
 import { type Temporal, temporalOf } from "./temporal.ts";
 
@@ -15,6 +16,8 @@ export interface Subscription {
   readonly request: SubscribeRequest;
   /** The signals it comes to. */
   readonly set: SignalSet;
+  /** How many more it would come to if the subscriber might see them, as far as it is told. */
+  readonly unauthorized: number;
   /** The form of its data. */
   readonly delivery: Delivery;
   /** Its signal index cache. */
@@ -28,7 +31,7 @@ export interface Subscription {
 /**
  * Grants a Subscribe command, or says why not.
  *
- * @param definition The metadata in force; without it every filter comes to nothing.
+ * @param definition What the subscriber may see of the metadata in force; without it every filter comes to nothing.
  * @param dataChannel Where its data is to go; `undefined`: over the command channel.
  * @throws {SttpError} `InvalidFilter`, or `Refused` for what this publisher does not offer; `MalformedText` for
  * times that are none.
@@ -47,6 +50,7 @@ export async function createSubscription(
   return {
     request,
     set: selection.set,
+    unauthorized: selection.unauthorized,
     delivery: deliveryOf(request, modes, nanValueFilter, datagramLength),
     cache: await selection.cache(usesGzipCache(modes), modes.encoding ?? "utf-8"),
     dataChannel,

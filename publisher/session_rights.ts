@@ -1,0 +1,112 @@
+import type { Access } from "./access.ts";
+import type { AccessSubject } from "./access_options.ts";
+import type { Definition } from "./definition.ts";
+import { noneVisible, type Visibility } from "./visibility.ts";
+
+/** What {@linkcode SessionRights} needs. */
+export interface SessionRightsHost {
+  /** The rules. */
+  readonly access: Access;
+  /** The metadata in force. */
+  readonly definition: Definition | undefined;
+}
+
+/** What a subscriber may see under certain metadata and rules. */
+export interface Rights {
+  /** All of the metadata; `undefined` when none is defined. */
+  readonly whole: Definition | undefined;
+  /** What the subscriber may see of it. */
+  readonly definition: Definition | undefined;
+  /** Which signals those are. */
+  readonly visibility: Visibility;
+  /** How many signals of the metadata it may not see. */
+  readonly hidden: number;
+  /** Which rules they are: see {@linkcode Access.version}. */
+  readonly version: number;
+}
+
+interface Decision extends Omit<Rights, "definition"> {
+  readonly whole: Definition | undefined;
+}
+
+/** What one subscriber may see, decided once for each definition of metadata and of rules. */
+export class SessionRights {
+  readonly #host: SessionRightsHost;
+  readonly #subject: () => AccessSubject;
+  readonly #ended: AbortSignal;
+  #decided: Decision | undefined;
+  #deciding:
+    | { readonly whole: Definition; readonly version: number; readonly decision: Promise<Decision> }
+    | undefined;
+
+  /**
+   * @param subject Who it is.
+   * @param ended Fires when its connection has ended.
+   */
+  constructor(host: SessionRightsHost, subject: () => AccessSubject, ended: AbortSignal) {
+    this.#host = host;
+    this.#subject = subject;
+    this.#ended = ended;
+  }
+
+  /** What was decided last, perhaps under other rules; `undefined` before anything was. */
+  get decided(): Pick<Rights, "visibility" | "hidden" | "whole"> | undefined {
+    return this.#decided;
+  }
+
+  /** Whether these are the rights under the present metadata and rules. */
+  isCurrent({ whole, version }: Pick<Rights, "whole" | "version">): boolean {
+    return whole === this.#host.definition && version === this.#host.access.version;
+  }
+
+  /** The rights at present. Never rejects. */
+  async current(): Promise<Rights> {
+    const { access } = this.#host;
+    for (;;) {
+      const decision = await this.#decide();
+      if (!this.isCurrent(decision)) continue;
+      this.#decided = decision;
+      const { whole, visibility } = decision;
+      // Views are made when they are needed, and not kept by those who have seen them.
+      return { ...decision, definition: whole?.view(visibility, access.report) };
+    }
+  }
+
+  #decide(): Decision | Promise<Decision> {
+    const { access, definition: whole } = this.#host;
+    const { version } = access;
+    if (this.#decided !== undefined && this.isCurrent(this.#decided)) return this.#decided;
+    if (whole === undefined) return { whole, visibility: noneVisible, hidden: 0, version };
+    if (!access.asksAboutSignals) {
+      const visibility = access.visibleByRules(this.#subject(), whole);
+      return { whole, visibility, hidden: whole.hiddenCount(visibility), version };
+    }
+    if (this.#deciding?.whole !== whole || this.#deciding.version !== version) {
+      const decision = this.#ask(whole, version);
+      this.#deciding = { whole, version, decision };
+    }
+    return this.#deciding.decision;
+  }
+
+  async #ask(whole: Definition, version: number): Promise<Decision> {
+    const visibility = await this.#host.access.visible(this.#subject(), whole, this.#ended);
+    return { whole, visibility, hidden: whole.hiddenCount(visibility), version };
+  }
+
+  /**
+   * Does something with what the subscriber may see, and once more when that has changed before it was done.
+   *
+   * @param prepare May take its time; its result is thrown away when rights have changed.
+   * @param commit Is given what it came to, at a moment when that is still right.
+   */
+  async with<Result>(
+    prepare: (definition: Definition | undefined) => Promise<Result>,
+    commit: (result: Result) => void,
+  ): Promise<void> {
+    for (;;) {
+      const rights = await this.current();
+      const result = await prepare(rights.definition);
+      if (this.isCurrent(rights)) return commit(result);
+    }
+  }
+}
