@@ -246,7 +246,8 @@ class Attacker {
 
   send(bytes: Uint8Array): void {
     this.#writing = this.#writing.then(async () => {
-      for (let from = 0, turn = 0; from < bytes.length && !this.#closed; turn++) {
+      let from = 0;
+      for (let turn = 0; from < bytes.length && !this.#closed; turn++) {
         const size = this.#pieces[turn % this.#pieces.length]!;
         await this.#channel.write(bytes.subarray(from, from + size));
         from += size;

@@ -72,7 +72,8 @@ const frames = target("frames", 300, () =>
   }), ({ stream, reads, readSize }) => {
   const reader = new FrameReader({ maxLength: 8_197, readSize });
   const out: Uint8Array[] = [];
-  for (let from = 0, turn = 0; from < stream.length; turn++) {
+  let from = 0;
+  for (let turn = 0; from < stream.length; turn++) {
     const room = reader.writable();
     const size = Math.min(room.length, reads[turn % reads.length]!, stream.length - from);
     room.set(stream.subarray(from, from + size));
