@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, AssertionError } from "@std/assert";
 import fc from "fast-check";
 import { type CloseReason, Subscriber, type SubscriberOptions } from "../../../subscriber/mod.ts";
 import {
@@ -259,15 +259,18 @@ async function consume(subscriber: Subscriber, note: (error: unknown) => void): 
   }
 }
 
-/** What is neither an SttpError nor caused by one, an abort or the system. */
+/** What is no SttpError, or one that covers up a mistake in our code. */
 function faultIn(error: unknown): string | undefined {
   if (error === undefined) return undefined;
   if (!(error instanceof SttpError)) return error instanceof Error ? error.stack : String(error);
-  const { cause } = error;
-  if (cause instanceof TypeError || cause instanceof RangeError || cause instanceof ReferenceError) {
-    return cause.stack;
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
+    const isMistake = [TypeError, RangeError, ReferenceError, AssertionError].some((type) =>
+      cause instanceof type
+    );
+    // The library that inflates throws whatever it comes upon.
+    if (isMistake && !/^.*\n.*fflate/.test(cause.stack ?? "")) return cause.stack;
   }
-  return cause instanceof Error && cause.constructor.name === "AssertionError" ? cause.stack : faultIn(cause);
+  return undefined;
 }
 
 /** A subscriber's session. */
