@@ -90,8 +90,8 @@ interface Side {
 /** The end of the year 9999, in milliseconds since 1970. */
 const LATEST = 253_402_300_799_999;
 
-/** Versions of TLS begin a handshake so. */
-const tlsHandshake = 0x16;
+/** What TLS begins with. As a frame's length it would be 350 MB, which nobody begins with. */
+const TLS_HANDSHAKE = [0x16, 3] as const;
 
 /** Explains what is said over one connection, in the order in which it was said. */
 export class Conversation {
@@ -181,25 +181,19 @@ export class Conversation {
   async *#frames(from: "subscriber" | "publisher", side: Side): AsyncGenerator<Message, void, undefined> {
     for (;;) {
       let payload: Uint8Array | undefined;
+      const first = side.frames.peek(16);
       try {
+        if (side.offset === 0 && first[0] === TLS_HANDSHAKE[0] && first[1] === TLS_HANDSHAKE[1]) {
+          const explanation = { details: { tls: true }, summary: "TLS: what is said can't be seen" };
+          yield this.#lose(from, side, explanation, []);
+          return;
+        }
         payload = side.frames.next();
       } catch (error) {
-        const first = side.frames.peek(16);
-        const isTls = side.offset === 0 && first[0] === tlsHandshake && first[1] === 3;
-        side.lost = true;
-        side.unread = side.frames.buffered;
-        const summary = isTls ? "TLS: what is said can't be seen" : "";
         const problem = `${
           messageOf(error)
         }: no more of this side can be read; it goes on with ${first.toHex()}`;
-        yield this.#message(
-          from,
-          side.offset,
-          0,
-          "",
-          { details: { tls: isTls }, summary },
-          isTls ? [] : [problem],
-        );
+        yield this.#lose(from, side, nothing, [problem]);
         return;
       }
       if (payload === undefined) return;
@@ -208,6 +202,13 @@ export class Conversation {
       if (from === "subscriber") yield this.#command(offset, payload);
       else yield* this.#responses(from, offset, payload);
     }
+  }
+
+  /** Nothing more can be read of a side. */
+  #lose(from: Sender, side: Side, explanation: Explanation, problems: readonly string[]): Message {
+    side.lost = true;
+    side.unread = side.frames.buffered;
+    return this.#message(from, side.offset, 0, "", explanation, problems);
   }
 
   #message(

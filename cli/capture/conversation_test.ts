@@ -160,7 +160,10 @@ Deno.test("what is encrypted is read once the keys were sent", async () => {
 Deno.test("a recording may name any time", async () => {
   const conversation = new Conversation();
   for (const time of [-(2n ** 63n), 2n ** 63n - 1n, 0n, undefined]) {
-    const modes = encodeCommand(Command.DefineOperationalModes, encodeOperationalModes(DefaultOperationalModes));
+    const modes = encodeCommand(
+      Command.DefineOperationalModes,
+      encodeOperationalModes(DefaultOperationalModes),
+    );
     const messages = await Array.fromAsync(conversation.add("subscriber", modes, time));
     assertEquals(messages.map((message) => message.ticks), [time]);
     const base = response(Response.UpdateBaseTimes, new Uint8Array(20));
@@ -169,7 +172,9 @@ Deno.test("a recording may name any time", async () => {
     await Array.fromAsync(conversation.add("subscriber", encodeCommand(Command.Subscribe, untimed), time));
     const entry = SignalIndexCache.from([{ index: 3, signalId, source: "PPA", id: 1n }]);
     const cache = encodeCacheUpdate(encodeSignalIndexCache(entry), { version: 2 });
-    await Array.fromAsync(conversation.add("publisher", response(Response.UpdateSignalIndexCache, cache), time));
+    await Array.fromAsync(
+      conversation.add("publisher", response(Response.UpdateSignalIndexCache, cache), time),
+    );
     const data = response(Response.DataPacket, Uint8Array.of(2, 0, 0, 0, 1, 0, 0, 0, 0, 3, 0, 0, 0, 0));
     const [message] = await Array.fromAsync(conversation.add("publisher", data, time));
     assertEquals([message?.problems, message?.measurements?.length], [[], 1]);

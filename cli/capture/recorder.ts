@@ -3,20 +3,41 @@
  *
  * @module
  */
-import { type Channel, type ChannelListener, type Clock, systemClock, Ticks, TicksPerMillisecond } from "../../mod.ts";
+import {
+  type Channel,
+  type ChannelListener,
+  type Clock,
+  systemClock,
+  Ticks,
+  TicksPerMillisecond,
+} from "../../mod.ts";
 import type { CapturedPart, CapturedPeers, CaptureWriter, Sender } from "./format.ts";
+
+/** Bounds of a recording. */
+export interface RecorderOptions {
+  /** Bytes that are written at most, but for how connections ended. */
+  readonly limit: number;
+  /** Is called when no more can be recorded, because there is no room or it can't be written. */
+  readonly onStop: () => void;
+  /** Where times come from; default the machine's. */
+  readonly clock?: Clock;
+}
 
 /** The connections of a recording, each with its number, and the time of everything. */
 export class Recorder {
   readonly #writer: CaptureWriter;
+  readonly #options: RecorderOptions;
   readonly #clock: Clock;
   readonly #startTicks: bigint;
   readonly #start: number;
   #connections = 0;
+  #isFull = false;
 
   /** @param writer Where it is written to. */
-  constructor(writer: CaptureWriter, clock: Clock = systemClock) {
+  constructor(writer: CaptureWriter, options: RecorderOptions) {
+    const { clock = systemClock } = options;
     this.#writer = writer;
+    this.#options = options;
     this.#clock = clock;
     // Times go on evenly, whatever is done to the machine's clock meanwhile.
     this.#startTicks = Ticks.fromUnixMilliseconds(clock.now());
@@ -36,9 +57,23 @@ export class Recorder {
   /** Begins a connection. @throws When it can't be written. */
   async open(peers: CapturedPeers): Promise<RecordedConnection> {
     const connection = ++this.#connections;
-    const add = (part: CapturedPart): Promise<void> => this.#writer.add(connection, this.#now(), part);
-    await add({ kind: "opened", peers });
-    return new RecordedConnection(add);
+    await this.#add(connection, { kind: "opened", peers });
+    return new RecordedConnection((part) => this.#add(connection, part));
+  }
+
+  async #add(connection: number, part: CapturedPart): Promise<void> {
+    const { limit, onStop } = this.#options;
+    if (part.kind === "bytes" && !this.#isFull && this.#writer.size + part.bytes.length > limit) {
+      this.#isFull = true;
+      onStop();
+    }
+    if (this.#isFull && part.kind === "bytes") return;
+    try {
+      await this.#writer.add(connection, this.#now(), part);
+    } catch (error) {
+      onStop();
+      throw error;
+    }
   }
 
   #now(): bigint {
@@ -47,7 +82,7 @@ export class Recorder {
   }
 }
 
-/** One connection of a recording. All methods reject when it can't be written. */
+/** One connection of a recording. Methods reject when it can't be written; then it is over for all of them. */
 export class RecordedConnection {
   readonly #add: (part: CapturedPart) => Promise<void>;
   #hasEnded = false;
@@ -113,17 +148,17 @@ const PIECE = 65_536;
 
 /**
  * Lets subscribers talk to a publisher through us, and records what is said. What one side sends is written down before
- * the other gets it.
+ * the other gets it. Resolves when the signal has fired and all connections have ended.
  *
- * @throws When the recording can't be written, or no more connections can be had; all have ended then.
+ * @throws {SttpError} `ConnectionLost` when no more connections can be had; all have ended then.
  */
 export async function handOn(options: HandOnOptions): Promise<void> {
-  const { listener, signal, note } = options;
-  const failed = new AbortController();
-  const stop = AbortSignal.any([signal, failed.signal]);
+  const { listener, note } = options;
+  const broken = new AbortController();
+  const signal = AbortSignal.any([options.signal, broken.signal]);
   const close = (): void => listener.close();
-  stop.addEventListener("abort", close, { once: true });
-  if (stop.aborted) close();
+  signal.addEventListener("abort", close, { once: true });
+  if (signal.aborted) close();
   const open = new Set<Promise<void>>();
   try {
     for (let channel; (channel = await listener.accept()) !== null;) {
@@ -132,21 +167,19 @@ export async function handOn(options: HandOnOptions): Promise<void> {
         channel.close();
         continue;
       }
-      const connection: Promise<void> = handOnOne(channel, options, stop)
-        .catch((error: unknown) => failed.abort(error))
+      const connection: Promise<void> = handOnOne(channel, { ...options, signal })
         .finally(() => open.delete(connection));
       open.add(connection);
     }
-  } catch (error) {
-    failed.abort(error);
+  } finally {
+    broken.abort();
+    await Promise.all(open);
   }
-  await Promise.all(open);
-  if (failed.signal.aborted) throw failed.signal.reason;
 }
 
-/** Hands on one connection until either side ends it. @throws When the recording can't be written. */
-async function handOnOne(subscriber: Channel, options: HandOnOptions, signal: AbortSignal): Promise<void> {
-  const { connect, recorder, note } = options;
+/** Hands on one connection until either side ends it, or it can't be recorded. */
+async function handOnOne(subscriber: Channel, options: HandOnOptions): Promise<void> {
+  const { connect, recorder, signal, note } = options;
   const { address } = subscriber.peer;
   let publisher: Channel;
   try {
@@ -161,18 +194,19 @@ async function handOnOne(subscriber: Channel, options: HandOnOptions, signal: Ab
     publisher.close();
   };
   signal.addEventListener("abort", close, { once: true });
+  if (signal.aborted) close();
   try {
     const connection = await recorder.open({ subscriber: address, publisher: publisher.peer.address });
     note(`${address} is connected`);
-    if (signal.aborted) close();
     const pumps = [
       pump("subscriber", subscriber, publisher, connection, signal),
       pump("publisher", publisher, subscriber, connection, signal),
     ];
-    // A recording that can't be written ends the other side, too.
-    for (const pump of pumps) pump.catch(() => {}).finally(close);
-    await Promise.all(pumps);
+    // The end of one direction is the end of the other.
+    await Promise.all(pumps.map((pump) => pump.finally(close)));
     note(`${address} has ended`);
+  } catch {
+    // It can't be recorded; whoever has the file says why.
   } finally {
     signal.removeEventListener("abort", close);
     close();
@@ -195,7 +229,9 @@ async function pump(
       return await connection.end(`the ${side}'s side broke: ${messageOf(error)}`);
     }
     if (count === null) {
-      return await connection.end(signal.aborted ? "the recording was ended" : `the ${side} closed the connection`);
+      return await connection.end(
+        signal.aborted ? "the recording was ended" : `the ${side} closed the connection`,
+      );
     }
     const bytes = buffer.subarray(0, count);
     await connection.sent(side, bytes);

@@ -16,10 +16,10 @@ import {
   type TlsSource,
 } from "../../mod.ts";
 import settings from "../../deno.json" with { type: "json" };
-import { CaptureWriter } from "../capture/format.ts";
 import { handOn, recordedChannel, type RecordedConnection, Recorder } from "../capture/recorder.ts";
+import { RecordingFile } from "../capture/recording_file.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
-import { connectionOptions, subscriberOptions } from "../connection.ts";
+import { connectionOptions, type ConnectionValues, subscriberOptions } from "../connection.ts";
 import { ExitCode, UsageError } from "../exit_codes.ts";
 import { address, bytes, duration, file, text } from "../option.ts";
 import { readTls } from "../tls.ts";
@@ -42,7 +42,10 @@ export const capture: Command = defineCommand({
       short: "o",
       required: true,
     }),
-    listen: address({ summary: "wait for subscribers here, in place of subscribing", placeholder: "ADDRESS" }),
+    listen: address({
+      summary: "wait for subscribers here, in place of subscribing",
+      placeholder: "ADDRESS",
+    }),
     listenCertificate: file({ summary: "what they are shown, PEM: they speak TLS", group: "TLS" }),
     listenKey: file({ summary: "its private key, PEM", group: "TLS" }),
     filter: text({
@@ -51,7 +54,10 @@ export const capture: Command = defineCommand({
       default: "FILTER ActiveMeasurements WHERE True",
     }),
     duration: duration({ summary: "how long to record; default until Ctrl-C" }),
-    limit: bytes({ summary: "end before the recording is longer than this, before compression", default: "1G" }),
+    limit: bytes({
+      summary: "end before the recording is longer than this, before compression",
+      default: "1G",
+    }),
     ...connectionOptions,
   },
   examples: [
@@ -65,66 +71,121 @@ export const capture: Command = defineCommand({
     },
   ],
   async run(values, context): Promise<ExitCode> {
-    const { listen, listenCertificate, listenKey, output: path } = values;
+    const { listen, listenCertificate, listenKey, output: path, limit } = values;
     if (listen === undefined && (listenCertificate ?? listenKey) !== undefined) {
       throw new UsageError("--listen-certificate and --listen-key are for --listen");
     }
     const { output } = context;
-    await using recording = await Recording.begin(path, values.limit, values.duration, context.signal);
-    if (listen === undefined) await subscribe(values, recording, context);
-    else await standBetween({ ...values, listen }, recording, context);
-    await recording.end();
-    const { connections, size } = recording.recorder;
+    const over = new AbortController();
+    const signal = AbortSignal.any([context.signal, over.signal]);
+    const timer = values.duration === undefined ? undefined : setTimeout(() => over.abort(), values.duration);
+    const file = await RecordingFile.create(path, { program: `sttp ${settings.version}` });
+    const recorder = new Recorder(file.writer, { limit, onStop: () => over.abort() });
+    try {
+      if (listen === undefined) await subscribe(values, recorder, { ...context, signal });
+      else await standBetween({ ...values, listen }, recorder, { ...context, signal });
+    } finally {
+      clearTimeout(timer);
+      await file.close();
+    }
+    const { connections, size } = recorder;
     if (output.json) await output.value({ file: path, connections, bytes: size });
     else await output.note(`${many(connections, "connection")}, ${many(size, "byte")} recorded in ${path}`);
     return ExitCode.Ok;
   },
 });
 
-/** A file that is being recorded to, until there is a reason to stop. */
-class Recording implements AsyncDisposable {
-  readonly recorder: Recorder;
-  /** Fires when the recording is to end. */
-  readonly signal: AbortSignal;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  readonly #written: Promise<void>;
-  #timer: number | undefined;
+/** What is told to the command. */
+interface Values extends ConnectionValues {
+  readonly publisher: string;
+  readonly filter: string;
+  readonly listenCertificate: string | undefined;
+  readonly listenKey: string | undefined;
+}
 
-  private constructor(file: Deno.FsFile, isPacked: boolean, limit: number, time: number | undefined, signal: AbortSignal) {
-    const full = new AbortController();
-    this.signal = AbortSignal.any([signal, full.signal]);
-    if (time !== undefined) this.#timer = setTimeout(() => full.abort(), time);
-    const packing = isPacked ? new CompressionStream("gzip") : new TransformStream<Uint8Array<ArrayBuffer>>();
-    this.#writer = packing.writable.getWriter();
-    this.#written = packing.readable.pipeTo(file.writable);
-    // Whoever writes next learns of it.
-    this.#written.catch(() => {});
-    const writer = new CaptureWriter((bytes) => this.#writer.write(bytes), { program: `sttp ${settings.version}` });
-    this.recorder = new Recorder({
-      get size(): number {
-        return writer.size;
-      },
-    } as CaptureWriter);
-    void limit;
+/** Subscribes, and records what is said, until the signal fires. */
+async function subscribe(values: Values, recorder: Recorder, { output, signal }: Context): Promise<void> {
+  const { publisher, filter, timeout } = values;
+  const { tls, ...options } = await subscriberOptions(values);
+  const connections: RecordedConnection[] = [];
+  await using subscriber = new Subscriber({
+    ...options,
+    filter,
+    onBatch: () => {},
+    connector: async (address, { signal }) => {
+      const channel = await dial(address, tls, timeout, signal);
+      try {
+        const peers = { subscriber: "", publisher: channel.peer.address };
+        const connection = await recorder.open(peers);
+        connections.push(connection);
+        return recordedChannel(channel, connection);
+      } catch (error) {
+        channel.close();
+        throw error;
+      }
+    },
+  });
+  try {
+    await subscriber.connect(publisher, { signal });
+    await output.note(`connected to ${publisher}`);
+    const reason = await Promise.race([subscriber.closed, firing(signal)]);
+    if (reason !== undefined && reason.kind !== "disconnected") throw reason.error;
+  } catch (error) {
+    // Until the end of the time that was given it is well to wait.
+    if (!signal.aborted) throw error;
+  } finally {
+    await subscriber.disconnect();
+    for (const connection of connections) await connection.end("the recording was ended").catch(() => {});
   }
+}
 
-  static async begin(
-    path: string,
-    limit: number,
-    time: number | undefined,
-    signal: AbortSignal,
-  ): Promise<Recording> {
-    const file = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o600 });
-    return new Recording(file, path.endsWith(".gz"), limit, time, signal);
-  }
+/** Hands subscribers on to the publisher, and records what is said, until the signal fires. */
+async function standBetween(
+  values: Values & { readonly listen: string },
+  recorder: Recorder,
+  { output, signal }: Context,
+): Promise<void> {
+  const { publisher, listen, timeout, listenCertificate: certificate, listenKey: key } = values;
+  const tls = await readTls(values);
+  const near = await readTls({ ...noTls, certificate, key });
+  const target = parseHostPort(listen, customaryPort(near));
+  const place = { ...target, hostname: listen.startsWith(":") ? "0.0.0.0" : target.hostname };
+  const listener = near === undefined ? listenTcp(place) : await listenTls({ ...place, tls: near });
+  await output.note(`waiting for subscribers on ${listener.address}`);
+  await handOn({
+    listener,
+    connect: (signal) => dial(publisher, tls, timeout, signal),
+    recorder,
+    signal,
+    note: (text) => void output.note(text).catch(() => {}),
+  });
+}
 
-  async end(): Promise<void> {
-    clearTimeout(this.#timer);
-    await this.#writer.close();
-    await this.#written;
-  }
+const noTls = {
+  tls: false,
+  certificate: undefined,
+  key: undefined,
+  passphraseFile: undefined,
+  ca: [],
+  trust: [],
+  serverName: undefined,
+} as const;
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    clearTimeout(this.#timer);
-  }
+/** Connects as a subscriber does. */
+function dial(
+  address: string,
+  tls: TlsSource | undefined,
+  timeout: number,
+  signal: AbortSignal,
+): Promise<Channel> {
+  const target = { ...parseTarget(address, customaryPort(tls)), timeout, signal };
+  return tls === undefined ? connectTcp(target) : connectTls({ ...target, tls });
+}
+
+/** Resolves when a signal fires. */
+function firing(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
 }

@@ -1,0 +1,215 @@
+/** `sttp capture` and `sttp decode` as programs, with our publisher and subscriber. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { readCapture } from "../../cli/capture/format.ts";
+import { createTestCertificates, Publisher, Subscriber, Ticks } from "../../mod.ts";
+import {
+  all,
+  Meeting,
+  metadataOf,
+  numberOf,
+  receive,
+  roundOf,
+  signalId,
+  ticksOf,
+  until,
+  valueOf,
+} from "../integration/support.ts";
+import { Sttp, sttp } from "../support/sttp.ts";
+
+/** Runs a test with a folder for files. */
+async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "sttp-capture-" });
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** What `sttp decode --json` says. */
+interface Decoded {
+  readonly code: number;
+  readonly lines: readonly (Record<string, unknown> & { kind: string; name?: string })[];
+}
+
+async function decode(path: string, ...options: string[]): Promise<Decoded> {
+  const { code, stdout } = await sttp(["decode", "--json", ...options, path]);
+  return { code, lines: stdout.trimEnd().split("\n").map((line) => JSON.parse(line)) };
+}
+
+interface Line {
+  readonly signalId: string;
+  readonly time: string;
+  readonly value: number;
+  readonly flags: number;
+}
+
+/** The rounds of each signal, in their order; fails on a measurement that was not published so. */
+function roundsOf({ lines }: Decoded): Map<number, number[]> {
+  const rounds = new Map<number, number[]>();
+  for (const { measurements } of lines) {
+    for (const { signalId, time, value, flags } of (measurements ?? []) as Line[]) {
+      const n = numberOf(signalId);
+      const round = value - valueOf(n, 0);
+      assertEquals(Ticks.parse(time), ticksOf(round));
+      assertEquals(flags, n % 5 === 0 ? 0x8000_0001 : 0);
+      if (!rounds.has(n)) rounds.set(n, []);
+      rounds.get(n)!.push(round);
+    }
+  }
+  return rounds;
+}
+
+/** The bytes of a publisher in a recording that is still being written. */
+async function recordedBytes(path: string): Promise<number> {
+  let bytes = 0;
+  try {
+    for await (const event of readCapture((await Deno.open(path)).readable)) {
+      if (event.kind === "bytes" && event.from === "publisher") bytes += event.bytes.length;
+    }
+  } catch {
+    // It ends in the middle of a record.
+  }
+  return bytes;
+}
+
+Deno.test("capture subscribes and records; decode tells every measurement", () =>
+  withFolder(async (folder) => {
+    await using meeting = await Meeting.start(30);
+    const { publisher } = meeting;
+    const path = `${folder}/session.sttpcap`;
+    await using capture = Sttp.start("capture", publisher.address, "--output", path);
+    await until(() => publisher.stats().open[0]?.subscription?.confirmed ?? false);
+    await meeting.publish(20);
+    while (await recordedBytes(path) < publisher.stats().sent.bytes) {
+      await new Promise((done) => setTimeout(done, 5));
+    }
+    const { code, stderr } = await capture.terminate();
+    assertEquals(code, 0, stderr);
+    assertMatch(stderr, /1 connection, [\d,]+ bytes recorded in /);
+    if (Deno.build.os !== "windows") assertEquals((await Deno.stat(path)).mode! & 0o777, 0o600);
+
+    const decoded = await decode(path, "--values");
+    assertEquals(decoded.code, 0);
+    const rounds = roundsOf(decoded);
+    assertEquals(rounds.size, 30);
+    for (const list of rounds.values()) assertEquals(list, Array.from({ length: 20 }, (_, i) => i));
+    const names = decoded.lines.map(({ name }) => name);
+    for (const name of ["DefineOperationalModes", "MetadataRefresh", "Subscribe", "UpdateSignalIndexCache"]) {
+      assert(names.includes(name), name);
+    }
+    assertEquals(decoded.lines[0]!.kind, "opened");
+    assertEquals(decoded.lines.at(-2)?.["reason"], "the recording was ended");
+    assertEquals(decoded.lines.at(-1)?.["problems"], 0);
+
+    const text = await sttp(["decode", path, "--only", "subscribe", "--only", "Succeeded"]);
+    assertEquals(text.code, 0);
+    assertMatch(text.stdout, / > Subscribe {2}.*filterExpression=FILTER ActiveMeasurements WHERE True\n/);
+    assertMatch(text.stdout, / < Succeeded \(Subscribe\) {2}"Client subscribed using TSSC/);
+    assert(!text.stdout.includes("DataPacket"));
+    assertMatch(text.stderr, /^1 connection, \d+ messages, 0 problems\n$/);
+  }));
+
+Deno.test("capture stands between subscribers and a publisher, with TLS on both sides, and loses nothing", () =>
+  withFolder(async (folder) => {
+    const { authority, server } = await createTestCertificates();
+    const ca = authority.certificate;
+    for (const [name, text] of Object.entries({ ca, certificate: server.certificate, key: server.key })) {
+      await Deno.writeTextFile(`${folder}/${name}.pem`, text);
+    }
+    await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1", tls: server });
+    publisher.defineMetadata(metadataOf(10));
+    await publisher.start();
+    const path = `${folder}/session.sttpcap.gz`;
+    await using capture = Sttp.start(
+      ...["capture", `localhost:${publisher.port}`, "-o", path, "--listen", "127.0.0.1:0"],
+      ...["--ca", `${folder}/ca.pem`],
+      ...["--listen-certificate", `${folder}/certificate.pem`, "--listen-key", `${folder}/key.pem`],
+    );
+    const [, address] = await capture.says(/waiting for subscribers on (\S+)/);
+    await using one = new Subscriber({ filter: all, tls: { ca } });
+    await using other = new Subscriber({ filter: signalId(3), tls: { ca }, compressPayload: false });
+    await Promise.all([one.connect(address), other.connect(address)]);
+    await until(() => publisher.stats().open.every(({ subscription }) => subscription?.confirmed));
+    for (let round = 0; round < 10; round++) publisher.publish(roundOf(publisher, 10, round));
+    const [byOne, byOther] = await Promise.all([receive(one, 100), receive(other, 10)]);
+    assertEquals([byOne.count, byOther.count], [100, 10]);
+    const { code, stderr } = await capture.terminate();
+    assertEquals(code, 0, stderr);
+
+    const decoded = await decode(path, "--values");
+    assertEquals(decoded.code, 0);
+    const rounds = roundsOf(decoded);
+    for (const n of byOne.signals()) assertEquals(rounds.get(n)!.length, n === 3 ? 20 : 10);
+    assertEquals(decoded.lines.at(-1), {
+      kind: "summary",
+      connections: 2,
+      messages: decoded.lines.filter(({ kind }) => kind === "message").length,
+      problems: 0,
+    });
+    const formats = decoded.lines.filter(({ name }) => name === "DataPacket").map((line) => line["format"]);
+    assertEquals(new Set(formats), new Set(["TSSC", "compact"]));
+  }));
+
+Deno.test("TLS that goes through capture as it is shows as TLS", () =>
+  withFolder(async (folder) => {
+    const { authority, server } = await createTestCertificates();
+    await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1", tls: server });
+    await publisher.start();
+    const path = `${folder}/session.sttpcap`;
+    await using capture = Sttp.start("capture", publisher.address, "-o", path, "--listen", "127.0.0.1:0");
+    const [, address] = await capture.says(/waiting for subscribers on (\S+)/);
+    await using subscriber = new Subscriber({ tls: { ca: authority.certificate } });
+    await subscriber.connect(address);
+    await subscriber.disconnect();
+    await capture.says(/has ended/);
+    await capture.terminate();
+    const { code, stdout } = await sttp(["decode", path]);
+    assertEquals(code, 0);
+    assertMatch(stdout, / > \? {2}TLS: what is said can't be seen\n/);
+    assertMatch(stdout, / < \? {2}TLS: what is said can't be seen\n/);
+    assertMatch(stdout, /bytes of the publisher from 0 on could not be read/);
+  }));
+
+Deno.test("a recording ends where its limit is, and what is in it can be read", () =>
+  withFolder(async (folder) => {
+    await using meeting = await Meeting.start(10);
+    const path = `${folder}/session.sttpcap`;
+    await using capture = Sttp.start("capture", meeting.publisher.address, "-o", path, "--limit", "8k");
+    await until(() => meeting.publisher.stats().open[0]?.subscription?.confirmed ?? false);
+    while (meeting.publisher.stats().open.length > 0) await meeting.publish(1);
+    const { code, stderr } = await capture.ended;
+    assertEquals(code, 0, stderr);
+    const { size } = await Deno.stat(path);
+    assert(size > 4_000 && size < 9_000, `${size} bytes`);
+    const { code: read, lines } = await decode(path);
+    assertEquals([read, lines.at(-1)?.["problems"]], [0, 0]);
+  }));
+
+Deno.test("capture and decode say what is wrong, with their exit codes", () =>
+  withFolder(async (folder) => {
+    const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = closed.addr;
+    closed.close();
+    const path = `${folder}/session.sttpcap`;
+    const cases: [string[], number, RegExp][] = [
+      [["capture", `127.0.0.1:${port}`, "-o", path], 3, /no connection to 127\.0\.0\.1/],
+      [["capture", `127.0.0.1:${port}`], 2, /--output/],
+      [["capture", "localhost", "-o", path, "--listen-key", "x"], 2, /are for --listen/],
+      [["capture", "localhost", "-o", `${folder}/none/x`], 1, /No such file/],
+      [["decode", `${folder}/none`], 1, /No such file/],
+      [["decode", `${folder}/text`], 5, /no recording of an STTP session/],
+    ];
+    await Deno.writeTextFile(`${folder}/text`, "hello, this is a text");
+    for (const [args, code, expected] of cases) {
+      const finished = await sttp(args);
+      assertEquals(finished.code, code, finished.stderr);
+      assertMatch(finished.stderr, expected);
+    }
+    if (Deno.build.os === "linux") {
+      await using meeting = await Meeting.start(10);
+      const full = await sttp(["capture", meeting.publisher.address, "-o", "/dev/full"]);
+      assertEquals(full.code, 1);
+      assertMatch(full.stderr, /\/dev\/full can't be written: No space left/);
+    }
+  }));
