@@ -7,13 +7,11 @@ import type { Command } from "./command.ts";
 import { capture } from "./commands/capture.ts";
 import { completions } from "./commands/completions.ts";
 import { decode } from "./commands/decode.ts";
-import { subscribe } from "./commands/subscribe.ts";
 import { metadata } from "./commands/metadata.ts";
 import { filter } from "./commands/filter.ts";
 
 /** All commands, in the order in which `sttp --help` lists them. */
 export const commands: readonly Command[] = [
-  subscribe,
   metadata,
   filter,
   capture,
