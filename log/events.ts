@@ -64,6 +64,7 @@ const subscriberLevels: Levels<SubscriberStatus> = {
   dropped: "warning",
   recovered: "info",
   recoveryFailed: "warning",
+  gapGivenUp: "error",
   connectionLost: "warning",
   reconnecting: "info",
   closed: ({ reason }) => reason.kind === "disconnected" ? "info" : "error",

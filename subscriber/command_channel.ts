@@ -18,8 +18,8 @@ const maxQueuedBytes = 64 * 1024;
 
 /** What a {@linkcode CommandChannel} needs from its session. */
 export interface CommandChannelHost extends Pick<SessionHost, "options" | "counters" | "emit" | "drop"> {
-  /** Where measurements go. */
-  readonly delivery: SessionHost["delivery"];
+  /** Where measurements go at this moment. */
+  readonly delivery: () => SessionHost["delivery"];
   /** A response came; its body is lent. */
   readonly onResponse: (response: ResponseView) => void;
   /** The connection is of no use any more. */
@@ -99,7 +99,7 @@ export class CommandChannel {
   }
 
   async #read(): Promise<void> {
-    const { options, counters, delivery, onResponse, onLost, drop } = this.#host;
+    const { options, counters, onResponse, onLost, drop } = this.#host;
     const frames = new FrameReader({ maxLength: options.limits.responseFrameLength });
     let isPublisher = false;
     for (;;) {
@@ -118,7 +118,7 @@ export class CommandChannel {
         try {
           for (const response of readResponses(payload)) {
             onResponse(response);
-            if (delivery.full || this.isCongested) await this.#rest();
+            if (this.#host.delivery().full || this.isCongested) await this.#rest();
             if (this.#isClosed) return;
           }
         } catch (error) {
@@ -127,14 +127,15 @@ export class CommandChannel {
           drop("malformedFrame", error.message);
         }
       }
-      delivery.commit();
+      this.#host.delivery().commit();
     }
     onLost(new SttpError("ConnectionLost", "the publisher closed the connection"));
   }
 
   /** Reads nothing until the consumer has made room and the publisher has read its commands. */
   async #rest(): Promise<void> {
-    const { delivery, counters, emit } = this.#host;
+    const { counters, emit } = this.#host;
+    const delivery = this.#host.delivery();
     delivery.commit();
     if (this.isCongested) await this.#writing;
     if (!delivery.full) return;

@@ -1,46 +1,58 @@
 /**
- * Asking for what was missed while there was no connection.
+ * Asking for what was missed while there was no live data.
  *
  * @module
  */
 import type { Clock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
+import { inRange, longestDelay } from "../transport/option_checks.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { GapStore } from "./gap_store.ts";
-import { type Gap, GapTracker, keepMissed, startOf } from "./gap_tracker.ts";
-import type { HistoryOptions } from "./history.ts";
+import { type Gap, GapFilling, GapTracker, startOf } from "./gap_tracker.ts";
+import { type HistoryConnection, temporalSubscription } from "./history.ts";
+import type { Wanted } from "./run.ts";
 import type { SubscriberStatus } from "./status.ts";
 
 /** How a subscriber gets what it missed while there was no connection. */
 export interface GapRecoveryOptions {
   /**
-   * Receives what was missed, beside the live data, in order of time, each measurement once. The batch is lent until
-   * the function returns, or until the promise that it returns settles. After a restart in the middle of a gap, that
-   * gap comes again from its beginning.
+   * Receives what was missed, beside the live data: the oldest gap first, each in order of time, each measurement once.
+   * The batch is lent until the function returns, or until the promise that it returns settles. A recovery that is
+   * interrupted goes on where it was; if it is the process that ends in the middle of it other than by `disconnect()`,
+   * that gap comes again from its beginning.
    */
   readonly onRecovered: (batch: MeasurementBatch) => void | Promise<void>;
   /** A file to keep gaps in, so that a restart does not forget them. Default: none. */
   readonly path?: string;
   /**
    * Milliseconds after the first data of a new connection in which every signal should have come once, and after which
-   * a recovery that failed is tried again. Default 5,000.
+   * a recovery that failed is tried again, the next time after twice as long, up to 64 times. Default 5,000.
    */
   readonly settleTime?: number;
+  /** Gaps that are kept at most, 1 to 10,000; for one more the oldest is given up. Default 100. */
+  readonly maxGaps?: number;
 }
 
+/** {@linkcode GapRecoveryOptions}, checked, with every default filled in. */
+export type CheckedGapRecoveryOptions =
+  & Required<Omit<GapRecoveryOptions, "path">>
+  & Pick<GapRecoveryOptions, "path">;
+
 /** Checks the options. @throws {TypeError} or RangeError. */
-export function checkGapRecovery(options: GapRecoveryOptions | undefined): GapRecoveryOptions | undefined {
+export function checkGapRecovery(
+  options: GapRecoveryOptions | undefined,
+): CheckedGapRecoveryOptions | undefined {
   if (options === undefined) return undefined;
-  if (typeof options.onRecovered !== "function") {
-    throw new TypeError("gapRecovery needs a function onRecovered");
-  }
-  const { path, settleTime = 5000 } = options;
+  const { onRecovered, path, settleTime = 5000, maxGaps = 100 } = options;
+  if (typeof onRecovered !== "function") throw new TypeError("gapRecovery needs a function onRecovered");
   if (path !== undefined && typeof path !== "string") throw new TypeError("gapRecovery.path must be a text");
-  if (!(settleTime >= 1 && settleTime < 2 ** 31)) {
-    throw new RangeError(`gapRecovery.settleTime is ${settleTime}, a number of milliseconds expected`);
-  }
-  return options;
+  return {
+    onRecovered,
+    ...path !== undefined && { path },
+    settleTime: inRange(settleTime, "gapRecovery.settleTime", 1, longestDelay, false),
+    maxGaps: inRange(maxGaps, "gapRecovery.maxGaps", 1, 10_000, true),
+  };
 }
 
 /** What a {@linkcode GapRecovery} needs of its subscriber. */
@@ -49,29 +61,44 @@ export interface GapRecoveryHost {
   readonly clock: Clock;
   /** What handles mean. */
   readonly signals: SignalTable;
-  /** Reads history. */
-  history(options: HistoryOptions): AsyncIterable<MeasurementBatch>;
+  /** What is subscribed to: in all but filter and time as what is asked for. */
+  readonly wanted: Readonly<Wanted>;
+  /** Where history can be read, by one reader after the other. */
+  openHistory(signal: AbortSignal): Promise<HistoryConnection>;
   /** Reports an event. */
   emit(event: SubscriberStatus): void;
 }
 
-/** Watches live data, and gets what was missed, one gap after the other, over a connection of its own. */
+/** A recovery that fails again and again is tried after at most so many times the settle time. */
+const longestRetry = 64;
+
+/** Watches live data, and gets what was missed, one gap after the other. */
 export class GapRecovery {
-  readonly #options: GapRecoveryOptions;
+  readonly #options: CheckedGapRecoveryOptions;
   readonly #host: GapRecoveryHost;
   readonly #tracker: GapTracker;
   readonly #store: GapStore;
   #cancelTimer: (() => void) | undefined;
   #stop = new AbortController();
   #recovering: Promise<void> | undefined;
-  #isConnected = false;
+  /** Whether live data flows, since when it does not, and for how long it did not the last time. */
+  #isFlowing = false;
+  #stoppedAt = -Infinity;
+  #pause = Infinity;
+  /** Whether it stopped for what we ask for ourselves. */
+  #isOwnTurn = false;
+  /** Whether there is something to ask for once things have settled. */
+  #isDue = true;
+  #failures = 0;
+  /** Gaps that the publisher refused to fill, over this connection. */
+  readonly #refused = new Set<Gap>();
 
   /** @throws {SttpError} `MalformedText` when the file of gaps is something else. */
-  constructor(options: GapRecoveryOptions, host: GapRecoveryHost) {
+  constructor(options: CheckedGapRecoveryOptions, host: GapRecoveryHost) {
     this.#options = options;
     this.#host = host;
-    this.#tracker = new GapTracker(host.signals);
-    this.#store = new GapStore(options.path);
+    this.#tracker = new GapTracker(host.signals, host.clock);
+    this.#store = new GapStore(options.path, (error) => this.#failed(error, true));
     const open = this.#store.gaps.find(({ stop }) => stop === undefined);
     if (open !== undefined) this.#tracker.resume(open);
   }
@@ -80,9 +107,13 @@ export class GapRecovery {
   observe(batch: MeasurementBatch, from: number): void {
     if (batch.length === from) return;
     this.#tracker.observe(batch, from);
-    if (this.#isConnected) return;
-    this.#isConnected = true;
-    this.#stop = new AbortController();
+    if (this.#isFlowing) return;
+    this.#isFlowing = true;
+    const pause = this.#host.clock.monotonic() - this.#stoppedAt;
+    // What was missed only because history took its turn is worth another turn if that is much shorter: so the turns
+    // become as short as they can be, and come to an end.
+    if (!this.#isOwnTurn || pause < this.#pause / 2) this.#isDue = true;
+    this.#pause = pause;
     this.#schedule();
   }
 
@@ -91,63 +122,112 @@ export class GapRecovery {
     this.#tracker.forget();
   }
 
-  #schedule(): void {
-    const { settleTime = 5000 } = this.#options;
+  #schedule(times: number = 1): void {
     this.#cancelTimer?.();
-    this.#cancelTimer = this.#host.clock.schedule(settleTime, () => this.#settle());
+    const delay = Math.min(times * this.#options.settleTime, longestDelay);
+    this.#cancelTimer = this.#host.clock.schedule(delay, () => this.#settle());
   }
 
   #settle(): void {
+    this.#endGap();
+    if (!this.#isDue) return;
+    if (this.#recovering !== undefined) return this.#schedule();
+    this.#isDue = false;
+    this.#recovering = this.#recover().finally(() => this.#recovering = undefined);
+  }
+
+  #endGap(): void {
     const open = this.#tracker.open;
     const gap = this.#tracker.end();
     if (gap !== undefined) this.#store.replace(open, gap);
-    this.#recovering ??= this.#recover().finally(() => this.#recovering = undefined);
   }
 
-  /** The connection is gone: from here on something is missed. @param filter What was subscribed to. */
-  async lost(filter: string): Promise<void> {
+  /**
+   * No live data from here on, because history takes its turn on the only connection: something is missed.
+   *
+   * @param filter What was subscribed to.
+   */
+  interrupted(filter: string): void {
     this.#cancelTimer?.();
-    // Lost again before it was known where the gap before ends: what came in between is known.
-    const before = this.#tracker.open;
-    const ended = this.#tracker.end();
-    if (ended !== undefined) this.#store.replace(before, ended);
-    this.#isConnected = false;
-    this.#stop.abort();
+    this.#isFlowing = false;
+    this.#stoppedAt = this.#host.clock.monotonic();
+    this.#isOwnTurn = this.#recovering !== undefined;
+    // Interrupted again before it was known where the gap before ends: what came in between is known.
+    this.#endGap();
     const isOpen = this.#tracker.open !== undefined;
     const gap = this.#tracker.begin(filter);
     if (gap !== undefined && !isOpen) this.#store.replace(undefined, gap);
-    await this.#recovering;
   }
 
+  /** The connection is gone. @param filter What was subscribed to. */
+  async lost(filter: string): Promise<void> {
+    this.interrupted(filter);
+    this.#stop.abort();
+    await this.#recovering;
+    this.#stop = new AbortController();
+    this.#isDue = true;
+    this.#isOwnTurn = false;
+    this.#failures = 0;
+    this.#refused.clear();
+    while (this.#store.gaps.length > this.#options.maxGaps) this.#giveUp(this.#store.gaps[0]!);
+  }
+
+  #giveUp(gap: Gap): void {
+    this.#store.replace(gap, undefined);
+    // The one that goes on is the newest, and at least one is kept.
+    this.#host.emit({ kind: "gapGivenUp", start: startOf(gap), stop: gap.stop! });
+  }
+
+  /** Gets what is missing by now. */
   async #recover(): Promise<void> {
     const { signal } = this.#stop;
-    for (;;) {
-      const gap = this.#store.gaps.find(({ stop }) => stop !== undefined);
-      if (gap === undefined || signal.aborted) return;
-      try {
-        await this.#fill(gap, signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#host.emit({ kind: "recoveryFailed", error: asSttpError(error) });
-        return this.#schedule();
-      }
-      this.#store.replace(gap, undefined);
+    const gaps = this.#store.gaps.filter((gap) => gap.stop !== undefined && !this.#refused.has(gap));
+    if (gaps.length === 0) return;
+    let history: HistoryConnection | undefined;
+    try {
+      history = await this.#host.openHistory(signal);
+      for (const gap of gaps) await this.#fill(gap, history, signal);
+      this.#failures = 0;
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#failed(asSttpError(error), true);
+      this.#isDue = true;
+      this.#schedule(Math.min(2 ** this.#failures++, longestRetry));
+    } finally {
+      await history?.close();
     }
   }
 
-  async #fill(gap: Gap, signal: AbortSignal): Promise<void> {
-    const { signals, emit } = this.#host;
+  async #fill(gap: Gap, history: HistoryConnection, signal: AbortSignal): Promise<void> {
     const start = startOf(gap);
     const stop = gap.stop!;
+    const { signals, wanted } = this.#host;
+    const subscription = temporalSubscription({ start, stop, filter: gap.filter }, wanted.subscription);
+    const filling = new GapFilling(gap, signals);
     let measurements = 0;
-    if (start <= stop) {
-      for await (const batch of this.#host.history({ start, stop, filter: gap.filter, signal })) {
-        keepMissed(batch, gap, signals);
-        measurements += batch.length;
-        if (batch.length > 0) await this.#options.onRecovered(batch);
+    try {
+      if (start <= stop) {
+        for await (const batch of history.read(subscription, signal)) {
+          filling.keep(batch);
+          if (batch.length === 0) continue;
+          await this.#options.onRecovered(batch);
+          filling.handedOver(batch);
+          measurements += batch.length;
+        }
       }
+    } catch (error) {
+      const { rest } = filling;
+      if (rest !== gap) this.#store.replace(gap, rest);
+      if (!(error instanceof SttpError) || error.code !== "Refused" || signal.aborted) throw error;
+      this.#refused.add(rest);
+      return this.#failed(error, false);
     }
-    emit({ kind: "recovered", start, stop, measurements });
+    this.#store.replace(gap, undefined);
+    this.#host.emit({ kind: "recovered", start, stop, measurements });
+  }
+
+  #failed(error: SttpError, isTriedAgain: boolean): void {
+    this.#host.emit({ kind: "recoveryFailed", error, isTriedAgain });
   }
 }
 

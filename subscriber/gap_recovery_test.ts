@@ -1,10 +1,14 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
-import { checkGapRecovery } from "./gap_recovery.ts";
+import { checkGapRecovery, GapRecovery, type GapRecoveryOptions } from "./gap_recovery.ts";
 import { GapStore } from "./gap_store.ts";
-import { GapTracker, keepMissed, startOf } from "./gap_tracker.ts";
+import { GapFilling, GapTracker, startOf } from "./gap_tracker.ts";
+import type { SubscribeOptions } from "./options.ts";
+import type { SubscriberStatus } from "./status.ts";
+import { settle } from "./testdata/scripted_publisher.ts";
 
 const A = "9ae6dd95-bddb-5dd8-8717-000000000001";
 const B = "9ae6dd95-bddb-5dd8-8717-000000000002";
@@ -16,10 +20,27 @@ function batchOf(...measurements: [signal: number, ticks: bigint][]): Measuremen
   return batch;
 }
 
-Deno.test("a gap has limits for each signal", () => {
+/** What is in a batch. */
+function contentOf({ signals, ticks, length }: MeasurementBatch): [signal: number, ticks: bigint][] {
+  return Array.from({ length }, (_, i) => [signals[i]!, ticks[i]!]);
+}
+
+/** Times 7 to 26 of three signals. */
+function everything(): MeasurementBatch {
+  const all = batchOf();
+  for (let ticks = 7n; ticks <= 26n; ticks++) for (const n of [0, 1, 2]) all.add(n, ticks, 0);
+  return all;
+}
+
+function tableOf(...ids: string[]): SignalTable {
   const signals = new SignalTable();
-  for (const id of [A, B, C]) signals.add(id);
-  const tracker = new GapTracker(signals);
+  for (const id of ids) signals.add(id);
+  return signals;
+}
+
+Deno.test("a gap has limits for each signal", () => {
+  const signals = tableOf(A, B, C);
+  const tracker = new GapTracker(signals, new ManualClock());
   assertEquals(tracker.begin("x"), undefined);
   tracker.observe(batchOf([0, 1n], [0, 10n], [1, 8n]), 1);
   assertEquals(startOf(tracker.begin("x")!), 8n);
@@ -28,11 +49,10 @@ Deno.test("a gap has limits for each signal", () => {
   tracker.observe(batchOf([0, 20n], [2, 22n], [0, 24n]), 0);
   const gap = tracker.end()!;
   assertEquals([gap.stop, tracker.open], [24n, undefined]);
-  const all = batchOf();
-  for (let ticks = 7n; ticks <= 26n; ticks++) for (const n of [0, 1, 2]) all.add(n, ticks, 0);
-  keepMissed(all, gap, signals);
+  const all = everything();
+  new GapFilling(gap, signals).keep(all);
   const times: number[][] = [[], [], []];
-  for (let i = 0; i < all.length; i++) times[all.signals[i]!]!.push(Number(all.ticks[i]!));
+  for (const [signal, ticks] of contentOf(all)) times[signal]!.push(Number(ticks));
   const range = (from: number, to: number): number[] =>
     Array.from({ length: to - from + 1 }, (_, i) => from + i);
   assertEquals(times, [range(11, 19), range(9, 24), range(11, 21)]);
@@ -41,23 +61,269 @@ Deno.test("a gap has limits for each signal", () => {
   assertEquals(tracker.begin("z"), undefined);
 });
 
+Deno.test("a signal that fell silent long ago does not make a gap begin then", () => {
+  const clock = new ManualClock();
+  const tracker = new GapTracker(tableOf(A, B), clock);
+  tracker.observe(batchOf([0, 10n], [1, 10n]), 0);
+  clock.advance(61_000);
+  tracker.observe(batchOf([0, 700n]), 0);
+  assertEquals(startOf(tracker.begin("x")!), 700n);
+});
+
+Deno.test("what was handed over is not handed over again, wherever it broke off", () => {
+  const signals = tableOf(A, B, C);
+  const gap = { filter: "x", last: new Map([[A, 8n], [B, 8n]]), first: new Map([[A, 20n]]), stop: 24n };
+  const whole = everything();
+  new GapFilling(gap, signals).keep(whole);
+  for (let at = 0; at <= whole.length; at++) {
+    const filling = new GapFilling(gap, signals);
+    const before = batchOf(...contentOf(whole).slice(0, at));
+    filling.keep(before);
+    filling.handedOver(before);
+    const { rest } = filling;
+    assertEquals(startOf(rest), at === 0 ? 8n : before.ticks[at - 1]);
+    const after = everything();
+    // As the publisher is asked for it.
+    const asked = batchOf(...contentOf(after).filter(([, ticks]) => ticks >= startOf(rest)));
+    new GapFilling(rest, signals).keep(asked);
+    assertEquals([...contentOf(before), ...contentOf(asked)], contentOf(whole));
+  }
+});
+
 Deno.test("a file keeps gaps, and nothing else will do", async () => {
-  const path = await Deno.makeTempFile();
-  await Deno.remove(path);
-  const open = { filter: "a; b", last: new Map([[A, 5n]]), first: new Map(), stop: undefined };
-  const ended = { ...open, first: new Map([[A, 9n]]), stop: 1n << 60n };
-  new GapStore(path).replace(undefined, open);
-  const store = new GapStore(path);
-  assertEquals(store.gaps, [open]);
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/gaps.json`;
+  const errors: SttpError[] = [];
+  const open = (): GapStore => new GapStore(path, (error) => errors.push(error));
+  const going = { filter: "a; b", last: new Map([[A, 5n]]), first: new Map(), stop: undefined };
+  const ended = { ...going, first: new Map([[A, 9n]]), stop: 1n << 60n, from: 7n };
+  open().replace(undefined, going);
+  const store = open();
+  assertEquals(store.gaps, [going]);
   store.replace(store.gaps[0], ended);
-  assertEquals(new GapStore(path).gaps, [ended]);
+  assertEquals(open().gaps, [ended]);
   store.replace(store.gaps[0], undefined);
-  assertEquals(new GapStore(path).gaps, []);
+  assertEquals([open().gaps, errors], [[], []]);
   for (const text of ["", "{}", `{"gaps":[{"filter":"","stop":"x","last":{},"first":{}}]}`]) {
     await Deno.writeTextFile(path, text);
-    assertEquals(assertThrows(() => new GapStore(path), SttpError).code, "MalformedText");
+    assertEquals(assertThrows(open, SttpError).code, "MalformedText");
   }
-  await Deno.remove(path);
+  await Deno.remove(directory, { recursive: true });
+  // Nowhere to write to any more: they are kept in memory.
+  store.replace(undefined, ended);
+  assertEquals([store.gaps, errors.map(({ code }) => code)], [[ended], ["InvalidState"]]);
+});
+
+/** A recovery, with a publisher's history that does what a test says. */
+class Rig {
+  readonly clock = new ManualClock();
+  readonly signals = tableOf(A);
+  readonly events: SubscriberStatus[] = [];
+  /** The values that were handed over. */
+  readonly recovered: number[] = [];
+  /** What was asked for. */
+  readonly asked: SubscribeOptions[] = [];
+  readonly recovery: GapRecovery;
+  /** Called when history is asked for. */
+  onRead: (subscription: SubscribeOptions) => void = () => {};
+  onRecovered: () => void | Promise<void> = () => {};
+
+  constructor(options: Partial<GapRecoveryOptions> = {}) {
+    const given = checkGapRecovery({
+      onRecovered: ({ ticks, length }) => {
+        this.recovered.push(...Array.from(ticks.subarray(0, length), Number));
+        return this.onRecovered();
+      },
+      settleTime: 1000,
+      ...options,
+    });
+    this.recovery = new GapRecovery(given!, {
+      clock: this.clock,
+      signals: this.signals,
+      wanted: { subscription: { filter: "now", throttled: true, lagTime: 3 }, subscribing: true },
+      openHistory: () =>
+        Promise.resolve({
+          read: (subscription) => this.#read(subscription),
+          close: () => Promise.resolve(),
+        }),
+      emit: (event) => this.events.push(event),
+    });
+  }
+
+  async *#read(subscription: SubscribeOptions): AsyncGenerator<MeasurementBatch> {
+    this.asked.push(subscription);
+    this.onRead(subscription);
+    // Whatever the range is: what is not missed is left out.
+    for (let ticks = 1n; ticks <= 100n; ticks += 10n) {
+      yield batchOf(...Array.from({ length: 10 }, (_, i): [number, bigint] => [0, ticks + BigInt(i)]));
+    }
+    await Promise.resolve();
+  }
+
+  /** Live data of these times. */
+  live(...times: number[]): void {
+    this.recovery.observe(batchOf(...times.map((ticks): [number, bigint] => [0, BigInt(ticks)])), 0);
+  }
+
+  /** Lets the time pass after which a recovery begins, and it run. */
+  async settle(milliseconds = 1000): Promise<void> {
+    this.clock.advance(milliseconds);
+    await settle();
+  }
+
+  kinds(): string[] {
+    return this.events.map(({ kind }) => kind);
+  }
+}
+
+function numbers(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}
+
+Deno.test("several gaps come one after the other, the oldest first, as what was subscribed to then", async () => {
+  const rig = new Rig();
+  rig.live(1, 2, 3);
+  await rig.recovery.lost("a");
+  rig.live(10, 11);
+  // Lost again before it was known where the first gap ends.
+  await rig.recovery.lost("b");
+  rig.live(20);
+  assertEquals(rig.asked, []);
+  await rig.settle();
+  assertEquals(rig.recovered, [...numbers(4, 9), ...numbers(12, 19)]);
+  assertEquals(rig.kinds(), ["recovered", "recovered"]);
+  assertEquals(rig.asked.map(({ filter, throttled, lagTime }) => [filter, throttled, lagTime]), [
+    ["a", undefined, 3],
+    ["b", undefined, 3],
+  ]);
+  await rig.settle(10_000);
+  assertEquals([rig.asked.length, rig.clock.pending], [2, 0]);
+});
+
+Deno.test("a gap goes across a subscription to something else", async () => {
+  const rig = new Rig();
+  rig.live(1, 2, 3);
+  await rig.recovery.lost("a");
+  rig.recovery.forget();
+  rig.signals.add(B);
+  rig.recovery.observe(batchOf([1, 30n], [1, 31n]), 0);
+  await rig.settle();
+  // Nothing of the old one came again: until the newest of what did.
+  assertEquals([rig.recovered, rig.asked[0]!.filter], [numbers(4, 31), "a"]);
+  // The new one has a gap of its own.
+  await rig.recovery.lost("b");
+  rig.recovery.observe(batchOf([1, 40n]), 0);
+  await rig.settle();
+  assertEquals(rig.asked[1]!.filter, "b");
+});
+
+Deno.test("a publisher without history: told once a connection, and the gap is kept for the next", async () => {
+  const rig = new Rig();
+  let refuses = true;
+  rig.onRead = () => {
+    if (refuses) throw new SttpError("Refused", "no history");
+  };
+  rig.live(1);
+  for (let connection = 1; connection <= 2; connection++) {
+    await rig.recovery.lost("a");
+    rig.live(10 * connection);
+    await rig.settle();
+    await rig.settle(1_000_000);
+  }
+  // One gap over the first connection, both over the second.
+  assertEquals(rig.kinds(), ["recoveryFailed", "recoveryFailed", "recoveryFailed"]);
+  assertEquals(rig.clock.pending, 0);
+  refuses = false;
+  await rig.recovery.lost("a");
+  rig.live(30);
+  await rig.settle();
+  assertEquals(rig.recovered, [...numbers(2, 9), ...numbers(11, 19), ...numbers(21, 29)]);
+});
+
+Deno.test("a recovery that fails is tried again, later and later, and goes on where it was", async () => {
+  const rig = new Rig();
+  rig.onRead = () => {
+    throw new SttpError("ConnectFailed", "nobody there");
+  };
+  rig.live(1);
+  await rig.recovery.lost("a");
+  rig.live(50);
+  for (const [wait, attempts] of [[1000, 1], [999, 1], [1, 2], [1999, 2], [1, 3], [4000, 4]] as const) {
+    await rig.settle(wait);
+    assertEquals(rig.asked.length, attempts);
+  }
+  rig.onRead = () => {};
+  let calls = 0;
+  rig.onRecovered = () => {
+    if (++calls === 2) throw new Error("disk full");
+  };
+  await rig.settle(8000);
+  assertEquals(rig.kinds().filter((kind) => kind !== "recoveryFailed"), []);
+  // The function failed at its second batch, which comes again.
+  assertEquals(rig.recovered, numbers(2, 20));
+  await rig.settle(16_000);
+  assertEquals(rig.recovered.slice(19), numbers(11, 49));
+  assertEquals(rig.kinds().at(-1), "recovered");
+  // Where it was: at time 10.
+  assertEquals(rig.asked.at(-1)!.startTimeConstraint?.endsWith("00:00:00.000001Z"), true);
+});
+
+Deno.test("a recovery that the next loss of the connection interrupts goes on where it was", async () => {
+  const rig = new Rig();
+  rig.live(1);
+  await rig.recovery.lost("a");
+  rig.live(50);
+  const room = Promise.withResolvers<void>();
+  let calls = 0;
+  rig.onRecovered = () => ++calls === 2 ? room.promise : undefined;
+  rig.onRead = () => rig.asked.length === 1 ? undefined : assertEquals(calls >= 2, true);
+  await rig.settle();
+  assertEquals(rig.recovered, numbers(2, 20));
+  const lost = rig.recovery.lost("a");
+  room.resolve();
+  await lost;
+  rig.live(60);
+  await rig.settle();
+  assertEquals(rig.recovered, [...numbers(2, 49), ...numbers(51, 59)]);
+});
+
+Deno.test("only so many gaps are kept: the oldest is given up, and told", async () => {
+  const rig = new Rig({ maxGaps: 2 });
+  rig.live(1);
+  for (const time of [10, 20, 30]) {
+    await rig.recovery.lost("a");
+    rig.live(time);
+  }
+  assertEquals(rig.events, [{ kind: "gapGivenUp", start: 1n, stop: 10n }]);
+  await rig.settle();
+  assertEquals(rig.recovered, [...numbers(11, 19), ...numbers(21, 29)]);
+});
+
+Deno.test("in turn with live data: turns follow while they become shorter by half, then the rest waits", async () => {
+  const rig = new Rig();
+  rig.live(1);
+  await rig.recovery.lost("a");
+  rig.clock.advance(60_000);
+  rig.live(10);
+  let time = 10;
+  // What each turn takes of live data, in milliseconds.
+  for (const [turn, duration] of [8000, 900, 100, 80, 70].entries()) {
+    const { length } = rig.asked;
+    rig.onRead = () => {
+      rig.recovery.interrupted("a");
+      rig.clock.advance(duration);
+    };
+    await rig.settle();
+    assertEquals(rig.asked.length - length, turn < 4 ? 1 : 0, `turn ${turn}`);
+    rig.live(time += 10);
+  }
+  assertEquals(rig.recovered, [...numbers(2, 9), ...numbers(11, 19), ...numbers(21, 29), ...numbers(31, 39)]);
+  // The rest comes with the next gap.
+  await rig.recovery.lost("a");
+  rig.live(70);
+  rig.onRead = () => {};
+  await rig.settle();
+  assertEquals(rig.recovered.slice(-18), [...numbers(41, 49), ...numbers(61, 69)]);
 });
 
 Deno.test("options of gap recovery", () => {
@@ -65,4 +331,5 @@ Deno.test("options of gap recovery", () => {
   assertEquals(checkGapRecovery(undefined), undefined);
   assertThrows(() => checkGapRecovery({} as { onRecovered: () => void }), TypeError, "onRecovered");
   assertThrows(() => checkGapRecovery({ onRecovered, settleTime: 0 }), RangeError, "settleTime");
+  assertThrows(() => checkGapRecovery({ onRecovered, maxGaps: 0.5 }), RangeError, "maxGaps");
 });

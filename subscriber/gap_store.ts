@@ -5,11 +5,16 @@ import type { Gap } from "./gap_tracker.ts";
 /** Gaps in a small JSON file, so that they are not forgotten with the process. Without a path, in memory only. */
 export class GapStore {
   readonly #path: string | undefined;
+  readonly #onError: (error: SttpError) => void;
   #gaps: Gap[] = [];
 
-  /** @throws {SttpError} `MalformedText` when the file is something else. */
-  constructor(path: string | undefined) {
+  /**
+   * @param onError Told when the file can't be written: the gaps are kept in memory, and written with the next change.
+   * @throws {SttpError} `MalformedText` when the file is something else.
+   */
+  constructor(path: string | undefined, onError: (error: SttpError) => void) {
     this.#path = path;
+    this.#onError = onError;
     if (path === undefined) return;
     let text: string;
     try {
@@ -41,16 +46,23 @@ export class GapStore {
 
   #save(): void {
     if (this.#path === undefined) return;
-    const gaps = this.#gaps.map(({ filter, last, first, stop }) => ({
+    const gaps = this.#gaps.map(({ filter, last, first, stop, from }) => ({
       filter,
       stop: stop === undefined ? null : String(stop),
+      ...from !== undefined && { from: String(from) },
       last: textsOf(last),
       first: textsOf(first),
     }));
     // Renamed into place, so that a crash leaves the old one or the new one.
     const temporary = `${this.#path}.new`;
-    Deno.writeTextFileSync(temporary, JSON.stringify({ gaps }));
-    Deno.renameSync(temporary, this.#path);
+    try {
+      Deno.writeTextFileSync(temporary, JSON.stringify({ gaps }));
+      Deno.renameSync(temporary, this.#path);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const message = `what was missed can't be noted in ${this.#path}: ${reason}`;
+      this.#onError(new SttpError("InvalidState", message, { cause }));
+    }
   }
 }
 
@@ -59,13 +71,14 @@ function textsOf(times: ReadonlyMap<string, bigint>): Record<string, string> {
 }
 
 function gapOf(value: unknown): Gap {
-  const { filter, stop, last, first } = value as Record<string, unknown>;
+  const { filter, stop, last, first, from } = value as Record<string, unknown>;
   if (typeof filter !== "string") throw new TypeError("a gap without a filter");
   return {
     filter,
     stop: stop === null ? undefined : BigInt(stop as string),
     last: timesOf(last),
     first: timesOf(first),
+    ...from !== undefined && { from: BigInt(from as string) },
   };
 }
 

@@ -1,8 +1,9 @@
+import type { Clock } from "../transport/clock.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { timeOf } from "../transport/wire/ticks.ts";
 
-/** What was missed while there was no connection: by signal, as they do not all stop and begin at one time. */
+/** What was missed while there was no live data: by signal, as they do not all stop and begin at one time. */
 export interface Gap {
   /** What was subscribed to. */
   readonly filter: string;
@@ -12,50 +13,39 @@ export interface Gap {
   readonly first: ReadonlyMap<string, bigint>;
   /** The latest time received when it was over; `undefined` while it goes on. */
   readonly stop: bigint | undefined;
+  /** Where its recovery broke off: everything before this time has been handed over. */
+  readonly from?: bigint | undefined;
 }
 
-/** Where a gap begins: the earliest of what was last received. */
-export function startOf({ last }: Gap): bigint {
+/** From when on there is something to ask for: the earliest of what was last received, or where it broke off. */
+export function startOf({ last, from }: Gap): bigint {
+  if (from !== undefined) return from;
   let start: bigint | undefined;
   for (const time of last.values()) start = start === undefined || time < start ? time : start;
   return start ?? 0n;
 }
 
-/** Keeps of a batch what lies in a gap, so that with what was received all is there once. */
-export function keepMissed(batch: MeasurementBatch, gap: Gap, signals: SignalTable): void {
-  const { last, first, stop } = gap;
-  // A signal that was not heard of before has its part from where the others broke off.
-  let latest = 0n;
-  for (const time of last.values()) latest = time > latest ? time : latest;
-  let kept = 0;
-  for (let i = 0; i < batch.length; i++) {
-    const id = signals.idOf(batch.signals[i]!);
-    const time = timeOf(batch.ticks[i]!);
-    if (time <= (last.get(id) ?? latest)) continue;
-    const until = first.get(id);
-    if (until === undefined ? stop !== undefined && time > stop : time >= until) continue;
-    batch.signals[kept] = batch.signals[i]!;
-    batch.ticks[kept] = batch.ticks[i]!;
-    batch.valueBits[kept] = batch.valueBits[i]!;
-    batch.flags[kept] = batch.flags[i]!;
-    kept++;
-  }
-  batch.length = kept;
-}
+/** A signal that was silent for so many milliseconds, when others were not, missed nothing before they did. */
+const silence = 60_000;
 
 /** Follows the times of live data, to know afterwards what is missing. It expects those of a signal to rise. */
 export class GapTracker {
   readonly #signals: SignalTable;
+  readonly #clock: Clock;
   /** By handle; 0 where none was received. */
   #last = new BigInt64Array(1024);
+  /** By handle: when something came, in milliseconds. */
+  #heard = new Float64Array(1024);
+  #lastHeard = 0;
   /** By handle, since the gap was opened. */
   #first: BigInt64Array<ArrayBuffer> | undefined;
   #open: Gap | undefined;
   #latest = 0n;
 
   /** @param signals What handles mean. */
-  constructor(signals: SignalTable) {
+  constructor(signals: SignalTable, clock: Clock) {
     this.#signals = signals;
+    this.#clock = clock;
   }
 
   /** The gap that goes on, if one does. */
@@ -63,17 +53,14 @@ export class GapTracker {
     return this.#open;
   }
 
-  /** Whether something came since the gap was opened. */
-  get hasData(): boolean {
-    return this.#first !== undefined && this.#latest > 0n;
-  }
-
   /** Live data came: measurements `from` on. */
   observe({ signals, ticks, length }: MeasurementBatch, from: number): void {
+    const now = this.#lastHeard = this.#clock.monotonic();
     for (let i = from; i < length; i++) {
       const handle = signals[i]!;
       if (handle >= this.#last.length) this.#grow(handle);
       const time = timeOf(ticks[i]!);
+      this.#heard[handle] = now;
       if (time > this.#last[handle]!) this.#last[handle] = time;
       if (this.#first === undefined) continue;
       if (this.#first[handle] === 0n) this.#first[handle] = time;
@@ -82,23 +69,24 @@ export class GapTracker {
   }
 
   #grow(handle: number): void {
-    const grown = (column: BigInt64Array): BigInt64Array<ArrayBuffer> => {
-      const larger = new BigInt64Array(2 * (handle + 1));
-      larger.set(column);
-      return larger;
-    };
-    this.#last = grown(this.#last);
-    if (this.#first !== undefined) this.#first = grown(this.#first);
+    const size = 2 * (handle + 1);
+    this.#last = grown(this.#last, size);
+    if (this.#first !== undefined) this.#first = grown(this.#first, size);
+    const heard = new Float64Array(size);
+    heard.set(this.#heard);
+    this.#heard = heard;
   }
 
   /**
-   * The connection is gone. Nothing is missing of signals that never came.
+   * There is no live data from here on. Nothing is missed of signals that never came, and those that have been silent
+   * for long go with the others, so that one that died long ago does not make the gap begin then.
    *
    * @returns The gap that begins here, or that still goes on; `undefined` when nothing was received before.
    */
   begin(filter: string): Gap | undefined {
     if (this.#open !== undefined) return this.#open;
-    const last = this.#toMap(this.#last);
+    const since = this.#lastHeard - silence;
+    const last = this.#toMap(this.#last, (handle) => this.#heard[handle]! >= since);
     return last.size === 0 ? undefined : this.resume({ filter, last, first: new Map(), stop: undefined });
   }
 
@@ -111,8 +99,8 @@ export class GapTracker {
 
   /** Enough has come again to tell where the gap ends. @returns The gap; `undefined` when none is open. */
   end(): Gap | undefined {
-    if (this.#open === undefined || !this.hasData) return undefined;
-    const gap = { ...this.#open, first: this.#toMap(this.#first!), stop: this.#latest };
+    if (this.#open === undefined || this.#first === undefined || this.#latest === 0n) return undefined;
+    const gap = { ...this.#open, first: this.#toMap(this.#first), stop: this.#latest };
     this.#open = this.#first = undefined;
     return gap;
   }
@@ -122,11 +110,85 @@ export class GapTracker {
     if (this.#open === undefined) this.#last.fill(0n);
   }
 
-  #toMap(column: BigInt64Array): Map<string, bigint> {
+  #toMap(column: BigInt64Array, isWanted: (handle: number) => boolean = () => true): Map<string, bigint> {
     const map = new Map<string, bigint>();
     column.forEach((time, handle) => {
-      if (time > 0n) map.set(this.#signals.idOf(handle), time);
+      if (time > 0n && isWanted(handle)) map.set(this.#signals.idOf(handle), time);
     });
     return map;
+  }
+}
+
+function grown(column: BigInt64Array, size: number): BigInt64Array<ArrayBuffer> {
+  const larger = new BigInt64Array(size);
+  larger.set(column);
+  return larger;
+}
+
+/** Tells what of the history belongs into a gap, so that with what was received all is there once. */
+export class GapFilling {
+  readonly #gap: Gap;
+  readonly #signals: SignalTable;
+  /** By handle: what is missing comes after this time, and before that one. */
+  #after = new BigInt64Array(0);
+  #until = new BigInt64Array(0);
+  readonly #latest: bigint;
+  #from: bigint | undefined;
+
+  /** @param gap One that has ended. */
+  constructor(gap: Gap, signals: SignalTable) {
+    this.#gap = gap;
+    this.#signals = signals;
+    this.#from = gap.from;
+    // A signal that was not heard of before has its part from where the others broke off.
+    let latest = 0n;
+    for (const time of gap.last.values()) latest = time > latest ? time : latest;
+    this.#latest = latest;
+  }
+
+  /** Keeps of a batch, whose times must rise from batch to batch, what was missed. */
+  keep(batch: MeasurementBatch): void {
+    let kept = 0;
+    for (let i = 0; i < batch.length; i++) {
+      const handle = batch.signals[i]!;
+      if (handle >= this.#after.length) this.#learn();
+      const time = timeOf(batch.ticks[i]!);
+      if (time <= this.#after[handle]! || time >= this.#until[handle]!) continue;
+      batch.signals[kept] = handle;
+      batch.ticks[kept] = batch.ticks[i]!;
+      batch.valueBits[kept] = batch.valueBits[i]!;
+      batch.flags[kept] = batch.flags[i]!;
+      kept++;
+    }
+    batch.length = kept;
+  }
+
+  /** The limits of all signals that there are by now. */
+  #learn(): void {
+    const { last, first, stop = 0n } = this.#gap;
+    const from = this.#after.length;
+    const { size } = this.#signals;
+    this.#after = grown(this.#after, size);
+    this.#until = grown(this.#until, size);
+    for (let handle = from; handle < size; handle++) {
+      const id = this.#signals.idOf(handle);
+      this.#after[handle] = last.get(id) ?? this.#latest;
+      this.#until[handle] = first.get(id) ?? stop + 1n;
+    }
+  }
+
+  /** What {@linkcode GapFilling.keep} left of a batch has been handed over. */
+  handedOver({ signals, ticks, length }: MeasurementBatch): void {
+    for (let i = 0; i < length; i++) this.#after[signals[i]!] = timeOf(ticks[i]!);
+    if (length > 0) this.#from = timeOf(ticks[length - 1]!);
+  }
+
+  /** The part of the gap that has not been handed over. */
+  get rest(): Gap {
+    const { last } = this.#gap;
+    if (this.#from === this.#gap.from) return this.#gap;
+    const reached = new Map(last);
+    this.#after.forEach((time, handle) => reached.set(this.#signals.idOf(handle), time));
+    return { ...this.#gap, last: reached, from: this.#from };
   }
 }

@@ -23,7 +23,7 @@ import {
   type CheckedBufferBlockOptions,
 } from "./buffer_block_options.ts";
 import type { NotificationHandler } from "./notifications.ts";
-import { checkGapRecovery, type GapRecoveryOptions } from "./gap_recovery.ts";
+import { type CheckedGapRecoveryOptions, checkGapRecovery, type GapRecoveryOptions } from "./gap_recovery.ts";
 import { type CheckedUdpOptions, checkUdpOptions, type UdpOptions } from "./udp_options.ts";
 
 /** Which measurements, and how the publisher is to send them (§4): the parts that may change while running. */
@@ -149,6 +149,11 @@ export interface SubscriberOptions extends SubscribeOptions {
    */
   onNotification?: NotificationHandler;
   /**
+   * Where history is asked for, `host:port`, over connections of its own. Default: where the live connection goes to;
+   * when it is the publisher that connects, history is read over that connection, in turn with live data.
+   */
+  historyAddress?: string;
+  /**
    * Get what was missed while there was no connection, from the publisher's history. Not over UDP, whose losses leave no
    * gap to see, and not for subscriptions that are throttled, without time, or about history. Default: no.
    */
@@ -186,7 +191,8 @@ export interface CheckedOptions {
   readonly overflow: OverflowPolicy;
   readonly onBatch: ((batch: MeasurementBatch) => void | Promise<void>) | undefined;
   readonly udp: CheckedUdpOptions | undefined;
-  readonly gapRecovery: GapRecoveryOptions | undefined;
+  readonly historyAddress: string | undefined;
+  readonly gapRecovery: CheckedGapRecoveryOptions | undefined;
   readonly bufferBlocks: CheckedBufferBlockOptions;
   readonly onBufferBlock: BufferBlockHandler | undefined;
   readonly onNotification: NotificationHandler | undefined;
@@ -238,6 +244,7 @@ const ownKinds: Readonly<Record<Exclude<keyof SubscriberOptions, keyof Subscribe
   overflow: "string",
   onBatch: "function",
   udp: "any",
+  historyAddress: "string",
   gapRecovery: "object",
   bufferBlocks: "object",
   onBufferBlock: "function",
@@ -328,6 +335,7 @@ export function checkOptions(options: SubscriberOptions = {}): CheckedOptions {
     overflow,
     onBatch: options.onBatch,
     udp: checkUdpOptions(options.udp),
+    historyAddress: options.historyAddress,
     gapRecovery: checkGapRecovery(options.gapRecovery),
     bufferBlocks: checkBufferBlockOptions(options.bufferBlocks),
     onBufferBlock: options.onBufferBlock,

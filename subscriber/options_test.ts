@@ -31,6 +31,7 @@ Deno.test("no options: every default", () => {
     onBatch: undefined,
     udp: undefined,
     gapRecovery: undefined,
+    historyAddress: undefined,
     bufferBlocks: { layout: "standard", maxBlocks: 1024, maxBytes: 67_108_864 },
     onBufferBlock: undefined,
     onNotification: undefined,

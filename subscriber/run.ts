@@ -9,7 +9,9 @@ import { Backoff, pause } from "../transport/reconnect.ts";
 import type { Taps } from "../transport/taps.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import type { ChannelSource } from "./channel_source.ts";
+import { abortError } from "./exchange.ts";
 import type { GapRecovery } from "./gap_recovery.ts";
+import { type HistoryConnection, SharedHistory } from "./history.ts";
 import type { ReceivedMetadata } from "./metadata.ts";
 import type { SubscribeOptions } from "./options.ts";
 import { Session } from "./session.ts";
@@ -80,6 +82,9 @@ export class Run {
   #established: boolean;
   #session: Session | undefined;
   #peer: PeerInfo | undefined;
+  /** The connection while it is lent, in the place of live data; and who wants it next. */
+  #lent: Session | undefined;
+  #borrowers: Promise<void> = Promise.resolve();
   /** Whether metadata and subscription are being renewed, and whether they have to be once more. */
   #renewing: "no" | "yes" | "again" = "no";
 
@@ -124,6 +129,58 @@ export class Run {
   /** Ends it. @param reason The error for those who wait. */
   stop(reason: SttpError): void {
     this.#stop.abort(reason);
+  }
+
+  /** Whether history is being read over the connection, in the place of live data. */
+  get isLent(): boolean {
+    return this.#lent !== undefined && this.#lent === this.#session;
+  }
+
+  /**
+   * The connection, for reading history in the place of live data, which goes on when the history is closed. One reader
+   * at a time, others wait.
+   *
+   * @throws {SttpError} `Closed` when there is no connection; `ConnectionLost`, `Aborted`.
+   */
+  async borrow(signal: AbortSignal | undefined): Promise<HistoryConnection> {
+    const { options, wanted, gaps } = this.#host;
+    const before = this.#borrowers;
+    const turn = Promise.withResolvers<void>();
+    this.#borrowers = turn.promise;
+    await before;
+    const session = this.#session;
+    if (session === undefined || signal?.aborted) {
+      turn.resolve();
+      if (signal?.aborted) throw abortError(signal, "history()");
+      throw new SttpError("Closed", "there is no connection to a publisher");
+    }
+    this.#lent = session;
+    // Whoever has it may not come to give it back.
+    session.ended.then(() => turn.resolve());
+    const giveBack = async (): Promise<void> => {
+      if (this.#lent === session) this.#lent = undefined;
+      turn.resolve();
+      if (session.state !== "closed") await this.#resume(session);
+    };
+    try {
+      await session.unsubscribe(signal);
+      gaps?.interrupted(wanted.subscription.filter ?? "");
+    } catch (error) {
+      await giveBack();
+      throw error;
+    }
+    return new SharedHistory(session, options.deliveryBuffer, giveBack);
+  }
+
+  /** Subscribes to live data again. */
+  async #resume(session: Session): Promise<void> {
+    const { wanted, emit } = this.#host;
+    if (!wanted.subscribing || this.isLent) return;
+    try {
+      await session.subscribe(wanted.subscription);
+    } catch (error) {
+      if (session.state !== "closed") emit({ kind: "subscribeFailed", error: asSttpError(error) });
+    }
   }
 
   #enter(state: SubscriberState): void {
@@ -247,7 +304,7 @@ export class Run {
       if (isFirst && metadataFilters !== "" && failure.code === "Refused") return failure;
     }
     try {
-      if (wanted.subscribing) await session.subscribe(wanted.subscription);
+      if (wanted.subscribing && !this.isLent) await session.subscribe(wanted.subscription);
     } catch (error) {
       return asSttpError(error);
     }
@@ -278,6 +335,12 @@ export class Run {
 /** Whether a subscription asks for all live data, so that a gap shows. */
 function isWhole({ throttled, includeTime = true, startTimeConstraint }: SubscribeOptions): boolean {
   return !throttled && includeTime && startTimeConstraint === undefined;
+}
+
+/** Whether an operation failed because the connection went, which has nothing to do with what was asked for. */
+export function isLoss(error: unknown, session: Session): boolean {
+  if (session.state !== "closed" || !(error instanceof SttpError)) return false;
+  return error.code === "ConnectionLost" || error.code === "TimedOut" || error.code === "Closed";
 }
 
 function asSttpError(error: unknown): SttpError {

@@ -6,6 +6,7 @@
 import type { Channel } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import { encodeBufferBlockConfirmation } from "../transport/wire/buffer_block.ts";
+import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { Command, commandName, Response, responseName } from "../transport/wire/codes.ts";
 import type { CompactFormat } from "../transport/wire/compact.ts";
 import { decodeDataStartTime } from "../transport/wire/data_packet.ts";
@@ -27,7 +28,13 @@ import type { Delivery } from "./delivery.ts";
 import { type ExchangeOptions, Exchanges, refusal } from "./exchange.ts";
 import type { SubscribeOptions } from "./options.ts";
 import { PacketReader } from "./packets.ts";
-import { type SessionEnd, type SessionHost, type SessionState, sessionTransitions } from "./session_state.ts";
+import {
+  type Replay,
+  type SessionEnd,
+  type SessionHost,
+  type SessionState,
+  sessionTransitions,
+} from "./session_state.ts";
 
 /** How long the signal index cache may come after the answer to Subscribe that it belongs to, in milliseconds. */
 const cacheGrace = 2000;
@@ -68,6 +75,9 @@ export class Session {
   #signalCount = 0;
   #unauthorized: readonly string[] = [];
   #onCache: ((error?: SttpError) => void) | undefined;
+  /** The history that is coming; and what will be coming once the publisher has accepted the last Subscribe. */
+  #replay: Replay | undefined;
+  #nextReplay: Replay | undefined;
   /** Why the session ended, once it has. */
   #endError: SttpError | undefined;
 
@@ -77,6 +87,7 @@ export class Session {
     this.#host = host;
     this.#channel = new CommandChannel(channel, {
       ...host,
+      delivery: () => this.#delivery,
       onResponse: (response) => this.#handle(response),
       onLost: (error) => this.#end("lost", error),
     });
@@ -161,15 +172,28 @@ export class Session {
     return await this.#request(Command.MetadataRefresh, encodeMetadataRefresh(filters, encoding), { signal });
   }
 
+  /** Where measurements go that come over this connection. */
+  get #delivery(): Delivery {
+    return this.#replay?.delivery ?? this.#host.delivery;
+  }
+
   /**
    * Subscribes, or replaces the subscription. Resolves when the publisher has accepted it and its signal index cache
    * is in place.
+   *
+   * @param replay For history that does not go where live data goes. There must be no live subscription, as it may go
+   * on for a while when it is replaced.
    */
-  subscribe(options: SubscribeOptions, signal?: AbortSignal): Promise<{ message: string; signals: number }> {
+  subscribe(
+    options: SubscribeOptions,
+    signal?: AbortSignal,
+    replay?: Replay,
+  ): Promise<{ message: string; signals: number }> {
     return this.#inTurn(async () => {
       this.#checkOpen();
       const { filter, ...rest } = options;
-      const dataChannel = await this.#openDataChannel();
+      // What must not be lost does not go over UDP.
+      const dataChannel = replay === undefined ? await this.#openDataChannel() : undefined;
       const settings = { ...rest, ...dataChannel && { dataChannel: dataChannel.settings } };
       const body = encodeSubscribe({ ...settings, filterExpression: filter ?? "" }, encoding);
       const before = this.#state;
@@ -186,6 +210,7 @@ export class Session {
               useMillisecondResolution: options.useMillisecondResolution ?? false,
             };
             if (dataChannel !== undefined) dataChannel.dropsRepeated = isExact(this.#format);
+            this.#nextReplay = replay;
           },
         });
         await this.#cacheAfter(cachesBefore);
@@ -196,7 +221,10 @@ export class Session {
         this.#host.emit({ kind: "subscribed", message, signals: this.#signalCount });
         return { message, signals: this.#signalCount };
       } catch (error) {
-        if (isRefusal(error)) this.#format = formatBefore;
+        if (isRefusal(error)) {
+          this.#format = formatBefore;
+          this.#nextReplay = this.#replay;
+        }
         if ((this.#state as SessionState) !== "closed") {
           this.#enter(before === "subscribed" ? before : "ready");
         }
@@ -267,6 +295,12 @@ export class Session {
     await this.#request(Command.RotateCipherKeys, new Uint8Array(0), { signal });
   }
 
+  /** Ends a replay that may not be complete; the connection stays. Does nothing when it is closed. */
+  async endReplay(): Promise<void> {
+    const isOver = this.#nextReplay?.isComplete ?? true;
+    if (this.#state !== "closed" && !isOver) await this.unsubscribe();
+  }
+
   /** Ends the subscription; the connection stays. */
   unsubscribe(signal?: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
@@ -307,11 +341,12 @@ export class Session {
     body: Uint8Array,
     exchange: Partial<ExchangeOptions>,
   ): Promise<Uint8Array> {
-    const { delivery, options } = this.#host;
+    const delivery = this.#delivery;
+    const timeout = this.#host.options.commandTimeout;
     this.#checkOpen();
     delivery.hold();
     try {
-      return await this.#exchanges.request(command, body, { timeout: options.commandTimeout, ...exchange });
+      return await this.#exchanges.request(command, body, { timeout, ...exchange });
     } finally {
       delivery.release();
     }
@@ -347,19 +382,18 @@ export class Session {
     this.#channel.close();
     this.#exchanges.close(error);
     this.#onCache?.(error);
-    this.#host.delivery.commit();
+    this.#delivery.commit();
     const ended = (): void => this.#ended.resolve({ kind, error });
     if (this.#dataChannel === undefined) ended();
     else this.#dataChannel.close().then(ended);
   }
 
   #handle({ code, inResponseTo, body }: ResponseView): void {
-    const { delivery, emit } = this.#host;
+    const { emit } = this.#host;
     try {
       switch (code) {
         case Response.DataPacket:
-          this.#readPacket(body, delivery);
-          delivery.trim();
+          this.#readPacket(body, this.#delivery);
           if (this.#packets.isExhausted) this.#end("lost", new SttpError("ConnectionLost", exhausted));
           return;
         case Response.NoOP:
@@ -378,7 +412,7 @@ export class Session {
         case Response.DataStartTime:
           return emit({ kind: "dataStartTime", ticks: decodeDataStartTime(body) });
         case Response.ProcessingComplete:
-          return emit({ kind: "processingComplete", message: this.#text(body) });
+          return this.#completed(this.#text(body));
         case Response.BufferBlock:
           return this.#blocks.receive(body);
         case Response.Notify:
@@ -405,10 +439,35 @@ export class Session {
     this.#host.drop("unknownResponse", `there is no response ${responseName(code)}`);
   }
 
-  #readPacket(body: Uint8Array, { filling }: Delivery): void {
+  #readPacket(body: Uint8Array, delivery: Delivery): void {
+    const { filling } = delivery;
     const from = filling.length;
     this.#packets.read(body, filling);
-    this.#host.observe?.(filling, from);
+    if (this.#replay === undefined) this.#host.observe?.(filling, from);
+    else if (delivery.ended) this.#discard(filling, from);
+    delivery.trim();
+  }
+
+  /** Nobody takes what comes after the end of history. */
+  #discard(batch: MeasurementBatch, from: number): void {
+    const count = batch.length - from;
+    batch.length = from;
+    this.#host.counters.measurements -= count;
+    this.#host.drop("unexpectedResponse", "a data packet came after the end of history");
+  }
+
+  /** The publisher has accepted a Subscribe: here in the stream its data may begin. */
+  #accepted(): void {
+    if (this.#replay === this.#nextReplay) return;
+    this.#delivery.commit();
+    this.#replay = this.#nextReplay;
+  }
+
+  #completed(message: string): void {
+    this.#host.emit({ kind: "processingComplete", message });
+    if (this.#replay === undefined) return;
+    this.#replay.isComplete = true;
+    this.#replay.delivery.end();
   }
 
   #succeeded(command: number, body: Uint8Array): void {
@@ -417,6 +476,7 @@ export class Session {
       if (omitsCacheIndex.test(message)) this.#packets.expectNoFlags();
       return this.#host.emit({ kind: "modesAccepted", message });
     }
+    if (command === Command.Subscribe) this.#accepted();
     // The body is a view of the read buffer; whoever waits for it may keep a copy.
     if (this.#exchanges.succeed(command, () => body.slice())) return;
     // Some publishers say so whenever they replace keys.
@@ -471,6 +531,7 @@ export class Session {
       const gzip = options.compressSignalIndexCache;
       const { cacheIndex, cache } = decodeCacheUpdate(body, { version, gzip, encoding, limits });
       this.#packets.installCache(cacheIndex, cache, this.#format);
+      this.#accepted();
       counters.caches++;
       this.#cachesReceived++;
       this.#signalCount = cache.size;

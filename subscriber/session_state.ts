@@ -66,3 +66,11 @@ export interface SessionHost {
   /** The publisher's configuration changed. */
   readonly configurationChanged: () => void;
 }
+
+/** History on its way (§11). */
+export interface Replay {
+  /** Where its measurements go; it ends with the history, and with the session. */
+  readonly delivery: Delivery;
+  /** Whether all of it has come. */
+  isComplete: boolean;
+}

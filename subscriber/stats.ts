@@ -32,7 +32,7 @@ import { type LossStats, noLoss } from "./loss_meter.ts";
  * | `lostBufferBlock` | buffer blocks that did not come in time, or came too early for a connection that ended |
  * | `unreadBufferBlock` | buffer blocks discarded because nobody reads them |
  * | `failedBufferBlock` | buffer blocks at which `onBufferBlock` failed |
- * | `unexpectedResponse` | answers to commands that were not waiting for one |
+ * | `unexpectedResponse` | answers to commands that were not waiting for one; data before or after history |
  * | `unknownResponse` | responses with a code that the protocol does not have |
  */
 export type DropReason =

@@ -96,8 +96,13 @@ export type SubscriberStatus =
     readonly stop: bigint;
     readonly measurements: number;
   }
-  /** What was missed could not be had; it is tried again. */
-  | { readonly kind: "recoveryFailed"; readonly error: SttpError }
+  /**
+   * What was missed could not be had or noted. It is tried again, unless the publisher refused: then the gap is kept, and
+   * asked for over the next connection.
+   */
+  | { readonly kind: "recoveryFailed"; readonly error: SttpError; readonly isTriedAgain: boolean }
+  /** There were too many gaps, and what was missed between these times (in ticks) will not come any more. */
+  | { readonly kind: "gapGivenUp"; readonly start: bigint; readonly stop: bigint }
   /** The connection ended. */
   | { readonly kind: "connectionLost"; readonly error: SttpError }
   /** Another attempt follows after a delay. */

@@ -17,7 +17,13 @@ import { type ChannelSource, Dialling, Incoming, openListening } from "./channel
 import { type BufferBlock, BufferBlockInbox } from "./buffer_block_inbox.ts";
 import { BatchIterator, Delivery } from "./delivery.ts";
 import { abortError } from "./exchange.ts";
-import { addressForHistory, type HistoryOptions, readHistory, temporalSubscription } from "./history.ts";
+import {
+  type HistoryConnection,
+  type HistoryOptions,
+  readOnce,
+  SeparateHistory,
+  temporalSubscription,
+} from "./history.ts";
 import { GapRecovery } from "./gap_recovery.ts";
 import { type FrameIterator, type FrameOptions, FrameSorter, SortedFrames } from "./frames.ts";
 import { MeasurementIterator, MeasurementsOfBatch } from "./measurements.ts";
@@ -32,7 +38,7 @@ import {
   type SubscribeOptions,
   type SubscriberOptions,
 } from "./options.ts";
-import { Run, type RunHost, type SubscriberState, type Wanted } from "./run.ts";
+import { isLoss, Run, type RunHost, type SubscriberState, type Wanted } from "./run.ts";
 import type { Session } from "./session.ts";
 import { Counters, DropLog, type SubscriberStats } from "./stats.ts";
 import type { CloseReason, SubscriberStatus } from "./status.ts";
@@ -144,7 +150,8 @@ export class Subscriber implements AsyncDisposable {
     this.#gaps = gapRecovery && new GapRecovery(gapRecovery, {
       clock,
       signals,
-      history: (options) => this.history(options),
+      wanted: this.#wanted,
+      openHistory: (signal) => this.#openHistory(signal),
       emit,
     });
     this.#host = {
@@ -317,7 +324,7 @@ export class Subscriber implements AsyncDisposable {
     const subscription: SubscribeOptions = { ...before.subscription, ...checkSubscribeOptions(options) };
     Object.assign(this.#wanted, { subscription, subscribing: true });
     const session = this.#run?.session;
-    if (session === undefined) return;
+    if (session === undefined || this.#run?.isLent) return;
     try {
       await session.subscribe(subscription, signal);
       this.#gaps?.forget();
@@ -337,7 +344,7 @@ export class Subscriber implements AsyncDisposable {
    */
   async unsubscribe({ signal }: WaitOptions = {}): Promise<void> {
     this.#wanted.subscribing = false;
-    await this.#run?.session?.unsubscribe(signal);
+    if (!this.#run?.isLent) await this.#run?.session?.unsubscribe(signal);
     this.#gaps?.forget();
   }
 
@@ -437,6 +444,7 @@ export class Subscriber implements AsyncDisposable {
   async updateProcessingInterval(interval: number, { signal }: WaitOptions = {}): Promise<void> {
     inRange(interval, "interval", -1, longestDelay, true);
     await this.#connected.updateProcessingInterval(interval, signal);
+    if (this.#run?.isLent) return;
     this.#wanted.subscription = { ...this.#wanted.subscription, processingInterval: interval };
   }
 
@@ -514,12 +522,18 @@ export class Subscriber implements AsyncDisposable {
   }
 
   /**
-   * Measurements of the past (§11), in order of time: over a connection of its own, so that the subscription that there
-   * is goes on. Ends when the publisher has sent all of them. Each batch is lent until the next one is asked for.
+   * Measurements of the past (§11), in order of time. Ends when the publisher has sent all of them. Each batch is lent
+   * until the next one is asked for.
+   *
+   * They come over a connection of its own, so that the subscription that there is goes on. Where the publisher makes
+   * the connections there is but one, unless `historyAddress` tells of another way: then history is read in the place of
+   * live data, which comes again when the iteration has ended, by `break` at the latest. There is one such reading at a
+   * time; others wait for its end. What `subscribe()` asks for meanwhile comes after it.
    *
    * @throws {TypeError} When a time is neither ticks nor a text, or an option is of a wrong type.
-   * @throws {SttpError} `InvalidState` when the publisher makes the connections. From the iterator: `Refused` with the
-   * publisher's reason, such as that it keeps no history; `ConnectFailed`, `ConnectionLost`, `TimedOut`, `Aborted`.
+   * @throws {SttpError} From the iterator: `Refused` with the publisher's reason, such as that it keeps no history;
+   * `ConnectFailed`, `ConnectionLost`, `TimedOut`, `Aborted`; `Closed` when it is for the publisher to connect, and it
+   * is not there.
    *
    * @example The last five minutes
    * ```ts
@@ -533,9 +547,16 @@ export class Subscriber implements AsyncDisposable {
    * ```
    */
   history(options: HistoryOptions): AsyncIterableIterator<MeasurementBatch> {
-    const subscription = checkSubscribeOptions(temporalSubscription(options, this.#wanted.subscription));
-    const address = addressForHistory(this.#run?.source, this.#options.address);
-    return readHistory(address, this.#host, subscription, options.signal);
+    const subscription = temporalSubscription(options, this.#wanted.subscription);
+    return readOnce(() => this.#openHistory(options.signal), subscription, options.signal);
+  }
+
+  #openHistory(signal: AbortSignal | undefined): Promise<HistoryConnection> {
+    const { address, historyAddress } = this.#options;
+    const run = this.#run;
+    if (historyAddress === undefined && run?.source.incoming) return run.borrow(signal);
+    const source = new Dialling(historyAddress ?? run?.source.address ?? address, this.#options);
+    return Promise.resolve(new SeparateHistory(source, this.#host));
   }
 
   /**
@@ -573,10 +594,4 @@ export class Subscriber implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.disconnect();
   }
-}
-
-/** Whether an operation failed because the connection went, which has nothing to do with what was asked for. */
-function isLoss(error: unknown, session: Session): boolean {
-  if (session.state !== "closed" || !(error instanceof SttpError)) return false;
-  return error.code === "ConnectionLost" || error.code === "TimedOut" || error.code === "Closed";
 }

@@ -1,0 +1,295 @@
+/** History over the only connection, where the publisher made it: in turn with live data. */
+import { assertEquals, assertRejects } from "@std/assert";
+import { ManualClock } from "../transport/clock.ts";
+import { SttpError } from "../transport/errors.ts";
+import { createChannelPair } from "../transport/memory_channel.ts";
+import { Command, Response } from "../transport/wire/codes.ts";
+import { formatTicks } from "../transport/wire/ticks.ts";
+import { decodeSubscribe, type SubscribeRequest } from "../transport/wire/subscribe.ts";
+import type { HistoryOptions } from "./history.ts";
+import type { SubscriberOptions } from "./options.ts";
+import type { SubscriberStatus } from "./status.ts";
+import { Subscriber } from "./subscriber.ts";
+import { batchOf, compactFrame, ScriptedPublisher, settle } from "./testdata/scripted_publisher.ts";
+
+/** A subscriber to which a publisher has connected, and what it received live. */
+class Rig implements AsyncDisposable {
+  readonly clock = new ManualClock();
+  readonly subscriber: Subscriber;
+  readonly live: number[] = [];
+  readonly events: SubscriberStatus[] = [];
+  publisher!: ScriptedPublisher;
+  /** The cache that the next subscription gets. */
+  #cacheIndex: 0 | 1 = 0;
+
+  private constructor(options: SubscriberOptions) {
+    this.subscriber = new Subscriber({
+      autoRequestMetadata: false,
+      filter: "live",
+      throttled: true,
+      clock: this.clock,
+      onBatch: ({ values, length }) => void this.live.push(...values.subarray(0, length)),
+      ...options,
+    });
+    const status = this.subscriber.status();
+    (async () => {
+      for await (const event of status) this.events.push(event);
+    })();
+  }
+
+  static async start(options: SubscriberOptions = {}): Promise<Rig> {
+    const rig = new Rig(options);
+    await rig.connect();
+    return rig;
+  }
+
+  async connect(): Promise<void> {
+    const [near, far] = createChannelPair();
+    this.subscriber.serve(near);
+    this.publisher = new ScriptedPublisher(far);
+    this.#cacheIndex = 0;
+    await this.publisher.next(Command.DefineOperationalModes);
+    await this.subscribed();
+    await settle();
+  }
+
+  /** Takes a Subscribe and accepts it. */
+  async subscribed(): Promise<SubscribeRequest> {
+    const { body } = await this.publisher.next(Command.Subscribe);
+    await this.publisher.subscribed([1, 2], { cacheIndex: this.#cacheIndex });
+    this.#cacheIndex = this.#cacheIndex === 0 ? 1 : 0;
+    await settle();
+    return decodeSubscribe(body, "utf-8");
+  }
+
+  /** Takes an Unsubscribe, and answers it behind a last value. */
+  async unsubscribed(last: number): Promise<void> {
+    await this.publisher.next(Command.Unsubscribe);
+    await this.send(last);
+    await this.publisher.respond(Response.Succeeded, Command.Unsubscribe);
+    await settle();
+  }
+
+  /** Sends a value by the cache in force. */
+  async send(value: number): Promise<void> {
+    await this.publisher.send(compactFrame(batchOf([0], value), this.#cacheIndex === 1 ? 0 : 0x10));
+    await settle();
+  }
+
+  complete(): Promise<void> {
+    return this.publisher.respond(Response.ProcessingComplete, Command.Subscribe, "that is all");
+  }
+
+  /** Reads history to its end. */
+  read(options: Partial<HistoryOptions> = {}, values: number[] = []): Promise<number[]> {
+    return (async () => {
+      const history = this.subscriber.history({ start: 1n, ...options });
+      for await (const batch of history) values.push(...batch.values.subarray(0, batch.length));
+      return values;
+    })();
+  }
+
+  dropped(): Record<string, number> {
+    return Object.fromEntries(
+      Object.entries(this.subscriber.stats().dropped).filter(([, count]) => count > 0),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.subscriber.disconnect();
+    assertEquals(this.clock.pending, 0, "timers are left");
+  }
+}
+
+Deno.test("history takes the place of live data, and gives it back", async () => {
+  await using rig = await Rig.start();
+  await rig.send(1);
+  const reading = rig.read({ filter: "past", stop: 5n });
+  await rig.unsubscribed(2);
+  // Too early: it is not for this history.
+  await rig.complete();
+  const request = await rig.subscribed();
+  assertEquals([request.filterExpression, request.throttled, request.processingInterval], ["past", false, 0]);
+  for (const value of [10, 11]) await rig.send(value);
+  await rig.complete();
+  const live = await rig.subscribed();
+  assertEquals(await reading, [10, 11]);
+  assertEquals([live.filterExpression, live.throttled, live.startTimeConstraint], ["live", true, ""]);
+  await rig.send(3);
+  // For nobody.
+  await rig.complete();
+  await rig.send(4);
+  assertEquals([rig.live, rig.dropped(), rig.subscriber.state], [[1, 2, 3, 4], {}, "connected"]);
+});
+
+Deno.test("ended early: the rest of it is discarded", async () => {
+  await using rig = await Rig.start();
+  const history = rig.subscriber.history({ start: 1n });
+  const first = history.next();
+  await rig.unsubscribed(1);
+  await rig.subscribed();
+  await rig.send(10);
+  assertEquals((await first).value?.values[0], 10);
+  const ended = history.return!();
+  await rig.unsubscribed(11);
+  await rig.complete();
+  await rig.subscribed();
+  await ended;
+  await rig.send(2);
+  assertEquals([rig.live, rig.dropped()], [[1, 2], { unexpectedResponse: 1 }]);
+});
+
+Deno.test("data behind the end of history, and another end: counted, and no part of what is live", async () => {
+  await using rig = await Rig.start();
+  const values: number[] = [];
+  const reading = rig.read({}, values);
+  await rig.unsubscribed(1);
+  await rig.subscribed();
+  await rig.send(10);
+  await rig.complete();
+  await rig.send(11);
+  await rig.complete();
+  await rig.send(12);
+  await rig.subscribed();
+  assertEquals(await reading, [10]);
+  await rig.send(2);
+  assertEquals([rig.live, rig.dropped()], [[1, 2], { unexpectedResponse: 2 }]);
+});
+
+Deno.test("a publisher without history refuses, and live data goes on", async () => {
+  await using rig = await Rig.start();
+  const reading = assertRejects(() => rig.read(), SttpError, "no history here");
+  await rig.unsubscribed(1);
+  await rig.publisher.next(Command.Subscribe);
+  await rig.publisher.respond(Response.Failed, Command.Subscribe, "no history here");
+  await rig.subscribed();
+  assertEquals((await reading).code, "Refused");
+  await rig.send(2);
+  assertEquals(rig.live, [1, 2]);
+});
+
+Deno.test("a publisher that does not answer Unsubscribe, and history that is aborted before it is accepted", async () => {
+  await using rig = await Rig.start();
+  const stop = new AbortController();
+  const reading = assertRejects(() => rig.read({ signal: stop.signal }), SttpError);
+  await rig.publisher.next(Command.Unsubscribe);
+  rig.clock.advance(1000);
+  const { body } = await rig.publisher.next(Command.Subscribe);
+  assertEquals(decodeSubscribe(body, "utf-8").startTimeConstraint !== "", true);
+  // Still live.
+  await rig.send(1);
+  stop.abort();
+  await settle();
+  await rig.publisher.next(Command.Unsubscribe);
+  // It came about all the same.
+  await rig.publisher.subscribed([1, 2], { cacheIndex: 1 });
+  await settle();
+  await rig.publisher.send(compactFrame(batchOf([0], 10), 0x10));
+  await rig.publisher.respond(Response.Succeeded, Command.Unsubscribe);
+  await rig.publisher.next(Command.Subscribe);
+  await rig.publisher.subscribed([1, 2], { cacheIndex: 0 });
+  assertEquals((await reading).code, "Aborted");
+  await rig.publisher.send(compactFrame(batchOf([0], 2)));
+  await settle();
+  assertEquals([rig.live, rig.dropped()], [[1, 2], { unexpectedResponse: 1 }]);
+});
+
+Deno.test("what is asked for meanwhile comes afterwards; so does another reading", async () => {
+  await using rig = await Rig.start();
+  const first = rig.read({ filter: "first" });
+  await rig.unsubscribed(1);
+  const second = rig.read({ filter: "second" });
+  assertEquals((await rig.subscribed()).filterExpression, "first");
+  await rig.subscriber.subscribe({ filter: "other" });
+  await rig.publisher.respond(Response.ConfigurationChanged, Command.Subscribe);
+  await rig.send(10);
+  const changing = rig.subscriber.updateProcessingInterval(33);
+  await rig.publisher.next(Command.UpdateProcessingInterval);
+  await rig.publisher.respond(Response.Succeeded, Command.UpdateProcessingInterval);
+  await changing;
+  await rig.complete();
+  assertEquals((await rig.subscribed()).filterExpression, "other");
+  assertEquals(await first, [10]);
+  await rig.unsubscribed(2);
+  assertEquals((await rig.subscribed()).filterExpression, "second");
+  await rig.send(20);
+  await rig.subscriber.unsubscribe();
+  await rig.complete();
+  assertEquals(await second, [20]);
+  await settle();
+  // Nothing is wanted live any more.
+  await rig.publisher.respond(Response.NoOP, Command.Subscribe);
+  const { throttled, processingInterval } = rig.subscriber.subscription;
+  assertEquals([rig.live, throttled, processingInterval], [[1, 2], true, undefined]);
+});
+
+Deno.test("the connection is lost meanwhile: the reading fails, and the next connection is live", async () => {
+  await using rig = await Rig.start();
+  const reading = assertRejects(() => rig.read(), SttpError);
+  await rig.unsubscribed(1);
+  await rig.subscribed();
+  rig.publisher.channel.close();
+  assertEquals((await reading).code, "ConnectionLost");
+  assertEquals((await assertRejects(() => rig.read(), SttpError)).code, "Closed");
+  await rig.connect();
+  await rig.send(2);
+  assertEquals(rig.live, [1, 2]);
+
+  // A reader that leaves off without a word.
+  const history = rig.subscriber.history({ start: 1n });
+  const pending = history.next();
+  await rig.unsubscribed(3);
+  await rig.subscribed();
+  await rig.send(10);
+  await pending;
+  await rig.connect();
+  await rig.send(4);
+  assertEquals(rig.live, [1, 2, 3, 4]);
+});
+
+Deno.test("with another address for history live data goes on", async () => {
+  const [near, far] = createChannelPair();
+  const addresses: string[] = [];
+  await using rig = await Rig.start({
+    historyAddress: "archive:7165",
+    connector: (address) => {
+      addresses.push(address);
+      return Promise.resolve(near);
+    },
+  });
+  const archive = new ScriptedPublisher(far);
+  const reading = rig.read();
+  await archive.accept([1]);
+  await archive.send(compactFrame(batchOf([0], 10)));
+  await archive.respond(Response.ProcessingComplete, Command.Subscribe);
+  await rig.send(1);
+  assertEquals([await reading, rig.live, addresses], [[10], [1], ["archive:7165"]]);
+});
+
+Deno.test("what history kept from coming live is a gap, too", async () => {
+  const recovered: number[] = [];
+  await using rig = await Rig.start({
+    throttled: false,
+    gapRecovery: {
+      onRecovered: ({ values, length }) => void recovered.push(...values.subarray(0, length)),
+      settleTime: 1000,
+    },
+  });
+  const start = 638_500_000_000_000_000n;
+  const reading = rig.read();
+  await rig.unsubscribed(1);
+  await rig.subscribed();
+  await rig.complete();
+  await rig.subscribed();
+  await reading;
+  await rig.publisher.send(compactFrame(batchOf([0], 2, start + 50n)));
+  await settle();
+  rig.clock.advance(1000);
+  await rig.unsubscribed(3);
+  const { startTimeConstraint, stopTimeConstraint } = await rig.subscribed();
+  assertEquals([startTimeConstraint, stopTimeConstraint], [formatTicks(start), formatTicks(start + 50n)]);
+  await rig.publisher.send(compactFrame(batchOf([0, 0, 0], 10, start), 0x10));
+  await rig.complete();
+  await rig.subscribed();
+  assertEquals([rig.live, recovered], [[1, 2, 3], [11, 12]]);
+});
