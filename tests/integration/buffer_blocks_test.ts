@@ -2,7 +2,8 @@
 import { assertEquals } from "@std/assert";
 import { Publisher, type PublisherOptions } from "../../publisher/mod.ts";
 import { Subscriber, type SubscriberOptions } from "../../subscriber/mod.ts";
-import { all, metadataOf, signalId } from "./support.ts";
+import { ManualClock } from "../../transport/mod.ts";
+import { all, dropped, Meeting, metadataOf, signalId, until } from "./support.ts";
 
 async function exchange(
   publisherOptions: PublisherOptions,
@@ -12,13 +13,9 @@ async function exchange(
   await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1", ...publisherOptions });
   publisher.defineMetadata(metadataOf(20));
   await publisher.start();
-  const status = publisher.status();
   await using subscriber = new Subscriber({ filter: all, ...subscriberOptions });
   await subscriber.connect(publisher.address);
-  while (publisher.stats().open[0]?.subscription?.confirmed !== true) {
-    await new Promise((r) => setTimeout(r, 1));
-  }
-  await status.return?.();
+  await until(() => publisher.stats().open[0]?.subscription?.confirmed === true);
 
   const payloads = lengths.map((length, i) => {
     const payload = new Uint8Array(length).fill(i);
@@ -35,7 +32,7 @@ async function exchange(
     assertEquals(block.payload.every((byte, at) => byte === payloads[i]![at]), true, `block ${i}`);
     if (++i === lengths.length) break;
   }
-  while (publisher.stats().open[0]!.bufferBlocks!.waiting > 0) await new Promise((r) => setTimeout(r, 1));
+  await until(() => publisher.stats().open[0]!.bufferBlocks!.waiting === 0);
   assertEquals(publisher.stats().open[0]!.bufferBlocks!.dropped, 0);
 }
 
@@ -58,6 +55,26 @@ Deno.test("buffer blocks over UDP, encrypted; what is too long for a datagram co
   await exchange({ udp: { encrypt: false } }, { udp: true, bufferBlockRetransmissionTimeout: 0.2 }, lengths);
 });
 
+Deno.test("buffer blocks encrypted with the even key, the odd one, and so on as keys are rotated", async () => {
+  const clock = new ManualClock();
+  await using meeting = await Meeting.start(1, { clock, udp: { encrypt: true, keyRotationInterval: 1000 } });
+  const { publisher } = meeting;
+  const subscriber = await meeting.subscribed({ udp: true, heartbeatTimeout: 0 });
+  const blocks = subscriber.bufferBlocks();
+  const indexes: number[] = [];
+  for (let i = 0; i < 6; i++) {
+    const payload = crypto.getRandomValues(new Uint8Array(500));
+    publisher.publishBufferBlock(0, payload);
+    assertEquals((await blocks.next()).value?.payload, payload);
+    indexes.push(publisher.stats().open[0]!.cipher!.index);
+    clock.advance(1000);
+    await until(() => publisher.stats().open[0]!.cipher!.index !== indexes.at(-1));
+  }
+  assertEquals(indexes, [0, 1, 0, 1, 0, 1]);
+  assertEquals(dropped(subscriber), {});
+  await blocks.return?.();
+});
+
 Deno.test("more blocks than the subscriber's cache takes while its consumer is away arrive all the same", async () => {
   const lengths = Array.from({ length: 60 }, (_, i) => i + 1);
   const bufferBlocks = { maxBlocks: 4 };
@@ -69,7 +86,7 @@ Deno.test("more blocks than the subscriber's cache takes while its consumer is a
   await using subscriber = new Subscriber({
     filter: all,
     bufferBlocks,
-    bufferBlockRetransmissionTimeout: 0.1,
+    bufferBlockRetransmissionTimeout: 0.01,
     onBufferBlock: async ({ payload }) => {
       await new Promise((resolve) => setTimeout(resolve, 1));
       received.push(payload.length);
@@ -77,9 +94,7 @@ Deno.test("more blocks than the subscriber's cache takes while its consumer is a
     },
   });
   await subscriber.connect(publisher.address);
-  while (publisher.stats().open[0]?.subscription?.confirmed !== true) {
-    await new Promise((r) => setTimeout(r, 1));
-  }
+  await until(() => publisher.stats().open[0]?.subscription?.confirmed === true);
   for (const length of lengths) publisher.publishBufferBlock(signalId(0), new Uint8Array(length));
   await done.promise;
   assertEquals(received, lengths);
