@@ -4,8 +4,9 @@
  * @module
  */
 import type { Command } from "./command.ts";
-import { PROGRAM, spelledOptions } from "./help.ts";
+import { spelledOptions } from "./help.ts";
 import type { Completion, Option } from "./option.ts";
+import { PROGRAM } from "./version.ts";
 
 /** The shells that there are scripts for. */
 export const shells = ["bash", "zsh", "fish"] as const;

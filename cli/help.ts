@@ -8,9 +8,7 @@ import type { Option, Options } from "./option.ts";
 import { spelled } from "./option.ts";
 import type { Styles } from "./output.ts";
 import { wrap } from "./text.ts";
-
-/** What the command is called. */
-export const PROGRAM = "sttp";
+import { PROGRAM } from "./version.ts";
 
 /** Help for all of it: the commands, a line for each. */
 export function programHelp(commands: readonly Command[], styles: Styles, width: number): string {

@@ -29,10 +29,15 @@ export function logOptions(level: LogThreshold): LogOptionTable {
   };
 }
 
-/** Makes the log; to be disposed of, so that the last lines are written. */
+/**
+ * Makes the log; to be disposed of, so that the last lines are written.
+ *
+ * @param write Takes the lines; default: they go to standard error.
+ */
 export function createLog(
-  values: Pick<ValuesOf<LogOptionTable>, "logLevel" | "logFormat">,
+  { logLevel, logFormat }: Pick<ValuesOf<LogOptionTable>, "logLevel" | "logFormat">,
   { output }: Context,
+  write?: (line: string) => void,
 ): Logger {
   const sink = {
     async write(bytes: Uint8Array): Promise<number> {
@@ -40,6 +45,6 @@ export function createLog(
       return bytes.length;
     },
   };
-  const format = values.logFormat ?? (output.json ? "ndjson" : "text");
-  return new Logger({ level: values.logLevel, format, output: new LineWriter(sink) });
+  const format = logFormat ?? (output.json ? "ndjson" : "text");
+  return new Logger({ level: logLevel, format, output: write ?? new LineWriter(sink) });
 }

@@ -8,7 +8,7 @@ import type { Context } from "./command.ts";
 import { type ConnectionValues, subscriberOptions } from "./connection.ts";
 import { CommandError, ExitCode, UsageError } from "./exit_codes.ts";
 
-/** Metadata, and the bytes that it came as. */
+/** Metadata, and where it is from. */
 export interface FoundMetadata {
   readonly dataSet: DataSet;
   /** The publisher that it is from; `undefined` for a file. */
@@ -38,16 +38,7 @@ export async function findMetadata(
   const { source, connection, filters = [] } = request;
   if (source === "-") return { dataSet: await DataSet.fromXml(input, { signal }), publisher: undefined };
   const file = await openIfThere(source);
-  if (file !== undefined) {
-    try {
-      return { dataSet: await DataSet.fromXml(file.readable, { signal }), publisher: undefined };
-    } catch (error) {
-      if (error instanceof SttpError && error.code === "InvalidMetadata") {
-        throw new CommandError(ExitCode.BadInput, `${source}: ${error.message}`, { cause: error });
-      }
-      throw error;
-    }
-  }
+  if (file !== undefined) return { dataSet: await read(file, source, signal), publisher: undefined };
   try {
     if (/[\\/]/.test(source)) throw new TypeError("no host has such a name");
     parseHostPort(source, 0);
@@ -62,6 +53,25 @@ export async function findMetadata(
   });
   await subscriber.connect(source, { signal });
   return { dataSet: await subscriber.refreshMetadata(filters, { signal }), publisher: source };
+}
+
+/**
+ * Reads metadata from a file.
+ *
+ * @throws {CommandError} When it is no metadata.
+ * @throws {Deno.errors.NotFound} And its like.
+ */
+export async function readMetadataFile(path: string, { signal }: Pick<Context, "signal">): Promise<DataSet> {
+  return await read(await Deno.open(path), path, signal);
+}
+
+async function read(file: Deno.FsFile, path: string, signal: AbortSignal): Promise<DataSet> {
+  try {
+    return await DataSet.fromXml(file.readable, { signal });
+  } catch (error) {
+    if (!(error instanceof SttpError) || error.code === "Aborted") throw error;
+    throw new CommandError(ExitCode.BadInput, `${path}: ${error.message}`, { cause: error });
+  }
 }
 
 async function openIfThere(path: string): Promise<Deno.FsFile | undefined> {

@@ -77,6 +77,11 @@ export class Output {
     return this.noteBytes(encoder.encode(`${text}\n`));
   }
 
+  /** Writes a line of JSON for programs that watch. Big integers become texts. */
+  noteValue(value: unknown): Promise<void> {
+    return this.note(toJson(value));
+  }
+
   /** Writes whole lines to standard error. */
   noteBytes(lines: Uint8Array): Promise<void> {
     const status = this.#status;

@@ -7,11 +7,15 @@ import type { Command } from "./command.ts";
 import { capture } from "./commands/capture.ts";
 import { completions } from "./commands/completions.ts";
 import { decode } from "./commands/decode.ts";
-import { metadata } from "./commands/metadata.ts";
 import { filter } from "./commands/filter.ts";
+import { metadata } from "./commands/metadata.ts";
+import { publish } from "./commands/publish.ts";
+import { subscribe } from "./commands/subscribe.ts";
 
 /** All commands, in the order in which `sttp --help` lists them. */
 export const commands: readonly Command[] = [
+  publish,
+  subscribe,
   metadata,
   filter,
   capture,

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import settings from "../deno.json" with { type: "json" };
 import { SttpError } from "../mod.ts";
 import { readArguments, readValues, suggestion } from "./arguments.ts";
 import { type Command, commonOptions, type Context } from "./command.ts";
 import { type CommandConfig, Config } from "./config.ts";
 import { ExitCode, exitCodeOf, UsageError } from "./exit_codes.ts";
-import { commandHelp, PROGRAM, programHelp } from "./help.ts";
-import { Output, type OutputOptions, toJson } from "./output.ts";
+import { commandHelp, programHelp } from "./help.ts";
+import { Output, type OutputOptions } from "./output.ts";
 import { plain } from "./text.ts";
+import { PROGRAM, VERSION } from "./version.ts";
 
 /** What the process has. */
 export interface World extends Omit<Context, "output">, Omit<OutputOptions, "json"> {
@@ -46,7 +46,7 @@ export async function run(
       return first === undefined ? ExitCode.Usage : ExitCode.Ok;
     }
     if (first === "--version" || first === "-V") {
-      await output.line(`${PROGRAM} ${settings.version}`);
+      await output.line(`${PROGRAM} ${VERSION}`);
       return ExitCode.Ok;
     }
     const command = find(first, commands);
@@ -85,7 +85,7 @@ async function report(
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const code = error instanceof SttpError ? error.code : undefined;
   if (output.json) {
-    await output.note(toJson({ error: { exitCode: exitCode ?? ExitCode.Failed, code, message } }));
+    await output.noteValue({ error: { exitCode: exitCode ?? ExitCode.Failed, code, message } });
   } else if (exitCode === undefined) {
     await output.note(`${PROGRAM}: a fault of the program: ${stack ?? message}`);
   } else {

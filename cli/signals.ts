@@ -29,3 +29,10 @@ export async function untilTold<T>(run: (signal: AbortSignal) => Promise<T>): Pr
     for (const [name, listener] of listeners) Deno.removeSignalListener(name, listener);
   }
 }
+
+/** Calls a function whenever the process is told to read its files again (SIGHUP); not on Windows, which has no such. */
+export function onReload(reload: () => void): Disposable {
+  if (Deno.build.os === "windows") return { [Symbol.dispose]: () => {} };
+  Deno.addSignalListener("SIGHUP", reload);
+  return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGHUP", reload) };
+}

@@ -3,11 +3,20 @@
  *
  * @module
  */
-import { isAlias, LineCounter, type Node, parseDocument, visit } from "yaml";
+import { type Document, isAlias, LineCounter, type Node, parseDocument, visit } from "yaml";
 import { UsageError } from "./exit_codes.ts";
 
 /** The longest file that is read, in bytes. */
 const LONGEST = 4 * 1024 ** 2;
+
+/**
+ * What a file in YAML or JSON says, as plain values.
+ *
+ * @throws {UsageError} As {@linkcode YamlFile.read}.
+ */
+export async function readYaml(path: string): Promise<unknown> {
+  return (await YamlFile.read(path)).toJs();
+}
 
 /** A file in YAML or JSON, with places for messages. */
 export class YamlFile {
@@ -15,11 +24,13 @@ export class YamlFile {
   readonly path: string;
   /** The root; `null` when the file is empty. */
   readonly root: Node | null;
+  readonly #document: Document;
   readonly #lines: LineCounter;
 
-  private constructor(path: string, root: Node | null, lines: LineCounter) {
+  private constructor(path: string, document: Document, lines: LineCounter) {
     this.path = path;
-    this.root = root;
+    this.root = document.contents;
+    this.#document = document;
     this.#lines = lines;
   }
 
@@ -49,7 +60,7 @@ export class YamlFile {
   static parse(path: string, text: string): YamlFile {
     const lines = new LineCounter();
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-    const file = new YamlFile(path, document.contents, lines);
+    const file = new YamlFile(path, document, lines);
     const problem = document.errors[0] ?? document.warnings[0];
     if (problem !== undefined) throw file.errorAt(problem.pos[0], problem.message);
     visit(document, (_, node) => {
@@ -57,6 +68,11 @@ export class YamlFile {
       if (isAlias(node)) throw file.error(node, "references to other places are not supported");
     });
     return file;
+  }
+
+  /** What the file says, as plain values. */
+  toJs(): unknown {
+    return this.#document.toJS();
   }
 
   /** Where a node stands, `path:line:column`. */

@@ -80,6 +80,11 @@ export class RowReader {
     }
   }
 
+  /** Looks for every signal anew. */
+  forget(): void {
+    this.#handles.clear();
+  }
+
   /** An error about a place in what is read. */
   wrong(message: string, place?: string, cause?: unknown): CommandError {
     const where = place === undefined ? this.where : `${this.where}, ${place}`;

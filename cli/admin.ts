@@ -1,0 +1,73 @@
+/**
+ * Options for the HTTP admin, and the admin.
+ *
+ * @module
+ */
+import { type AdminCredential, type AdminServer, type AdminSystem, serveAdmin } from "../admin/mod.ts";
+import type { Context } from "./command.ts";
+import { UsageError } from "./exit_codes.ts";
+import { file, flag, type Option, port, text, type ValuesOf } from "./option.ts";
+import { readYaml } from "./yaml.ts";
+
+const group = "Admin";
+
+/** The options. */
+export interface AdminOptionTable {
+  readonly [name: string]: Option<unknown>;
+  readonly admin: Option<number | undefined>;
+  readonly adminHost: Option<string>;
+  readonly adminCredentials: Option<string | undefined>;
+  readonly adminActions: Option<boolean>;
+}
+
+/** Their declarations. */
+export const adminOptions: AdminOptionTable = {
+  admin: port({ group, summary: "show what happens in a web page at this port; 0 for any free one" }),
+  adminHost: text({
+    group,
+    summary: "the address for that; others than this machine's own need credentials",
+    placeholder: "HOST",
+    default: "127.0.0.1",
+  }),
+  adminCredentials: file({
+    group,
+    summary: "who may look: a file, YAML or JSON, with a list of name, role, secret",
+  }),
+  adminActions: flag({ group, summary: "let operators act, such as disconnect a subscriber" }),
+};
+
+/**
+ * Serves the admin, if it was asked for.
+ *
+ * @throws {UsageError} When the credentials can't be used, or others than this machine could look without any.
+ * @throws {Deno.errors.AddrInUse} And its like.
+ */
+export async function serveAdminFor(
+  systems: Readonly<Record<string, AdminSystem>>,
+  values: ValuesOf<AdminOptionTable>,
+  { output }: Context,
+): Promise<AdminServer | undefined> {
+  const { admin, adminHost, adminCredentials, adminActions } = values;
+  if (admin === undefined) {
+    if (adminCredentials === undefined && !adminActions) return undefined;
+    throw new UsageError("--admin-credentials and --admin-actions need --admin");
+  }
+  const credentials = adminCredentials === undefined ? [] : await readCredentials(adminCredentials);
+  let server: AdminServer;
+  try {
+    server = serveAdmin(systems, { port: admin, hostname: adminHost, credentials, actions: adminActions });
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message);
+    throw error;
+  }
+  await output.note(`The admin is at ${server.url}`);
+  return server;
+}
+
+/** The list of a file; each entry is checked by the admin. */
+async function readCredentials(path: string): Promise<AdminCredential[]> {
+  const content = await readYaml(path);
+  const isEntry = (entry: unknown): boolean => typeof entry === "object" && entry !== null;
+  if (Array.isArray(content) && content.every(isEntry)) return content;
+  throw new UsageError(`${path}: a list of objects with name, role and secret expected`);
+}

@@ -1,0 +1,264 @@
+/**
+ * `sttp publish`.
+ *
+ * @module
+ */
+import { Grid } from "../../grid/mod.ts";
+import { SqliteHistory } from "../../history/mod.ts";
+import { logPublisher } from "../../log/mod.ts";
+import { type AccessOptions, Publisher } from "../../mod.ts";
+import { adminOptions, serveAdminFor } from "../admin.ts";
+import { type Command, type Context, defineCommand } from "../command.ts";
+import { formatOf, readableFormats } from "../data/format.ts";
+import { ExitCode, UsageError } from "../exit_codes.ts";
+import { createLog, logOptions } from "../log.ts";
+import { readMetadataFile } from "../metadata_source.ts";
+import { bytes, choice, duration, file, flag, list, port, text, type ValuesOf, whole } from "../option.ts";
+import { pump } from "../pump.ts";
+import { PublishingMeter } from "../publishing.ts";
+import { Reporter } from "../reporter.ts";
+import { onReload } from "../signals.ts";
+import { FileSource, GridSource, type MeasurementSource, StreamSource } from "../source.ts";
+import { readTls, tlsOptions } from "../tls.ts";
+import { readYaml } from "../yaml.ts";
+
+const source = { group: "Measurements" } as const;
+const listening = { group: "Connections" } as const;
+const history = { group: "History" } as const;
+
+const options = {
+  metadata: file({ ...source, short: "m", summary: "what there is to subscribe to, XML" }),
+  grid: whole(1, 100_000)({
+    ...source,
+    summary: "measure a synthetic grid of so many devices; default 20 if nothing else is said",
+  }),
+  rate: whole(1, 1000)({ ...source, summary: "its frames a second", default: "30" }),
+  data: file({ ...source, summary: "a recorded file: CSV, NDJSON or Parquet" }),
+  stdin: flag({ ...source, summary: "measurements from standard input, as they come" }),
+  format: choice(...readableFormats)({
+    ...source,
+    summary: "the format of file or input; default what the file's name tells, ndjson for the input",
+  }),
+  speed: text({
+    ...source,
+    summary: "how often as fast as recorded a file goes: 2, 0.5; max for without waiting",
+    placeholder: "FACTOR",
+    default: "1",
+  }),
+  now: flag({ ...source, summary: "move the file's times to the present" }),
+  loop: flag({ ...source, summary: "begin the file again at its end" }),
+  subscribers: whole(0, 1_000_000)({
+    ...source,
+    summary: "begin when so many have subscribed",
+    default: "0",
+  }),
+  stay: flag({ ...source, summary: "go on serving when there is nothing more to publish" }),
+  duration: duration({ ...source, short: "d", summary: "end after this time" }),
+  port: port({
+    ...listening,
+    short: "p",
+    summary: "listen at this port; 0 for any free one; default 7165, with TLS 7167",
+  }),
+  host: text({ ...listening, summary: "listen at this address", placeholder: "HOST", default: "0.0.0.0" }),
+  connect: list({
+    ...listening,
+    summary: "connect to a subscriber that listens there",
+    placeholder: "ADDRESS",
+  }),
+  connectOnly: flag({ ...listening, summary: "don't listen" }),
+  access: file({
+    ...listening,
+    summary: "who may connect, and who sees what: a file, YAML or JSON; see docs/access.md",
+  }),
+  maxConnections: whole(0, 1_000_000)({ ...listening, summary: "connections at a time", default: "1000" }),
+  slow: choice("drop", "disconnect", "wait")({
+    ...listening,
+    summary:
+      "what to do about slow subscribers; default wait for --stdin and --speed max, else drop their data",
+  }),
+  refuseUdp: flag({ ...listening, summary: "refuse subscribers that want their data over UDP" }),
+  encryptUdp: flag({ ...listening, summary: "encrypt data over UDP; the keys are secret with TLS only" }),
+  drain: duration({
+    ...listening,
+    summary: "how long subscribers get at the end to take what was published",
+    default: "5s",
+  }),
+  name: text({ ...listening, summary: "what the publisher calls itself", default: "STTP publisher" }),
+  nodeId: text({ ...listening, summary: "its node, for SourceNodeID", placeholder: "GUID" }),
+  history: file({
+    ...history,
+    summary: "record what is published in this file, and serve it to who asks for the past",
+  }),
+  historyAge: duration({ ...history, summary: "keep it for so long", default: "7d" }),
+  historySize: bytes({ ...history, summary: "let the file grow to this size", default: "1G" }),
+  progress: duration({
+    group: "Log",
+    summary: "how often progress is told, 0 for never; default 1s on a terminal, else never",
+  }),
+  ...tlsOptions,
+  ...adminOptions,
+  ...logOptions("info"),
+};
+
+/** What was asked for. */
+type Values = ValuesOf<typeof options>;
+
+/** `sttp publish`: publishes measurements. */
+export const publish: Command = defineCommand({
+  name: "publish",
+  summary: "Publish measurements of a synthetic grid, from a file or from standard input",
+  description:
+    "Files and input have the columns signalId, key or pointTag; time or ticks; value; and if wanted " +
+    "flags, as the subscribe command writes them. What they call by a name that the metadata does not have is left " +
+    "out and counted. It ends when there is nothing more to publish, or when it is told to (Ctrl-C); subscribers " +
+    "then get a moment to take what was published. SIGHUP makes it read its metadata and access rights again; " +
+    "certificates are read for each connection.",
+  operands: {},
+  options,
+  examples: [
+    { line: "publish", explanation: "A synthetic grid of 20 devices, at port 7165" },
+    {
+      line: "publish --grid 1000 --rate 60 --admin 8080",
+      explanation: "A larger one, with web pages that show what happens",
+    },
+    {
+      line: "publish --metadata metadata.xml --data day.parquet --now --loop",
+      explanation: "A recorded day again and again, as if it were today",
+    },
+    {
+      line: "subscribe east.example -o ndjson | sttp publish --stdin -m metadata.xml -p 7175",
+      explanation: "What another publisher sends, once more",
+    },
+    {
+      line: "publish --connect control.example:7175 --certificate own.pem --key own.key --ca ca.pem",
+      explanation: "Connect to a subscriber that listens, with TLS",
+    },
+  ],
+  async run(values, context): Promise<ExitCode> {
+    const { output, signal } = context;
+    checkSources(values);
+    const tls = await readTls(values);
+    const access = await readAccess(values.access);
+    const speed = readSpeed(values.speed);
+    await using past = openHistory(values);
+    const slow = values.slow ??
+      (values.stdin || (values.data !== undefined && speed === Infinity) ? "wait" : "drop");
+    await using publisher = create(() =>
+      new Publisher({
+        hostname: values.host,
+        name: values.name,
+        maxConnections: values.maxConnections,
+        slowSubscriberPolicy: slow === "disconnect" ? "disconnect" : "drop",
+        udp: values.refuseUdp ? false : { encrypt: values.encryptUdp },
+        ...(values.port !== undefined && { port: values.port }),
+        ...(values.nodeId !== undefined && { nodeId: values.nodeId }),
+        ...(values.connectOnly && { listen: false as const }),
+        ...(tls !== undefined && { tls }),
+        ...(access !== undefined && { access }),
+        ...(past !== undefined && { history: past }),
+      })
+    );
+    const measurements = await openSource(values, speed, publisher, context);
+    const meter = new PublishingMeter(publisher, () => measurements.unknown);
+    await using log = createLog(values, context);
+    using _following = logPublisher(log, publisher);
+    const reload = async (): Promise<void> => {
+      if (values.metadata !== undefined) await define(publisher, values.metadata, context);
+      if (values.access !== undefined) publisher.setAccess((await readAccess(values.access))!);
+      measurements.metadataChanged();
+    };
+    using _reloading = onReload(async () => {
+      await reload().then(
+        () => log.info("cli.reloaded"),
+        (error) => log.error("cli.reloadFailed", { message: (error as Error).message }),
+      );
+    });
+    await publisher.start();
+    for (const address of values.connect) create(() => publisher.connect(address));
+    await using _admin = await serveAdminFor({ publisher }, values, context);
+    using reporter = new Reporter(meter, output, values.progress ?? (output.err.isTerminal ? 1000 : 0));
+
+    const stop = new AbortController();
+    const end = (): void => stop.abort();
+    signal.addEventListener("abort", end);
+    const timer = values.duration === undefined ? undefined : setTimeout(end, values.duration);
+    if (signal.aborted) end();
+    try {
+      const { subscribers, stay } = values;
+      await pump(measurements, publisher, { signal: stop.signal, subscribers, patient: slow === "wait" });
+      if (stay) await aborted(stop.signal);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      await publisher.stop({ drain: values.drain });
+      await log.flush();
+      await reporter.finish();
+    }
+    return ExitCode.Ok;
+  },
+});
+
+function checkSources({ grid, data, stdin, metadata, connectOnly, connect, format }: Values): void {
+  const given = [grid !== undefined && "--grid", data !== undefined && "--data", stdin && "--stdin"].filter(
+    Boolean,
+  );
+  if (given.length > 1) throw new UsageError(`${given.join(" and ")} exclude each other`);
+  const isGrid = data === undefined && !stdin;
+  if (isGrid && metadata !== undefined) {
+    throw new UsageError("--metadata needs --data or --stdin: a grid has its own");
+  }
+  if (!isGrid && metadata === undefined) throw new UsageError(`${given[0]} needs --metadata`);
+  if (stdin && format === "parquet") throw new UsageError("Parquet can't be read from standard input");
+  if (connectOnly && connect.length === 0) throw new UsageError("--connect-only needs --connect");
+}
+
+function readSpeed(given: string): number {
+  const speed = given === "max" ? Infinity : /^\d+(?:\.\d+)?$/.test(given) ? Number(given) : NaN;
+  if (speed > 0) return speed;
+  throw new UsageError(`--speed is "${given}", a number over 0 or max expected`);
+}
+
+/** Rights as `PublisherOptions.access` has them, but for functions. */
+async function readAccess(path: string | undefined): Promise<AccessOptions | undefined> {
+  return path === undefined ? undefined : await readYaml(path) as AccessOptions;
+}
+
+function openHistory({ history, historyAge, historySize }: Values): SqliteHistory | undefined {
+  if (history === undefined) return undefined;
+  return create(() => SqliteHistory.open(history, { maxAge: historyAge, maxBytes: historySize }));
+}
+
+async function openSource(
+  { metadata, grid, rate, data, stdin, format, now, loop }: Values,
+  speed: number,
+  publisher: Publisher,
+  context: Context,
+): Promise<MeasurementSource> {
+  if (metadata !== undefined) await define(publisher, metadata, context);
+  if (stdin) return new StreamSource(context.input, format === "csv" ? "csv" : "ndjson", publisher);
+  if (data !== undefined) {
+    const chosen = format ?? formatOf(data, readableFormats);
+    return new FileSource({ path: data, format: chosen, speed, retime: now, loop }, publisher);
+  }
+  const devices = grid ?? 20;
+  return new GridSource(await Grid.create({ devices, framesPerSecond: rate }), publisher);
+}
+
+async function define(publisher: Publisher, path: string, context: Context): Promise<void> {
+  publisher.defineMetadata(await readMetadataFile(path, context));
+}
+
+/** Does something whose arguments came from the command line: what is wrong about them is the user's to mend. */
+function create<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

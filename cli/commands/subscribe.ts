@@ -1,0 +1,232 @@
+/**
+ * `sttp subscribe`.
+ *
+ * @module
+ */
+import { logSubscriber } from "../../log/mod.ts";
+import { type Metadata, SttpError, Subscriber } from "../../mod.ts";
+import { adminOptions, serveAdminFor } from "../admin.ts";
+import { type Command, type Context, defineCommand } from "../command.ts";
+import { connectionOptions, subscriberOptions } from "../connection.ts";
+import { type ColumnName, columnNames } from "../data/columns.ts";
+import { openWriter, writeTo } from "../data/files.ts";
+import { formatOf, type MeasurementWriter, type WritableFormat, writableFormats } from "../data/format.ts";
+import { SignalNames } from "../data/signal_names.ts";
+import { ExitCode, UsageError } from "../exit_codes.ts";
+import { LiveTable } from "../live_table.ts";
+import { createLog, logOptions } from "../log.ts";
+import { Meter } from "../meter.ts";
+import { address, choice, duration, flag, list, port, text, whole } from "../option.ts";
+import type { Output } from "../output.ts";
+import { Reception } from "../reception.ts";
+import { Reporter } from "../reporter.ts";
+import { assemblyInfo } from "../version.ts";
+
+const data = { group: "Data" } as const;
+const history = { group: "History" } as const;
+
+/** `sttp subscribe`: receives measurements. */
+export const subscribe: Command = defineCommand({
+  name: "subscribe",
+  summary: "Receive measurements, to look at or to keep",
+  description:
+    "On a terminal it shows the latest values in a table, elsewhere it writes NDJSON. It goes on until " +
+    "it is told to end (Ctrl-C), has received enough, or the publisher can't be reached any more; whatever was " +
+    "received by then is written. Rate, lag and loss are told on standard error.\n\n" +
+    "A file's format is told by its name: .csv, .ndjson or .jsonl, .parquet, .sqlite or .db. CSV, NDJSON and " +
+    "Parquet files are made anew, rows are added to a SQLite database. The columns are " +
+    `${columnNames.join(", ")}.`,
+  operands: {
+    address: address({ summary: "the publisher, host:port", default: "localhost:7165" }),
+  },
+  options: {
+    filter: text({
+      ...data,
+      short: "f",
+      summary: "what to subscribe to: a filter expression, signal IDs, keys, point tags",
+      placeholder: "EXPRESSION",
+      default: "FILTER ActiveMeasurements WHERE True",
+    }),
+    throttle: duration({ ...data, summary: "get only the latest values, once in this time" }),
+    skipNan: flag({ ...data, summary: "have values left out that are not numbers" }),
+    compact: flag({ ...data, summary: "ask for compact measurements instead of TSSC compression" }),
+    udp: flag({ ...data, summary: "get the data over UDP" }),
+    udpPort: port({ ...data, summary: "the local port for that; default any free one" }),
+    metadataFilter: list({
+      ...data,
+      summary: "have the publisher narrow a table of metadata: FILTER table WHERE ...",
+      placeholder: "EXPRESSION",
+    }),
+    output: text({
+      group: "Output",
+      short: "o",
+      summary: "a file; csv or ndjson for standard output; table; default table on a terminal, else ndjson",
+      placeholder: "FILE|FORMAT",
+      completion: "file",
+    }),
+    format: choice(...writableFormats)({
+      group: "Output",
+      summary: "the file's format, whatever its name is",
+    }),
+    columns: text({
+      group: "Output",
+      summary: "columns of CSV, NDJSON and Parquet, with commas; default signalId,time,value,flags",
+      placeholder: "NAMES",
+    }),
+    progress: duration({
+      group: "Output",
+      summary: "how often progress is told, 0 for never; default 1s on a terminal, else 10s",
+    }),
+    quiet: flag({ group: "Output", short: "q", summary: "tell neither progress nor the result" }),
+    duration: duration({ group: "End", short: "d", summary: "end so long after the first connection" }),
+    count: whole(1, Number.MAX_SAFE_INTEGER)({
+      group: "End",
+      short: "n",
+      summary: "end after so many measurements",
+    }),
+    once: flag({ group: "End", summary: "end when the connection is lost, instead of coming back" }),
+    wait: flag({ group: "Connection", summary: "keep trying until the publisher is there" }),
+    listen: port({ group: "Connection", summary: "wait at this port for the publisher to connect" }),
+    recover: flag({ ...history, summary: "get what was missed while the connection was lost" }),
+    start: text({ ...history, summary: "get measurements of the past from this time on: UTC, or like *-5m" }),
+    stop: text({ ...history, summary: "up to this time; default now" }),
+    ...connectionOptions,
+    ...adminOptions,
+    ...logOptions("warning"),
+  },
+  examples: [
+    { line: "subscribe historian.example:7165", explanation: "Look at everything" },
+    {
+      line:
+        `subscribe historian.example -f "FILTER ActiveMeasurements WHERE SignalType = 'FREQ'" -o freq.csv -d 1h`,
+      explanation: "All frequencies of the next hour into a CSV file",
+    },
+    {
+      line: "subscribe historian.example -o ndjson -n 1000 | jq .value",
+      explanation: "The next thousand measurements for another program",
+    },
+    {
+      line: "subscribe historian.example --start '*-1d' -o day.parquet",
+      explanation: "The last day, from history",
+    },
+    {
+      line: "subscribe --listen 7175 -o grid.sqlite",
+      explanation: "Let the publisher connect; into a database",
+    },
+  ],
+  async run(values, context): Promise<ExitCode> {
+    const { output, signal } = context;
+    const { address, filter, listen, duration, count, start, stop, quiet } = values;
+    if (stop !== undefined && start === undefined) throw new UsageError("--stop needs --start");
+    if (listen !== undefined && start !== undefined) {
+      throw new UsageError("--listen and --start exclude each other");
+    }
+    const target = readTarget(values.output, values.format, output);
+    const columns = readColumns(values.columns, target);
+    const past = start === undefined ? undefined : { start, ...(stop !== undefined && { stop }) };
+    const meter: Meter = new Meter(() => subscriber.stats());
+    const reception = new Reception(meter, { signal, duration, count, past });
+    await using subscriber = new Subscriber({
+      ...await subscriberOptions(values),
+      filter,
+      metadataFilters: values.metadataFilter,
+      autoSubscribe: past === undefined,
+      compressPayload: !values.compact,
+      requestNaNValueFilter: values.skipNan,
+      assemblyInfo: assemblyInfo("subscribe"),
+      ...(listen === undefined && { address }),
+      ...(values.throttle !== undefined && { throttled: true, publishInterval: values.throttle / 1000 }),
+      ...((values.udp || values.udpPort !== undefined) && { udp: { port: values.udpPort ?? 0 } }),
+      ...(values.once && { reconnect: false as const }),
+      ...(values.recover && { gapRecovery: { onRecovered: (batch) => reception.take(batch) } }),
+    });
+    const names = new SignalNames(subscriber.signals, () => recordsOf(subscriber));
+    await using _admin = await serveAdminFor({ subscriber }, values, context);
+    const title = (): string => `${address}  ${subscriber.state}  ${meter.progress().text}`;
+    let table: LiveTable | undefined;
+    await using log = createLog(
+      values,
+      context,
+      (line) => table === undefined ? output.note(line) : table.log(line),
+    );
+    // What makes connect() give up is told by its error; what it goes on after only by the log.
+    const patient = values.wait || listen !== undefined;
+    if (!patient) await subscriber.connect(address, { signal });
+    using _following = logSubscriber(log, subscriber);
+    if (listen !== undefined) {
+      const { address } = await subscriber.listen({ port: listen });
+      if (!quiet) await output.note(`Listening on ${address}`);
+    } else if (patient) {
+      await subscriber.connect(address, { signal, retry: true });
+    }
+    const writer = target.kind === "table"
+      ? table = new LiveTable(output, names, title)
+      : await open(target, columns, names, context);
+    const interval = quiet || table !== undefined ? 0 : values.progress;
+    using reporter = new Reporter(meter, output, interval);
+    try {
+      await reception.run(subscriber, writer);
+    } finally {
+      table = undefined;
+      await log.flush();
+      if (!quiet) await reporter.finish();
+    }
+    return ExitCode.Ok;
+  },
+});
+
+/** Where measurements go. */
+type Target =
+  | { readonly kind: "table" }
+  | { readonly kind: "stdout"; readonly format: "csv" | "ndjson" }
+  | { readonly kind: "file"; readonly path: string; readonly format: WritableFormat };
+
+function readTarget(
+  given: string | undefined,
+  format: WritableFormat | undefined,
+  { out, json }: Output,
+): Target {
+  const wanted = given ?? (out.isTerminal && !json && format === undefined ? "table" : format ?? "ndjson");
+  if (wanted === "table") {
+    if (out.isTerminal) return { kind: "table" };
+    throw new UsageError("--output table needs a terminal");
+  }
+  const word = wanted === "-" ? format ?? "ndjson" : wanted;
+  if (word === "csv" || word === "ndjson") return { kind: "stdout", format: word };
+  if (word === "parquet" || word === "sqlite") {
+    throw new UsageError(`${word} can't be written to standard output; name a file by --output`);
+  }
+  return { kind: "file", path: wanted, format: format ?? formatOf(wanted, writableFormats) };
+}
+
+function readColumns(given: string | undefined, target: Target): readonly ColumnName[] | undefined {
+  if (given === undefined) return undefined;
+  if (target.kind === "table" || target.format === "sqlite") {
+    throw new UsageError("--columns is for CSV, NDJSON and Parquet");
+  }
+  return given.split(",").map((name) => {
+    const column = columnNames.find((candidate) => candidate === name.trim());
+    if (column !== undefined) return column;
+    throw new UsageError(`--columns: there is no column "${name}", there are ${columnNames.join(", ")}`);
+  });
+}
+
+async function open(
+  target: Exclude<Target, { kind: "table" }>,
+  columns: readonly ColumnName[] | undefined,
+  names: SignalNames,
+  { output }: Context,
+): Promise<MeasurementWriter> {
+  if (target.kind === "stdout") return writeTo(output, target.format, columns, names);
+  return await openWriter(target.path, target.format, columns, names);
+}
+
+/** The records of the metadata, if it can be used. */
+function recordsOf(subscriber: Subscriber): Metadata | undefined {
+  try {
+    return subscriber.records;
+  } catch (error) {
+    if (error instanceof SttpError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Receiving: from a subscriber to wherever its measurements are to go.
+ *
+ * @module
+ */
+import { MeasurementBatch, SttpError, type Subscriber } from "../mod.ts";
+import type { MeasurementWriter } from "./data/format.ts";
+import type { Meter } from "./meter.ts";
+
+/** What to receive, and until when. */
+export interface ReceptionOptions {
+  /** Ends it in order: what has come by then is written. */
+  readonly signal: AbortSignal;
+  /** Milliseconds after which it ends. */
+  readonly duration: number | undefined;
+  /** Measurements after which it ends. */
+  readonly count: number | undefined;
+  /** Measurements of the past, from when to when; `undefined` for live ones. */
+  readonly past: { readonly start: string; readonly stop?: string } | undefined;
+}
+
+/** Takes measurements and writes them, one batch after the other. */
+export class Reception {
+  readonly #meter: Meter;
+  readonly #options: ReceptionOptions;
+  readonly #end = new AbortController();
+  #writer: MeasurementWriter | undefined;
+  #last: Promise<void> = Promise.resolve();
+
+  /** @param meter Is shown what is written. */
+  constructor(meter: Meter, options: ReceptionOptions) {
+    this.#meter = meter;
+    this.#options = options;
+  }
+
+  /** Writes a batch behind those that came before, but no more than are wanted. */
+  take(batch: MeasurementBatch): Promise<void> {
+    const { count = Infinity } = this.#options;
+    const part = upTo(batch, count - this.#meter.measurements);
+    this.#meter.add(part);
+    return this.#last = this.#last.then(() => this.#writer?.write(part));
+  }
+
+  /**
+   * Receives from a subscriber that is connected, or listens, until there is a reason to end; then disconnects it.
+   *
+   * @param writer Is finished, or abandoned when something fails.
+   * @throws {SttpError} When the connection is lost for good, or the publisher refuses.
+   */
+  async run(subscriber: Subscriber, writer: MeasurementWriter): Promise<void> {
+    const { signal, duration, past } = this.#options;
+    const end = (): void => this.#end.abort();
+    // Disconnecting, the iteration goes on to what has come.
+    this.#end.signal.addEventListener("abort", () => void subscriber.disconnect());
+    signal.addEventListener("abort", end);
+    const timer = duration === undefined ? undefined : setTimeout(end, duration);
+    if (signal.aborted) end();
+    this.#writer = writer;
+    try {
+      const batches = past === undefined
+        ? subscriber.batches()
+        : subscriber.history({ ...past, signal: this.#end.signal });
+      await this.#takeAll(batches);
+      await subscriber.disconnect();
+      await this.#last;
+    } catch (error) {
+      await writer.abandon();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+    }
+    await writer.finish();
+    const reason = await subscriber.closed;
+    if (reason.kind !== "disconnected") throw reason.error;
+  }
+
+  async #takeAll(batches: AsyncIterable<MeasurementBatch>): Promise<void> {
+    const { count = Infinity } = this.#options;
+    try {
+      for await (const batch of batches) {
+        await this.take(batch);
+        if (this.#meter.measurements >= count) return;
+      }
+    } catch (error) {
+      const isEnd = this.#end.signal.aborted && error instanceof SttpError && error.code === "Aborted";
+      if (!isEnd) throw error;
+    }
+  }
+}
+
+/** The first measurements of a batch. */
+function upTo(batch: MeasurementBatch, most: number): MeasurementBatch {
+  if (batch.length <= most) return batch;
+  const part = new MeasurementBatch(Math.max(0, most));
+  part.append(batch, 0, Math.max(0, most));
+  return part;
+}
