@@ -114,8 +114,11 @@ const GOALS: readonly Goal[] = [
   },
   {
     goal: "the publisher's memory grows by no more than the queue's limit",
-    needs: ["slowGrowth", "slowLimit"],
-    measured: ({ slowGrowth, slowLimit }) => `${millions(slowGrowth!, 1)} of ${millions(slowLimit!, 1)} MB`,
+    needs: ["slowGrowth", "slowResidentGrowth", "slowLimit"],
+    measured: ({ slowGrowth, slowResidentGrowth, slowLimit }) =>
+      `${millions(slowGrowth!, 1)} of ${millions(slowLimit!, 1)} MB; resident, with garbage, ${
+        millions(slowResidentGrowth!, 1)
+      }`,
     isMet: ({ slowGrowth, slowLimit }) => slowGrowth! <= slowLimit!,
   },
   {

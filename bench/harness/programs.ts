@@ -25,6 +25,8 @@ export interface Published {
   readonly cpu: number;
   readonly residentBefore: number;
   readonly residentPeak: number;
+  /** Heap and buffers in use, at most, while a subscriber's queue was more than three quarters full. */
+  readonly heaviest: number | null;
   /** The longest time that the event loop was held up. */
   readonly longestTurn: number;
   readonly sent: { readonly measurements: number; readonly bytes: number };

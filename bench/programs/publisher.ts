@@ -38,6 +38,7 @@ export interface PublishOrder {
 }
 
 const { signals, options } = settings<PublisherSettings>();
+const queueLimit = options?.outboundQueueLimit ?? Infinity;
 const document = generateMetadata(signals);
 const publisher = new Publisher({ port: 0, hostname: "127.0.0.1", ...options });
 const lag = watchLag();
@@ -58,8 +59,18 @@ async function publish({ batch: size, seconds, rate, ahead = 2 * 1024 ** 2 }: Pu
   const before = { ...resources(), ...publisher.stats().published, time: performance.now() };
   let peak = before.resident;
   let late: number[] = [];
+  let heaviest: number | undefined;
+  let weighedAt = -Infinity;
   if (rate === undefined) await publishFreely(size, seconds, ahead);
-  else late = await publishPaced(size, seconds, rate, () => peak = Math.max(peak, resources().resident));
+  else {
+    late = await publishPaced(size, seconds, rate, () => {
+      peak = Math.max(peak, resources().resident);
+      // Garbage is collected for this, which holds up all subscribers: only when there is something to be seen.
+      if (fullest() <= 0.75 * queueLimit || performance.now() - weighedAt < 1000) return;
+      heaviest = Math.max(heaviest ?? 0, weight());
+      weighedAt = performance.now();
+    });
+  }
   while (queued() > 0) await new Promise((resolve) => setTimeout(resolve, 1));
   const after = resources();
   const { published, sent, dropped, groups } = publisher.stats();
@@ -70,12 +81,32 @@ async function publish({ batch: size, seconds, rate, ahead = 2 * 1024 ** 2 }: Pu
     cpu: after.cpu - before.cpu,
     residentBefore: before.resident,
     residentPeak: Math.max(peak, after.resident),
+    heaviest: heaviest ?? null,
     longestTurn: lag.take(),
     sent,
     dropped,
     groups: groups.length,
     late,
   });
+}
+
+/** What waits for whoever has the most to wait for. */
+function fullest(): number {
+  return publisher.stats().open.reduce((most, { queue }) => Math.max(most, queue.dataBytes), 0);
+}
+
+/** Collects garbage: twice, as buffers that one collection finds are given back by the next. */
+function collect(): void {
+  const { gc } = globalThis as { gc?: () => void };
+  gc?.();
+  gc?.();
+}
+
+/** Bytes of heap and buffers that are in use. */
+function weight(): number {
+  collect();
+  const { heapUsed, external } = Deno.memoryUsage();
+  return heapUsed + external;
 }
 
 /** What waits for those who read. */
@@ -132,7 +163,7 @@ async function publishPaced(
 
 /** @param weigh Whether memory is to be that of what is alive. */
 function look({ weigh }: { weigh: boolean }): void {
-  if (weigh) (globalThis as { gc?: () => void }).gc?.();
+  if (weigh) collect();
   const { open, sent, dropped, groups, metadata } = publisher.stats();
   emit("look", {
     ...resources(),

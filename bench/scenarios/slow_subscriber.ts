@@ -40,6 +40,7 @@ async function run({ quick }: Settings): Promise<Findings> {
   const calm = await publisher.publish({ ...order, seconds: quick ? 4 : 15 });
   const before = await others.received(warm.measurements + calm.measurements);
   await one.received(warm.measurements + calm.measurements);
+  const { memory } = await publisher.look(true);
   await one.stall(0, 1000 * stall);
   const stalled = await publisher.publish({ ...order, seconds: stall + 5 });
   const expected = warm.measurements + calm.measurements + stalled.measurements;
@@ -57,7 +58,8 @@ async function run({ quick }: Settings): Promise<Findings> {
   const stalledP99 = p99(during.takers);
   const othersMissing = during.takers.reduce((sum, { received }) => sum + expected - received, 0) +
     lost.reduce((sum, count) => sum + count, 0) - counted;
-  const growth = stalled.residentPeak - calm.residentPeak;
+  const growth = (stalled.heaviest ?? NaN) - memory.heapUsed - memory.external;
+  const residentGrowth = stalled.residentPeak - calm.residentPeak;
   const back = late!.backAfter ?? NaN;
   return {
     tables: [{
@@ -68,7 +70,8 @@ async function run({ quick }: Settings): Promise<Findings> {
         ["p99 of the others before, ms", fixed(calmP99, 2)],
         ["p99 of the others meanwhile, ms", fixed(stalledP99, 2)],
         ["measurements that the others missed", whole(othersMissing)],
-        ["publisher's memory, growth at most, MB", millions(growth, 1)],
+        ["publisher's memory in use, growth while its queue is nearly full, MB", millions(growth, 1)],
+        ["its resident memory, garbage included, growth at most, MB", millions(residentGrowth, 1)],
         ["the limit of its queue, MB", millions(limit, 1)],
         ["fresh data again after, ms", fixed(back, 0)],
         ["measurements it missed", whole(missing)],
@@ -80,6 +83,7 @@ async function run({ quick }: Settings): Promise<Findings> {
       slowStalledP99: stalledP99,
       slowOthersMissing: othersMissing,
       slowGrowth: growth,
+      slowResidentGrowth: residentGrowth,
       slowLimit: limit,
       slowBack: back,
       slowMissing: missing,
