@@ -197,7 +197,7 @@ export class Access {
       if (handles === undefined) return noneVisible;
       for (const handle of handles) bits[handle] = 0;
     }
-    return new Visibility(bits, isOpen);
+    return new Visibility(bits);
   }
 
   #handlesOf(selector: NonNullable<SignalRights["allow"]>, definition: Definition): Int32Array | undefined {

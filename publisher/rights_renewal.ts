@@ -1,6 +1,7 @@
 import { SttpError } from "../transport/errors.ts";
 import { createSubscription, type Subscription } from "./subscription.ts";
 import type { Session } from "./session.ts";
+import type { Decision } from "./session_rights.ts";
 import type { Visibility } from "./visibility.ts";
 
 /**
@@ -19,7 +20,7 @@ export async function renewRights(session: Session, cause: "metadata" | "rules")
   const now = await rights.current();
   if (session.isClosed) return;
   revoke(session, now.visibility);
-  if (cause === "rules" && !now.visibility.equals(before.visibility)) session.configurationChanged();
+  if (cause === "rules" && !isSameView(now, before)) session.configurationChanged();
   const { latest } = session.data;
   if (latest === undefined || latest.temporal !== undefined) return;
   if (cause === "metadata" && latest.set.count === latest.set.size) return;
@@ -46,6 +47,10 @@ function revoke(session: Session, visibility: Visibility): void {
   if (signals === 0) return;
   session.host.access.countRevoked(signals);
   session.host.emit({ kind: "signalsRevoked", connection: session.reference, signals });
+}
+
+function isSameView(one: Decision, other: Decision): boolean {
+  return one.hidden === other.hidden && (one.hidden === 0 || one.visibility.equals(other.visibility));
 }
 
 function isSame(one: Subscription, other: Subscription): boolean {

@@ -11,12 +11,10 @@ export interface SessionRightsHost {
   readonly definition: Definition | undefined;
 }
 
-/** What a subscriber may see under certain metadata and rules. */
-export interface Rights {
+/** Which signals a subscriber may see, under certain metadata and rules. */
+export interface Decision {
   /** All of the metadata; `undefined` when none is defined. */
   readonly whole: Definition | undefined;
-  /** What the subscriber may see of it. */
-  readonly definition: Definition | undefined;
   /** Which signals those are. */
   readonly visibility: Visibility;
   /** How many signals of the metadata it may not see. */
@@ -25,8 +23,10 @@ export interface Rights {
   readonly version: number;
 }
 
-interface Decision extends Omit<Rights, "definition"> {
-  readonly whole: Definition | undefined;
+/** A decision, and what it comes to. */
+export interface Rights extends Decision {
+  /** What the subscriber may see of the metadata. */
+  readonly definition: Definition | undefined;
 }
 
 /** What one subscriber may see, decided once for each definition of metadata and of rules. */
@@ -50,12 +50,12 @@ export class SessionRights {
   }
 
   /** What was decided last, perhaps under other rules; `undefined` before anything was. */
-  get decided(): Pick<Rights, "visibility" | "hidden" | "whole"> | undefined {
+  get decided(): Decision | undefined {
     return this.#decided;
   }
 
   /** Whether these are the rights under the present metadata and rules. */
-  isCurrent({ whole, version }: Pick<Rights, "whole" | "version">): boolean {
+  isCurrent({ whole, version }: Decision): boolean {
     return whole === this.#host.definition && version === this.#host.access.version;
   }
 

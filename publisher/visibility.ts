@@ -9,9 +9,9 @@ export class Visibility {
 
   /**
    * @param bits By handle, 1 for visible and 0 for hidden; kept, not copied.
-   * @param beyond Whether handles beyond those are visible.
+   * @param beyond Whether handles beyond those are visible: of signals that are in no metadata so far.
    */
-  constructor(bits: Uint8Array, beyond: boolean) {
+  constructor(bits: Uint8Array, beyond: boolean = false) {
     this.#bits = bits;
     this.#beyond = beyond;
     // FNV-1a over the handles that differ from those beyond.

@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { DataSet } from "../../metadata/data_set.ts";
-import type { Channel } from "../../transport/channel.ts";
+import type { Channel, PeerInfo } from "../../transport/channel.ts";
 import { ManualClock } from "../../transport/clock.ts";
 import { createChannelPair } from "../../transport/memory_channel.ts";
 import { MeasurementBatch } from "../../transport/wire/batch.ts";
@@ -102,6 +102,20 @@ export class Rig implements AsyncDisposable {
   /** A subscriber that has said nothing yet. */
   connect(bufferLimit?: number): ScriptedPeer {
     return this.connectTo(this.publisher, bufferLimit);
+  }
+
+  /** A subscriber that comes from this address, or with this certificate. */
+  connectAs(info: PeerInfo): ScriptedPeer {
+    const [near, far] = createChannelPair();
+    this.publisher.serve({
+      peer: info,
+      read: (into) => near.read(into),
+      write: (bytes) => near.write(bytes),
+      close: () => near.close(),
+    });
+    const peer = new ScriptedPeer(far);
+    this.#peers.push(peer);
+    return peer;
   }
 
   /** The same with another publisher. */
