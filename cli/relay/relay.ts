@@ -7,6 +7,7 @@ import {
   type BufferBlock,
   compareDataSets,
   type DataSet,
+  isGuid,
   MeasurementBatch,
   type Publisher,
   SttpError,
@@ -34,8 +35,8 @@ export type RelayEvent =
     readonly signals: number;
     readonly report: MergeReport;
   }
-  /** The metadata of a publisher can't be used; what it described before is left out. */
-  | { readonly kind: "metadataRejected"; readonly upstream: string; readonly error: SttpError }
+  /** The metadata of a publisher can't be used, so nothing of it goes on; `null`: that of all together. */
+  | { readonly kind: "metadataRejected"; readonly upstream: string | null; readonly error: SttpError }
   /** Subscribed to a publisher, or not any more. */
   | { readonly kind: "live" | "lost"; readonly upstream: string }
   /** A publisher refuses us for good. */
@@ -128,7 +129,12 @@ export class Relay implements AsyncDisposable {
     const { dataSet, report } = mergeMetadata(sets);
     // A reconnection brings the same again, of which subscribers should not be told.
     if (this.#metadata === undefined || !compareDataSets(this.#metadata, dataSet).isEmpty) {
-      this.#publisher.defineMetadata(dataSet);
+      try {
+        this.#publisher.defineMetadata(dataSet);
+      } catch (error) {
+        if (!(error instanceof SttpError)) throw error;
+        return this.#emit({ kind: "metadataRejected", upstream: null, error });
+      }
       this.#metadata = dataSet;
       const signals = this.#publisher.stats().metadata?.signals ?? 0;
       this.#emit({ kind: "metadata", upstreams: sets.length, signals, report });

@@ -1,0 +1,214 @@
+import { assertEquals } from "@std/assert";
+import { Publisher, type PublisherOptions, Subscriber, type SubscriberOptions } from "../../mod.ts";
+import {
+  all,
+  Meeting,
+  metadataOf,
+  receive,
+  Received,
+  roundOf,
+  signalId,
+  until,
+} from "../../tests/integration/support.ts";
+import { Relay, type RelayEvent } from "./relay.ts";
+
+const reconnect = { initialDelay: 5, maxDelay: 20 };
+
+/** A relay between upstreams and one subscriber. */
+class Hub implements AsyncDisposable {
+  readonly publisher: Publisher;
+  readonly relay: Relay;
+  readonly events: RelayEvent[] = [];
+  readonly #running: Promise<void>;
+  readonly #subscribers: Subscriber[] = [];
+
+  private constructor(publisher: Publisher, addresses: readonly string[]) {
+    this.publisher = publisher;
+    const upstreams = addresses.map((address, i) => ({
+      name: `upstream${i}`,
+      address,
+      options: { filter: all, reconnect },
+    }));
+    this.relay = new Relay(publisher, upstreams, (event) => this.events.push(event));
+    this.#running = this.relay.run();
+  }
+
+  static async start(addresses: readonly string[], options: PublisherOptions = {}): Promise<Hub> {
+    const publisher = new Publisher({ port: 0, hostname: "127.0.0.1", ...options });
+    await publisher.start();
+    return new Hub(publisher, addresses);
+  }
+
+  /** Waits until every upstream is there and its metadata is published. */
+  async ready(): Promise<void> {
+    await until(() =>
+      this.relay.stats().every(({ live }) => live) && this.publisher.stats().metadata !== null
+    );
+  }
+
+  /** A subscriber to whom data flows. */
+  async subscriber(options: SubscriberOptions = {}): Promise<Subscriber> {
+    const subscriber = new Subscriber({ filter: all, ...options });
+    this.#subscribers.push(subscriber);
+    await subscriber.connect(this.publisher.address);
+    await until(() =>
+      this.publisher.stats().open.every(({ subscription }) => subscription?.confirmed ?? true)
+    );
+    return subscriber;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#subscribers.map((subscriber) => subscriber.disconnect()));
+    await this.relay[Symbol.asyncDispose]();
+    await this.#running;
+    await this.publisher.stop({ drain: 0 });
+  }
+}
+
+/** Every signal came in every round from 0 on. */
+function assertAll(received: Received, signals: number, rounds: number): void {
+  assertEquals(received.signals().length, signals);
+  for (const list of received.rounds.values()) {
+    assertEquals(list, Array.from({ length: rounds }, (_, round) => round));
+  }
+}
+
+Deno.test("everything that comes from a publisher goes on, with its metadata", async () => {
+  await using meeting = await Meeting.start(50);
+  await using hub = await Hub.start([meeting.publisher.address]);
+  await hub.ready();
+  await meeting.confirmed();
+  const subscriber = await hub.subscriber();
+  assertEquals(subscriber.metadata?.table("MeasurementDetail")?.rowCount, 50);
+  await meeting.publish(40);
+  assertAll(await receive(subscriber, 50 * 40), 50, 40);
+  const [upstream] = hub.relay.stats();
+  assertEquals([upstream?.forwarded, upstream?.undescribed, upstream?.elsewhere], [2000, 0, 0]);
+});
+
+Deno.test("a publisher that comes back goes on; subscribers notice nothing else", async () => {
+  const received = new Received();
+  await using first = await Meeting.start(10);
+  const { port } = first.publisher;
+  await using hub = await Hub.start([first.publisher.address]);
+  await hub.ready();
+  await first.confirmed();
+  const subscriber = await hub.subscriber();
+  await first.publish(5);
+  await receive(subscriber, 50, received);
+  await first.publisher.stop({ drain: 0 });
+  await until(() => hub.events.some(({ kind }) => kind === "lost"));
+
+  await using second = await Meeting.start(10, { port });
+  await hub.ready();
+  await second.confirmed();
+  for (let round = 5; round < 9; round++) second.publisher.publish(roundOf(second.publisher, 10, round));
+  await receive(subscriber, 90, received);
+  assertAll(received, 10, 9);
+  const { connections, configurationChanges } = subscriber.stats();
+  assertEquals([connections, configurationChanges], [1, 0]);
+  assertEquals(hub.events.map(({ kind }) => kind), ["metadata", "live", "lost", "live"]);
+});
+
+Deno.test("metadata follows the publisher's", async () => {
+  await using meeting = await Meeting.start(10);
+  await using hub = await Hub.start([meeting.publisher.address]);
+  await hub.ready();
+  const subscriber = await hub.subscriber();
+  meeting.publisher.defineMetadata(metadataOf(20));
+  await until(() => subscriber.stats().signals === 20);
+  await meeting.confirmed();
+  await until(() => meeting.publisher.stats().open[0]?.subscription?.signals === 20);
+  await until(() => hub.publisher.stats().open[0]?.subscription?.signals === 20);
+  await until(() => hub.publisher.stats().open[0]?.subscription?.confirmed === true);
+  await meeting.confirmed();
+  meeting.publisher.publish(roundOf(meeting.publisher, 20, 0));
+  assertAll(await receive(subscriber, 20), 20, 1);
+});
+
+Deno.test("two publishers become one; what both have comes once, from the first that is there", async () => {
+  await using west = await Meeting.start(10);
+  await using east = new Publisher({ port: 0, hostname: "127.0.0.1" });
+  east.defineMetadata(metadataOf(15, 5));
+  await east.start();
+  await using hub = await Hub.start([west.publisher.address, east.address]);
+  await hub.ready();
+  await until(() => hub.publisher.stats().metadata?.signals === 20);
+  await west.confirmed();
+  await until(() => east.stats().open[0]?.subscription?.confirmed === true);
+  const subscriber = await hub.subscriber();
+  const metadata = hub.events.filter((event) => event.kind === "metadata").at(-1);
+  assertEquals(metadata?.report.repeated, { DeviceDetail: 1, MeasurementDetail: 5 });
+
+  const received = new Received();
+  for (let round = 0; round < 3; round++) {
+    west.publisher.publish(roundOf(west.publisher, 10, round));
+    east.publish(roundOf(east, 15, round, 5));
+  }
+  await receive(subscriber, 60, received);
+  await until(() => hub.relay.stats()[1]?.elsewhere === 15);
+  assertAll(received, 20, 3);
+
+  await west.publisher.stop({ drain: 0 });
+  await until(() => hub.relay.stats()[0]?.live === false);
+  east.publish(roundOf(east, 15, 3, 5));
+  await receive(subscriber, 75, received);
+  assertEquals([4, 5, 19].map((n) => received.rounds.get(n)?.length), [3, 4, 4]);
+  assertEquals(subscriber.stats().configurationChanges, 0);
+});
+
+Deno.test("buffer blocks and notifications go on", async () => {
+  await using meeting = await Meeting.start(10);
+  await using hub = await Hub.start([meeting.publisher.address]);
+  await hub.ready();
+  await meeting.confirmed();
+  const texts: string[] = [];
+  const blocks: string[] = [];
+  await hub.subscriber({
+    onNotification: (text) => void texts.push(text),
+    onBufferBlock: ({ signalId: id, payload }) => void blocks.push(`${id} ${payload.toHex()}`),
+  });
+  assertEquals(meeting.publisher.publishBufferBlock(signalId(3), Uint8Array.of(1, 2)), 1);
+  assertEquals(meeting.publisher.notify("noon"), 1);
+  await until(() => texts.length + blocks.length === 2);
+  assertEquals([texts, blocks], [["noon"], [`${signalId(3)} 0102`]]);
+});
+
+Deno.test("a publisher with metadata that can't be used does not disturb the others", async () => {
+  await using good = await Meeting.start(10);
+  await using bad = new Publisher({ port: 0, hostname: "127.0.0.1" });
+  await bad.start();
+  await using hub = await Hub.start([bad.address, good.publisher.address]);
+  await hub.ready();
+  await good.confirmed();
+  const rejected = hub.events.find((event) => event.kind === "metadataRejected");
+  assertEquals([rejected?.upstream, rejected?.error.code], ["upstream0", "InvalidMetadata"]);
+  const subscriber = await hub.subscriber();
+  await good.publish(3);
+  assertAll(await receive(subscriber, 30), 10, 3);
+});
+
+Deno.test("a publisher that sends nonsense is left and tried again; the others go on", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let visits = 0;
+  const serving = (async () => {
+    for await (const connection of listener) {
+      visits++;
+      await connection.write(new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n")).catch(() => {});
+      connection.close();
+    }
+  })();
+  try {
+    await using good = await Meeting.start(10);
+    await using hub = await Hub.start([`127.0.0.1:${listener.addr.port}`, good.publisher.address]);
+    await until(() => hub.relay.stats()[1]?.live === true && visits > 2);
+    await good.confirmed();
+    await until(() => hub.publisher.stats().metadata !== null);
+    const subscriber = await hub.subscriber();
+    await good.publish(3);
+    assertAll(await receive(subscriber, 30), 10, 3);
+  } finally {
+    listener.close();
+    await serving;
+  }
+});
