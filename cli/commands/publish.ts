@@ -4,27 +4,24 @@
  * @module
  */
 import { Grid } from "../../grid/mod.ts";
-import { SqliteHistory } from "../../history/mod.ts";
 import { logPublisher } from "../../log/mod.ts";
-import { type AccessOptions, Publisher } from "../../mod.ts";
+import type { Publisher } from "../../mod.ts";
 import { adminOptions, serveAdminFor } from "../admin.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
 import { formatOf, readableFormats } from "../data/format.ts";
 import { ExitCode, UsageError } from "../exit_codes.ts";
 import { createLog, logOptions } from "../log.ts";
 import { readMetadataFile } from "../metadata_source.ts";
-import { bytes, choice, duration, file, flag, list, port, text, type ValuesOf, whole } from "../option.ts";
+import { choice, duration, file, flag, text, type ValuesOf, whole } from "../option.ts";
+import { checked, createPublisher, openHistory, publisherOptions, readAccess } from "../publisher_options.ts";
 import { pump } from "../pump.ts";
 import { PublishingMeter } from "../publishing.ts";
 import { Reporter } from "../reporter.ts";
 import { onReload } from "../signals.ts";
 import { FileSource, GridSource, type MeasurementSource, StreamSource } from "../source.ts";
 import { readTls, tlsOptions } from "../tls.ts";
-import { readYaml } from "../yaml.ts";
 
 const source = { group: "Measurements" } as const;
-const listening = { group: "Connections" } as const;
-const history = { group: "History" } as const;
 
 const options = {
   metadata: file({ ...source, short: "m", summary: "what there is to subscribe to, XML" }),
@@ -54,43 +51,12 @@ const options = {
   }),
   stay: flag({ ...source, summary: "go on serving when there is nothing more to publish" }),
   duration: duration({ ...source, short: "d", summary: "end after this time" }),
-  port: port({
-    ...listening,
-    short: "p",
-    summary: "listen at this port; 0 for any free one; default 7165, with TLS 7167",
-  }),
-  host: text({ ...listening, summary: "listen at this address", placeholder: "HOST", default: "0.0.0.0" }),
-  connect: list({
-    ...listening,
-    summary: "connect to a subscriber that listens there",
-    placeholder: "ADDRESS",
-  }),
-  connectOnly: flag({ ...listening, summary: "don't listen" }),
-  access: file({
-    ...listening,
-    summary: "who may connect, and who sees what: a file, YAML or JSON; see docs/access.md",
-  }),
-  maxConnections: whole(0, 1_000_000)({ ...listening, summary: "connections at a time", default: "1000" }),
+  ...publisherOptions,
   slow: choice("drop", "disconnect", "wait")({
-    ...listening,
+    group: "Connections",
     summary:
       "what to do about slow subscribers; default wait for --stdin and --speed max, else drop their data",
   }),
-  refuseUdp: flag({ ...listening, summary: "refuse subscribers that want their data over UDP" }),
-  encryptUdp: flag({ ...listening, summary: "encrypt data over UDP; the keys are secret with TLS only" }),
-  drain: duration({
-    ...listening,
-    summary: "how long subscribers get at the end to take what was published",
-    default: "5s",
-  }),
-  name: text({ ...listening, summary: "what the publisher calls itself", default: "STTP publisher" }),
-  nodeId: text({ ...listening, summary: "its node, for SourceNodeID", placeholder: "GUID" }),
-  history: file({
-    ...history,
-    summary: "record what is published in this file, and serve it to who asks for the past",
-  }),
-  historyAge: duration({ ...history, summary: "keep it for so long", default: "7d" }),
-  historySize: bytes({ ...history, summary: "let the file grow to this size", default: "1G" }),
   progress: duration({
     group: "Log",
     summary: "how often progress is told, 0 for never; default 1s on a terminal, else never",
@@ -143,21 +109,8 @@ export const publish: Command = defineCommand({
     await using past = openHistory(values);
     const slow = values.slow ??
       (values.stdin || (values.data !== undefined && speed === Infinity) ? "wait" : "drop");
-    await using publisher = create(() =>
-      new Publisher({
-        hostname: values.host,
-        name: values.name,
-        maxConnections: values.maxConnections,
-        slowSubscriberPolicy: slow === "disconnect" ? "disconnect" : "drop",
-        udp: values.refuseUdp ? false : { encrypt: values.encryptUdp },
-        ...(values.port !== undefined && { port: values.port }),
-        ...(values.nodeId !== undefined && { nodeId: values.nodeId }),
-        ...(values.connectOnly && { listen: false as const }),
-        ...(tls !== undefined && { tls }),
-        ...(access !== undefined && { access }),
-        ...(past !== undefined && { history: past }),
-      })
-    );
+    const policy = slow === "disconnect" ? "disconnect" : "drop";
+    await using publisher = createPublisher(values, { tls, access, history: past, policy });
     const measurements = await openSource(values, speed, publisher, context);
     const meter = new PublishingMeter(publisher, () => measurements.unknown);
     await using log = createLog(values, context);
@@ -174,7 +127,7 @@ export const publish: Command = defineCommand({
       );
     });
     await publisher.start();
-    for (const address of values.connect) create(() => publisher.connect(address));
+    for (const address of values.connect) checked(() => publisher.connect(address));
     await using _admin = await serveAdminFor({ publisher }, values, context);
     using reporter = new Reporter(meter, output, values.progress ?? (output.err.isTerminal ? 1000 : 0));
 
@@ -218,16 +171,6 @@ function readSpeed(given: string): number {
   throw new UsageError(`--speed is "${given}", a number over 0 or max expected`);
 }
 
-/** Rights as `PublisherOptions.access` has them, but for functions. */
-async function readAccess(path: string | undefined): Promise<AccessOptions | undefined> {
-  return path === undefined ? undefined : await readYaml(path) as AccessOptions;
-}
-
-function openHistory({ history, historyAge, historySize }: Values): SqliteHistory | undefined {
-  if (history === undefined) return undefined;
-  return create(() => SqliteHistory.open(history, { maxAge: historyAge, maxBytes: historySize }));
-}
-
 async function openSource(
   { metadata, grid, rate, data, stdin, format, now, loop }: Values,
   speed: number,
@@ -246,16 +189,6 @@ async function openSource(
 
 async function define(publisher: Publisher, path: string, context: Context): Promise<void> {
   publisher.defineMetadata(await readMetadataFile(path, context));
-}
-
-/** Does something whose arguments came from the command line: what is wrong about them is the user's to mend. */
-function create<T>(make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message);
-    throw error;
-  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,0 +1,138 @@
+/**
+ * Options of commands that publish, and the publisher that they come to.
+ *
+ * @module
+ */
+import { SqliteHistory } from "../history/mod.ts";
+import { type AccessOptions, Publisher, type SlowSubscriberPolicy, type TlsSource } from "../mod.ts";
+import { UsageError } from "./exit_codes.ts";
+import {
+  bytes,
+  duration,
+  file,
+  flag,
+  list,
+  type Option,
+  port,
+  text,
+  type ValuesOf,
+  whole,
+} from "./option.ts";
+import { readYaml } from "./yaml.ts";
+
+const listening = { group: "Connections" } as const;
+const history = { group: "History" } as const;
+
+/** The options. */
+export interface PublisherOptionTable {
+  readonly port: Option<number | undefined>;
+  readonly host: Option<string>;
+  readonly connect: Option<readonly string[]>;
+  readonly connectOnly: Option<boolean>;
+  readonly access: Option<string | undefined>;
+  readonly maxConnections: Option<number>;
+  readonly refuseUdp: Option<boolean>;
+  readonly encryptUdp: Option<boolean>;
+  readonly drain: Option<number>;
+  readonly name: Option<string>;
+  readonly nodeId: Option<string | undefined>;
+  readonly history: Option<string | undefined>;
+  readonly historyAge: Option<number>;
+  readonly historySize: Option<number>;
+}
+
+/** Their values. */
+export type PublisherValues = ValuesOf<PublisherOptionTable & Record<string, Option<unknown>>>;
+
+/** Their declarations. */
+export const publisherOptions: PublisherOptionTable = {
+  port: port({
+    ...listening,
+    short: "p",
+    summary: "listen at this port; 0 for any free one; default 7165, with TLS 7167",
+  }),
+  host: text({ ...listening, summary: "listen at this address", placeholder: "HOST", default: "0.0.0.0" }),
+  connect: list({
+    ...listening,
+    summary: "connect to a subscriber that listens there",
+    placeholder: "ADDRESS",
+  }),
+  connectOnly: flag({ ...listening, summary: "don't listen" }),
+  access: file({
+    ...listening,
+    summary: "who may connect, and who sees what: a file, YAML or JSON; see docs/access.md",
+  }),
+  maxConnections: whole(0, 1_000_000)({ ...listening, summary: "connections at a time", default: "1000" }),
+  refuseUdp: flag({ ...listening, summary: "refuse subscribers that want their data over UDP" }),
+  encryptUdp: flag({ ...listening, summary: "encrypt data over UDP; the keys are secret with TLS only" }),
+  drain: duration({
+    ...listening,
+    summary: "how long subscribers get at the end to take what was published",
+    default: "5s",
+  }),
+  name: text({ ...listening, summary: "what the publisher calls itself", default: "STTP publisher" }),
+  nodeId: text({ ...listening, summary: "its node, for SourceNodeID", placeholder: "GUID" }),
+  history: file({
+    ...history,
+    summary: "record what is published in this file, and serve it to who asks for the past",
+  }),
+  historyAge: duration({ ...history, summary: "keep it for so long", default: "7d" }),
+  historySize: bytes({ ...history, summary: "let the file grow to this size", default: "1G" }),
+};
+
+/** What a publisher is made of besides the values of its options. */
+export interface PublisherParts {
+  readonly tls: TlsSource | undefined;
+  readonly access: AccessOptions | undefined;
+  readonly history: SqliteHistory | undefined;
+  readonly policy: SlowSubscriberPolicy;
+}
+
+/** Makes a publisher. @throws {UsageError} When a value can't be used. */
+export function createPublisher(
+  values: PublisherValues,
+  { tls, access, history, policy }: PublisherParts,
+): Publisher {
+  return checked(() =>
+    new Publisher({
+      hostname: values.host,
+      name: values.name,
+      maxConnections: values.maxConnections,
+      slowSubscriberPolicy: policy,
+      udp: values.refuseUdp ? false : { encrypt: values.encryptUdp },
+      ...(values.port !== undefined && { port: values.port }),
+      ...(values.nodeId !== undefined && { nodeId: values.nodeId }),
+      ...(values.connectOnly && { listen: false as const }),
+      ...(tls !== undefined && { tls }),
+      ...(access !== undefined && { access }),
+      ...(history !== undefined && { history }),
+    })
+  );
+}
+
+/** Rights as `PublisherOptions.access` has them, but for functions. @throws {UsageError} When the file can't be used. */
+export async function readAccess(path: string | undefined): Promise<AccessOptions | undefined> {
+  return path === undefined ? undefined : await readYaml(path) as AccessOptions;
+}
+
+/** The history, if one is asked for. @throws {UsageError} When its bounds make no sense. */
+export function openHistory(
+  { history, historyAge, historySize }: Pick<PublisherValues, "history" | "historyAge" | "historySize">,
+): SqliteHistory | undefined {
+  if (history === undefined) return undefined;
+  return checked(() => SqliteHistory.open(history, { maxAge: historyAge, maxBytes: historySize }));
+}
+
+/**
+ * Does something whose arguments came from the command line: what is wrong about them is the user's to mend.
+ *
+ * @throws {UsageError} In place of a `TypeError` or `RangeError`.
+ */
+export function checked<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message);
+    throw error;
+  }
+}
