@@ -111,7 +111,8 @@ _${PROGRAM}() {
 ${cases.join("\n")}
   esac
 }
-compdef _${PROGRAM} ${PROGRAM}`;
+# Found in $fpath, this file is the function; sourced, it defines it.
+if [[ $funcstack[1] == _${PROGRAM} ]]; then _${PROGRAM} "$@"; else compdef _${PROGRAM} ${PROGRAM}; fi`;
 }
 
 function zshOption(spelling: string, option: Option<unknown>): string {

@@ -50,7 +50,7 @@ export async function* paced(
   const part = new MeasurementBatch();
   let first: { readonly time: bigint; readonly at: number; readonly shift: bigint } | undefined;
   for await (const batch of batches) {
-    for (let from = 0; from < batch.length && !signal.aborted;) {
+    for (let from = 0; from < batch.length;) {
       const time = Ticks.timeOf(batch.ticks[from]!);
       first ??= { time, at: clock.monotonic(), shift: retime ? Ticks.now(clock) - time : 0n };
       const { time: start, at, shift } = first;
@@ -58,6 +58,7 @@ export async function* paced(
         at + Number(Ticks.timeOf(batch.ticks[i]!) - start) / 10_000 / speed;
       const wait = dueAt(from) - clock.monotonic();
       if (wait > 0) await delay(Math.min(Math.ceil(wait), 2 ** 31 - 1), signal, clock);
+      if (signal.aborted) return;
       const now = Math.max(clock.monotonic(), dueAt(from));
       let to = from + 1;
       while (to < batch.length && dueAt(to) <= now) to++;
@@ -67,6 +68,5 @@ export async function* paced(
       yield part;
       from = to;
     }
-    if (signal.aborted) return;
   }
 }
