@@ -224,9 +224,8 @@ Deno.test("options out of range", () => {
   }
 });
 
-Deno.test("killed while it records, a history lacks the last second at most and has no hole", async () => {
-  const directory = await Deno.makeTempDir();
-  const path = `${directory}/history.db`;
+/** Runs the recorder until it has recorded for so many milliseconds, and kills it. @returns What it said. */
+async function recordAndDie(path: string, duration: number): Promise<{ n: number; at: number }[]> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", new URL("testdata/recorder.ts", import.meta.url).pathname, path],
     stdout: "piped",
@@ -242,21 +241,30 @@ Deno.test("killed while it records, a history lacks the last second at most and 
       const [n, at] = line.split(" ").map(Number);
       said.push({ n: n!, at: at! });
     }
-    if ((said.at(-1)?.at ?? 0) > 2500) {
-      child.kill("SIGKILL");
-      break;
-    }
+    if (said.length > 0 && said.at(-1)!.at - said[0]!.at >= duration) break;
   }
+  child.kill("SIGKILL");
   await child.status;
-  const safe = said.findLast(({ at }) => at <= said.at(-1)!.at - 1000)!;
-  {
+  return said;
+}
+
+Deno.test("killed while it records, at several instants, a history lacks the last second at most and has no hole", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/history.db`;
+  const signals = table(0);
+  const handle = signals.add("9ae6dd95-bddb-5dd8-8717-57da1268b9ca");
+  let before = 0;
+  // Before the first commit, about one, between two, and long after.
+  for (const duration of [0, 490, 510, 1200, 2100]) {
+    const said = await recordAndDie(path, duration);
+    const safe = said.findLast(({ at }) => at <= said.at(-1)!.at - 1000)?.n ?? 0;
     await using history = SqliteHistory.open(path);
-    const signals = table(0);
-    const handle = signals.add("9ae6dd95-bddb-5dd8-8717-57da1268b9ca");
     const found = (await read(history, signals, [handle])).map(([, ticks]) => ticks);
-    assertEquals(found.length > safe.n, true, `${found.length} of ${said.at(-1)!.n}`);
-    const start = found[0]!;
-    assertEquals(found.findIndex((ticks, n) => ticks !== start + BigInt(n)), -1);
+    assertEquals(found.length >= Math.max(safe, before), true, `${found.length} of ${said.at(-1)!.n}`);
+    assertEquals(found.findIndex((ticks, n) => ticks !== T0 + BigInt(n)), -1);
+    assertEquals(history.stats().damagedBlocks, 0);
+    before = found.length;
   }
+  assertEquals(before > 0, true);
   await Deno.remove(directory, { recursive: true });
 });

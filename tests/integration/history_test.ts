@@ -1,9 +1,11 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
 import { type HistoryRequest, type HistorySource, MemoryHistory, SqliteHistory } from "../../history/mod.ts";
 import { Publisher } from "../../publisher/mod.ts";
 import { grid, signalId } from "../../publisher/testdata/rig.ts";
 import { Subscriber } from "../../subscriber/mod.ts";
 import { MeasurementBatch, SttpError, Ticks } from "../../transport/mod.ts";
+import { until } from "./support.ts";
 
 const ALL = "FILTER ActiveMeasurements WHERE True";
 const SIGNALS = 20;
@@ -141,4 +143,73 @@ Deno.test("parameters for the publisher's archive", async () => {
   assertEquals(asked.map(({ start, stop, parameters }) => [start, stop, parameters]), [
     [5n, Ticks.parse("2024-01-01"), "tier=2"],
   ]);
+});
+
+/** Opens a history whose disk can be made full. */
+function openOn(path: string): { history: SqliteHistory; pages: (most: number) => void } {
+  const { exec } = DatabaseSync.prototype;
+  let database: DatabaseSync | undefined;
+  DatabaseSync.prototype.exec = function (sql): void {
+    database = this;
+    return exec.call(this, sql);
+  };
+  try {
+    const history = SqliteHistory.open(path);
+    return { history, pages: (most) => database!.exec(`PRAGMA max_page_count = ${most}`) };
+  } finally {
+    DatabaseSync.prototype.exec = exec;
+  }
+}
+
+Deno.test("a full disk: what can't be recorded is counted, publishing goes on, and so does recording later", async () => {
+  const directory = await Deno.makeTempDir();
+  const { history, pages } = openOn(`${directory}/history.db`);
+  await using _ = history;
+  await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1", history });
+  publisher.defineMetadata(grid(1));
+  await publisher.start();
+  const live: bigint[] = [];
+  await using subscriber = new Subscriber({
+    filter: ALL,
+    onBatch: ({ ticks, length }) => void live.push(...ticks.subarray(0, length)),
+  });
+  await subscriber.connect(publisher.address);
+  await until(() => publisher.stats().open[0]?.subscription?.confirmed === true);
+
+  const start = Ticks.now() - 36_000_000_000n;
+  const batch = new MeasurementBatch();
+  const published: bigint[] = [];
+  /** Publishes noise, which does not compress; and has it written. */
+  const publish = async (): Promise<void> => {
+    batch.clear();
+    for (let i = 0; i < 5000; i++) {
+      const ticks = start + BigInt(published.length) * 10_000n;
+      batch.add(0, ticks, Math.random());
+      published.push(ticks);
+    }
+    publisher.publish(batch);
+    history.flush();
+    await until(() => live.length === published.length);
+  };
+  await publish();
+  // As many as there are.
+  pages(1);
+  for (let i = 0; i < 5; i++) await publish();
+  const { recorded, lost, problem } = publisher.stats().history!;
+  assertEquals([recorded, lost], [5000, 25_000]);
+  assertMatch(problem!, /full/);
+  pages(1_000_000);
+  await publish();
+  assertEquals(publisher.stats().history?.recorded, 10_000);
+
+  const found: bigint[] = [];
+  for await (const { ticks, length } of subscriber.history({ start })) {
+    found.push(...ticks.subarray(0, length));
+  }
+  assertEquals(found, [...published.slice(0, 5000), ...published.slice(-5000)]);
+  assertEquals([live, publisher.stats().dropped], [published, {}]);
+  await subscriber.disconnect();
+  await publisher.stop();
+  await history.close();
+  await Deno.remove(directory, { recursive: true });
 });
