@@ -1,0 +1,158 @@
+/** An outage of 60 s between two processes: what the publisher published meanwhile comes from its history. */
+import { assert, assertEquals } from "@std/assert";
+import { Subscriber, type SubscriberStatus } from "../../subscriber/mod.ts";
+import type { MeasurementBatch } from "../../transport/mod.ts";
+import { runChild } from "../support/child.ts";
+import { TcpProxy } from "../support/tcp_proxy.ts";
+import { all, numberOf, until } from "./support.ts";
+
+const size = 10;
+/** Frames in a minute of data. */
+const minute = 60 * 30;
+/** A minute of data takes a few seconds, unless it is to take a minute. */
+const isReal = Deno.env.get("STTP_REAL_OUTAGE") !== undefined;
+
+/** Counts what came of each frame and signal: live, and recovered. */
+class Ledger {
+  readonly live = new Map<number, number>();
+  readonly recovered = new Map<number, number>();
+  /** Recovered values that came before an earlier one. */
+  disorder = 0;
+  #before = -1;
+
+  add(
+    subscriber: Subscriber,
+    { signals, values, length }: MeasurementBatch,
+    into: Map<number, number>,
+  ): void {
+    for (let i = 0; i < length; i++) {
+      const value = values[i]!;
+      assertEquals(value % size, numberOf(subscriber.signals.idOf(signals[i]!)));
+      into.set(value, (into.get(value) ?? 0) + 1);
+      if (into !== this.recovered) continue;
+      const frame = Math.floor(value / size);
+      if (frame < this.#before) this.disorder++;
+      this.#before = frame;
+    }
+  }
+
+  /** How often a value came. */
+  #count(value: number): number {
+    return (this.live.get(value) ?? 0) + (this.recovered.get(value) ?? 0);
+  }
+
+  /** Whether everything from the first live value to the end of a frame has come. */
+  isComplete(frame: number): boolean {
+    const first = this.live.keys().next().value!;
+    for (let value = (frame + 1) * size - 1; value >= first; value--) {
+      if (this.#count(value) === 0) return false;
+    }
+    return true;
+  }
+
+  /** The values that came more than once. */
+  repeated(): number[] {
+    return [...this.live.keys(), ...this.recovered.keys()].filter((value) => this.#count(value) > 1);
+  }
+}
+
+for (const reverse of [false, true]) {
+  const who = reverse ? "the publisher connects" : "the subscriber connects";
+  Deno.test(`two processes: an outage of 60 s, after which everything has come once; ${who}`, async () => {
+    const directory = await Deno.makeTempDir();
+    await using subscriber: Subscriber = new Subscriber({
+      filter: all,
+      reconnect: { initialDelay: 20, maxDelay: 100 },
+      onBatch: (batch): void => ledger.add(subscriber, batch, ledger.live),
+      gapRecovery: {
+        onRecovered: (batch): void => ledger.add(subscriber, batch, ledger.recovered),
+        settleTime: 100,
+      },
+    });
+    const ledger = new Ledger();
+    const failures: SubscriberStatus[] = [];
+    const status = subscriber.status();
+    const watching = (async () => {
+      for await (const event of status) if (event.kind === "recoveryFailed") failures.push(event);
+    })();
+    await using child = runChild(
+      async (tools, args) => {
+        const { Publisher, MeasurementBatch, metadataOf, signalId, ticksNow, say, heard } = tools;
+        const { SqliteHistory }: typeof import("../../history/mod.ts") = await import(args.history);
+        await using history = SqliteHistory.open(args.path);
+        await using publisher = new Publisher({
+          hostname: "127.0.0.1",
+          ...args.reverse ? { listen: false } : { port: 0 },
+          history,
+        });
+        publisher.defineMetadata(metadataOf(args.size));
+        await publisher.start();
+        say("started", args.reverse ? {} : { port: publisher.port });
+        const target = await heard();
+        if (args.reverse) publisher.connect(target!, { reconnect: { initialDelay: 20, maxDelay: 100 } });
+        let isOver = false;
+        heard().then(() => isOver = true);
+        // An hour of data at most, in its past.
+        const start = ticksNow() - 36_000_000_000n;
+        const batch = new MeasurementBatch(args.size);
+        for (let frame = 0; !isOver; frame++) {
+          batch.clear();
+          for (let n = 0; n < args.size; n++) {
+            const handle = publisher.signals.add(signalId(n));
+            batch.add(handle, start + BigInt(frame) * 333_333n, frame * args.size + n, 0);
+          }
+          publisher.publish(batch);
+          if (frame % 25 === 0) say("frame", { frame, lost: history.stats().lost });
+          await new Promise((resolve) => setTimeout(resolve, args.pause));
+        }
+      },
+      {
+        reverse,
+        size,
+        pause: isReal ? 1000 / 30 : 0,
+        path: `${directory}/history.db`,
+        history: new URL("../../history/mod.ts", import.meta.url).href,
+      },
+      [
+        `--allow-read=${directory},${new URL("../..", import.meta.url).pathname}`,
+        `--allow-write=${directory}`,
+      ],
+    );
+    const { port } = await child.next("started");
+    const target = reverse
+      ? (await subscriber.listen({ port: 0, hostname: "127.0.0.1" })).port
+      : Number(port);
+    await using proxy = new TcpProxy(target);
+    await child.send(proxy.address);
+    /** How far the publisher is. */
+    let frame = 0;
+    const follow = (): number => {
+      for (const told of child.taken("frame")) {
+        frame = Number(told["frame"]);
+        assertEquals(told["lost"], 0);
+      }
+      return frame;
+    };
+    if (!reverse) await subscriber.connect(proxy.address);
+    await until(() => ledger.live.size > 100 * size);
+
+    // The second outage is short; it brings what was missed while history took its turns after the first.
+    for (const length of [minute, 100]) {
+      proxy.isDown = true;
+      proxy.cut();
+      const end = follow() + length;
+      while (follow() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+      proxy.isDown = false;
+      await until(() => ledger.isComplete(end));
+      assert(ledger.recovered.size >= (length - 50) * size, `${ledger.recovered.size} recovered`);
+    }
+    // Whatever is still under way would come twice.
+    const before = ledger.live.size;
+    await until(() => ledger.live.size > before + 500 * size);
+    assertEquals([ledger.repeated(), ledger.disorder, failures], [[], 0, []]);
+    await subscriber.disconnect();
+    await watching;
+    assertEquals(await child.quit("enough"), 0, child.log);
+    await Deno.remove(directory, { recursive: true });
+  });
+}
