@@ -2,10 +2,11 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { type HistoryRequest, type HistorySource, MemoryHistory, SqliteHistory } from "../../history/mod.ts";
 import { Publisher } from "../../publisher/mod.ts";
-import { grid, signalId } from "../../publisher/testdata/rig.ts";
+import { grid } from "../../publisher/testdata/rig.ts";
 import { Subscriber } from "../../subscriber/mod.ts";
 import { MeasurementBatch, SttpError, Ticks } from "../../transport/mod.ts";
-import { until } from "./support.ts";
+import { runChild } from "../support/child.ts";
+import { metadataOf, signalId, until } from "./support.ts";
 
 const ALL = "FILTER ActiveMeasurements WHERE True";
 const SIGNALS = 20;
@@ -13,46 +14,60 @@ const FRAMES = 30 * 3600;
 /** Ticks between two frames, thirty a second. */
 const FRAME = 333_333n;
 
-Deno.test("one hour of history at full speed arrives complete and in order", async () => {
+Deno.test("two processes: one hour of history at full speed arrives complete and in order", async () => {
   const directory = await Deno.makeTempDir();
+  const path = `${directory}/history.db`;
   const start = Ticks.now() - 36_000_000_000n;
   {
-    await using history = SqliteHistory.open(`${directory}/history.db`);
+    await using history = SqliteHistory.open(path);
     await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1", history });
-    publisher.defineMetadata(grid(SIGNALS));
+    publisher.defineMetadata(metadataOf(SIGNALS));
     await publisher.start();
     const batch = new MeasurementBatch(SIGNALS);
+    const handles = Array.from({ length: SIGNALS }, (_, n) => publisher.signals.add(signalId(n)));
     for (let frame = 0; frame < FRAMES; frame++) {
       batch.clear();
-      for (let n = 0; n < SIGNALS; n++) batch.add(n, start + BigInt(frame) * FRAME, frame + n / 100);
+      for (const [n, handle] of handles.entries()) {
+        batch.add(handle, start + BigInt(frame) * FRAME, frame + n / 100);
+      }
       publisher.publish(batch);
     }
     assertEquals(publisher.stats().history?.lost, 0);
   }
-  {
-    // Another publisher, to which the file is all there is.
-    await using history = SqliteHistory.open(`${directory}/history.db`);
-    await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1", history });
-    publisher.defineMetadata(grid(SIGNALS));
-    await publisher.start();
-    await using subscriber = new Subscriber({
-      filter: ALL,
-      address: publisher.address,
-      deliveryBuffer: 10_000,
-    });
-    let count = 0;
-    let wrong = 0;
-    for await (const { length, signals, ticks, values } of subscriber.history({ start })) {
-      for (let i = 0; i < length; i++, count++) {
-        const frame = Math.floor(count / SIGNALS);
-        const n = count % SIGNALS;
-        if (ticks[i] !== start + BigInt(frame) * FRAME || values[i] !== Math.fround(frame + n / 100)) wrong++;
-        if (subscriber.signals.idOf(signals[i]!) !== signalId(n)) wrong++;
-      }
+  // Another process, to which the file is all there is.
+  await using child = runChild(
+    async ({ Publisher, metadataOf, say, heard }, args) => {
+      const { SqliteHistory }: typeof import("../../history/mod.ts") = await import(args.module);
+      await using history = SqliteHistory.open(args.path);
+      await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1", history });
+      publisher.defineMetadata(metadataOf(args.size));
+      await publisher.start();
+      say("started", { address: publisher.address });
+      await heard();
+      say("done", { dropped: publisher.stats().dropped });
+    },
+    { path, size: SIGNALS, module: new URL("../../history/mod.ts", import.meta.url).href },
+    [`--allow-read=${directory},${new URL("../..", import.meta.url).pathname}`, `--allow-write=${directory}`],
+  );
+  const subscriber = new Subscriber({
+    filter: ALL,
+    address: String((await child.next("started"))["address"]),
+    deliveryBuffer: 10_000,
+  });
+  let count = 0;
+  let wrong = 0;
+  for await (const { length, signals, ticks, values } of subscriber.history({ start })) {
+    for (let i = 0; i < length; i++, count++) {
+      const frame = Math.floor(count / SIGNALS);
+      const n = count % SIGNALS;
+      if (ticks[i] !== start + BigInt(frame) * FRAME || values[i] !== Math.fround(frame + n / 100)) wrong++;
+      if (subscriber.signals.idOf(signals[i]!) !== signalId(n)) wrong++;
     }
-    assertEquals([count, wrong], [SIGNALS * FRAMES, 0]);
-    assertEquals(publisher.stats().dropped, {});
   }
+  assertEquals([count, wrong], [SIGNALS * FRAMES, 0]);
+  await child.send("enough");
+  assertEquals((await child.next("done"))["dropped"], {});
+  assertEquals(await child.quit(), 0, child.log);
   await Deno.remove(directory, { recursive: true });
 });
 
