@@ -75,6 +75,23 @@ Deno.test("buffer blocks encrypted with the even key, the odd one, and so on as 
   await blocks.return?.();
 });
 
+Deno.test("buffer blocks from cache to cache: each under its own signal, in either layout", async () => {
+  for (const layout of ["standard", "older"] as const) {
+    await using meeting = await Meeting.start(8, { bufferBlocks: { layout } });
+    const subscriber = await meeting.subscribed({ bufferBlocks: { layout } });
+    const blocks = subscriber.bufferBlocks();
+    for (const filter of ["PPA:5; PPA:1", "PPA:1; PPA:5", "PPA:3; PPA:1", all]) {
+      await subscriber.subscribe({ filter });
+      await meeting.confirmed();
+      meeting.publisher.publishBufferBlock(signalId(1), Uint8Array.of(1));
+      const { value } = await blocks.next();
+      assertEquals([value?.signalId, value?.payload], [signalId(1), Uint8Array.of(1)]);
+    }
+    assertEquals(dropped(subscriber), {});
+    await blocks.return?.();
+  }
+});
+
 Deno.test("more blocks than the subscriber's cache takes while its consumer is away arrive all the same", async () => {
   const lengths = Array.from({ length: 60 }, (_, i) => i + 1);
   const bufferBlocks = { maxBlocks: 4 };
