@@ -1,0 +1,232 @@
+/**
+ * Somebody who means no good, one attack a process. Events: `started`; with `done` it has ended by itself.
+ *
+ * @module
+ */
+import {
+  Command,
+  DefaultOperationalModes,
+  encodeCommand,
+  encodeMetadataRefresh,
+  encodeOperationalModes,
+  encodeSubscribe,
+  FrameReader,
+  readResponses,
+  Response,
+} from "../../../transport/mod.ts";
+import { emit, settings } from "../../../bench/programs/talk.ts";
+import { joined } from "../../fuzz/mutate.ts";
+import { all } from "../../integration/support.ts";
+
+/** What can be done. */
+export type Attack =
+  | "slow loris"
+  | "half-open connections"
+  | "flood of commands"
+  | "resubscription storm"
+  | "stalled readers"
+  | "caches never confirmed"
+  | "connections dropped"
+  | "idle connections"
+  | "strangers";
+
+/** What is done to whom, and for how long. */
+export interface AttackSettings {
+  readonly address: string;
+  readonly attack: Attack;
+  readonly seconds: number;
+}
+
+const { address, attack, seconds } = settings<AttackSettings>();
+const [hostname, port] = address.split(":");
+const end = performance.now() + seconds * 1000;
+const modes = encodeCommand(Command.DefineOperationalModes, encodeOperationalModes(DefaultOperationalModes));
+const confirm = encodeCommand(Command.ConfirmUpdateSignalIndexCache);
+/** What came of it, for the report. */
+const counts = { connections: 0, refused: 0, bytes: 0 };
+
+function subscribe(filterExpression = all): Uint8Array {
+  return encodeCommand(Command.Subscribe, encodeSubscribe({ filterExpression }, "utf-8"));
+}
+
+function isTime(): boolean {
+  return performance.now() < end;
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** A connection, and what is done with it; whatever way it ends. */
+async function connection(use: (connection: Deno.TcpConn) => Promise<void>): Promise<void> {
+  let opened: Deno.TcpConn | undefined;
+  try {
+    opened = await Deno.connect({ hostname: hostname!, port: Number(port) });
+    counts.connections++;
+    await use(opened);
+  } catch {
+    counts.refused++;
+  }
+  try {
+    opened?.close();
+  } catch {
+    // It is closed.
+  }
+}
+
+/** So many at a time, one after the other, until the time is over. */
+async function many(count: number, use: (connection: Deno.TcpConn) => Promise<void>): Promise<void> {
+  await Promise.all(Array.from({ length: count }, async () => {
+    while (isTime()) {
+      await connection(use);
+      await pause(1);
+    }
+  }));
+}
+
+async function write(to: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+  for (let sent = 0; sent < bytes.length;) sent += await to.write(bytes.subarray(sent));
+  counts.bytes += bytes.length;
+}
+
+/** Reads and throws away, until the end of the connection. */
+async function read(from: Deno.TcpConn): Promise<void> {
+  const buffer = new Uint8Array(65_536);
+  try {
+    while (await from.read(buffer) !== null);
+  } catch {
+    // Closed.
+  }
+}
+
+/** Reads until this response has come. */
+async function awaitResponse(from: Deno.TcpConn, frames: FrameReader, awaited: number): Promise<void> {
+  for (;;) {
+    for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
+      for (const { code } of readResponses(frame)) if (code === awaited) return;
+    }
+    const length = await from.read(frames.writable());
+    if (length === null) return;
+    frames.commit(length);
+  }
+}
+
+const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
+  /** Modes, a byte at a time, never finished. */
+  "slow loris": () =>
+    many(300, async (peer) => {
+      for (let i = 0; isTime() && i < modes.length - 1; i++) {
+        await write(peer, modes.subarray(i, i + 1));
+        await pause(500);
+      }
+    }),
+
+  /** Connections that are opened and forgotten, and others that are closed in one direction only. */
+  "half-open connections": () =>
+    many(300, async (peer) => {
+      if (counts.connections % 2 === 0) {
+        await write(peer, joined(modes, subscribe()));
+        await peer.closeWrite();
+        await read(peer);
+      } else {
+        while (isTime()) await pause(200);
+      }
+    }),
+
+  /** Every command there is, as fast as they are taken; some read the answers and others do not. */
+  "flood of commands": () =>
+    many(6, async (peer) => {
+      const commands = joined(
+        ...Object.values(Command).filter((code) => code !== Command.DefineOperationalModes).map((code) =>
+          encodeCommand(code)
+        ),
+        encodeCommand(0x7f, new Uint8Array(100)),
+        encodeCommand(
+          Command.MetadataRefresh,
+          encodeMetadataRefresh("FILTER MeasurementDetail WHERE Len(ID) > 1", "utf-8"),
+        ),
+      );
+      if (counts.connections % 3 > 0) read(peer);
+      await write(peer, modes);
+      while (isTime()) await write(peer, commands);
+    }),
+
+  /** Another subscription as soon as the last one is answered. */
+  "resubscription storm": () =>
+    many(6, async (peer) => {
+      const frames = new FrameReader({ maxLength: 1 << 24 });
+      await write(peer, modes);
+      await awaitResponse(peer, frames, Response.Succeeded);
+      for (let i = 0; isTime(); i++) {
+        await write(
+          peer,
+          joined(subscribe(`FILTER TOP ${1 + i % 97} ActiveMeasurements WHERE True`), confirm),
+        );
+        await awaitResponse(peer, frames, Response.Succeeded);
+      }
+    }),
+
+  /** Subscribers to everything, in its longest form, that read nothing. */
+  "stalled readers": () =>
+    many(20, async (peer) => {
+      const plain = { ...DefaultOperationalModes, tssc: false, gzip: false, compressPayloadData: false };
+      const metadata = encodeCommand(Command.MetadataRefresh);
+      await write(peer, encodeCommand(Command.DefineOperationalModes, encodeOperationalModes(plain)));
+      // What the system holds back for both sides is full of metadata before it comes to data.
+      await write(peer, joined(subscribe(), confirm, ...Array<Uint8Array>(60).fill(metadata)));
+      while (isTime()) await pause(200);
+    }),
+
+  /** Subscribers that never confirm the cache that they are sent. */
+  "caches never confirmed": () =>
+    many(30, async (peer) => {
+      read(peer);
+      await write(peer, modes);
+      while (isTime()) {
+        await write(peer, subscribe());
+        await pause(500);
+      }
+    }),
+
+  /** Ten thousand connections, dropped at once, after half a command, or in the middle of an answer. */
+  "connections dropped": async () => {
+    const pieces = [new Uint8Array(0), modes.subarray(0, 7), modes, joined(modes, subscribe())];
+    await Promise.all(Array.from({ length: 8 }, async () => {
+      while (counts.connections < 10_000) {
+        await connection(async (peer) => await write(peer, pieces[counts.connections % pieces.length]!));
+      }
+    }));
+  },
+
+  /** Thousands that do as they should, and nothing. */
+  "idle connections": async () => {
+    const peers: Promise<void>[] = [];
+    for (let i = 0; i < 2_000; i++) {
+      peers.push(connection(async (peer) => {
+        await write(peer, modes);
+        read(peer);
+        while (isTime()) await pause(500);
+      }));
+      if (i % 50 === 49) await pause(10);
+    }
+    await Promise.all(peers);
+  },
+
+  /** Other protocols, and bytes without sense. */
+  "strangers": () =>
+    many(30, async (peer) => {
+      const greetings = [
+        new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        new Uint8Array([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]),
+        crypto.getRandomValues(new Uint8Array(1000)),
+        new Uint8Array([0xff, 0xff, 0xff, 0xff, 6]),
+      ];
+      await write(peer, greetings[counts.connections % greetings.length]!);
+      await read(peer);
+    }),
+};
+
+emit("started", { pid: Deno.pid });
+await attacks[attack]();
+emit("done", counts);
+Deno.exit();

@@ -1,0 +1,132 @@
+/**
+ * Attacks on a publisher with ten subscribers in good faith, who must not notice: `deno task abuse`.
+ *
+ * Publisher, subscribers and attackers are processes of their own. While an attack runs, the subscribers get 1,000 signals
+ * 30 times a second each and miss nothing; after it the publisher's sockets, timers and memory are what they were. Delays
+ * are measured and shown, not asserted: what else the machine does would fail them.
+ *
+ * @module
+ */
+import { assertEquals, assertGreater, assertLess } from "@std/assert";
+import { filePath } from "../interop/partners.ts";
+import { Program } from "../interop/program.ts";
+import type { Attack, AttackSettings } from "./programs/attacker.ts";
+import type { GoodLook, GoodSettings } from "./programs/good.ts";
+import type { PublisherLook, PublisherSettings } from "./programs/publisher.ts";
+
+const SIGNALS = 1000;
+const SUBSCRIBERS = 10;
+const RATE = 30;
+/** How long one attack lasts, in seconds. */
+const SECONDS = Number(Deno.env.get("STTP_ABUSE_SECONDS") ?? 8);
+/** What a long attack may leave behind in the heap: code, and tables that have grown to their size. */
+const MOST_HEAP = 24 * 1024 ** 2;
+
+const attacks: readonly Attack[] = [
+  "slow loris",
+  "half-open connections",
+  "flood of commands",
+  "resubscription storm",
+  "stalled readers",
+  "caches never confirmed",
+  "connections dropped",
+  "idle connections",
+  "strangers",
+];
+
+function start(name: string, settings: object): Program {
+  const script = filePath(new URL(`./programs/${name}.ts`, import.meta.url));
+  const program = Program.start(Deno.execPath(), [
+    "run",
+    "-A",
+    "--no-check",
+    "--v8-flags=--expose-gc",
+    script,
+    JSON.stringify(settings),
+  ]);
+  program.patience = 90_000;
+  return program;
+}
+
+async function ask<Look>(program: Program): Promise<Look> {
+  await program.send("look");
+  return await program.next("look") as unknown as Look;
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** Open files of a process, sockets among them. */
+function descriptors(pid: number): number {
+  return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
+}
+
+const line = (name: string, good: GoodLook, publisher: PublisherLook, more = ""): string =>
+  `${name.padEnd(24)} p50 ${good.latency.p50.toFixed(1).padStart(6)} ms, p99 ${
+    good.latency.p99.toFixed(1).padStart(7)
+  } ms, worst ${good.latency.most.toFixed(0).padStart(5)} ms; heap ${
+    (publisher.heap / 1024 ** 2).toFixed(1)
+  } MiB${more}`;
+
+Deno.test("ten subscribers do not notice", async (test) => {
+  const settings: PublisherSettings = {
+    signals: SIGNALS,
+    rate: RATE,
+    options: {
+      maxConnections: 3_000,
+      handshakeTimeout: 2_000,
+      stallTimeout: 5_000,
+      outboundQueueLimit: 1024 ** 2,
+    },
+  };
+  await using publisher = start("publisher", settings);
+  const { address, pid } = await publisher.next("ready") as unknown as { address: string; pid: number };
+  const goodSettings: GoodSettings = { address, subscribers: SUBSCRIBERS, signals: SIGNALS };
+  await using good = start("good", goodSettings);
+  await good.next("ready");
+  await pause(2_000);
+  await ask<GoodLook>(good);
+  const before = await ask<PublisherLook>(publisher);
+  await pause(5_000);
+  const quiet = await ask<GoodLook>(good);
+  assertEquals([quiet.missed, quiet.wrong, quiet.lostConnections], [0, 0, 0]);
+  const settled = await ask<PublisherLook>(publisher);
+  const files = descriptors(pid);
+  const lines = [line("(quiet)", quiet, settled)];
+
+  for (const attack of attacks) {
+    await test.step(attack, async () => {
+      const attackSettings: AttackSettings = { address, attack, seconds: SECONDS };
+      await using attacker = start("attacker", attackSettings);
+      await attacker.next("started");
+      await ask<GoodLook>(good);
+      const { rounds } = await ask<PublisherLook>(publisher);
+      const done = await attacker.next("done") as unknown as Record<string, number>;
+      const during = await ask<GoodLook>(good);
+      const { rounds: later, longestPause } = await ask<PublisherLook>(publisher);
+      assertEquals([during.missed, during.wrong, during.lostConnections], [0, 0, 0]);
+      // Nobody was left behind, either.
+      assertGreater(during.least, (later - rounds) * SIGNALS / 2);
+      assertLess(during.most - during.least, 2 * RATE * SIGNALS);
+      await attacker.result();
+
+      let look = await ask<PublisherLook>(publisher);
+      if (attack === "stalled readers") assertGreater(look.dropped.overflow ?? 0, 0, "nobody was slow");
+      // Afterwards all is as it was.
+      for (let i = 0; i < 120 && (look.open > SUBSCRIBERS || descriptors(pid) > files); i++) {
+        await pause(250);
+        look = await ask<PublisherLook>(publisher);
+      }
+      assertEquals(look.open, SUBSCRIBERS, "connections left");
+      assertEquals(look.faults, []);
+      assertEquals(look.groups, before.groups, "groups left");
+      assertLess(descriptors(pid), files + 3, "files left open");
+      assertLess(look.timers, settled.timers + 5, "timers left");
+      assertLess(look.heap, settled.heap + MOST_HEAP, "memory left");
+      const came = `; ${done.connections} connections, ${(done.bytes! / 1024 ** 2).toFixed(1)} MiB`;
+      lines.push(line(attack, during, look, `${came}; longest pause ${longestPause.toFixed(0)} ms`));
+    });
+  }
+  console.log(`\n${lines.join("\n")}`);
+});
