@@ -126,12 +126,14 @@ for (const encrypt of [false, true]) {
       const receiving = (async () => {
         for await (const batch of subscriber.batches()) received.add(subscriber, batch);
       })();
-      // Slowly enough that no socket's buffer overflows: all loss is the proxy's.
+      // Slowly enough that no socket's buffer overflows, here and at the proxy: all loss is the proxy's.
       const publish = async (count: number): Promise<void> => {
         for (let i = 0; i < count; i++) {
           const before = proxy.count;
           await meeting.publish(1);
           await until(() => proxy.count > before);
+          // But for those that it holds back.
+          await until(() => subscriber.stats().udp.datagrams > proxy.count - proxy.lost.length - 10);
         }
       };
       await publish(1);
