@@ -1,0 +1,269 @@
+/** What holds when the network, the machine or a process fails: the guarantees of docs/guarantees.md. */
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import { Subscriber, type SubscriberOptions } from "../../subscriber/mod.ts";
+import { type Clock, createTestCertificates, systemClock } from "../../transport/mod.ts";
+import { runChild } from "../support/child.ts";
+import { TcpProxy } from "../support/tcp_proxy.ts";
+import { all, dropped, Meeting, Received, roundOf, until } from "./support.ts";
+
+const size = 40;
+const quick = { initialDelay: 1, maxDelay: 10 };
+
+/** A subscriber behind a network, and what it receives, live, in order. */
+class Behind implements AsyncDisposable {
+  readonly subscriber: Subscriber;
+  readonly received = new Received();
+  readonly #taking: Promise<void>;
+
+  constructor(network: TcpProxy, options: SubscriberOptions = {}) {
+    this.subscriber = new Subscriber({ filter: all, address: network.address, reconnect: quick, ...options });
+    this.#taking = this.#take();
+  }
+
+  async #take(): Promise<void> {
+    for await (const batch of this.subscriber.batches()) this.received.add(this.subscriber, batch);
+  }
+
+  async connect(): Promise<this> {
+    await this.subscriber.connect(undefined, { retry: true });
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.subscriber.disconnect();
+    await this.#taking;
+  }
+}
+
+/** Whether rounds follow each other, each once; with gaps where they are allowed. */
+function assertOrder({ rounds }: Received, mayMiss = false): void {
+  for (const [n, list] of rounds) {
+    for (let i = 1; i < list.length; i++) {
+      const step = (list[i]! - list[i - 1]! + 100) % 100;
+      assert(mayMiss ? step > 0 && step < 50 : step === 1, `signal ${n}: ${list[i]} after ${list[i - 1]}`);
+    }
+  }
+}
+
+/** Publishes until something is so. */
+async function publishUntil(meeting: Meeting, condition: () => boolean): Promise<void> {
+  await until(() => {
+    meeting.publisher.publish(roundOf(meeting.publisher, size, round++));
+    return condition();
+  });
+}
+let round = 0;
+
+for (const compressPayload of [true, false]) {
+  Deno.test(`split at every byte and late: nothing is lost, doubled or out of order; ${compressPayload ? "TSSC" : "compact"}`, async () => {
+    await using meeting = await Meeting.start(size);
+    await using network = new TcpProxy(meeting.publisher.port);
+    network.toServer = { piece: 1 };
+    network.toClient = { piece: 1 };
+    await using behind = await new Behind(network, { compressPayload, compressMetadata: true }).connect();
+    await meeting.confirmed();
+    network.toClient = { piece: 7, delay: 1 };
+    await meeting.publish(30);
+    network.toClient = { piece: 1 };
+    await meeting.publish(30);
+    await until(() => behind.received.count === 60 * size);
+    assertOrder(behind.received);
+    assertEquals(dropped(behind.subscriber), {});
+    assertEquals(network.connections, 1);
+  });
+}
+
+Deno.test("cut anywhere, again and again: each value at most once and in order, and data comes back", async () => {
+  await using meeting = await Meeting.start(size);
+  await using network = new TcpProxy(meeting.publisher.port);
+  network.toClient = { cutAfter: 3_000 };
+  await using behind = new Behind(network, { autoRequestMetadata: false });
+  const connecting = behind.connect();
+  for (let i = 1; i <= 25; i++) {
+    // At another byte each time: in the modes' answer, in the cache, in a packet.
+    network.toClient = { cutAfter: 20 + i * i * 17 };
+    await publishUntil(meeting, () => network.connections >= i);
+  }
+  network.toClient = {};
+  await connecting;
+  const { count } = behind.received;
+  await publishUntil(meeting, () => behind.received.count > count + 10 * size);
+  assertOrder(behind.received, true);
+  await until(() => meeting.publisher.stats().open.length === 1);
+});
+
+Deno.test("corrupted bytes: never more than an SttpError, and right again with the next connection", async () => {
+  await using meeting = await Meeting.start(size);
+  await using network = new TcpProxy(meeting.publisher.port);
+  await using subscriber = new Subscriber({ filter: all, address: network.address, reconnect: quick });
+  const errors: unknown[] = [];
+  const watching = (async () => {
+    for await (const event of subscriber.status()) if ("error" in event) errors.push(event.error);
+  })();
+  const taking = (async () => {
+    for await (const _ of subscriber.batches());
+  })();
+  network.toClient = {
+    corrupt: (bytes, offset) => bytes[Math.floor(bytes.length * 0.7)]! ^= 1 + offset % 255,
+  };
+  const connecting = subscriber.connect(undefined, { retry: true }).catch((error) => errors.push(error));
+  for (let i = 0; i < 200; i++) {
+    meeting.publisher.publish(roundOf(meeting.publisher, size, i));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    if (i % 20 === 19) network.cut();
+  }
+  network.toClient = {};
+  network.cut();
+  await connecting;
+  await subscriber.disconnect();
+  await Promise.all([watching, taking]);
+  for (const error of errors) assertEquals((error as Error).name, "SttpError", String(error));
+
+  await using behind = await new Behind(network).connect();
+  await meeting.confirmed();
+  await meeting.publish(5);
+  await until(() => behind.received.count === 5 * size);
+  assertOrder(behind.received);
+});
+
+Deno.test("corrupted bytes under TLS: nothing wrong is ever handed over", async () => {
+  const { authority, server, client } = await createTestCertificates();
+  const ca = authority.certificate;
+  await using meeting = await Meeting.start(size, { tls: { ...server, ca } });
+  await using network = new TcpProxy(meeting.publisher.port);
+  await using behind = await new Behind(network, { tls: { ...client, ca } }).connect();
+  await meeting.confirmed();
+  for (let i = 0; i < 5; i++) {
+    // `Received` fails on a value under a wrong name.
+    await publishUntil(meeting, () => behind.received.count > 0);
+    network.toClient = { corrupt: (bytes) => bytes[bytes.length >> 1]! ^= 1 };
+    const { connections } = network;
+    await publishUntil(meeting, () => network.connections > connections);
+    network.toClient = {};
+    network.cut();
+    const { count } = behind.received;
+    await publishUntil(meeting, () => behind.received.count > count + size);
+  }
+  assertOrder(behind.received, true);
+  assertGreater(behind.subscriber.stats().connections, 5);
+});
+
+Deno.test("a network that goes silent: the subscriber leaves, comes back, and nobody else notices", async () => {
+  await using meeting = await Meeting.start(size, { heartbeatInterval: 20, stallTimeout: 500 });
+  await using network = new TcpProxy(meeting.publisher.port);
+  const witness = await meeting.subscribed();
+  const seen = new Received();
+  const taking = (async () => {
+    for await (const batch of witness.batches()) seen.add(witness, batch);
+  })();
+  await using behind = await new Behind(network, { heartbeatTimeout: 1000, connectTimeout: 1000 }).connect();
+  await meeting.confirmed();
+  await meeting.publish(3);
+  await until(() => behind.received.count === 3 * size);
+  network.stall();
+  await until(() => behind.subscriber.state !== "connected");
+  network.cut();
+  await until(() => behind.subscriber.state === "connected");
+  await meeting.confirmed();
+  await meeting.publish(3);
+  await until(() => behind.received.count === 6 * size);
+  await until(() => seen.count === 6 * size);
+  assertOrder(behind.received);
+  assertOrder(seen);
+  await witness.disconnect();
+  await taking;
+});
+
+Deno.test("the machine's clock is set, forwards and backwards: connections and data stay", async () => {
+  let jump = 0;
+  const clock: Clock = { ...systemClock, now: () => Date.now() + jump };
+  await using meeting = await Meeting.start(size, { clock, heartbeatInterval: 20 });
+  await using network = new TcpProxy(meeting.publisher.port);
+  await using behind = await new Behind(network, { clock, heartbeatTimeout: 5_000 }).connect();
+  await meeting.confirmed();
+  let expected = 0;
+  for (const hours of [0, 24 * 365, -24 * 365 * 3]) {
+    jump = hours * 3_600_000;
+    await meeting.publish(3);
+    expected += 3 * size;
+    await until(() => behind.received.count === expected);
+    // And when there is no data, signs of life.
+    const { frames } = behind.subscriber.stats();
+    await until(() => behind.subscriber.stats().frames > frames + 2);
+  }
+  assertOrder(behind.received);
+  assertEquals(network.connections, 1);
+});
+
+Deno.test("the publisher is somewhere else when it is back: the subscriber finds it, and signals keep their handles", async () => {
+  await using old = await Meeting.start(size);
+  await using network = new TcpProxy(old.publisher.port);
+  await using behind = await new Behind(network).connect();
+  await old.confirmed();
+  await old.publish(2);
+  await until(() => behind.received.count === 2 * size);
+  const handle = behind.subscriber.signals.handleOf(behind.subscriber.signals.idOf(3)!);
+  await using fresh = await Meeting.start(size);
+  network.target = fresh.publisher.port;
+  await old.publisher.stop();
+  await until(() => fresh.publisher.stats().open[0]?.subscription?.confirmed === true);
+  await fresh.publish(2);
+  await until(() => behind.received.count === 4 * size);
+  assertEquals(handle, 3);
+  assertEquals(behind.subscriber.signals.size, size);
+});
+
+Deno.test("a publisher process that is killed and started again: each value at most once, and data comes back", async () => {
+  const serve = (port: number): ReturnType<typeof runChild> =>
+    runChild(async ({ Publisher, metadataOf, roundOf, say, until }, { port, size }) => {
+      const publisher = new Publisher({ port, hostname: "127.0.0.1" });
+      publisher.defineMetadata(metadataOf(size));
+      await publisher.start();
+      say("ready", { port: publisher.port });
+      let round = 0;
+      await until(() => {
+        publisher.publish(roundOf(publisher, size, round++));
+        return false;
+      });
+    }, { port, size });
+  await using first = serve(0);
+  const { port } = await first.next("ready") as unknown as { port: number };
+  await using network = new TcpProxy(port);
+  await using behind = await new Behind(network).connect();
+  await until(() => behind.received.count > 5 * size);
+  await first.kill();
+  await until(() => behind.subscriber.state !== "connected");
+  await until(() => behind.subscriber.stats().measurements === behind.received.count);
+  assertOrder(behind.received);
+  behind.received.rounds.clear();
+  await using second = serve(port);
+  await second.next("ready");
+  const { count } = behind.received;
+  await until(() => behind.received.count > count + 5 * size);
+  assertOrder(behind.received);
+});
+
+Deno.test("a subscriber process that is killed: the publisher lets go of it, and others miss nothing", async () => {
+  await using meeting = await Meeting.start(size);
+  const witness = await meeting.subscribed();
+  const seen = new Received();
+  const taking = (async () => {
+    for await (const batch of witness.batches()) seen.add(witness, batch);
+  })();
+  await using child = runChild(async ({ Subscriber, all, say }, { address }) => {
+    const subscriber = new Subscriber({ filter: all });
+    await subscriber.connect(address);
+    say("connected");
+    for await (const _ of subscriber.batches());
+  }, { address: meeting.publisher.address });
+  await child.next("connected");
+  await meeting.confirmed();
+  await meeting.publish(5);
+  await child.kill();
+  await until(() => meeting.publisher.stats().open.length === 1);
+  await meeting.publish(5);
+  await until(() => seen.count === 10 * size);
+  assertOrder(seen);
+  await witness.disconnect();
+  await taking;
+});
