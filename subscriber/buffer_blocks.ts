@@ -48,14 +48,15 @@ const PATIENCE = 16;
 /** One connection's buffer blocks. A block that can't be taken is not confirmed, so that the publisher sends it again. */
 export class BufferBlockReceiver {
   readonly #options: BufferBlockReceiverOptions;
-  #expected = 0;
+  #expected: number;
   /** Blocks that came early, by sequence; `undefined` for one that can't be used. */
   readonly #held = new Map<number, BufferBlock | undefined>();
   #cancelTimer: (() => void) | undefined;
 
-  /** See {@linkcode BufferBlockReceiverOptions}. */
-  constructor(options: BufferBlockReceiverOptions) {
+  /** @param first The sequence of the first block, which publishers count from 0. */
+  constructor(options: BufferBlockReceiverOptions, first: number = 0) {
     this.#options = options;
+    this.#expected = first;
   }
 
   /** Takes the body of a BufferBlock. @throws {SttpError} `MalformedFrame` when it has no head. */

@@ -4,8 +4,11 @@ import { SttpError } from "../transport/errors.ts";
 import { decodeBufferBlockConfirmation, encodeBufferBlock } from "../transport/wire/buffer_block.ts";
 import { BufferBlockFlags, Command, Response } from "../transport/wire/codes.ts";
 import { gzip } from "../transport/wire/gzip.ts";
-import type { BufferBlock } from "./buffer_block_inbox.ts";
-import type { SubscriberOptions } from "./options.ts";
+import { type BufferBlock, BufferBlockInbox } from "./buffer_block_inbox.ts";
+import { BufferBlockReceiver, type BufferBlockReceiverOptions } from "./buffer_blocks.ts";
+import { checkOptions, type SubscriberOptions } from "./options.ts";
+import type { PacketReader } from "./packets.ts";
+import { Counters } from "./stats.ts";
 import { Subscriber } from "./subscriber.ts";
 import {
   ScriptedConnector,
@@ -200,3 +203,61 @@ Deno.test("a connection that ends takes along what was held back", async () => {
   await fixture.send(0, Uint8Array.of(7));
   assertEquals(found, [0, 7]);
 });
+
+Deno.test("sequence numbers begin again behind the last uint32, also where blocks are missing or come twice", () => {
+  const last = 0xffff_ffff;
+  for (
+    const [order, found] of [
+      [[last - 1, last, 0, 1], [last - 1, last, 0, 1]],
+      [[0, last, 1, last - 1, last, 0, 2], [last - 1, last, 0, 1, 2]],
+      // Behind the gap of one that never comes.
+      [[last, 0, 1], [last, 0, 1]],
+    ] as const
+  ) {
+    const clock = new ManualClock();
+    const handed: number[] = [];
+    const confirmed: number[] = [];
+    const options = receiverOptions(
+      clock,
+      (payload) => handed.push(new DataView(payload.buffer).getUint32(0)),
+    );
+    const receiver = new BufferBlockReceiver(
+      { ...options, confirm: (sequence) => confirmed.push(sequence) },
+      last - 1,
+    );
+    for (const sequence of order) {
+      const payload = new Uint8Array(4);
+      new DataView(payload.buffer).setUint32(0, sequence);
+      receiver.receive(encodeBufferBlock(sequence, ConfirmationRequired, 0, payload));
+    }
+    clock.advance(16_000);
+    assertEquals(handed, [...found]);
+    assertEquals(confirmed, [...order]);
+    receiver.close();
+    assertEquals(clock.pending, 0);
+  }
+});
+
+/** What a receiver works with, of which it needs one signal only. */
+function receiverOptions(
+  clock: ManualClock,
+  take: (payload: Uint8Array) => void,
+): BufferBlockReceiverOptions {
+  const { bufferBlocks, limits } = checkOptions();
+  const drop = (): void => {};
+  const inbox = new BufferBlockInbox(bufferBlocks, undefined, drop);
+  inbox.push = ({ payload }): void => take(payload);
+  const packets = { decryption: undefined, signalOf: () => 0 } as unknown as PacketReader;
+  return {
+    clock,
+    options: bufferBlocks,
+    limits,
+    packets,
+    inbox,
+    idOf: () => signalId(1),
+    counters: new Counters(),
+    drop,
+    confirm: () => {},
+    timeout: () => 1000,
+  };
+}
