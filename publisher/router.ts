@@ -1,7 +1,7 @@
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { type Delivery, deliveryKey } from "./delivery.ts";
 import { Group, type GroupEnvironment, type Member } from "./group.ts";
-import { LayoutTracker } from "./selector.ts";
+import { LayoutTracker } from "./layouts.ts";
 import type { SignalSet } from "./signal_set.ts";
 import type { GroupSnapshot } from "./snapshot.ts";
 

@@ -1,36 +1,24 @@
 import { MeasurementBatch } from "../transport/wire/batch.ts";
+import { PLACES } from "./layouts.ts";
 import type { SignalSet } from "./signal_set.ts";
 
 /** Value bits above this, sign aside, are NaN. */
 const INFINITY_BITS = 0x7f800000;
 
-/**
- * Recognises batches whose signals are those of the batch before, in the same order, as they are when somebody
- * publishes frame after frame: then nobody has to look for his signals again.
- */
-export class LayoutTracker {
-  #signals = new Int32Array(0);
-  #length = -1;
-  #layout = 0;
-
-  /** A number, not 0, that is the same for as long as batches have the same signals column. */
-  layoutOf(batch: MeasurementBatch): number {
-    const { signals, length } = batch;
-    const known = this.#signals;
-    let i = length === this.#length ? 0 : length;
-    while (i < length && signals[i] === known[i]) i++;
-    if (i === length && length === this.#length) return this.#layout;
-    if (known.length < length) this.#signals = new Int32Array(Math.max(length, 2 * known.length));
-    this.#signals.set(signals.subarray(0, length));
-    this.#length = length;
-    return ++this.#layout;
-  }
+/** Where in the batches of a layout a subscription's signals are, and their wire indexes. */
+interface Found {
+  readonly layout: number;
+  readonly positions: Int32Array<ArrayBuffer>;
+  readonly indexes: Int32Array<ArrayBuffer>;
+  readonly count: number;
 }
+
+const NOTHING = new Int32Array(0);
 
 /**
  * Picks one subscription's measurements out of what is published and puts wire signal indexes in the place of
- * handles. Where a batch has the layout of the one before, what that search found is used again: the cost is that of
- * what is picked, not of what is published.
+ * handles. Where a batch has the layout of one before, what that search found is used again: the cost is that of what
+ * is picked, not of what is published.
  */
 export class Selector {
   readonly #set: SignalSet;
@@ -38,12 +26,11 @@ export class Selector {
   /** What is gathered goes here; selectors that are never used at the same time share it. */
   readonly #scratch: MeasurementBatch;
   readonly #view = new MeasurementBatch(1);
-  /** The layout that the next two are for; 0 for none. */
-  #layout = 0;
-  /** Where in a batch the signals are, and their indexes. */
-  #positions = new Int32Array(0);
-  #indexes = new Int32Array(0);
-  #count = 0;
+  /** What was found in layouts, by their places. */
+  readonly #found: (Found | undefined)[] = [];
+  /** Room for a search. */
+  #positions = NOTHING;
+  #indexes = NOTHING;
 
   /**
    * @param set What the subscription comes to.
@@ -63,13 +50,14 @@ export class Selector {
    * published one changes.
    */
   select(batch: MeasurementBatch, layout: number): MeasurementBatch {
-    if (layout === 0 || layout !== this.#layout) {
-      this.#search(batch);
-      this.#layout = layout;
+    let found = layout === 0 ? undefined : this.#found[layout % PLACES];
+    if (found?.layout !== layout) {
+      found = this.#search(batch, layout);
+      if (layout !== 0) this.#found[layout % PLACES] = found;
     }
-    const count = this.#count;
+    const { count } = found;
     const view = this.#view;
-    view.signals = this.#indexes;
+    view.signals = found.indexes;
     view.length = count;
     if (count === batch.length && !this.#withoutNaN) {
       view.ticks = batch.ticks;
@@ -78,41 +66,42 @@ export class Selector {
       view.valueBits = batch.valueBits;
       view.flags = batch.flags;
     } else {
-      this.#gather(batch, view);
+      this.#gather(batch, found, view);
     }
     return view;
   }
 
-  #search(batch: MeasurementBatch): void {
+  /** @returns What was found; with no layout good until the next search. */
+  #search(batch: MeasurementBatch, layout: number): Found {
     const { signals, length } = batch;
     if (this.#positions.length < length) {
       this.#positions = new Int32Array(length);
       this.#indexes = new Int32Array(length);
     }
     const positions = this.#positions;
-    const found = this.#indexes;
-    const { indexes } = this.#set;
-    const known = indexes.length;
+    const indexes = this.#indexes;
+    const { indexes: indexOf } = this.#set;
+    const known = indexOf.length;
     let n = 0;
     for (let i = 0; i < length; i++) {
       const handle = signals[i]! >>> 0;
       if (handle >= known) continue;
-      const index = indexes[handle]!;
+      const index = indexOf[handle]!;
       if (index < 0) continue;
       positions[n] = i;
-      found[n] = index;
+      indexes[n] = index;
       n++;
     }
-    this.#count = n;
+    if (n === 0) return { layout, positions: NOTHING, indexes: NOTHING, count: 0 };
+    if (layout === 0) return { layout, positions, indexes, count: n };
+    return { layout, positions: positions.slice(0, n), indexes: indexes.slice(0, n), count: n };
   }
 
-  #gather(batch: MeasurementBatch, view: MeasurementBatch): void {
+  // Columns stand in locals, as loops over fields of objects read them anew for each element.
+  #gather(batch: MeasurementBatch, { positions, indexes, count }: Found, view: MeasurementBatch): void {
     const scratch = this.#scratch;
-    const count = this.#count;
     scratch.length = 0;
     scratch.reserve(count);
-    const positions = this.#positions;
-    const indexes = this.#indexes;
     const { tickWords, valueBits, flags } = batch;
     const outSignals = scratch.signals;
     const outTickWords = scratch.tickWords;

@@ -1,6 +1,7 @@
-import { assertEquals, assertNotEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
-import { LayoutTracker, Selector } from "./selector.ts";
+import { PLACES } from "./layouts.ts";
+import { Selector } from "./selector.ts";
 import { SignalSet } from "./signal_set.ts";
 
 function batchOf(...rows: [signal: number, value: number][]): MeasurementBatch {
@@ -68,19 +69,18 @@ Deno.test("what was found in a layout is found again, with the new values", () =
   }
 });
 
-Deno.test("a layout is the signals column as a whole", () => {
-  const tracker = new LayoutTracker();
-  const first = tracker.layoutOf(batchOf([1, 0], [2, 0]));
-  assertNotEquals(first, 0);
-  assertEquals(tracker.layoutOf(batchOf([1, 5], [2, 6])), first);
-  const others = [
-    batchOf([1, 0], [3, 0]),
-    batchOf([1, 0]),
-    batchOf([1, 0], [2, 0], [3, 0]),
-    batchOf([2, 0], [1, 0]),
-    batchOf([1, 0], [2, 0]),
-  ].map((batch) => tracker.layoutOf(batch));
-  assertEquals(new Set([first, ...others]).size, 6);
+Deno.test("layouts that come in turn are each searched once; one at the place of another displaces it", () => {
+  const selector = selectorOf([7, 0]);
+  const first = batchOf([0, 1], [3, 2]);
+  const second = batchOf([3, 1], [7, 2]);
+  for (let round = 0; round < 3; round++) {
+    assertEquals(rowsOf(selector.select(first, PLACES + 1)), [[1, 1000n, 1, 0]]);
+    assertEquals(rowsOf(selector.select(second, PLACES + 2)), [[0, 1001n, 2, 1]]);
+    // Other signals under the same number: it goes by that alone.
+    assertEquals(rowsOf(selector.select(batchOf([3, 5], [3, 6]), PLACES + 1)), [[1, 1000n, 5, 0]]);
+  }
+  assertEquals(rowsOf(selector.select(second, 2 * PLACES + 1)), [[0, 1001n, 2, 1]]);
+  assertEquals(rowsOf(selector.select(batchOf([3, 1]), 2 * PLACES + 2)), []);
 });
 
 Deno.test("selectors that share their scratch serve batches of any size in turn", () => {
