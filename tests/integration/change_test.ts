@@ -147,7 +147,9 @@ Deno.test("a publisher without metadata, and metadata that comes later", async (
 });
 
 Deno.test("a publisher that restarts: the subscriber comes back, handles stay, the loop goes on", async () => {
-  await using meeting = await Meeting.start(size);
+  // An address that no other test listens on: nobody takes the port while it is free.
+  const hostname = "127.0.0.79";
+  await using meeting = await Meeting.start(size, { hostname });
   const { publisher } = meeting;
   const { port } = publisher;
   const subscriber = await meeting.subscribed({ reconnect: { initialDelay: 5, maxDelay: 20 } });
@@ -166,8 +168,7 @@ Deno.test("a publisher that restarts: the subscriber comes back, handles stay, t
     await publisher.stop();
     await until(() => subscriber.state === "waiting");
     assertEquals(publisher.state, "stopped");
-    // The same port, which others may not have taken in the meantime.
-    const again = await Meeting.start(size, { port });
+    const again = await Meeting.start(size, { hostname, port });
     await until(() => subscriber.state === "connected");
     await again.confirmed();
     await again.publish(1);
