@@ -21,11 +21,13 @@ import type { Counters } from "./counters.ts";
 import { DataChannel, DatagramTotals, destinationOf, sealFrame } from "./data_channel.ts";
 import { formatName } from "./delivery.ts";
 import { Member, type MemberSink } from "./group.ts";
+import { sendAlone } from "./latest_on_subscribe.ts";
 import type { OutboundFrame, OutboundQueue } from "./outbound_queue.ts";
 import { PayloadCipher } from "./payload_cipher.ts";
 import { Replay } from "./replay.ts";
 import type { Placement } from "./router.ts";
 import type { SessionHost } from "./session_host.ts";
+import type { SignalSet } from "./signal_set.ts";
 import type { CloseReason } from "./session_state.ts";
 import type { ConnectionSnapshot, SubscriptionSnapshot } from "./snapshot.ts";
 import type { ConnectionReference } from "./status.ts";
@@ -68,6 +70,8 @@ export class DataPath {
   readonly #sink: MemberSink;
   #caches: CacheSwitch<Subscription>;
   #placement: Placement | undefined;
+  /** The signals of the live subscription in force. */
+  #signals: SignalSet | undefined;
   /** History for the subscription in force, running or over. */
   #replay: Replay | undefined;
   /** Where data goes; `undefined`: over the command channel. */
@@ -152,6 +156,7 @@ export class DataPath {
   /** Ends the subscription, if there is one. */
   unsubscribe(): void {
     this.#bufferBlocks?.clear();
+    this.#signals = undefined;
     this.#caches.unsubscribe();
   }
 
@@ -174,12 +179,20 @@ export class DataPath {
     this.#deactivate();
     const { set, delivery } = subscription;
     this.#dataChannel = subscription.dataChannel;
+    const before = this.#signals;
+    this.#signals = subscription.temporal === undefined ? set : undefined;
     if (subscription.temporal !== undefined) {
       return this.#startReplay(subscription, subscription.temporal, cacheIndex);
     }
     if (set.count === 0) return;
-    const member = new Member(this.#sink, cacheIndex, isAnnounced);
-    this.#placement = this.#owner.host.router.join(set, delivery, member);
+    const { router, latest, options: { clock } } = this.#owner.host;
+    const news = latest?.of(set, before);
+    if (news !== undefined && news.length > 0) {
+      const member = new Member(this.#sink, cacheIndex, isAnnounced);
+      sendAlone(news, set, delivery, member, { router, clock });
+      isAnnounced = member.isAnnounced;
+    }
+    this.#placement = router.join(set, delivery, new Member(this.#sink, cacheIndex, isAnnounced));
   }
 
   #startReplay(subscription: Subscription, temporal: Temporal, cacheIndex: 0 | 1): void {

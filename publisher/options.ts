@@ -68,6 +68,11 @@ export interface PublisherOptions {
   readonly allowMetadataRefresh?: boolean;
   /** Whether NaN values are left out: `allow` subscribers to ask for it, `forbid` it, or `force` it; default `allow`. */
   readonly nanValueFilter?: NaNValueFilter;
+  /**
+   * Whether a subscriber gets the latest value of each signal at once when its subscription begins, or of those that
+   * it did not have before when it changes. Default false: it waits for the next.
+   */
+  readonly latestOnSubscribe?: boolean;
   /** How data goes to subscribers that ask for it over UDP; `false` refuses them. Default {@linkcode PublisherUdpOptions}'s. */
   readonly udp?: PublisherUdpOptions | false;
   /**
@@ -145,6 +150,7 @@ const kinds: Readonly<Record<keyof PublisherOptions, string>> = {
   maxPacketSize: "number",
   allowMetadataRefresh: "boolean",
   nanValueFilter: "string",
+  latestOnSubscribe: "boolean",
   udp: "any",
   bufferBlocks: "object",
   history: "any",
@@ -192,6 +198,7 @@ export function checkOptions(options: PublisherOptions): CheckedOptions {
     maxPacketSize: whole("maxPacketSize", options.maxPacketSize ?? 32_767, 512, 32_767),
     allowMetadataRefresh: options.allowMetadataRefresh ?? true,
     nanValueFilter: oneOf("nanValueFilter", options.nanValueFilter ?? "allow", ["allow", "forbid", "force"]),
+    latestOnSubscribe: options.latestOnSubscribe ?? false,
     udp: checkUdpOptions(options.udp, hostname),
     bufferBlocks: checkBufferBlockOptions(options.bufferBlocks),
     notifications: checkNotificationOptions(options.notifications),

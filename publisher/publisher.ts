@@ -18,6 +18,7 @@ import { Connections } from "./connections.ts";
 import { DatagramSockets } from "./datagram_sockets.ts";
 import { Definition } from "./definition.ts";
 import { parcelSize } from "./group.ts";
+import { LatestMeasurements } from "./latest_on_subscribe.ts";
 import type { LinkOptions, OutboundLink } from "./link.ts";
 import { Notifications } from "./notifications.ts";
 import { type CheckedOptions, checkOptions, type PublisherOptions } from "./options.ts";
@@ -144,6 +145,7 @@ export class Publisher implements AsyncDisposable {
     this.#host = {
       options: checked,
       access,
+      latest: checked.latestOnSubscribe ? new LatestMeasurements() : undefined,
       signals: this.signals,
       router,
       writeBuffers: new BufferPool(WRITE_BUFFER_SIZE),
@@ -286,6 +288,7 @@ export class Publisher implements AsyncDisposable {
     this.#lastTickWords[1] = tickWords[2 * length - 1]!;
     this.#router.publish(batch);
     this.#taps.show(batch);
+    this.#host.latest?.store(batch, known);
     this.#options.history?.record?.(batch, this.signals);
   }
 

@@ -3,6 +3,7 @@ import type { Access } from "./access.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import type { DatagramSockets } from "./datagram_sockets.ts";
 import type { Definition } from "./definition.ts";
+import type { LatestMeasurements } from "./latest_on_subscribe.ts";
 import type { Notifications } from "./notifications.ts";
 import type { CheckedOptions } from "./options.ts";
 import type { Router } from "./router.ts";
@@ -18,6 +19,8 @@ export interface SessionHost {
   readonly definition: Definition | undefined;
   /** What handles mean. */
   readonly signals: SignalTable;
+  /** The latest measurements, when who subscribes is to get them at once. */
+  readonly latest: LatestMeasurements | undefined;
   /** Brings data to sessions. */
   readonly router: Router;
   /** Buffers to gather small writes in. */
