@@ -287,6 +287,37 @@ Deno.test("a recovery that the next loss of the connection interrupts goes on wh
   assertEquals(rig.recovered, [...numbers(2, 49), ...numbers(51, 59)]);
 });
 
+Deno.test("a process that ends without a word: what came since the last note comes again, and nothing is missed", async () => {
+  const directory = await Deno.makeTempDir();
+  const options = { path: `${directory}/gaps.json`, noteInterval: 10_000 };
+  const killed = new Rig(options);
+  killed.live(1, 2, 3);
+  await killed.settle(9999);
+  assertEquals(new GapStore(options.path, () => {}).gaps, []);
+  await killed.settle(1);
+  killed.live(4, 5);
+  const rig = new Rig(options);
+  rig.live(9);
+  await rig.settle();
+  assertEquals(rig.recovered, numbers(4, 8));
+  assertEquals(new GapStore(options.path, () => {}).gaps, []);
+
+  // Noted, and then something else is subscribed to.
+  await rig.settle(10_000);
+  assertEquals(new GapStore(options.path, () => {}).gaps.length, 1);
+  rig.recovery.forget();
+  assertEquals(new GapStore(options.path, () => {}).gaps, []);
+  // Noted, and then lost in good order: one gap.
+  rig.live(10);
+  await rig.settle(10_000);
+  await rig.recovery.lost("a");
+  const { gaps } = new GapStore(options.path, () => {});
+  assertEquals(gaps.map(({ last }) => last), [new Map([[A, 10n]])]);
+  await killed.recovery.lost("a");
+  assertEquals([rig.clock.pending, killed.clock.pending], [0, 0]);
+  await Deno.remove(directory, { recursive: true });
+});
+
 Deno.test("only so many gaps are kept: the oldest is given up, and told", async () => {
   const rig = new Rig({ maxGaps: 2 });
   rig.live(1);

@@ -7,6 +7,7 @@ export class GapStore {
   readonly #path: string | undefined;
   readonly #onError: (error: SttpError) => void;
   #gaps: Gap[] = [];
+  #mark: Gap | undefined;
 
   /**
    * @param onError Told when the file can't be written: the gaps are kept in memory, and written with the next change.
@@ -41,12 +42,24 @@ export class GapStore {
     const added = gap === undefined ? [] : [gap];
     if (at < 0) this.#gaps.push(...added);
     else this.#gaps.splice(at, 1, ...added);
+    if (gap !== undefined && gap.stop === undefined) this.#mark = undefined;
+    this.#save();
+  }
+
+  /**
+   * Notes the gap that there will be if the process ends without another word: only whoever reads the file next will see
+   * it. The next gap that begins takes its place.
+   */
+  mark(gap: Gap | undefined): void {
+    if (this.#path === undefined || this.#mark === gap) return;
+    this.#mark = gap;
     this.#save();
   }
 
   #save(): void {
     if (this.#path === undefined) return;
-    const gaps = this.#gaps.map(({ filter, last, first, stop, from }) => ({
+    const all = this.#mark === undefined ? this.#gaps : [...this.#gaps, this.#mark];
+    const gaps = all.map(({ filter, last, first, stop, from }) => ({
       filter,
       stop: stop === undefined ? null : String(stop),
       ...from !== undefined && { from: String(from) },

@@ -78,16 +78,22 @@ export class GapTracker {
   }
 
   /**
-   * There is no live data from here on. Nothing is missed of signals that never came, and those that have been silent
-   * for long go with the others, so that one that died long ago does not make the gap begin then.
+   * The gap that would begin here. Nothing is missed of signals that never came, and those that have been silent for
+   * long go with the others, so that one that died long ago does not make the gap begin then.
    *
-   * @returns The gap that begins here, or that still goes on; `undefined` when nothing was received before.
+   * @returns `undefined` when nothing was received before.
    */
-  begin(filter: string): Gap | undefined {
-    if (this.#open !== undefined) return this.#open;
+  next(filter: string): Gap | undefined {
     const since = this.#lastHeard - silence;
     const last = this.#toMap(this.#last, (handle) => this.#heard[handle]! >= since);
-    return last.size === 0 ? undefined : this.resume({ filter, last, first: new Map(), stop: undefined });
+    return last.size === 0 ? undefined : { filter, last, first: new Map(), stop: undefined };
+  }
+
+  /** There is no live data from here on. @returns The gap that begins here, or that still goes on, if there is one. */
+  begin(filter: string): Gap | undefined {
+    if (this.#open !== undefined) return this.#open;
+    const gap = this.next(filter);
+    return gap && this.resume(gap);
   }
 
   /** A gap from before goes on. */
