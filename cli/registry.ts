@@ -10,6 +10,7 @@ import { decode } from "./commands/decode.ts";
 import { filter } from "./commands/filter.ts";
 import { metadata } from "./commands/metadata.ts";
 import { publish } from "./commands/publish.ts";
+import { relay } from "./commands/relay.ts";
 import { subscribe } from "./commands/subscribe.ts";
 
 /** All commands, in the order in which `sttp --help` lists them. */
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   subscribe,
   metadata,
   filter,
+  relay,
   capture,
   decode,
   completions(() => commands),

@@ -30,6 +30,12 @@ export async function untilTold<T>(run: (signal: AbortSignal) => Promise<T>): Pr
   }
 }
 
+/** Resolves when a signal fires. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
+
 /** Calls a function whenever the process is told to read its files again (SIGHUP); not on Windows, which has no such. */
 export function onReload(reload: () => void): Disposable {
   if (Deno.build.os === "windows") return { [Symbol.dispose]: () => {} };

@@ -73,6 +73,59 @@ export async function readTls(
   return read;
 }
 
+/** Options for TLS of a command that connects somewhere, too: those for who connects to it. */
+export interface ListenTlsOptionTable {
+  readonly listenCertificate: Option<string | undefined>;
+  readonly listenKey: Option<string | undefined>;
+  readonly listenPassphraseFile: Option<string | undefined>;
+  readonly listenCa: Option<readonly string[]>;
+  readonly listenTrust: Option<readonly string[]>;
+}
+
+const listening = { group: "TLS of those who connect" } as const;
+
+/** Their declarations. */
+export const listenTlsOptions: ListenTlsOptionTable = {
+  listenCertificate: file({ ...listening, summary: "certificate that they are shown, PEM" }),
+  listenKey: file({ ...listening, summary: "its private key, PEM" }),
+  listenPassphraseFile: file({ ...listening, summary: "file that holds the key's passphrase" }),
+  listenCa: list({
+    ...listening,
+    summary: "certificates of authorities that theirs must come from, PEM",
+    placeholder: "FILE",
+    completion: "file",
+  }),
+  listenTrust: list({
+    ...listening,
+    summary: "a certificate that one of them has: a file, PEM, or its SHA-256 fingerprint",
+    placeholder: "FILE|HEX",
+    completion: "file",
+  }),
+};
+
+/** As {@linkcode readTls}, of those who connect. */
+export async function readListenTls(
+  values: { readonly [Name in keyof ListenTlsOptionTable]: ReturnType<ListenTlsOptionTable[Name]["read"]> },
+): Promise<(() => Promise<TlsOptions>) | undefined> {
+  const { listenCertificate, listenKey, listenPassphraseFile, listenCa, listenTrust } = values;
+  if ((listenCertificate === undefined) !== (listenKey === undefined)) {
+    throw new UsageError("--listen-certificate and --listen-key belong together");
+  }
+  const rest = [listenPassphraseFile, ...listenCa, ...listenTrust];
+  if (listenCertificate === undefined && rest.some((setting) => setting !== undefined)) {
+    throw new UsageError("for TLS of those who connect, --listen-certificate and --listen-key are needed");
+  }
+  return await readTls({
+    tls: false,
+    certificate: listenCertificate,
+    key: listenKey,
+    passphraseFile: listenPassphraseFile,
+    ca: listenCa,
+    trust: listenTrust,
+    serverName: undefined,
+  });
+}
+
 async function readTrusted(given: string): Promise<string> {
   return /^[0-9a-f:]{64,95}$/i.test(given) ? given : await readText(given);
 }

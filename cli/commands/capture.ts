@@ -22,7 +22,8 @@ import { type Command, type Context, defineCommand } from "../command.ts";
 import { connectionOptions, type ConnectionValues, subscriberOptions } from "../connection.ts";
 import { ExitCode, UsageError } from "../exit_codes.ts";
 import { address, bytes, duration, file, text } from "../option.ts";
-import { readTls } from "../tls.ts";
+import { aborted } from "../signals.ts";
+import { listenTlsOptions, readListenTls, readTls } from "../tls.ts";
 import { many } from "../text.ts";
 
 /** `sttp capture`. */
@@ -46,8 +47,6 @@ export const capture: Command = defineCommand({
       summary: "wait for subscribers here, in place of subscribing",
       placeholder: "ADDRESS",
     }),
-    listenCertificate: file({ summary: "what they are shown, PEM: they speak TLS", group: "TLS" }),
-    listenKey: file({ summary: "its private key, PEM", group: "TLS" }),
     filter: text({
       summary: "what to subscribe to",
       placeholder: "EXPRESSION",
@@ -59,6 +58,7 @@ export const capture: Command = defineCommand({
       default: "1G",
     }),
     ...connectionOptions,
+    ...listenTlsOptions,
   },
   examples: [
     {
@@ -71,9 +71,10 @@ export const capture: Command = defineCommand({
     },
   ],
   async run(values, context): Promise<ExitCode> {
-    const { listen, listenCertificate, listenKey, output: path, limit } = values;
-    if (listen === undefined && (listenCertificate ?? listenKey) !== undefined) {
-      throw new UsageError("--listen-certificate and --listen-key are for --listen");
+    const { listen, output: path, limit } = values;
+    const near = await readListenTls(values);
+    if (listen === undefined && near !== undefined) {
+      throw new UsageError("--listen-certificate and its like are for --listen");
     }
     const { output } = context;
     const over = new AbortController();
@@ -83,7 +84,7 @@ export const capture: Command = defineCommand({
     const recorder = new Recorder(file.writer, { limit, onStop: () => over.abort() });
     try {
       if (listen === undefined) await subscribe(values, recorder, { ...context, signal });
-      else await standBetween({ ...values, listen }, recorder, { ...context, signal });
+      else await standBetween({ ...values, listen, near }, recorder, { ...context, signal });
     } finally {
       clearTimeout(timer);
       await file.close();
@@ -99,8 +100,6 @@ export const capture: Command = defineCommand({
 interface Values extends ConnectionValues {
   readonly publisher: string;
   readonly filter: string;
-  readonly listenCertificate: string | undefined;
-  readonly listenKey: string | undefined;
 }
 
 /** Subscribes, and records what is said, until the signal fires. */
@@ -128,8 +127,8 @@ async function subscribe(values: Values, recorder: Recorder, { output, signal }:
   try {
     await subscriber.connect(publisher, { signal });
     await output.note(`connected to ${publisher}`);
-    const reason = await Promise.race([subscriber.closed, firing(signal)]);
-    if (reason !== undefined && reason.kind !== "disconnected") throw reason.error;
+    const reason = await Promise.race([subscriber.closed, aborted(signal)]);
+    if (reason && reason.kind !== "disconnected") throw reason.error;
   } catch (error) {
     // Until the end of the time that was given it is well to wait.
     if (!signal.aborted) throw error;
@@ -141,13 +140,12 @@ async function subscribe(values: Values, recorder: Recorder, { output, signal }:
 
 /** Hands subscribers on to the publisher, and records what is said, until the signal fires. */
 async function standBetween(
-  values: Values & { readonly listen: string },
+  values: Values & { readonly listen: string; readonly near: TlsSource | undefined },
   recorder: Recorder,
   { output, signal }: Context,
 ): Promise<void> {
-  const { publisher, listen, timeout, listenCertificate: certificate, listenKey: key } = values;
+  const { publisher, listen, near, timeout } = values;
   const tls = await readTls(values);
-  const near = await readTls({ ...noTls, certificate, key });
   const target = parseHostPort(listen, customaryPort(near));
   const place = { ...target, hostname: listen.startsWith(":") ? "0.0.0.0" : target.hostname };
   const listener = near === undefined ? listenTcp(place) : await listenTls({ ...place, tls: near });
@@ -161,16 +159,6 @@ async function standBetween(
   });
 }
 
-const noTls = {
-  tls: false,
-  certificate: undefined,
-  key: undefined,
-  passphraseFile: undefined,
-  ca: [],
-  trust: [],
-  serverName: undefined,
-} as const;
-
 /** Connects as a subscriber does. */
 function dial(
   address: string,
@@ -180,12 +168,4 @@ function dial(
 ): Promise<Channel> {
   const target = { ...parseTarget(address, customaryPort(tls)), timeout, signal };
   return tls === undefined ? connectTcp(target) : connectTls({ ...target, tls });
-}
-
-/** Resolves when a signal fires. */
-function firing(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener("abort", () => resolve(undefined), { once: true });
-  });
 }

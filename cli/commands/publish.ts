@@ -17,7 +17,7 @@ import { checked, createPublisher, openHistory, publisherOptions, readAccess } f
 import { pump } from "../pump.ts";
 import { PublishingMeter } from "../publishing.ts";
 import { Reporter } from "../reporter.ts";
-import { onReload } from "../signals.ts";
+import { aborted, onReload } from "../signals.ts";
 import { FileSource, GridSource, type MeasurementSource, StreamSource } from "../source.ts";
 import { readTls, tlsOptions } from "../tls.ts";
 
@@ -189,9 +189,4 @@ async function openSource(
 
 async function define(publisher: Publisher, path: string, context: Context): Promise<void> {
   publisher.defineMetadata(await readMetadataFile(path, context));
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }

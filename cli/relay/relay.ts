@@ -6,9 +6,11 @@
 import {
   type BufferBlock,
   compareDataSets,
+  customaryPort,
   type DataSet,
   isGuid,
   MeasurementBatch,
+  parseTarget,
   type Publisher,
   SttpError,
   Subscriber,
@@ -23,7 +25,12 @@ export interface UpstreamSettings {
   /** Where it is, `host:port`. */
   readonly address: string;
   /** How to subscribe to it; batches, buffer blocks and notifications go to the relay. */
-  readonly options: Omit<SubscriberOptions, "address" | "onBatch" | "onBufferBlock" | "onNotification">;
+  readonly options: Omit<
+    SubscriberOptions,
+    "address" | "onBatch" | "onBufferBlock" | "onNotification" | "gapRecovery"
+  >;
+  /** Whether to get what was missed while there was no connection, from the history of that publisher; default false. */
+  readonly recover?: boolean;
 }
 
 /** What happens to a relay, besides what happens to its publisher and its subscribers. */
@@ -81,7 +88,7 @@ export class Relay implements AsyncDisposable {
    * @param publisher Whose metadata and measurements are the relay's from now on; starting and stopping it is not.
    * @param upstreams The publishers that measurements come from, those to be preferred first.
    * @param emit Is told what happens.
-   * @throws {TypeError} When the options of one can't be used.
+   * @throws {TypeError} When the address or the options of one can't be used.
    * @throws {RangeError} When a number in them is out of its range.
    */
   constructor(
@@ -190,7 +197,12 @@ class Upstream {
   #bufferBlocks = 0;
   #notifications = 0;
 
-  constructor({ name, address, options }: UpstreamSettings, publisher: Publisher, host: UpstreamHost) {
+  constructor(
+    { name, address, options, recover = false }: UpstreamSettings,
+    publisher: Publisher,
+    host: UpstreamHost,
+  ) {
+    if (options.connector === undefined) parseTarget(address, customaryPort(options.tls));
     this.name = name;
     this.#address = address;
     this.#publisher = publisher;
@@ -199,6 +211,7 @@ class Upstream {
       ...options,
       address,
       onBatch: (batch) => this.#forward(batch),
+      ...recover && { gapRecovery: { onRecovered: (batch) => this.#forward(batch) } },
       onBufferBlock: (block) => this.#forwardBlock(block),
       onNotification: (text) => {
         this.#notifications++;

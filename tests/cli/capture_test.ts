@@ -195,7 +195,7 @@ Deno.test("capture and decode say what is wrong, with their exit codes", () =>
     const cases: [string[], number, RegExp][] = [
       [["capture", `127.0.0.1:${port}`, "-o", path], 3, /no connection to 127\.0\.0\.1/],
       [["capture", `127.0.0.1:${port}`], 2, /--output/],
-      [["capture", "localhost", "-o", path, "--listen-key", "x"], 2, /are for --listen/],
+      [["capture", "localhost", "-o", path, "--listen-key", "x"], 2, /belong together/],
       [["capture", "localhost", "-o", `${folder}/none/x`], 1, /No such file/],
       [["decode", `${folder}/none`], 1, /No such file/],
       [["decode", `${folder}/text`], 5, /no recording of an STTP session/],

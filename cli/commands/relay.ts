@@ -1,0 +1,175 @@
+/**
+ * `sttp relay`.
+ *
+ * @module
+ */
+import { type Logger, logPublisher, logSubscriber } from "../../log/mod.ts";
+import { adminOptions, serveAdminFor } from "../admin.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { connectionOptions, subscriberOptions } from "../connection.ts";
+import { ExitCode } from "../exit_codes.ts";
+import { createLog, logOptions } from "../log.ts";
+import { choice, duration, flag, list, text } from "../option.ts";
+import { checked, createPublisher, openHistory, publisherOptions, readAccess } from "../publisher_options.ts";
+import { PublishingMeter } from "../publishing.ts";
+import { Relay, type RelayEvent } from "../relay/relay.ts";
+import { Reporter } from "../reporter.ts";
+import { aborted, onReload } from "../signals.ts";
+import { listenTlsOptions, readListenTls } from "../tls.ts";
+import { assemblyInfo } from "../version.ts";
+
+const upstream = { group: "From publishers" } as const;
+
+/** `sttp relay`: subscribes to publishers and publishes what comes. */
+export const relay: Command = defineCommand({
+  name: "relay",
+  summary: "Subscribe to publishers and publish what comes from all of them",
+  description:
+    "Connections to publishers come and go by themselves; subscribers do not notice. Metadata follows theirs, and " +
+    "that of several becomes one. What several describe is taken from the one that is named first, or, while there " +
+    "is no connection to that, from the next. Rights and history are the relay's own. Buffer blocks and " +
+    "notifications go on, commands of applications do not. Relays must not be connected in a circle. " +
+    "SIGHUP makes it read its access rights again; certificates are read for each connection.",
+  operands: {
+    publisher: list({
+      summary: "where a publisher is, host:port; may be given several times",
+      placeholder: "ADDRESS",
+      required: true,
+    }),
+  },
+  options: {
+    filter: text({
+      ...upstream,
+      short: "f",
+      summary: "what to subscribe to",
+      placeholder: "EXPRESSION",
+      default: "FILTER ActiveMeasurements WHERE True",
+    }),
+    metadataFilter: list({
+      ...upstream,
+      summary: "have them narrow a table of their metadata: FILTER table WHERE ...",
+      placeholder: "EXPRESSION",
+    }),
+    recover: flag({
+      ...upstream,
+      summary: "get what was missed while a connection was lost, from the publisher's history",
+    }),
+    udp: flag({ ...upstream, summary: "get data over UDP" }),
+    ...connectionOptions,
+    ...publisherOptions,
+    name: text({ group: "Connections", summary: "what the relay calls itself", default: "STTP relay" }),
+    slow: choice("drop", "disconnect")({
+      group: "Connections",
+      summary: "what to do about slow subscribers: drop their data, or disconnect them",
+      default: "drop",
+    }),
+    duration: duration({ short: "d", summary: "end after this time" }),
+    progress: duration({
+      group: "Log",
+      summary: "how often progress is told, 0 for never; default 1s on a terminal, else never",
+    }),
+    ...listenTlsOptions,
+    ...adminOptions,
+    ...logOptions("info"),
+  },
+  examples: [
+    {
+      line: "relay substation.example:7165 --port 7175 --history day.db",
+      explanation: "Serve what a publisher has to others, the past included",
+    },
+    {
+      line: "relay west.example east.example --access rights.yaml --admin 8080",
+      explanation: "Two publishers as one, to those who may see it, with web pages that show what happens",
+    },
+    {
+      line: "relay west.example --ca ca.pem --listen-certificate own.pem --listen-key own.key",
+      explanation: "TLS on both sides",
+    },
+  ],
+  async run(values, context): Promise<ExitCode> {
+    const { output, signal } = context;
+    const { filter, metadataFilter, recover, udp, slow: policy } = values;
+    const options = {
+      ...await subscriberOptions(values),
+      filter,
+      metadataFilters: metadataFilter,
+      udp,
+      assemblyInfo: assemblyInfo("relay"),
+    };
+    const tls = await readListenTls(values);
+    const access = await readAccess(values.access);
+    await using history = openHistory(values);
+    await using publisher = createPublisher(values, { tls, access, history, policy });
+    await using log = createLog(values, context);
+    const upstreams = values.publisher.map((address, i) => ({
+      name: values.publisher.length === 1 ? "upstream" : `upstream${i + 1}`,
+      address,
+      options,
+      recover,
+    }));
+    let failure: unknown;
+    await using relay = checked(() =>
+      new Relay(publisher, upstreams, (event) => {
+        if (event.kind === "closed") failure ??= event.error;
+        logEvent(log, event);
+      })
+    );
+    using following = new DisposableStack();
+    following.use(logPublisher(log, publisher, { name: "publisher" }));
+    for (const [name, subscriber] of Object.entries(relay.subscribers)) {
+      following.use(logSubscriber(log, subscriber, { name }));
+    }
+    const reload = async (): Promise<void> => {
+      try {
+        if (values.access !== undefined) publisher.setAccess((await readAccess(values.access))!);
+        log.info("cli.reloaded");
+      } catch (error) {
+        log.error("cli.reloadFailed", { message: (error as Error).message });
+      }
+    };
+    using _reloading = onReload(() => void reload());
+    await publisher.start();
+    for (const address of values.connect) checked(() => publisher.connect(address));
+    await using _admin = await serveAdminFor({ publisher, ...relay.subscribers }, values, context);
+    const undescribed = (): number => relay.stats().reduce((sum, { undescribed }) => sum + undescribed, 0);
+    const meter = new PublishingMeter(publisher, undescribed);
+    using reporter = new Reporter(meter, output, values.progress ?? (output.err.isTerminal ? 1000 : 0));
+    const stop = new AbortController();
+    const timer = values.duration === undefined ? undefined : setTimeout(() => stop.abort(), values.duration);
+    const ending = AbortSignal.any([signal, stop.signal]);
+    try {
+      const running = relay.run();
+      await Promise.race([running, aborted(ending)]);
+      await relay[Symbol.asyncDispose]();
+      await running;
+    } finally {
+      clearTimeout(timer);
+      await publisher.stop({ drain: values.drain });
+      await reporter.finish();
+    }
+    // None of them is left to wait for.
+    if (!ending.aborted && failure !== undefined) throw failure;
+    return ExitCode.Ok;
+  },
+});
+
+function logEvent(log: Logger, event: RelayEvent): void {
+  switch (event.kind) {
+    case "metadata": {
+      const { upstreams, signals, report } = event;
+      log.info("relay.metadata", { upstreams, signals, repeated: report.repeated });
+      if (report.typeConflicts.length > 0) {
+        log.warning("relay.typeConflicts", { columns: report.typeConflicts });
+      }
+      return;
+    }
+    case "metadataRejected":
+      return log.error("relay.metadataRejected", { upstream: event.upstream, message: event.error.message });
+    case "closed":
+      return log.error("relay.closed", { upstream: event.upstream, message: event.error.message });
+    case "live":
+      return log.info("relay.live", { upstream: event.upstream });
+    case "lost":
+      return log.warning("relay.lost", { upstream: event.upstream });
+  }
+}
