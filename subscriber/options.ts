@@ -104,6 +104,11 @@ export interface SubscriberOptions extends SubscribeOptions {
   receiveExternalMetadata?: boolean;
   /** Ask for metadata of the publisher's own signals; see `receiveExternalMetadata`. Default true. */
   receiveInternalMetadata?: boolean;
+  /**
+   * Confirm base times (§7) to a publisher that waits for it; none that is known does, and the C# one takes this command
+   * for another (§1). Default false.
+   */
+  confirmBaseTimes?: boolean;
   /** How to come back after a lost connection; `false`: not at all. */
   reconnect?: ReconnectOptions | false;
   /**
@@ -183,6 +188,7 @@ export interface CheckedOptions {
   readonly compressSignalIndexCache: boolean;
   readonly receiveExternalMetadata: boolean;
   readonly receiveInternalMetadata: boolean;
+  readonly confirmBaseTimes: boolean;
   readonly reconnect: CheckedReconnectOptions | undefined;
   readonly heartbeatTimeout: number;
   readonly connectTimeout: number;
@@ -236,6 +242,7 @@ const ownKinds: Readonly<Record<Exclude<keyof SubscriberOptions, keyof Subscribe
   compressSignalIndexCache: "boolean",
   receiveExternalMetadata: "boolean",
   receiveInternalMetadata: "boolean",
+  confirmBaseTimes: "boolean",
   reconnect: "any",
   heartbeatTimeout: "number",
   connectTimeout: "number",
@@ -327,6 +334,7 @@ export function checkOptions(options: SubscriberOptions = {}): CheckedOptions {
     compressSignalIndexCache: options.compressSignalIndexCache ?? true,
     receiveExternalMetadata: options.receiveExternalMetadata ?? true,
     receiveInternalMetadata: options.receiveInternalMetadata ?? true,
+    confirmBaseTimes: options.confirmBaseTimes ?? false,
     reconnect: checkReconnectOptions(options.reconnect),
     heartbeatTimeout: duration(options.heartbeatTimeout, "heartbeatTimeout", 20_000, 0),
     connectTimeout: duration(options.connectTimeout, "connectTimeout", 10_000),

@@ -22,6 +22,7 @@ Deno.test("no options: every default", () => {
     compressSignalIndexCache: true,
     receiveExternalMetadata: true,
     receiveInternalMetadata: true,
+    confirmBaseTimes: false,
     reconnect: { initialDelay: 1000, maxDelay: 30_000, maxRetries: Infinity, jitter: 0.2 },
     heartbeatTimeout: 20_000,
     connectTimeout: 10_000,

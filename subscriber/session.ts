@@ -405,8 +405,7 @@ export class Session {
         case Response.UpdateSignalIndexCache:
           return this.#updateCache(body);
         case Response.UpdateBaseTimes:
-          this.#dataChannel?.forgetRepeated();
-          return this.#packets.updateBaseTimes(body);
+          return this.#updateBaseTimes(body);
         case Response.UpdateCipherKeys:
           return this.#updateCipherKeys(body);
         case Response.DataStartTime:
@@ -516,6 +515,14 @@ export class Session {
     this.#host.notifications.receive(notification, this, () => {
       this.#channel.send(Command.ConfirmNotification, encodeNotificationHash(notification.hash));
     });
+  }
+
+  #updateBaseTimes(body: Uint8Array): void {
+    this.#dataChannel?.forgetRepeated();
+    this.#packets.updateBaseTimes(body);
+    if (this.#host.options.confirmBaseTimes) {
+      this.#channel.send(Command.ConfirmUpdateBaseTimes, new Uint8Array(0));
+    }
   }
 
   #updateCipherKeys(body: Uint8Array): void {

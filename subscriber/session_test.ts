@@ -1,5 +1,6 @@
 /** What a publisher sends beside data, in order or out of it, or does not send. */
 import { assertEquals, assertMatch } from "@std/assert";
+import { BaseTimes, encodeBaseTimes } from "../transport/wire/base_times.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { deviceOf, Fixture, metadataXml, rejection } from "./testdata/fixture.ts";
 import { batchOf, compactFrame, responseFrame, settle } from "./testdata/scripted_publisher.ts";
@@ -122,6 +123,24 @@ Deno.test("DataStartTime and ProcessingComplete are told", async () => {
   await settle();
   assertEquals(fixture.event("dataStartTime").ticks, 638_500_000_000_000_000n);
   assertEquals(fixture.event("processingComplete").message, "done");
+});
+
+Deno.test("base times are confirmed to a publisher that is said to wait for it, and to no other", async () => {
+  const bases = encodeBaseTimes(new BaseTimes(0, 638_500_000_000_000_000n, 638_500_004_200_000_000n));
+  for (const confirmBaseTimes of [true, false]) {
+    await using fixture = new Fixture({ confirmBaseTimes });
+    const publisher = await fixture.connected([1]);
+    await publisher.respond(Response.UpdateBaseTimes, Command.Subscribe, "short");
+    await publisher.respond(Response.UpdateBaseTimes, Command.Subscribe, bases);
+    await settle();
+    if (confirmBaseTimes) {
+      assertEquals((await publisher.next(Command.ConfirmUpdateBaseTimes)).body.length, 0);
+    }
+    const unsubscribing = fixture.subscriber.unsubscribe();
+    await publisher.next(Command.Unsubscribe);
+    await publisher.respond(Response.Succeeded, Command.Unsubscribe);
+    await unsubscribing;
+  }
 });
 
 Deno.test("a malformed frame is counted, its good part used, and the next is read", async () => {
