@@ -5,6 +5,7 @@ import { DATA_FRAME_PREFIX, finishDataFrame } from "../transport/wire/data_packe
 import { FRAME_HEADER_LENGTH, RESPONSE_HEADER_LENGTH } from "../transport/wire/frame.ts";
 import { ticksNow } from "../transport/wire/ticks.ts";
 import { BaseTimeRotation } from "./base_time_rotation.ts";
+import { Beat } from "./beat.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { type Delivery, formatName } from "./delivery.ts";
 import { LatestValues } from "./latest_values.ts";
@@ -118,7 +119,8 @@ export class Group {
   #overflowed = 0;
   /** Compact with time only. */
   readonly #baseTimes: BaseTimeRotation | undefined;
-  #cancelThrottle: (() => void) | undefined;
+  /** Throttled only. */
+  readonly #beat: Beat | undefined;
 
   /** The parcel being composed. */
   #parcel: Uint8Array<ArrayBuffer> | undefined;
@@ -150,7 +152,7 @@ export class Group {
     const { throttle } = delivery;
     if (throttle !== undefined) {
       this.#latest = new LatestValues(set.size, throttle, delivery.withoutNaN);
-      this.#scheduleThrottle(environment.clock.monotonic() + throttle.interval);
+      this.#beat = new Beat(environment.clock, throttle.interval, () => this.#sendLatest());
     }
     if (delivery.tssc) {
       this.#encoder = new TsscPacketEncoder();
@@ -222,7 +224,7 @@ export class Group {
 
   /** Ends timers. The group must not be used any more. */
   dispose(): void {
-    this.#cancelThrottle?.();
+    this.#beat?.stop();
     this.#baseTimes?.dispose();
     this.#abandonParcel();
   }
@@ -381,17 +383,11 @@ export class Group {
     this.#cancelFlush = undefined;
   }
 
-  #scheduleThrottle(due: number): void {
-    const { clock } = this.#environment;
-    const { interval } = this.delivery.throttle!;
-    this.#cancelThrottle = clock.schedule(due - clock.monotonic(), () => {
-      // Kept to its beat, except that what a sleeping machine missed is not made up for.
-      this.#scheduleThrottle(Math.max(due + interval, clock.monotonic()));
-      const batch = this.#latest!.take(Number(ticksNow(clock)));
-      if (batch.length === 0) return;
-      this.#send(batch);
-      this.flushWhenDue();
-    });
+  #sendLatest(): void {
+    const batch = this.#latest!.take(Number(ticksNow(this.#environment.clock)));
+    if (batch.length === 0) return;
+    this.#send(batch);
+    this.flushWhenDue();
   }
 
   #startBaseTimes({ encoder }: CompactPacketEncoder): BaseTimeRotation {
