@@ -1,10 +1,12 @@
 /** An outage of 60 s between two processes: what the publisher published meanwhile comes from its history. */
 import { assert, assertEquals } from "@std/assert";
 import { Subscriber, type SubscriberStatus } from "../../subscriber/mod.ts";
-import type { MeasurementBatch } from "../../transport/mod.ts";
+import { MemoryHistory } from "../../history/mod.ts";
+import { MeasurementBatch, Ticks } from "../../transport/mod.ts";
+import type { Program } from "../interop/program.ts";
 import { runChild } from "../support/child.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
-import { all, numberOf, until } from "./support.ts";
+import { all, Meeting, numberOf, signalId, until } from "./support.ts";
 
 const size = 10;
 /** Frames in a minute of data. */
@@ -138,11 +140,12 @@ for (const reverse of [false, true]) {
 
     // The second outage is short; it brings what was missed while history took its turns after the first.
     for (const length of [minute, 100]) {
-      proxy.isDown = true;
+      // Nothing goes through.
+      proxy.toServer = proxy.toClient = { cutAfter: 0 };
       proxy.cut();
       const end = follow() + length;
       while (follow() < end) await new Promise((resolve) => setTimeout(resolve, 20));
-      proxy.isDown = false;
+      proxy.toServer = proxy.toClient = {};
       await until(() => ledger.isComplete(end));
       assert(ledger.recovered.size >= (length - 50) * size, `${ledger.recovered.size} recovered`);
     }
@@ -155,4 +158,91 @@ for (const reverse of [false, true]) {
     assertEquals(await child.quit("enough"), 0, child.log);
     await Deno.remove(directory, { recursive: true });
   });
+}
+
+Deno.test("two processes: a subscriber that is killed, and what it missed until it was started again", async () => {
+  const directory = await Deno.makeTempDir();
+  await using meeting = await Meeting.start(size, { history: new MemoryHistory() });
+  const { publisher } = meeting;
+  const batch = new MeasurementBatch(size);
+  const start = Ticks.now() - 36_000_000_000n;
+  let frame = 0;
+  const timer = setInterval(() => {
+    batch.clear();
+    for (let n = 0; n < size; n++) {
+      const handle = publisher.signals.add(signalId(n));
+      batch.add(handle, start + BigInt(frame) * 333_333n, frame * size + n, 0);
+    }
+    publisher.publish(batch);
+    frame++;
+  }, 2);
+  const run = (): Program =>
+    runChild(
+      async ({ Subscriber, say, heard }, { address, filter, path }) => {
+        const told =
+          (event: string) => ({ values, length }: { values: Float32Array; length: number }): void =>
+            say(event, { values: Array.from(values.subarray(0, length)) });
+        await using subscriber = new Subscriber({
+          filter,
+          onBatch: told("live"),
+          gapRecovery: { onRecovered: told("recovered"), path, settleTime: 100, noteInterval: 200 },
+        });
+        await subscriber.connect(address);
+        await heard();
+      },
+      { address: publisher.address, filter: all, path: `${directory}/gaps.json` },
+      [`--allow-read=${directory}`, `--allow-write=${directory}`],
+    );
+  const [live, recovered] = [new Set<number>(), new Set<number>()];
+  let twice = 0;
+  let [oldest, newest] = [Infinity, -Infinity];
+  const follow = (child: Program): void => {
+    for (const [event, into] of [["live", live], ["recovered", recovered]] as const) {
+      for (const { values } of child.taken(event)) {
+        for (const value of values as number[]) {
+          if (into.has(value)) twice++;
+          into.add(value);
+          if (event === "live") [oldest, newest] = [Math.min(oldest, value), Math.max(newest, value)];
+        }
+      }
+    }
+  };
+  await using first = run();
+  // The file tells that it has noted how far it is.
+  await until(() => {
+    follow(first);
+    return live.size > 100 * size && exists(`${directory}/gaps.json`);
+  });
+  await first.kill();
+  follow(first);
+  const seen = newest;
+  const restarted = frame + 300;
+  await until(() => frame > restarted);
+  await using second = run();
+  await until(() => {
+    follow(second);
+    return newest > (restarted + 100) * size && recovered.size > 0;
+  });
+  const to = newest;
+  await until(() => {
+    follow(second);
+    for (let value = oldest; value <= to; value++) {
+      if (!live.has(value) && !recovered.has(value)) return false;
+    }
+    return true;
+  });
+  clearInterval(timer);
+  assertEquals(twice, 0);
+  // What came twice is what it received last.
+  for (const value of recovered) if (live.has(value)) assert(value <= seen);
+  assertEquals(await second.quit(), 0, second.log);
+  await Deno.remove(directory, { recursive: true });
+});
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
 }
