@@ -1,0 +1,134 @@
+/** docs/limits.md says what the code does; and tests of limits that are nowhere else. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DataSet, DEFAULT_FILTER_LIMITS } from "../metadata/mod.ts";
+import { checkOptions as checkPublisher } from "../publisher/options.ts";
+import { readMetadata } from "../subscriber/metadata.ts";
+import { checkOptions as checkSubscriber } from "../subscriber/options.ts";
+import { DefaultLimits, gzip, SttpError } from "../transport/mod.ts";
+import {
+  decodeCacheUpdate,
+  encodeSignalIndexCache,
+  SignalIndexCache,
+} from "../transport/wire/signal_index_cache.ts";
+import { assertSttpError } from "./support/hostile.ts";
+
+const text = Deno.readTextFileSync(new URL("../docs/limits.md", import.meta.url));
+
+/** Option and default of each row in a section. */
+function rows(section: string): Map<string, string> {
+  const start = text.indexOf(`## ${section}\n`);
+  assert(start >= 0, section);
+  const end = text.indexOf("\n## ", start);
+  const part = text.slice(start, end < 0 ? undefined : end);
+  return new Map(
+    Array.from(part.matchAll(/^\| `([\w.]+)`\s*\| ([^|]+?)\s*\|/gm), ([, name, value]) => [name!, value!]),
+  );
+}
+
+/** A default as it is written for people. */
+function valueOf(written: string): number {
+  const units: Record<string, number> = {
+    KiB: 1024,
+    MiB: 1024 ** 2,
+    GiB: 1024 ** 3,
+    s: 1000,
+    bytes: 1,
+    characters: 1,
+  };
+  const [number, unit] = written.split(" ");
+  return Number(number!.replaceAll(",", "")) * (unit === undefined ? 1 : units[unit]!);
+}
+
+function at(options: object, path: string): unknown {
+  return path.split(".").reduce<unknown>(
+    (value, name) => (value as Record<string, unknown>)?.[name],
+    options,
+  );
+}
+
+function assertDefaults(section: string, defaults: object): void {
+  for (const [name, written] of rows(section)) {
+    if (written !== "no limit") assertEquals(at(defaults, name), valueOf(written), `${section}: ${name}`);
+  }
+}
+
+Deno.test("docs/limits.md: every limit has its row, with the default that is in force", () => {
+  assertDefaults("Publisher", checkPublisher({}));
+  assertDefaults("Subscriber", checkSubscriber({}));
+  assertDefaults("Filter expressions", DEFAULT_FILTER_LIMITS);
+  assertDefaults("Metadata documents", xmlDefaults());
+
+  const both = new Set([...rows("Publisher").keys(), ...rows("Subscriber").keys()]);
+  assertEquals(Object.keys(DefaultLimits).filter((name) => !both.has(`limits.${name}`)), []);
+  const ours = rows("Subscriber");
+  assertEquals(Object.keys(checkSubscriber({}).limits).filter((name) => !both.has(`limits.${name}`)), []);
+  assert(ours.has("limits.signals"));
+  assertEquals([...rows("Filter expressions").keys()].sort(), Object.keys(DEFAULT_FILTER_LIMITS).sort());
+  assertEquals([...rows("Metadata documents").keys()].sort(), Object.keys(xmlDefaults()).sort());
+});
+
+/** The defaults of reading XML, which are nobody else's business, from the source. */
+function xmlDefaults(): Record<string, number> {
+  const source = Deno.readTextFileSync(new URL("../metadata/xml_reader.ts", import.meta.url));
+  const block = /const DEFAULTS[^{]*\{([^}]*)\}/.exec(source)![1]!;
+  return Object.fromEntries(Array.from(block.matchAll(/(max\w+): ([^,]+),/g), ([, name, value]) => {
+    const factors = value!.split("*").map((factor) => factor.trim());
+    const isPower = factors.includes("");
+    const numbers = factors.filter((factor) => factor !== "").map((factor) =>
+      Number(factor.replaceAll("_", ""))
+    );
+    return [name!, isPower ? numbers[0]! ** numbers[1]! : numbers.reduce((a, b) => a * b, 1)];
+  }));
+}
+
+Deno.test("metadata: as long as the limit, and a byte longer", async () => {
+  const dataSet = new DataSet("Set");
+  dataSet.addTable("T").addColumn("A", "string");
+  const xml = new TextEncoder().encode(dataSet.toXml());
+  for (const body of [xml, gzip(xml)]) {
+    const read = await readMetadata(body, { ...DefaultLimits, metadataLength: xml.length });
+    assertEquals(read.tables.length, 1);
+    const error = await assertRejects(
+      () => readMetadata(body, { ...DefaultLimits, metadataLength: xml.length - 1 }),
+      SttpError,
+    );
+    assertEquals(error.code, "LimitExceeded");
+  }
+});
+
+Deno.test("signal index cache: as long as the limit, and a byte longer", () => {
+  const signalId = "9ae6dd95-bddb-5dd8-8717-000000000001";
+  const block = encodeSignalIndexCache(
+    SignalIndexCache.from([{ index: 0, signalId, source: "PPA", id: 1n }]),
+  );
+  const body = new Uint8Array([0, ...gzip(block)]);
+  const decode = (cacheLength: number): unknown =>
+    decodeCacheUpdate(body, { version: 2, gzip: true, limits: { cacheLength } });
+  decode(block.length);
+  assertSttpError("LimitExceeded", () => decode(block.length - 1));
+});
+
+/** A document with a column of this name. */
+function withName(name: string): string {
+  return `<Set><xs:schema id="Set" xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="Set"><xs:complexType>` +
+    `<xs:choice maxOccurs="unbounded"><xs:element name="T"><xs:complexType><xs:sequence>` +
+    `<xs:element name="A" type="xs:string"/></xs:sequence></xs:complexType></xs:element></xs:choice>` +
+    `</xs:complexType></xs:element></xs:schema>` +
+    `<T><${name}>x</${name}></T></Set>`;
+}
+
+Deno.test("metadata: a name as long as the limit, and a byte longer", async () => {
+  await DataSet.fromXml(withName("N".repeat(50)), { maxNameLength: 50 });
+  const error = await assertRejects(
+    () => DataSet.fromXml(withName("N".repeat(51)), { maxNameLength: 50 }),
+    SttpError,
+  );
+  assertEquals(error.code, "LimitExceeded");
+});
+
+Deno.test("metadata: a tag longer than the limit", async () => {
+  const document = withName("A").replace("<T>", `<T a="${"x".repeat(300)}">`);
+  await DataSet.fromXml(document, { maxTagLength: 400 });
+  const error = await assertRejects(() => DataSet.fromXml(document, { maxTagLength: 250 }), SttpError);
+  assertEquals(error.code, "LimitExceeded");
+});
