@@ -5,6 +5,7 @@
  */
 import type { Command } from "./command.ts";
 import { capture } from "./commands/capture.ts";
+import { certificates } from "./commands/certificates.ts";
 import { completions } from "./commands/completions.ts";
 import { decode } from "./commands/decode.ts";
 import { filter } from "./commands/filter.ts";
@@ -22,5 +23,6 @@ export const commands: readonly Command[] = [
   relay,
   capture,
   decode,
+  certificates,
   completions(() => commands),
 ];
