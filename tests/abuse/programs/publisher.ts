@@ -6,6 +6,7 @@
  * @module
  */
 import { serveAdmin } from "../../../admin/mod.ts";
+import { MemoryHistory } from "../../../history/mod.ts";
 import { Publisher, type PublisherOptions } from "../../../publisher/mod.ts";
 import { type Clock, MeasurementBatch, systemClock, Ticks } from "../../../transport/mod.ts";
 import { commands, emit, settings, sharedNow } from "../../../bench/programs/talk.ts";
@@ -19,6 +20,8 @@ export interface PublisherSettings {
   readonly options?: Omit<PublisherOptions, "clock" | "listen" | "history">;
   /** Whether there is an HTTP admin, too. */
   readonly admin?: boolean;
+  /** Whether there is a history, in memory. */
+  readonly history?: boolean;
 }
 
 /** A publisher at a moment, when its garbage is collected. */
@@ -38,7 +41,7 @@ export interface PublisherLook {
   readonly faults: readonly string[];
 }
 
-const { signals, rate, options, admin } = settings<PublisherSettings>();
+const { signals, rate, options, admin, history } = settings<PublisherSettings>();
 
 /** The machine's clock, with a count of what it is asked for. */
 class CountingClock implements Clock {
@@ -65,7 +68,13 @@ class CountingClock implements Clock {
 }
 
 const clock = new CountingClock();
-const publisher = new Publisher({ port: 0, hostname: "127.0.0.1", ...options, clock });
+const publisher = new Publisher({
+  port: 0,
+  hostname: "127.0.0.1",
+  ...options,
+  clock,
+  ...history && { history: new MemoryHistory({ capacity: 100_000 }) },
+});
 publisher.defineMetadata(metadataOf(signals));
 const handles = Int32Array.from({ length: signals }, (_, n) => publisher.signals.add(signalId(n)));
 const faults: string[] = [];

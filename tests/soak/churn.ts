@@ -1,0 +1,60 @@
+/**
+ * Subscribers that come, take something and go, one way or another, until told to `quit`.
+ * Event: `churn`, how many connections there were, at the end.
+ *
+ * @module
+ */
+import { Subscriber } from "../../subscriber/mod.ts";
+import { emit, settings } from "../../bench/programs/talk.ts";
+
+const { address } = settings<{ address: string }>();
+const [hostname, port] = address.split(":");
+let isOver = false;
+let connections = 0;
+
+emit("ready");
+const everybody = [come(1), come(2), comeAndVanish()];
+for await (const _ of Deno.stdin.readable) break;
+isOver = true;
+await Promise.all(everybody);
+emit("churn", { connections });
+Deno.exit();
+
+/** Subscribes, changes its mind, and leaves; again and again. */
+async function come(which: number): Promise<void> {
+  for (let i = 0; !isOver; i++) {
+    const subscriber = new Subscriber({
+      filter: `FILTER TOP ${which * 50 + i % 7} ActiveMeasurements WHERE True`,
+      compressPayload: i % 2 === 0,
+      autoRequestMetadata: i % 5 === 0,
+      reconnect: false,
+    });
+    await subscriber.connect(address);
+    connections++;
+    await take(subscriber, 20);
+    await subscriber.subscribe({ filter: "FILTER ActiveMeasurements WHERE SignalType = 'FREQ'" });
+    await take(subscriber, 20);
+    if (i % 3 === 0) await subscriber.unsubscribe();
+    await subscriber.disconnect();
+    await pause(100 * which);
+  }
+}
+
+async function take(subscriber: Subscriber, batches: number): Promise<void> {
+  for await (const _ of subscriber.batches()) if (--batches <= 0) return;
+}
+
+/** Connects and is gone, at times in the middle of a command. */
+async function comeAndVanish(): Promise<void> {
+  for (let i = 0; !isOver; i++) {
+    const connection = await Deno.connect({ hostname: hostname!, port: Number(port) });
+    connections++;
+    if (i % 2 === 0) await connection.write(new Uint8Array([0, 0, 0, 5, 6]));
+    connection.close();
+    await pause(250);
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,107 @@
+/**
+ * A long run under a mixed load: `deno task soak --minutes 30 [--report folder]`.
+ *
+ * A publisher of 1,000 signals 30 times a second with a history and an HTTP admin; 20 subscribers of all kinds, which
+ * check what they get; others that come and go all the time; and somebody who looks at the admin. At the end there are
+ * a report and a plot of memory, rates, delays and losses. It fails when the publisher's heap has grown after the first
+ * fifth of the run, when files or timers have, or when a measurement is missing that nobody counted.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { filePath } from "../interop/partners.ts";
+import { Program } from "../interop/program.ts";
+import type { PublisherLook } from "../abuse/programs/publisher.ts";
+import { type Sample, type SoakResult, summarise } from "./report.ts";
+import { plotSoak } from "./plot.ts";
+import type { MixedLook } from "./subscribers.ts";
+
+const { values: options } = parseArgs({
+  args: Deno.args,
+  options: { minutes: { type: "string", default: "30" }, report: { type: "string", default: "dist/soak" } },
+});
+const minutes = Number(options.minutes);
+if (!(minutes > 0)) throw new TypeError(`--minutes ${options.minutes} is not a number of minutes`);
+const folder = options.report;
+/** Looks in a run. */
+const SAMPLES = 120;
+
+function start(path: string, settings: object): Program {
+  const script = filePath(new URL(path, import.meta.url));
+  const flags = ["run", "-A", "--no-check", "--v8-flags=--expose-gc"];
+  const program = Program.start(Deno.execPath(), [...flags, script, JSON.stringify(settings)]);
+  program.patience = 120_000;
+  return program;
+}
+
+async function ask<Look>(program: Program): Promise<Look> {
+  await program.send("look");
+  return await program.next("look") as unknown as Look;
+}
+
+await using publisher = start("../abuse/programs/publisher.ts", {
+  signals: 1000,
+  rate: 30,
+  admin: true,
+  history: true,
+  options: { maxConnections: 200 },
+});
+const { address, pid, admin } = await publisher.next("ready") as unknown as {
+  address: string;
+  pid: number;
+  admin: string;
+};
+await using mixed = start("./subscribers.ts", { address, signals: 1000 });
+await mixed.next("ready");
+await using churn = start("./churn.ts", { address });
+await churn.next("ready");
+
+const began = performance.now();
+const end = began + minutes * 60_000;
+const samples: Sample[] = [];
+let polls = 0;
+const polling = poll();
+
+/** Looks at the admin as an operator's browser and a Prometheus do. */
+async function poll(): Promise<void> {
+  while (performance.now() < end) {
+    for (const path of ["metrics", "api/v1/status", "api/v1/connections", "healthz", ""]) {
+      const response = await fetch(new URL(path, admin));
+      await response.body?.cancel();
+      if (!response.ok) throw new Error(`the admin says ${response.status} to /${path}`);
+      polls++;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+const step = Math.max(1000, minutes * 60_000 / SAMPLES);
+while (performance.now() < end) {
+  await new Promise((resolve) => setTimeout(resolve, step));
+  const look = await ask<PublisherLook>(publisher);
+  const received = await ask<MixedLook>(mixed);
+  const files = [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
+  samples.push({ at: (performance.now() - began) / 60_000, publisher: look, subscribers: received, files });
+  const { heap } = look;
+  console.log(
+    `${samples.at(-1)!.at.toFixed(1)} min: heap ${
+      (heap / 1024 ** 2).toFixed(1)
+    } MiB, ${look.open} connections, ` +
+      `p99 ${received.latency.p99.toFixed(1)} ms, ${received.unexplained} unexplained`,
+  );
+}
+await polling;
+await churn.send("quit");
+await churn.result();
+const { connections } = (churn.taken("churn").at(-1) ?? { connections: 0 }) as unknown as {
+  connections: number;
+};
+
+const result: SoakResult = summarise(samples, { minutes, polls, connections });
+await Deno.mkdir(folder, { recursive: true });
+await Deno.writeTextFile(`${folder}/report.md`, result.text);
+await Deno.writeTextFile(`${folder}/samples.json`, JSON.stringify(samples));
+await Deno.writeTextFile(`${folder}/soak.svg`, plotSoak(samples));
+console.log(`\n${result.text}\nreport and plot in ${folder}`);
+await Promise.all([publisher.quit(), mixed.quit()]);
+Deno.exit(result.failures.length === 0 ? 0 : 1);

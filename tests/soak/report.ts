@@ -1,0 +1,95 @@
+/**
+ * What a soak came to.
+ *
+ * @module
+ */
+import type { PublisherLook } from "../abuse/programs/publisher.ts";
+import type { MixedLook } from "./subscribers.ts";
+
+/** One look at everything. */
+export interface Sample {
+  /** Minutes since the beginning. */
+  readonly at: number;
+  readonly publisher: PublisherLook;
+  readonly subscribers: MixedLook;
+  /** Open files of the publisher's process. */
+  readonly files: number;
+}
+
+/** The report, and what is wrong. */
+export interface SoakResult {
+  readonly text: string;
+  readonly failures: readonly string[];
+}
+
+/** By how much the heap may be larger at the end: 5 %, or what counts as nothing. */
+const MOST_GROWTH = 0.05;
+const NOTHING = 2 * 1024 ** 2;
+
+/** Sums a run up. The first fifth is warming up, at most five minutes of it. */
+export function summarise(
+  samples: readonly Sample[],
+  { minutes, polls, connections }: { minutes: number; polls: number; connections: number },
+): SoakResult {
+  const failures: string[] = [];
+  const warm = samples.filter(({ at }) => at > Math.min(5, minutes / 5));
+  const third = Math.max(1, Math.floor(warm.length / 3));
+  const first = warm.slice(0, third);
+  const last = warm.slice(-third);
+  const heap = (part: readonly Sample[]): number => median(part.map(({ publisher }) => publisher.heap));
+  const growth = heap(last) - heap(first);
+  if (growth > Math.max(NOTHING, MOST_GROWTH * heap(first))) failures.push("the heap has grown");
+  const most = (part: readonly Sample[], of: (sample: Sample) => number): number => Math.max(...part.map(of));
+  // Those that come and go make them go up and down: what counts is whether the peaks rise.
+  const grown = (of: (sample: Sample) => number): boolean => most(last, of) > most(first, of) + 10;
+  if (grown(({ files }) => files)) failures.push("open files have grown");
+  if (grown(({ publisher }) => publisher.timers)) failures.push("timers have grown");
+  const end = samples.at(-1)!;
+  const { explained, unexplained, wrong } = end.subscribers;
+  if (unexplained > 0) failures.push(`${unexplained} measurements are missing without a reason`);
+  if (wrong > 0) failures.push(`${wrong} values came under a wrong name`);
+  if (end.publisher.faults.length > 0) failures.push(`faults: ${end.publisher.faults.join("\n")}`);
+  const delivered = samples.reduce((sum, { subscribers }) => sum + subscribers.received, 0);
+  const mib = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(2)} MiB`;
+  const p99 = samples.map(({ subscribers }) => subscribers.latency.p99);
+  const text = `# Soak of ${minutes} minutes
+
+**Heap growth after warming up: ${mib(growth)} (${(100 * growth / heap(first)).toFixed(1)} %), from ${
+    mib(heap(first))
+  } to ${mib(heap(last))}**
+
+| what | value |
+| --- | --- |
+| rounds of 1,000 measurements published | ${end.publisher.rounds} |
+| measurements checked by the 20 subscribers | ${delivered} |
+| connections that came and went | ${connections} |
+| requests to the admin | ${polls} |
+| delay, median of the samples' p99 | ${median(p99).toFixed(1)} ms |
+| delay, worst of the samples' p99 | ${Math.max(...p99).toFixed(1)} ms |
+| open files, at first and at last | ${most(first, ({ files }) => files)}, ${
+    most(last, ({ files }) => files)
+  } |
+| timers, at first and at last | ${most(first, ({ publisher }) => publisher.timers)}, ${
+    most(last, ({ publisher }) => publisher.timers)
+  } |
+| resident memory, at first and at last | ${mib(median(first.map(({ publisher }) => publisher.resident)))}, ${
+    mib(median(last.map(({ publisher }) => publisher.resident)))
+  } |
+| missing, by kind of subscriber, with a reason counted | ${list(explained)} |
+| dropped by the publisher, by reason | ${list(end.publisher.dropped)} |
+| missing without a reason | ${unexplained} |
+| connections closed, by reason | ${list(end.publisher.closed)} |
+
+${failures.length === 0 ? "No complaints." : failures.map((failure) => `- FAILED: ${failure}`).join("\n")}
+`;
+  return { text, failures };
+}
+
+function list(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts).map(([name, count]) => `${name} ${count}`).join(", ") || "none";
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
