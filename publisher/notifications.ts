@@ -124,7 +124,7 @@ export interface NotificationsHost {
 export class Notifications {
   readonly #host: NotificationsHost;
   readonly #subscribers = new Map<string, Subscriber>();
-  #nextHash = crypto.getRandomValues(new Uint32Array(1))[0]!;
+  #count = crypto.getRandomValues(new Uint32Array(1))[0]!;
   #isLoaded = false;
   #isDirty = false;
   #saving: Promise<void> | undefined;
@@ -162,7 +162,7 @@ export class Notifications {
       throw new RangeError(`notification of ${length} bytes, at most ${MOST_BYTES} expected`);
     }
     // Not a hash of the text: two notifications may say the same.
-    const notification = { hash: this.#nextHash = (this.#nextHash + 1) >>> 0, text };
+    const notification = { hash: printableHash(++this.#count), text };
     let count = 0;
     for (const subscriber of this.#subscribers.values()) {
       if (identity !== undefined && subscriber.identity !== identity) continue;
@@ -293,4 +293,14 @@ function isLessImportant(a: Subscriber, b: Subscriber): boolean {
   const certified = (subscriber: Subscriber): boolean => subscriber.identity.startsWith(CERTIFICATE);
   if (certified(a) !== certified(b)) return certified(b);
   return a.lastSeen < b.lastSeen;
+}
+
+/**
+ * A hash of four printable letters, another for each of 81 million numbers in a row. sttpapi takes the hash for the
+ * beginning of the text, and gives up the connection when that is no UTF-8.
+ */
+function printableHash(n: number): number {
+  let hash = 0;
+  for (let i = 0; i < 4; i++, n = Math.floor(n / 95)) hash = hash << 8 | 0x20 + n % 95;
+  return hash;
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { SttpError } from "../transport/errors.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import {
@@ -92,6 +92,20 @@ Deno.test("notified now, and again with every connection until confirmed", async
     confirmed: 3,
     givenUp: 0,
   });
+});
+
+Deno.test("a notification that is read as nothing but text is text: one peer does", async () => {
+  await using rig = await Rig.start();
+  const peer = await come(rig, "a");
+  const hashes = new Set<string>();
+  for (let i = 0; i < 95; i++) {
+    rig.publisher.notify(`text ${i}`);
+    const body = await peer.expect(Response.Notify);
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+    assertMatch(text, new RegExp(`^[ -~]{4}text ${i}$`));
+    hashes.add(text.slice(0, 4));
+  }
+  assertEquals(hashes.size, 95);
 });
 
 Deno.test("confirmed late, twice, or never sent", async () => {

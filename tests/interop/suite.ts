@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { history, messages } from "./beyond_data.ts";
 import { examples } from "./examples.ts";
 import { fromSttpapi } from "./from_sttpapi.ts";
 import { ensureGo, ensurePython, type Partner, verdict } from "./partners.ts";
@@ -45,7 +46,9 @@ test("sttpapi", ensurePython, [
   ...toSttpapi,
   ...overUdp,
   ...udpToSttpapi,
+  ...history,
+  ...messages,
   ...fromSttpapi,
   ...examples,
 ]);
-test("goapi", ensureGo, [...toSubscribers, ...overUdp, ...reverse]);
+test("goapi", ensureGo, [...toSubscribers, ...overUdp, ...reverse, ...history]);

@@ -1,11 +1,11 @@
 // A subscriber on goapi that does as it is told: the settings, commands and events of ../sttpapi/subscriber.py.
 //
 // Settings (one JSON object, the only argument): address; out (the file for what arrives); tssc, gzip (booleans);
-// version; filter; metadataFilters; metadata (false: do not ask for it); settings (use_millisecondresolution, request_nanvaluefilter, udpport);
-// listen (true: wait at the address for a publisher that connects).
+// version; filter; metadataFilters; metadata (false: do not ask for it); settings (use_millisecondresolution, request_nanvaluefilter, udpport,
+// starttime, stoptime, constraintparameters, processinginterval); listen (true: wait at the address for a publisher that connects).
 //
 // Commands on standard input: subscribe FILTER | unsubscribe | refresh | expect COUNT | quit
-// Events on standard output: connected, disconnected, metadata, cache, start, changed, status, error, reached
+// Events on standard output: connected, disconnected, metadata, cache, start, changed, status, error, reached, complete
 package main
 
 import (
@@ -38,6 +38,10 @@ type options struct {
 		Milliseconds bool   `json:"use_millisecondresolution"`
 		NaNFilter    bool   `json:"request_nanvaluefilter"`
 		UdpPort      uint16 `json:"udpport"`
+		Start        string `json:"starttime"`
+		Stop         string `json:"stoptime"`
+		Parameters   string `json:"constraintparameters"`
+		Interval     *int32 `json:"processinginterval"`
 	} `json:"settings"`
 }
 
@@ -138,6 +142,7 @@ func main() {
 	subscriber.SetDataStartTimeReceiver(func(start time.Time) { emit("start", event{"time": start.UTC().Format(time.RFC3339Nano)}) })
 	subscriber.SetConfigurationChangedReceiver(func() { emit("changed", nil) })
 	subscriber.SetNewMeasurementsReceiver(received.take)
+	subscriber.SetHistoricalReadCompleteReceiver(func() { emit("complete", nil) })
 
 	config := sttp.NewConfig()
 	config.RetryInterval = 100
@@ -154,6 +159,12 @@ func main() {
 	settings.UseMillisecondResolution = chosen.Settings.Milliseconds
 	settings.RequestNaNValueFilter = chosen.Settings.NaNFilter
 	settings.UdpPort = chosen.Settings.UdpPort
+	settings.StartTime = chosen.Settings.Start
+	settings.StopTime = chosen.Settings.Stop
+	settings.ConstraintParameters = chosen.Settings.Parameters
+	if chosen.Settings.Interval != nil {
+		settings.ProcessingInterval = *chosen.Settings.Interval
+	}
 
 	subscriber.Subscribe(chosen.Filter, settings)
 	begin := subscriber.Dial

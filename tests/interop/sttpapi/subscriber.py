@@ -3,8 +3,9 @@
 Settings: address; out (the file for what arrives); tssc, gzip (booleans); version; filter;
 metadataFilters; settings (members of sttp.settings.Settings by name); metadata (false: do not ask for it).
 
-Commands: subscribe FILTER | unsubscribe | refresh | expect COUNT | quit
-Events: connected, disconnected, metadata, cache, start, changed, status, error, reached
+Commands: subscribe FILTER | unsubscribe | refresh | expect COUNT | usercommand NUMBER HEX | quit
+Events: connected, disconnected, metadata, cache, start, changed, status, error, reached, complete (history is at its
+end), block (signal, payload in hex), response (response, command, payload in hex), notification (text)
 """
 
 import os
@@ -14,6 +15,7 @@ import numpy as np
 from sttp.config import Config
 from sttp.settings import Settings
 from sttp.subscriber import Subscriber
+from sttp.transport.constants import ServerCommand
 
 from partner import commands, describe_tables, emit, float_bits, options
 
@@ -65,6 +67,19 @@ def main():
     subscriber.data_starttime_receiver = lambda ticks: emit("start", ticks=str(int(ticks)))
     subscriber.configurationchanged_receiver = lambda: emit("changed")
     subscriber.newmeasurements_receiver = take
+    subscriber.historicalreadcomplete_receiver = lambda: emit("complete")
+    subscriber.newbufferblock_receiver = lambda blocks: [
+        emit("block", signal=str(block.signalid), payload=bytes(block.buffer).hex()) for block in blocks
+    ]
+    subscriber.userresponse_receiver = lambda response, command, data: emit(
+        "response", response=int(response), command=int(command), payload=bytes(data).hex()
+    )
+    subscriber.notification_receiver = lambda text: emit("notification", text=text)
+
+    def usercommand(text):
+        number, _, payload = text.partition(" ")
+        code = ServerCommand(ServerCommand.USERCOMMAND00 + int(number))
+        subscriber.send_usercommand(code, bytes.fromhex(payload))
 
     config = Config(
         retryinterval=0.1,
@@ -88,6 +103,7 @@ def main():
             "unsubscribe": lambda _: subscriber.unsubscribe(),
             "refresh": lambda _: subscriber.request_metadata(),
             "expect": expect,
+            "usercommand": usercommand,
         })
     finally:
         out.close()
