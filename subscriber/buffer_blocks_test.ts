@@ -10,6 +10,7 @@ import { checkOptions, type SubscriberOptions } from "./options.ts";
 import type { PacketReader } from "./packets.ts";
 import { Counters } from "./stats.ts";
 import { Subscriber } from "./subscriber.ts";
+import { droppedBy } from "./testdata/fixture.ts";
 import {
   ScriptedConnector,
   type ScriptedPublisher,
@@ -68,12 +69,6 @@ class Fixture implements AsyncDisposable {
     return found;
   }
 
-  dropped(): Record<string, number> {
-    return Object.fromEntries(
-      Object.entries(this.subscriber.stats().dropped).filter(([, count]) => count > 0),
-    );
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.subscriber.disconnect();
     assertEquals(this.clock.pending, 0, "timers are left");
@@ -94,7 +89,7 @@ Deno.test("blocks come in order, each once; early ones are held back, and repeat
   await fixture.sendAll(1, 3, 4);
   assertEquals(found, [0, 1, 2, 3, 4]);
   assertEquals(await fixture.confirmed(8), [0, 2, 3, 2, 0, 1, 3, 4]);
-  assertEquals(fixture.dropped(), { repeatedBufferBlock: 3 });
+  assertEquals(droppedBy(fixture.subscriber), { repeatedBufferBlock: 3 });
   assertEquals(fixture.subscriber.stats().bufferBlocks, 8);
 });
 
@@ -127,14 +122,18 @@ Deno.test("what can't be used is confirmed and passed over; what is no block at 
   assertEquals(await fixture.confirmed(6), [0, 1, 2, 3, 4, 5]);
   await settle();
   assertEquals(found, [5]);
-  assertEquals(fixture.dropped(), { malformedBufferBlock: 3, unknownSignal: 2, malformedResponse: 1 });
+  assertEquals(droppedBy(fixture.subscriber), {
+    malformedBufferBlock: 3,
+    unknownSignal: 2,
+    malformedResponse: 1,
+  });
 });
 
 Deno.test("a huge jump is refused; a smaller gap is given up in time, and not before", async () => {
   const { found, onBufferBlock } = gather();
   await using fixture = await Fixture.connected({ onBufferBlock, bufferBlocks: { maxBlocks: 10 } });
   await fixture.sendAll(0, 10 + 1, 0x7fffffff);
-  assertEquals(fixture.dropped(), { refusedBufferBlock: 2 });
+  assertEquals(droppedBy(fixture.subscriber), { refusedBufferBlock: 2 });
   await fixture.sendAll(5, 6, 8);
   fixture.clock.advance(15_999);
   assertEquals(found, [0]);
@@ -143,7 +142,11 @@ Deno.test("a huge jump is refused; a smaller gap is given up in time, and not be
   assertEquals(found, [0, 5, 6]);
   await fixture.sendAll(7, 3);
   assertEquals(found, [0, 5, 6, 7, 8]);
-  assertEquals(fixture.dropped(), { refusedBufferBlock: 2, lostBufferBlock: 4, repeatedBufferBlock: 1 });
+  assertEquals(droppedBy(fixture.subscriber), {
+    refusedBufferBlock: 2,
+    lostBufferBlock: 4,
+    repeatedBufferBlock: 1,
+  });
 });
 
 Deno.test("bounded in bytes: early ones are refused, the missing one gets in; a slow consumer is not overrun", async () => {
@@ -158,11 +161,11 @@ Deno.test("bounded in bytes: early ones are refused, the missing one gets in; a 
   });
   const block = (n: number): Uint8Array => new Uint8Array(500).fill(n);
   for (const n of [1, 2, 3]) await fixture.send(n, block(n));
-  assertEquals(fixture.dropped(), { refusedBufferBlock: 1 });
+  assertEquals(droppedBy(fixture.subscriber), { refusedBufferBlock: 1 });
   await fixture.send(0, block(0));
   assertEquals(await fixture.confirmed(3), [1, 2, 0]);
   await fixture.send(3, block(3));
-  assertEquals(fixture.dropped(), { refusedBufferBlock: 2 });
+  assertEquals(droppedBy(fixture.subscriber), { refusedBufferBlock: 2 });
   release.resolve();
   await settle();
   await fixture.send(3, block(3));
@@ -174,7 +177,7 @@ Deno.test("nobody reads: the oldest make room; an onBufferBlock that fails is co
     await using fixture = await Fixture.connected({ bufferBlocks: { maxBlocks: 3 } });
     await fixture.sendAll(0, 1, 2, 3, 4);
     assertEquals(await fixture.confirmed(5), [0, 1, 2, 3, 4]);
-    assertEquals(fixture.dropped(), { unreadBufferBlock: 2 });
+    assertEquals(droppedBy(fixture.subscriber), { unreadBufferBlock: 2 });
     const { value } = await fixture.subscriber.bufferBlocks().next();
     assertEquals(value?.payload, Uint8Array.of(2));
   }
@@ -184,7 +187,7 @@ Deno.test("nobody reads: the oldest make room; an onBufferBlock that fails is co
     },
   });
   await fixture.sendAll(0, 1);
-  assertEquals(fixture.dropped(), { failedBufferBlock: 2 });
+  assertEquals(droppedBy(fixture.subscriber), { failedBufferBlock: 2 });
   assertThrows(() => new Subscriber({ bufferBlocks: { layout: "x" as never } }), RangeError, "layout");
   assertThrows(() => new Subscriber({ bufferBlocks: { maxBytes: 1 } }), RangeError, "maxBytes");
 });
@@ -195,7 +198,7 @@ Deno.test("a connection that ends takes along what was held back", async () => {
   await fixture.sendAll(0, 2, 3);
   fixture.publisher.channel.close();
   await settle();
-  assertEquals(fixture.dropped(), { lostBufferBlock: 2 });
+  assertEquals(droppedBy(fixture.subscriber), { lostBufferBlock: 2 });
   fixture.clock.advance(60_000);
   fixture.publisher = await fixture.connector.accept();
   await fixture.publisher.accept([1, 2]);

@@ -6,7 +6,7 @@ import { type CipherKey, type CipherKeys, encodeCipherKeys } from "../transport/
 import { BufferBlockFlags, Command, DataPacketFlags, Response } from "../transport/wire/codes.ts";
 import { TsscEncoder } from "../transport/wire/tssc/mod.ts";
 import type { BufferBlockLayout } from "../transport/wire/buffer_block.ts";
-import { Fixture } from "./testdata/fixture.ts";
+import { droppedBy, Fixture } from "./testdata/fixture.ts";
 import {
   batchOf,
   cacheFrame,
@@ -33,10 +33,6 @@ function sealed(frame: Uint8Array, key: CipherKey, isOdd: boolean): Uint8Array {
   const out = encryptPayload(body.subarray(1), key, 1);
   out[0] = body[0]! | (isOdd ? DataPacketFlags.CipherIndex : 0);
   return responseFrame(Response.DataPacket, Command.Subscribe, out);
-}
-
-function droppedBy({ subscriber }: Fixture): Record<string, number> {
-  return Object.fromEntries(Object.entries(subscriber.stats().dropped).filter(([, count]) => count > 0));
 }
 
 /** A fixture that gathers the values that come. */
@@ -72,7 +68,7 @@ Deno.test("keys that are rotated in the middle of a burst, in one frame: no pack
   ]));
   for (let i = 0; i < 4; i++) await publisher.next(Command.ConfirmUpdateCipherKeys);
   await settle();
-  assertEquals([values, droppedBy(fixture)], [[1, 2, 3, 4, 5, 6, 7], {}]);
+  assertEquals([values, droppedBy(fixture.subscriber)], [[1, 2, 3, 4, 5, 6, 7], {}]);
 });
 
 Deno.test("packets that are not encrypted any more, or with keys that never came, are counted; what follows is read", async () => {
@@ -89,7 +85,7 @@ Deno.test("packets that are not encrypted any more, or with keys that never came
     sealed(compactFrame(batchOf([0], 4)), keys.odd, true),
   );
   await settle();
-  assertEquals([values, droppedBy(fixture)], [[3, 4], { undecipherable: 3 }]);
+  assertEquals([values, droppedBy(fixture.subscriber)], [[3, 4], { undecipherable: 3 }]);
 });
 
 for (const layout of ["standard", "older"] as const satisfies readonly BufferBlockLayout[]) {
@@ -121,7 +117,7 @@ for (const layout of ["standard", "older"] as const satisfies readonly BufferBlo
     // Sent again, with a key that came.
     await send(3, next.even, false);
     await settle();
-    assertEquals([found, droppedBy(fixture)], [[0, 1, 2, 3], { undecipherable: 1 }]);
+    assertEquals([found, droppedBy(fixture.subscriber)], [[0, 1, 2, 3], { undecipherable: 1 }]);
   });
 }
 
@@ -140,7 +136,9 @@ Deno.test("packets of the old cache come until the publisher has switched, and a
   await publisher.send(compactFrame(batchOf([1], 30), DataPacketFlags.CacheIndex));
   await settle();
   for (const id of fixture.subscriber.signals.ids()) ids.push(id.slice(-1));
-  assertEquals([values, ids, droppedBy(fixture)], [[10, 20, 11], ["1", "2", "3"], { unknownSignal: 1 }]);
+  assertEquals([values, ids, droppedBy(fixture.subscriber)], [[10, 20, 11], ["1", "2", "3"], {
+    unknownSignal: 1,
+  }]);
 });
 
 Deno.test("TSSC packets that come twice, or are left out: nothing wrong is taken, until the stream starts anew", async () => {
@@ -152,7 +150,7 @@ Deno.test("TSSC packets that come twice, or are left out: nothing wrong is taken
   for (const n of [0, 1, 1, 2, 0, 1, 3, 0]) await publisher.send(packets[n]!);
   await settle();
   // Whatever comes after a wrong number is dropped as well, up to a 0.
-  assertEquals([values, droppedBy(fixture)], [[1, 2, 1, 2, 1], { outOfSequence: 3 }]);
+  assertEquals([values, droppedBy(fixture.subscriber)], [[1, 2, 1, 2, 1], { outOfSequence: 3 }]);
   assertEquals(fixture.subscriber.stats().tsscResets, 3);
 });
 
@@ -172,7 +170,7 @@ Deno.test("a cache that no data follows; caches that nobody asked for; each is c
   assertEquals([subscriber.state, subscriber.stats().signals], ["connected", 1]);
   await publisher.send(compactFrame(batchOf([0], 7), DataPacketFlags.CacheIndex));
   const { value } = await subscriber.measurements().next();
-  assertEquals([value?.signalId.slice(-2), value?.value, droppedBy(fixture)], ["0f", 7, {}]);
+  assertEquals([value?.signalId.slice(-2), value?.value, droppedBy(fixture.subscriber)], ["0f", 7, {}]);
 });
 
 Deno.test("answers twice, and both ways: the first counts", async () => {
@@ -186,7 +184,7 @@ Deno.test("answers twice, and both ways: the first counts", async () => {
   await subscribing;
   await settle();
   assertEquals([fixture.subscriber.subscription.filter, fixture.subscriber.state], ["B", "connected"]);
-  assertEquals(droppedBy(fixture), { unexpectedResponse: 2 });
+  assertEquals(droppedBy(fixture.subscriber), { unexpectedResponse: 2 });
 });
 
 /** Reads history over a connection of its own. @returns What came, and the publisher's end. */
@@ -215,7 +213,7 @@ Deno.test("history whose end is told before its beginning, and twice, and data a
   await publisher.send(compactFrame(batchOf([0], 2)), complete);
   await publisher.send(compactFrame(batchOf([0], 3)), complete).catch(() => {});
   assertEquals(await values, [2]);
-  assertEquals(droppedBy(fixture)["noCache"], 1);
+  assertEquals(droppedBy(fixture.subscriber)["noCache"], 1);
 });
 
 Deno.test("history that is never completed ends with the connection, and says so", async () => {
@@ -237,7 +235,11 @@ Deno.test("the end of a history that nobody asked for changes nothing", async ()
     await publisher.send(compactFrame(batchOf([0], i)));
   }
   await settle();
-  assertEquals([values, fixture.subscriber.state, droppedBy(fixture)], [[1, 2, 3], "connected", {}]);
+  assertEquals([values, fixture.subscriber.state, droppedBy(fixture.subscriber)], [
+    [1, 2, 3],
+    "connected",
+    {},
+  ]);
 });
 
 Deno.test("buffer blocks that are sent again although they were confirmed are confirmed again", async () => {
@@ -250,5 +252,5 @@ Deno.test("buffer blocks that are sent again although they were confirmed are co
     const confirmation = await publisher.next(Command.ConfirmBufferBlock);
     assertEquals(decodeBufferBlockConfirmation(confirmation.body), 0);
   }
-  assertEquals([found, droppedBy(fixture)], [[5], { repeatedBufferBlock: 2 }]);
+  assertEquals([found, droppedBy(fixture.subscriber)], [[5], { repeatedBufferBlock: 2 }]);
 });

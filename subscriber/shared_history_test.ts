@@ -10,6 +10,7 @@ import type { HistoryOptions } from "./history.ts";
 import type { SubscriberOptions } from "./options.ts";
 import type { SubscriberStatus } from "./status.ts";
 import { Subscriber } from "./subscriber.ts";
+import { droppedBy } from "./testdata/fixture.ts";
 import { batchOf, compactFrame, ScriptedPublisher, settle } from "./testdata/scripted_publisher.ts";
 
 /** A subscriber to which a publisher has connected, and what it received live. */
@@ -89,12 +90,6 @@ class Rig implements AsyncDisposable {
     })();
   }
 
-  dropped(): Record<string, number> {
-    return Object.fromEntries(
-      Object.entries(this.subscriber.stats().dropped).filter(([, count]) => count > 0),
-    );
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.subscriber.disconnect();
     assertEquals(this.clock.pending, 0, "timers are left");
@@ -119,7 +114,7 @@ Deno.test("history takes the place of live data, and gives it back", async () =>
   // For nobody.
   await rig.complete();
   await rig.send(4);
-  assertEquals([rig.live, rig.dropped(), rig.subscriber.state], [[1, 2, 3, 4], {}, "connected"]);
+  assertEquals([rig.live, droppedBy(rig.subscriber), rig.subscriber.state], [[1, 2, 3, 4], {}, "connected"]);
 });
 
 Deno.test("ended early: the rest of it is discarded", async () => {
@@ -136,7 +131,7 @@ Deno.test("ended early: the rest of it is discarded", async () => {
   await rig.subscribed();
   await ended;
   await rig.send(2);
-  assertEquals([rig.live, rig.dropped()], [[1, 2], { unexpectedResponse: 1 }]);
+  assertEquals([rig.live, droppedBy(rig.subscriber)], [[1, 2], { unexpectedResponse: 1 }]);
 });
 
 Deno.test("data behind the end of history, and another end: counted, and no part of what is live", async () => {
@@ -153,7 +148,7 @@ Deno.test("data behind the end of history, and another end: counted, and no part
   await rig.subscribed();
   assertEquals(await reading, [10]);
   await rig.send(2);
-  assertEquals([rig.live, rig.dropped()], [[1, 2], { unexpectedResponse: 2 }]);
+  assertEquals([rig.live, droppedBy(rig.subscriber)], [[1, 2], { unexpectedResponse: 2 }]);
 });
 
 Deno.test("a publisher without history refuses, and live data goes on", async () => {
@@ -191,7 +186,7 @@ Deno.test("a publisher that does not answer Unsubscribe, and history that is abo
   assertEquals((await reading).code, "Aborted");
   await rig.publisher.send(compactFrame(batchOf([0], 2)));
   await settle();
-  assertEquals([rig.live, rig.dropped()], [[1, 2], { unexpectedResponse: 1 }]);
+  assertEquals([rig.live, droppedBy(rig.subscriber)], [[1, 2], { unexpectedResponse: 1 }]);
 });
 
 Deno.test("what is asked for meanwhile comes afterwards; so does another reading", async () => {

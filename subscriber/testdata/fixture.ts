@@ -63,6 +63,11 @@ export class Fixture implements AsyncDisposable {
   }
 }
 
+/** What a subscriber dropped, by reason. */
+export function droppedBy(subscriber: Subscriber): Record<string, number> {
+  return Object.fromEntries(Object.entries(subscriber.stats().dropped).filter(([, count]) => count > 0));
+}
+
 /** The error of a promise that rejects with an SttpError of this code. */
 export async function rejection(promise: Promise<unknown>, code: string): Promise<SttpError> {
   const error = await assertRejects(() => promise, SttpError);
