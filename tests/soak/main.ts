@@ -81,7 +81,9 @@ while (performance.now() < end) {
   const look = await ask<PublisherLook>(publisher);
   const received = await ask<MixedLook>(mixed);
   const files = [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
-  samples.push({ at: (performance.now() - began) / 60_000, publisher: look, subscribers: received, files });
+  const at = (performance.now() - began) / 60_000;
+  const seconds = 60 * (at - (samples.at(-1)?.at ?? 0));
+  samples.push({ at, seconds, publisher: look, subscribers: received, files });
   const { heap } = look;
   console.log(
     `${samples.at(-1)!.at.toFixed(1)} min: heap ${

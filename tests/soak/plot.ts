@@ -11,7 +11,6 @@ const TEXT = "#7d8590";
 
 interface Panel {
   readonly title: string;
-  readonly unit: string;
   readonly lines: readonly { readonly name: string; readonly of: (sample: Sample) => number }[];
 }
 
@@ -19,38 +18,34 @@ const MIB = 1024 ** 2;
 
 const panels: readonly Panel[] = [
   {
-    title: "Publisher's memory",
-    unit: "MiB",
-    lines: [
-      { name: "heap", of: ({ publisher }): number => publisher.heap / MIB },
-      { name: "resident", of: ({ publisher }): number => publisher.resident / MIB },
-    ],
+    title: "Publisher's heap, MiB",
+    lines: [{ name: "", of: ({ publisher }): number => publisher.heap / MIB }],
   },
   {
-    title: "Measurements received between two looks, all subscribers",
-    unit: "thousand",
-    lines: [{ name: "received", of: ({ subscribers }): number => subscribers.received / 1000 }],
+    title: "Publisher's resident memory, MiB",
+    lines: [{ name: "", of: ({ publisher }): number => publisher.resident / MIB }],
   },
   {
-    title: "Delay from publication to the subscriber's loop",
-    unit: "ms",
+    title: "Measurements received a second, all subscribers, thousands",
+    lines: [{ name: "", of: ({ subscribers, seconds }): number => subscribers.received / seconds / 1000 }],
+  },
+  {
+    title: "Delay from publication to the subscriber's loop, ms",
     lines: [
       { name: "p50", of: ({ subscribers }): number => subscribers.latency.p50 },
       { name: "p99", of: ({ subscribers }): number => subscribers.latency.p99 },
     ],
   },
   {
-    title: "Connections, open files, timers",
-    unit: "",
+    title: "Publisher",
     lines: [
       { name: "connections", of: ({ publisher }): number => publisher.open },
-      { name: "files", of: ({ files }): number => files },
+      { name: "open files", of: ({ files }): number => files },
       { name: "timers", of: ({ publisher }): number => publisher.timers },
     ],
   },
   {
-    title: "Missing so far",
-    unit: "thousand",
+    title: "Measurements missing so far, thousands",
     lines: [
       {
         name: "with a reason",
@@ -77,16 +72,16 @@ export function plotSoak(samples: readonly Sample[]): string {
 }
 
 function drawPanel(panel: Panel, samples: readonly Sample[], last: number, top: number): string[] {
-  const { title, unit, lines } = panel;
+  const { title, lines } = panel;
   const most = Math.max(1e-9, ...lines.flatMap(({ of }) => samples.map(of)));
   const x = (at: number): string => (LEFT + at / last * (WIDTH - LEFT - 10)).toFixed(1);
   const y = (value: number): string => (top + 12 + (1 - value / most) * (HEIGHT - 12)).toFixed(1);
   const legend = lines.map(({ name }, i) => `<tspan dx="14" fill="${COLOURS[i]}">${name}</tspan>`).join("");
   return [
     `<text class="title" x="0" y="${top}">${title}${legend}</text>`,
-    `<text x="${LEFT - 8}" y="${top + 22}" text-anchor="end">${rounded(most)} ${unit}</text>`,
+    `<text x="${LEFT - 8}" y="${top + 22}" text-anchor="end">${rounded(most)}</text>`,
     `<text x="${LEFT - 8}" y="${top + HEIGHT}" text-anchor="end">0</text>`,
-    `<text x="${WIDTH - 10}" y="${top + HEIGHT + 16}" text-anchor="end">${last.toFixed(0)} min</text>`,
+    `<text x="${WIDTH - 10}" y="${top + HEIGHT + 16}" text-anchor="end">${rounded(last)} min</text>`,
     `<path d="M${LEFT} ${top + 12}V${top + HEIGHT}H${
       WIDTH - 10
     }" fill="none" stroke="${TEXT}" stroke-opacity="0.5"/>`,

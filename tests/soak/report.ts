@@ -10,6 +10,8 @@ import type { MixedLook } from "./subscribers.ts";
 export interface Sample {
   /** Minutes since the beginning. */
   readonly at: number;
+  /** Since the look before. */
+  readonly seconds: number;
   readonly publisher: PublisherLook;
   readonly subscribers: MixedLook;
   /** Open files of the publisher's process. */
