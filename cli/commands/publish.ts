@@ -104,6 +104,9 @@ export const publish: Command = defineCommand({
     const { output, signal } = context;
     checkSources(values);
     const tls = await readTls(values);
+    if (tls !== undefined && values.certificate === undefined && !values.connectOnly) {
+      throw new UsageError("TLS needs --certificate and --key: who listens has to show one");
+    }
     const access = await readAccess(values.access);
     const speed = readSpeed(values.speed);
     await using past = openHistory(values);

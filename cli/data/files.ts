@@ -54,26 +54,42 @@ export function writeTo(
   return new TextWriter(target, format, columns ?? essentialColumns, names);
 }
 
-/** Reads a file from its beginning to its end. Each batch is lent until the next one is asked for. */
+/**
+ * Reads a file from its beginning to its end. Each batch is lent until the next one is asked for.
+ *
+ * @throws {CommandError} When something in it makes no sense, after what stands before that.
+ */
 export async function* readFile(
   path: string,
   format: ReadableFormat,
   rows: RowReader,
 ): AsyncGenerator<MeasurementBatch, void> {
-  if (format === "parquet") {
-    const { readParquet } = await import("./parquet_reader.ts");
-    yield* readParquet(path, rows);
+  if (format !== "parquet") {
+    const file = await Deno.open(path);
+    yield* readStream(file.readable, format, rows);
     return;
   }
-  const file = await Deno.open(path);
-  yield* readStream(file.readable, format, rows);
+  const { readParquet } = await import("./parquet_reader.ts");
+  yield* untilError(readParquet(path, rows), rows);
 }
 
-/** Reads a stream to its end. Each batch is lent until the next one is asked for. */
+/** Reads a stream to its end, as {@linkcode readFile} does. */
 export function readStream(
   bytes: ReadableStream<Uint8Array<ArrayBuffer>>,
   format: "csv" | "ndjson",
   rows: RowReader,
 ): AsyncGenerator<MeasurementBatch, void> {
-  return format === "csv" ? readCsv(bytes, rows) : readNdjson(bytes, rows);
+  return untilError(format === "csv" ? readCsv(bytes, rows) : readNdjson(bytes, rows), rows);
+}
+
+async function* untilError(
+  batches: AsyncIterable<MeasurementBatch>,
+  rows: RowReader,
+): AsyncGenerator<MeasurementBatch, void> {
+  try {
+    yield* batches;
+  } catch (error) {
+    yield* rows.taken();
+    throw error;
+  }
 }

@@ -27,7 +27,7 @@ export class Program implements AsyncDisposable {
     this.#input = child.stdin.getWriter();
     this.#done = Promise.all([
       this.#read(child.stdout, (line) => this.#take(line)),
-      this.#read(child.stderr, (line) => this.#log.push(`stderr: ${line}`)),
+      this.#read(child.stderr, (line) => this.#note(`stderr: ${line}`)),
       child.status,
     ]).then(() => {
       this.#ended = true;
@@ -153,12 +153,17 @@ export class Program implements AsyncDisposable {
   }
 
   #take(line: string): void {
-    this.#log.push(line);
     try {
       this.#events.push(JSON.parse(line));
     } catch {
       // Text that the partner's library printed by itself; it is in the log.
     }
+    this.#note(line);
+  }
+
+  /** Keeps a line, and has those look who wait. */
+  #note(line: string): void {
+    this.#log.push(line);
     this.#wake.resolve();
     this.#wake = Promise.withResolvers<void>();
   }

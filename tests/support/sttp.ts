@@ -92,6 +92,11 @@ export class Sttp implements AsyncDisposable {
     throw new Error(`ended without ${pattern}; it printed:\n${this.stdout}\nand said:\n${this.stderr}`);
   }
 
+  /** Sends it a signal. */
+  kill(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
   /** Asks it to end, as a service manager does, and waits until it has. */
   async terminate(signal: Deno.Signal = "SIGTERM"): Promise<Finished> {
     if (!this.#hasEnded) this.#child.kill(signal);
