@@ -75,8 +75,7 @@ function shownTo({ metadata }: Subscriber): number[] {
 }
 
 /** Takes in what comes, until the subscriber is disconnected. */
-function collect(subscriber: Subscriber): Received {
-  const received = new Received();
+function collect(subscriber: Subscriber, received: Received = new Received()): Received {
   (async () => {
     for await (const batch of subscriber.batches()) received.add(subscriber, batch);
   })();
@@ -187,4 +186,24 @@ Deno.test("fifty subscribers with equal rights share one encoder, one cache and 
   await until(() => meeting.publisher.stats().groups.length === 1);
   await until(() => meeting.publisher.stats().groups[0]?.signals === 33);
   assert(meeting.publisher.stats().open.every(({ rights }) => rights?.hidden === 11));
+});
+
+Deno.test("over UDP and encrypted: nothing that is taken away comes any more, and the rest goes on", async () => {
+  await using meeting = await Meeting.start(size, { udp: { encrypt: true } });
+  const { publisher } = meeting;
+  const subscriber = await meeting.subscribed({ udp: true });
+  await meeting.publish(5);
+  const received = await receive(subscriber, 5 * size);
+  publisher.setAccess({ signals: [{ deny: "FILTER ActiveMeasurements WHERE SignalType <> 'FREQ'" }] });
+  // While it waits for the new cache to be confirmed, and afterwards.
+  await meeting.publish(5);
+  await until(() => shownTo(subscriber).length === frequencies.length);
+  await until(() => publisher.stats().open[0]?.subscription?.signals === frequencies.length);
+  await meeting.confirmed();
+  await meeting.publish(5);
+  const collected = collect(subscriber, received);
+  await until(() => frequencies.every((n) => collected.rounds.get(n)?.at(-1) === 14));
+  for (const n of everything.filter((n) => n % 4 !== 0)) {
+    assertEquals(collected.rounds.get(n), [0, 1, 2, 3, 4]);
+  }
 });
