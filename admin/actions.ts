@@ -1,25 +1,197 @@
+import { logThresholds } from "../log/level.ts";
+import type { LogThreshold } from "../log/level.ts";
+import { SttpError } from "../transport/errors.ts";
 import type { AdminUser } from "./authentication.ts";
+import type { Field, Values } from "./bodies.ts";
 import type { AdminContext } from "./context.ts";
 import { isOwnRequest } from "./guard.ts";
+import type { AdminActionName } from "./options.ts";
 import { Problem } from "./problems.ts";
+import type { NamedSystem } from "./system.ts";
 
-/** Bytes that the body of an action may have. */
-const MAX_BODY = 8_192;
-/** Characters that a reason may have. */
-const MAX_REASON = 200;
+/** What an action is asked to do. */
+interface ActionRequest {
+  /** The system that the request names, if it does. */
+  readonly system: string | undefined;
+  /** The number in its path; `undefined` where that has none. */
+  readonly id: number | undefined;
+  /** What its body says. */
+  readonly values: Values;
+}
 
-/** Whether somebody may act. */
-export function mayAct({ options }: AdminContext, user: AdminUser): boolean {
-  return options.actions && user.role === "operator";
+/** What has been done. */
+interface ActionOutcome {
+  /** The system; `null` where it is about none. */
+  readonly system: string | null;
+  /** Whether there was something to do it to. */
+  readonly done: boolean;
+  /** What the answer says besides the system. */
+  readonly answer: Readonly<Record<string, string | number>>;
+}
+
+/** An action: where it is, what its body says, and what it does. */
+export interface Action {
+  readonly name: AdminActionName;
+  /** Below `/api/v1` for programs, and below the root for the pages' forms. */
+  readonly path: string;
+  /** What the body may say. */
+  readonly fields: Readonly<Record<string, Field>>;
+  /** The page that a form leads back to, with the ID of what it was about. */
+  readonly page: (id: number | undefined) => string;
+  /** Whether a system has it at all; without a system: whether there is one that has. */
+  readonly offered: (context: AdminContext, system: NamedSystem) => boolean;
+  /** @throws {Problem} When it can't be done. */
+  readonly perform: (
+    context: AdminContext,
+    user: AdminUser,
+    request: ActionRequest,
+  ) => ActionOutcome | Promise<ActionOutcome>;
+}
+
+const reason: Field = { kind: "text", most: 200 };
+/** Seconds that a ban may last: a year. */
+const LONGEST_BAN = 365 * 86_400;
+
+/** All actions. */
+export const Actions: readonly Action[] = [
+  {
+    name: "disconnect",
+    path: "/connections/:id/disconnect",
+    fields: { reason, banSeconds: { kind: "whole", least: 0, most: LONGEST_BAN } },
+    page: (id) => `/connections/${id}`,
+    offered: (_, { kind, system }) => kind === "publisher" && system.disconnect !== undefined,
+    perform: ({ observer }, user, { system, id, values }) => {
+      const publisher = observer.publisher(system);
+      const { disconnect } = publisher.system;
+      if (disconnect === undefined) throw notOffered(publisher, "end connections");
+      const text = `disconnected by ${user.name}${values["reason"] ? `: ${values["reason"]}` : ""}`;
+      const ban = 1000 * Number(values["banSeconds"] ?? 0);
+      const done = disconnect.call(publisher.system, id!, text, { ban });
+      return { system: publisher.name, done, answer: { disconnected: id! } };
+    },
+  },
+  {
+    name: "liftBan",
+    path: "/bans/:id/lift",
+    fields: {},
+    page: () => "/security",
+    offered: (_, { kind, system }) => kind === "publisher" && system.liftBan !== undefined,
+    perform: ({ observer }, _, { system, id }) => {
+      const publisher = observer.publisher(system);
+      const { liftBan } = publisher.system;
+      if (liftBan === undefined) throw notOffered(publisher, "lift bans");
+      return { system: publisher.name, done: liftBan.call(publisher.system, id!), answer: { lifted: id! } };
+    },
+  },
+  {
+    name: "notify",
+    path: "/notifications",
+    fields: {
+      text: { kind: "text", most: 4_000, required: true, lines: true },
+      to: { kind: "text", most: 1_000 },
+    },
+    page: () => "/operate",
+    offered: (_, { kind, system }) => kind === "publisher" && system.notify !== undefined,
+    perform: ({ observer }, _, { system, values: { text, to } }) => {
+      const publisher = observer.publisher(system);
+      const { notify } = publisher.system;
+      if (notify === undefined) throw notOffered(publisher, "send notifications");
+      const notified = notify.call(
+        publisher.system,
+        String(text),
+        to === undefined ? {} : { to: String(to) },
+      );
+      return { system: publisher.name, done: notified > 0 || to === undefined, answer: { notified } };
+    },
+  },
+  {
+    name: "rotateCipherKeys",
+    path: "/cipher-keys/rotate",
+    fields: { connection: { kind: "whole", least: 1, most: Number.MAX_SAFE_INTEGER } },
+    page: () => "/operate",
+    offered: (_, { kind, system }) => kind === "publisher" && system.rotateCipherKeys !== undefined,
+    perform: ({ observer }, _, { system, values: { connection } }) => {
+      const publisher = observer.publisher(system);
+      const { rotateCipherKeys } = publisher.system;
+      if (rotateCipherKeys === undefined) throw notOffered(publisher, "rotate cipher keys");
+      const rotated = rotateCipherKeys.call(publisher.system, connection as number | undefined);
+      return {
+        system: publisher.name,
+        done: rotated > 0 || connection === undefined,
+        answer: { rotated },
+      };
+    },
+  },
+  {
+    name: "reloadMetadata",
+    path: "/metadata/reload",
+    fields: {},
+    page: () => "/operate",
+    offered: ({ options }, { kind, system }) =>
+      kind === "publisher" ? options.reloadMetadata !== undefined : system.refreshMetadata !== undefined,
+    perform: async ({ observer, options }, _, { system: name }) => {
+      const found = observer.system(name);
+      try {
+        if (found.kind === "publisher") {
+          if (options.reloadMetadata === undefined) throw notOffered(found, "reload metadata");
+          await options.reloadMetadata(found.name);
+        } else {
+          if (found.system.refreshMetadata === undefined) throw notOffered(found, "reload metadata");
+          await found.system.refreshMetadata();
+        }
+      } catch (error) {
+        if (error instanceof Problem) throw error;
+        // What an application's own code says may tell of its inside.
+        const isTold = error instanceof SttpError;
+        if (!isTold) console.error(error);
+        const why = isTold ? error.message : "the program's log tells why";
+        throw new Problem(409, "Failed", `metadata could not be reloaded: ${why}`);
+      }
+      return { system: found.name, done: true, answer: { reloaded: found.name } };
+    },
+  },
+  {
+    name: "setLogLevel",
+    path: "/log-level",
+    fields: { level: { kind: "word", words: logThresholds } },
+    page: () => "/operate",
+    offered: ({ options }) => options.log !== undefined,
+    perform: ({ options }, _, { values: { level } }) => {
+      if (options.log === undefined) {
+        throw new Problem(409, "NotOffered", "there is no log whose level could be set");
+      }
+      options.log.level = level as LogThreshold;
+      return { system: null, done: true, answer: { level: level! } };
+    },
+  },
+];
+
+function notOffered({ name }: NamedSystem, what: string): Problem {
+  return new Problem(409, "NotOffered", `${name} does not offer to ${what}`);
+}
+
+/** Whether somebody may take an action, and some system has it. */
+export function mayAct(
+  context: AdminContext,
+  user: AdminUser,
+  name: AdminActionName,
+  system?: NamedSystem,
+): boolean {
+  const { offered } = Actions.find((action) => action.name === name)!;
+  const systems = system === undefined ? context.observer.systems : [system];
+  return context.options.actions.has(name) && user.role === "operator" &&
+    systems.some((one) => offered(context, one));
 }
 
 /**
- * Checks that an action may be taken.
+ * Checks that an action may be taken: before anything of the request is read.
  *
- * @throws {Problem} When actions are off, the user is no operator, or the request may be somebody else's.
+ * @throws {Problem} When it is off, the user is no operator, or the request may be somebody else's.
  */
-export function checkAction(context: AdminContext, user: AdminUser, request: Request): void {
-  if (!context.options.actions) throw new Problem(403, "ActionsOff", "actions are not enabled here");
+export function checkAction(context: AdminContext, user: AdminUser, action: Action, request: Request): void {
+  if (!context.options.actions.has(action.name)) {
+    throw new Problem(403, "ActionsOff", `${action.name} is not enabled here`);
+  }
   if (user.role !== "operator") {
     throw new Problem(403, "NotAllowed", `${user.name} is a ${user.role}, no operator`);
   }
@@ -33,75 +205,47 @@ export function checkAction(context: AdminContext, user: AdminUser, request: Req
 }
 
 /**
- * Ends a connection, and tells who did.
+ * Takes an action, and tells who did.
  *
- * @throws {Problem} When there is no such connection, or the publisher can't do it.
+ * @throws {Problem} When there is nothing to do it to, or it can't be done.
  */
-export function disconnect(
-  { options, observer }: AdminContext,
+export async function act(
+  context: AdminContext,
   user: AdminUser,
-  system: string | undefined,
-  connection: number,
-  reason: string,
-): { readonly disconnected: number; readonly system: string } {
-  const publisher = observer.publisher(system);
-  const { name } = publisher;
-  if (publisher.system.disconnect === undefined) {
-    throw new Problem(409, "NotOffered", `${name} does not offer to end connections`);
-  }
-  const message = reason === "" ? `disconnected by ${user.name}` : `disconnected by ${user.name}: ${reason}`;
-  const done = publisher.system.disconnect(connection, message);
-  const at = options.clock.now();
-  options.onAction({ at, user: user.name, action: "disconnect", system: name, connection, reason, done });
-  if (!done) throw new Problem(404, "NoConnection", `${name} has no open connection ${connection}`);
-  return { disconnected: connection, system: name };
-}
-
-/** The reason in the body of an action: of JSON `{"reason": "..."}` or nothing. @throws {Problem} */
-export async function reasonOfJson(request: Request): Promise<string> {
-  const text = await readBody(request);
-  if (text.trim() === "") return "";
-  let body: unknown;
+  action: Action,
+  request: ActionRequest,
+): Promise<Readonly<Record<string, unknown>>> {
+  let outcome: ActionOutcome | undefined;
   try {
-    body = JSON.parse(text);
-  } catch {
-    throw new Problem(400, "InvalidBody", 'the body is no JSON, {"reason": "..."} expected');
+    outcome = await action.perform(context, user, request);
+  } finally {
+    context.options.onAction({
+      at: context.options.clock.now(),
+      user: user.name,
+      action: action.name,
+      system: outcome?.system ?? request.system ?? null,
+      id: request.id ?? null,
+      parameters: request.values,
+      done: outcome?.done ?? false,
+    });
   }
-  if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    throw new Problem(400, "InvalidBody", 'the body is no object, {"reason": "..."} expected');
-  }
-  const unknown = Object.keys(body).find((name) => name !== "reason");
-  if (unknown !== undefined) {
-    throw new Problem(400, "InvalidBody", "the body may have a reason and nothing else");
-  }
-  return checkReason((body as { reason?: unknown }).reason ?? "");
+  if (!outcome.done) throw nothingThere(action, outcome, request);
+  return { ...outcome.answer, ...outcome.system !== null && { system: outcome.system } };
 }
 
-/** The reason in a form that was sent. @throws {Problem} */
-export async function reasonOfForm(request: Request): Promise<string> {
-  return checkReason(new URLSearchParams(await readBody(request)).get("reason") ?? "");
-}
-
-function checkReason(reason: unknown): string {
-  if (typeof reason === "string" && reason.length <= MAX_REASON && !/\p{Cc}/u.test(reason)) {
-    return reason.trim();
+function nothingThere({ name }: Action, { system }: ActionOutcome, { id, values }: ActionRequest): Problem {
+  switch (name) {
+    case "liftBan":
+      return new Problem(404, "NoBan", `${system} has no ban ${id}`);
+    case "notify":
+      return new Problem(404, "NoSubscriber", `${system} knows no subscriber of this identity`);
+    case "rotateCipherKeys":
+      return new Problem(
+        409,
+        "NotRotated",
+        `connection ${values["connection"]} of ${system} has no cipher keys, or has got new ones just now`,
+      );
+    default:
+      return new Problem(404, "NoConnection", `${system} has no open connection ${id}`);
   }
-  throw new Problem(
-    400,
-    "InvalidBody",
-    `the reason has to be text of at most ${MAX_REASON} characters without control characters`,
-  );
-}
-
-async function readBody(request: Request): Promise<string> {
-  if (request.body === null) return "";
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  for await (const chunk of request.body) {
-    size += chunk.length;
-    if (size > MAX_BODY) throw new Problem(413, "BodyTooLong", `the body has more than ${MAX_BODY} bytes`);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }

@@ -19,6 +19,8 @@ export interface RequestInfo {
 export interface Admin {
   /** Answers a request; never rejects. */
   fetch(request: Request, info?: RequestInfo): Promise<Response>;
+  /** Looks at the systems no more: it counts nothing and hears of nothing from here on. */
+  close(): void;
 }
 
 /** What can be asked for without saying who one is: it tells nothing but that all is well. */
@@ -54,10 +56,12 @@ export function createAdmin(
   const authenticator = new Authenticator(credentials, clock);
   const requests: Record<string, number> = { "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0 };
   const named = nameSystems(systems);
+  const observer = new Observer(named, checked);
+  const log = new EventLog(named, clock, () => observer.noteMetadata());
   const context: AdminContext = {
     options: checked,
-    observer: new Observer(named, checked),
-    log: new EventLog(named, clock),
+    observer,
+    log,
     counters: () => ({ requests, authenticationFailures: authenticator.failures }),
   };
   const app = createApp(context);
@@ -88,6 +92,10 @@ export function createAdmin(
       const status = `${Math.floor(response.status / 100)}xx`;
       requests[status] = (requests[status] ?? 0) + 1;
       return response;
+    },
+    close(): void {
+      observer.close();
+      log.close();
     },
   };
 }

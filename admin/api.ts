@@ -1,15 +1,17 @@
 import { Hono } from "hono";
-import { checkAction, disconnect, reasonOfJson } from "./actions.ts";
-import { type AdminContext, type AdminEnv, connectionId } from "./context.ts";
+import { act, Actions, checkAction } from "./actions.ts";
+import { readJson } from "./bodies.ts";
+import { type AdminContext, type AdminEnv, type AdminRequest, numberIn } from "./context.ts";
 import { positionOf, streamEvents } from "./event_stream.ts";
 import { listConnections, ListParameters } from "./connections.ts";
-import { mediaType } from "./guard.ts";
 import { OpenApi } from "./openapi.ts";
 import { Problem } from "./problems.ts";
 import { Query } from "./query.ts";
+import { DeviceParameters, SignalParameters } from "./signals.ts";
+import { streamTrend, TrendParameters, trendSignals } from "./trends.ts";
 import { browseTable, summarizeTables, TableParameters } from "./tables.ts";
 
-/** Readers of events at a time, each of which occupies a connection. */
+/** Readers of events and trends at a time, each of which occupies a connection. */
 const MAX_STREAMS = 64;
 
 /** The JSON API, version 1. */
@@ -36,22 +38,22 @@ export function createApi(context: AdminContext): Hono<AdminEnv> {
 
   api.get("/connections/:id", (c) => {
     const query = new Query(c.req.url, ["system"]);
-    return c.json(observer.connection(query.text("system"), connectionId(c)));
+    return c.json(observer.connection(query.text("system"), numberIn(c)));
   });
 
-  api.post("/connections/:id/disconnect", async (c) => {
-    const query = new Query(c.req.url, ["system"]);
-    const request = c.req.raw;
-    checkAction(context, c.env.user, request);
-    if (mediaType(request) !== "application/json") {
-      throw new Problem(415, "NotJson", "the body has to be sent as application/json");
-    }
-    const reason = await reasonOfJson(request);
-    return c.json(disconnect(context, c.env.user, query.text("system"), connectionId(c), reason));
-  });
+  for (const action of Actions) {
+    api.post(action.path, async (c) => {
+      const query = new Query(c.req.url, ["system"]);
+      const request = c.req.raw;
+      checkAction(context, c.env.user, action, request);
+      const id = action.path.includes(":id") ? numberIn(c) : undefined;
+      const values = await readJson(request, action.fields);
+      return c.json(await act(context, c.env.user, action, { system: query.text("system"), id, values }));
+    });
+  }
 
-  api.get("/events", (c) => {
-    const query = new Query(c.req.url, ["after"]);
+  /** @param open Makes the body, given what is to be called when its reader has gone. */
+  const stream = (c: AdminRequest, open: (onEnd: () => void) => ReadableStream): Response => {
     const headers = { "content-type": "text/event-stream", "x-accel-buffering": "no" };
     // Nobody would read what HEAD leaves out, nor end it.
     if (c.req.raw.method === "HEAD") return c.body(null, 200, headers);
@@ -63,42 +65,63 @@ export function createApi(context: AdminContext): Hono<AdminEnv> {
       );
     }
     streams++;
+    return c.body(open(() => streams--), 200, headers);
+  };
+
+  api.get("/events", (c) => {
+    const query = new Query(c.req.url, ["after"]);
     const position = positionOf(c.req.header("last-event-id") ?? query.text("after"), log);
-    const stream = streamEvents(log, position, options.clock, () => streams--);
-    return c.body(stream, 200, headers);
+    return stream(c, (onEnd) => streamEvents(log, position, options.clock, onEnd));
   });
 
-  api.get("/groups", (c) => {
-    const query = new Query(c.req.url, ["system"]);
-    const { name, system } = observer.publisher(query.text("system"));
-    const { open, groups } = system.stats();
-    const members = Map.groupBy(open, ({ subscription }) => subscription?.group ?? null);
-    return c.json({
-      system: name,
-      groups: groups.map((group) => ({
-        ...group,
-        connections: (members.get(group.id) ?? []).map(({ id }) => id),
-      })),
-    });
+  api.get("/trend", (c) => {
+    const { directory, meter } = observer.signals(
+      new Query(c.req.url, TrendParameters, "signal").text("system"),
+    );
+    const { handles } = directory.chosen(trendSignals(c.req.url));
+    return stream(c, (onEnd) => streamTrend(meter, handles, options.clock, onEnd));
   });
+
+  api.get("/signals", (c) => {
+    const query = new Query(c.req.url, SignalParameters);
+    return c.json(observer.signals(query.text("system")).directory.signals(query));
+  });
+
+  api.get("/devices", (c) => {
+    const query = new Query(c.req.url, DeviceParameters);
+    return c.json(observer.signals(query.text("system")).directory.devices(query));
+  });
+
+  api.get("/groups", (c) => c.json(observer.groups(new Query(c.req.url, ["system"]).text("system"))));
 
   api.get("/certificates", (c) => {
     const query = new Query(c.req.url, ["system"]);
-    const { name, system } = observer.publisher(query.text("system"));
-    const now = options.clock.now();
-    const certificates = system.stats().open.flatMap(({ id, address, certificate }) =>
-      certificate === null
-        ? []
-        : [{ ...certificate, expired: certificate.validTo <= now, connection: id, address }]
-    );
-    certificates.sort((one, other) => one.validTo - other.validTo);
-    return c.json({ system: name, certificates });
+    return c.json(observer.certificates(query.text("system")));
+  });
+
+  api.get("/bans", (c) => {
+    const { name, system } = observer.publisher(new Query(c.req.url, ["system"]).text("system"));
+    return c.json({ system: name, bans: system.stats().bans });
+  });
+
+  api.get("/history", (c) => {
+    const { name, system } = observer.publisher(new Query(c.req.url, ["system"]).text("system"));
+    return c.json({ system: name, history: system.stats().history });
+  });
+
+  api.get("/log-level", (c) => {
+    new Query(c.req.url, []);
+    return c.json({ level: options.log?.level ?? null });
   });
 
   api.get("/metadata", (c) => {
     const query = new Query(c.req.url, ["system"]);
     const { system, metadata } = observer.metadata(query.text("system"));
     return c.json({ system, name: metadata.name, tables: summarizeTables(metadata) });
+  });
+
+  api.get("/metadata-changes", (c) => {
+    return c.json(observer.metadataChanges(new Query(c.req.url, ["system"]).text("system")));
   });
 
   api.get("/metadata/:table", (c) => {

@@ -23,9 +23,10 @@ export interface AdminEnv {
 /** A request on its way through a route. */
 export type AdminRequest = Context<AdminEnv>;
 
-/** The number at the end of a connection's path. @throws {Problem} When it is none. */
-export function connectionId(c: AdminRequest): number {
+/** The number in the path of a connection or a ban. @throws {Problem} When it is none. */
+export function numberIn(c: AdminRequest): number {
   const text = c.req.param("id") ?? "";
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
-  throw new Problem(404, "NoConnection", "connections are numbered from 1");
+  const [code, what] = c.req.path.includes("/bans/") ? ["NoBan", "bans"] : ["NoConnection", "connections"];
+  throw new Problem(404, code!, `${what} are numbered from 1`);
 }

@@ -26,10 +26,15 @@ export class EventLog {
   readonly #clock: Clock;
   readonly #events: LoggedEvent[] = [];
   readonly #waiting = new Set<() => void>();
+  readonly #onEvent: () => void;
+  readonly #streams = new Set<AsyncIterator<unknown>>();
+  #isClosed = false;
   #last = 0;
 
-  constructor(systems: readonly NamedSystem[], clock: Clock) {
+  /** @param onEvent Called at every event. */
+  constructor(systems: readonly NamedSystem[], clock: Clock, onEvent: () => void = () => {}) {
     this.#clock = clock;
+    this.#onEvent = onEvent;
     this.run = clock.now().toString(36);
     for (const system of systems) this.#follow(system);
   }
@@ -57,14 +62,23 @@ export class EventLog {
     return () => this.#waiting.delete(callback);
   }
 
-  /** Reads a system's status from one start to the next, for good: it ends with each stop. */
+  /** Listens no more; what there is stays. */
+  close(): void {
+    this.#isClosed = true;
+    for (const stream of this.#streams) stream.return?.();
+  }
+
+  /** Reads a system's status from one start to the next: it ends with each stop. */
   async #follow({ name, system }: NamedSystem): Promise<void> {
-    for (let heard = true; heard && system.status !== undefined;) {
+    for (let heard = true; heard && system.status !== undefined && !this.#isClosed;) {
       heard = false;
-      for await (const event of system.status()) {
+      const stream = system.status();
+      this.#streams.add(stream);
+      for await (const event of stream) {
         heard = true;
         this.#add(name, event);
       }
+      this.#streams.delete(stream);
     }
   }
 
@@ -75,6 +89,7 @@ export class EventLog {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const callback of waiting) callback();
+    this.#onEvent();
   }
 }
 

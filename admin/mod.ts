@@ -6,5 +6,5 @@
  */
 export { type Admin, createAdmin, type RequestInfo } from "./admin.ts";
 export { type AdminServer, serveAdmin, type ServeAdminOptions } from "./serve.ts";
-export type { AdminAction, AdminCredential, AdminOptions, AdminRole } from "./options.ts";
-export type { AdminPublisher, AdminSubscriber, AdminSystem } from "./system.ts";
+export type { AdminAction, AdminActionName, AdminCredential, AdminOptions, AdminRole } from "./options.ts";
+export type { AdminPublisher, AdminSignals, AdminSubscriber, AdminSystem, TappedSystem } from "./system.ts";

@@ -1,12 +1,18 @@
 import type { DataSet } from "../metadata/data_set.ts";
-import type { PublisherStats } from "../publisher/snapshot.ts";
+import type { Metadata } from "../metadata/records.ts";
+import type { GroupSnapshot, PublisherStats } from "../publisher/snapshot.ts";
 import type { SubscriberStats } from "../subscriber/stats.ts";
+import type { PeerCertificate } from "../transport/channel.ts";
+import { SttpError } from "../transport/errors.ts";
 import { type ConnectionView, viewConnection } from "./connections.ts";
+import { type MetadataChangeView, MetadataVersions } from "./metadata_versions.ts";
 import type { CheckedOptions } from "./options.ts";
 import { Problem } from "./problems.ts";
 import { clip } from "./query.ts";
 import { RateMeters, type Rates } from "./rates.ts";
-import { metadataOf, type NamedPublisher, type NamedSystem } from "./system.ts";
+import { SignalMeter } from "./signal_meter.ts";
+import { SignalDirectory } from "./signals.ts";
+import { metadataOf, type NamedPublisher, type NamedSystem, recordsOf, tappedSystem } from "./system.ts";
 
 /** A publisher in short: its stats without the single connections. */
 export interface PublisherSummary extends Omit<PublisherStats, "open" | "recentlyClosed" | "groups"> {
@@ -15,6 +21,8 @@ export interface PublisherSummary extends Omit<PublisherStats, "open" | "recentl
   readonly system: string;
   /** What it sends to all subscribers. */
   readonly rates: Rates;
+  /** How old the measurement published last was then, in milliseconds; `null` when that is not known. */
+  readonly delay: number | null;
   /** How many groups share an encoder. */
   readonly groups: number;
 }
@@ -30,8 +38,26 @@ export interface SubscriberSummary {
   readonly filter: string;
   /** What it receives. */
   readonly rates: Rates;
+  /** How old the measurement that came last was then, in milliseconds; `null` when that is not known. */
+  readonly delay: number | null;
   /** Its counters. */
   readonly counters: SubscriberStats;
+}
+
+/** Subscribers that share an encoder. */
+export interface GroupView extends GroupSnapshot {
+  /** The numbers of their connections. */
+  readonly connections: readonly number[];
+}
+
+/** A certificate that a connected subscriber has shown. */
+export interface CertificateView extends PeerCertificate {
+  /** Whether it has expired since. */
+  readonly expired: boolean;
+  /** The connection's number. */
+  readonly connection: number;
+  /** Where it comes from. */
+  readonly address: string;
 }
 
 /** One of the things that `/readyz` looks at. */
@@ -47,11 +73,33 @@ export class Observer {
   readonly systems: readonly NamedSystem[];
   readonly #options: CheckedOptions;
   readonly #meters: RateMeters;
+  readonly #signalMeters = new Map<string, SignalMeter>();
+  readonly #directories = new Map<string, SignalDirectory>();
+  readonly #versions: MetadataVersions;
 
   constructor(systems: readonly NamedSystem[], options: CheckedOptions) {
     this.systems = systems;
     this.#options = options;
     this.#meters = new RateMeters(options.clock);
+    this.#versions = new MetadataVersions(options.clock);
+    for (const system of systems) {
+      const tapped = tappedSystem(system);
+      if (tapped !== undefined) this.#signalMeters.set(system.name, new SignalMeter(tapped, options.clock));
+    }
+    this.noteMetadata();
+  }
+
+  /** Looks no more. */
+  close(): void {
+    for (const meter of this.#signalMeters.values()) meter.close();
+  }
+
+  /** Takes note of metadata that is new. */
+  noteMetadata(): void {
+    for (const system of this.systems) {
+      const dataSet = metadataOf(system);
+      if (dataSet !== undefined) this.#versions.note(system.name, dataSet);
+    }
   }
 
   /** The publishers among the systems. */
@@ -79,6 +127,64 @@ export class Observer {
     throw new Problem(404, "NoMetadata", `${found.name} has no metadata at present`);
   }
 
+  /** Who shares an encoder of a publisher. @throws {Problem} When there is no such publisher. */
+  groups(name: string | undefined): { readonly system: string; readonly groups: GroupView[] } {
+    const { name: system, system: publisher } = this.publisher(name);
+    const { open, groups } = publisher.stats();
+    const members = Map.groupBy(open, ({ subscription }) => subscription?.group ?? null);
+    return {
+      system,
+      groups: groups.map((group) => ({
+        ...group,
+        connections: (members.get(group.id) ?? []).map(({ id }) => id),
+      })),
+    };
+  }
+
+  /** Certificates of a publisher's connections, the one that expires first before the others. @throws {Problem} */
+  certificates(
+    name: string | undefined,
+  ): { readonly system: string; readonly certificates: CertificateView[] } {
+    const publisher = this.publisher(name);
+    const now = this.#options.clock.now();
+    const certificates = publisher.system.stats().open.flatMap(({ id, address, certificate }) =>
+      certificate === null
+        ? []
+        : [{ ...certificate, expired: certificate.validTo <= now, connection: id, address }]
+    );
+    certificates.sort((one, other) => one.validTo - other.validTo);
+    return { system: publisher.name, certificates };
+  }
+
+  /** What changed when a system's metadata was replaced last. @throws {Problem} When it has none. */
+  metadataChanges(name: string | undefined): MetadataChangeView & { readonly system: string } {
+    const { system } = this.metadata(name);
+    this.noteMetadata();
+    return { system, ...this.#versions.changes(system)! };
+  }
+
+  /**
+   * The signals of a system, by default of the first that has metadata, with the meter that counts them.
+   *
+   * @throws {Problem} When its metadata or measurements are not to be had.
+   */
+  signals(name: string | undefined): { readonly directory: SignalDirectory; readonly meter: SignalMeter } {
+    const { system, metadata } = this.metadata(name);
+    const found = this.system(system);
+    const tapped = tappedSystem(found);
+    const meter = this.#signalMeters.get(system);
+    if (tapped === undefined || meter === undefined) {
+      throw new Problem(404, "NoSignals", `${system} does not show its measurements`);
+    }
+    let directory = this.#directories.get(system);
+    const records = readRecords(found, metadata);
+    if (directory?.isFor(records, tapped.signals) !== true) {
+      directory = new SignalDirectory(system, records, tapped.signals, meter);
+      this.#directories.set(system, directory);
+    }
+    return { directory, meter };
+  }
+
   /** Every system in short. */
   status(): (PublisherSummary | SubscriberSummary)[] {
     return this.systems.map(({ kind, name, system }) => {
@@ -86,12 +192,16 @@ export class Observer {
         const counters = system.stats();
         const rates = this.#meters.of(name).read(counters, null);
         const filter = clip(system.subscription.filter ?? "", 200);
-        return { kind, system: name, state: system.state, filter, rates, counters };
+        return { kind, system: name, state: system.state, filter, rates, delay: this.#delay(name), counters };
       }
       const { open: _open, recentlyClosed: _closed, groups, ...stats } = system.stats();
       const rates = this.#meters.of(name).read(stats.sent, stats.startedAt);
-      return { ...stats, kind, system: name, rates, groups: groups.length };
+      return { ...stats, kind, system: name, rates, delay: this.#delay(name), groups: groups.length };
     });
+  }
+
+  #delay(system: string): number | null {
+    return this.#signalMeters.get(system)?.delay ?? null;
   }
 
   /** The open connections of a publisher, or of all of them, and then those that ended last. */
@@ -160,4 +270,14 @@ function find<System extends NamedSystem>(
     ? `there is no ${kind}`
     : `there is no ${kind} "${clip(name, 60)}"; there is ${names}`;
   throw new Problem(404, "NoSystem", problem);
+}
+
+/** @throws {Problem} When there are no records to be made of it. */
+function readRecords(system: NamedSystem, dataSet: DataSet): Metadata {
+  try {
+    return recordsOf(system, dataSet);
+  } catch (error) {
+    if (!(error instanceof SttpError)) throw error;
+    throw new Problem(404, "NoSignals", `the metadata of ${system.name} has no signals: ${error.message}`);
+  }
 }

@@ -3,13 +3,20 @@
  *
  * @module
  */
+import { logThresholds } from "../log/level.ts";
+import { Actions } from "./actions.ts";
+import type { Field } from "./bodies.ts";
 import { ListParameters, MAX_LIMIT, SortNames } from "./connections.ts";
+import type { AdminActionName } from "./options.ts";
+import { DeviceOrders, DeviceParameters, RateStates, SignalOrders, SignalParameters } from "./signals.ts";
+import { MAX_TREND_SIGNALS } from "./trends.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
 const object = { type: "object" } as const;
 const text = { type: "string" } as const;
 const whole = { type: "integer" } as const;
+const number = { type: "number" } as const;
 const json = (schema: Json): Json => ({ "application/json": { schema } });
 const reference = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
 const shape = (properties: Json, more: Json = {}): Json => ({
@@ -20,6 +27,7 @@ const shape = (properties: Json, more: Json = {}): Json => ({
 });
 const list = (items: Json): Json => ({ type: "array", items });
 const orNull = (schema: Json): Json => ({ anyOf: [schema, { type: "null" }] });
+const cell: Json = { type: ["string", "number", "boolean", "null"] };
 const counts: Json = { ...object, additionalProperties: whole };
 
 const problem = (description: string): Json => ({ description, content: json(reference("Problem")) });
@@ -51,7 +59,7 @@ const path = (name: string, description: string, schema: Json): Json => ({
 const system = query("system", "The system, by the admin's name for it; default the first that fits.", text);
 const limit = query("limit", "How many at most.", { ...whole, minimum: 1, maximum: MAX_LIMIT, default: 100 });
 const offset = query("offset", "How many to leave out before.", { ...whole, minimum: 0, default: 0 });
-const id = path("id", "The publisher's number for the connection.", { ...whole, minimum: 1 });
+const id = path("id", "The publisher's number for the connection, or for the ban.", { ...whole, minimum: 1 });
 
 const listParameters: Readonly<Record<string, Json>> = {
   system: query("system", "Only connections of this publisher; default those of all.", text),
@@ -69,6 +77,32 @@ const listParameters: Readonly<Record<string, Json>> = {
   limit,
   offset,
 };
+
+const rateParameters = (orders: readonly string[]): Readonly<Record<string, Json>> => ({
+  system,
+  search: query("search", "Only those with this text.", text),
+  device: query("device", "Only signals of the device with this acronym.", text),
+  state: query("state", "`low`: less than 95 % of what is expected comes. `silent`: nothing does.", {
+    ...text,
+    enum: RateStates,
+    default: "all",
+  }),
+  sort: query("sort", 'What comes first; with "-" before it the greatest. `order` is that of the metadata.', {
+    ...text,
+    enum: orders,
+    default: "order",
+  }),
+  limit,
+  offset,
+});
+const rateList = (name: string, items: Json): Json =>
+  shape({
+    system: text,
+    seconds: { ...number, description: "Over how many seconds rates are means." },
+    total: whole,
+    offset: whole,
+    [name]: list(items),
+  });
 
 const schemas: Json = {
   Problem: shape({
@@ -137,6 +171,53 @@ const schemas: Json = {
     rates: reference("Rates"),
     bytesPerMeasurement: orNull({ type: "number" }),
   }, { additionalProperties: true }),
+  Signal: shape({
+    signalId: { ...text, format: "uuid" },
+    pointTag: text,
+    key: text,
+    device: text,
+    type: text,
+    units: text,
+    description: text,
+    expected: { ...number, description: "Measurements a second that its device should send." },
+    received: { ...number, description: "Measurements a second that there are." },
+    latest: orNull(shape({
+      value: { ...orNull(number), description: "null: NaN or infinite." },
+      time: { ...whole, description: "Milliseconds since 1970." },
+      flags: whole,
+    })),
+  }),
+  Device: shape({
+    device: text,
+    name: text,
+    framesPerSecond: number,
+    signals: whole,
+    silent: whole,
+    expected: number,
+    received: number,
+  }),
+  Ban: shape({
+    id: whole,
+    kind: { ...text, enum: ["certificate", "host"] },
+    name: text,
+    until: { ...whole, description: "Milliseconds since 1970." },
+    reason: text,
+  }),
+  TableChange: shape({
+    name: text,
+    presence: { ...text, enum: ["added", "removed", "both"] },
+    addedColumns: list(text),
+    removedColumns: list(text),
+    added: whole,
+    removed: whole,
+    changed: whole,
+    unchanged: whole,
+    rows: list(shape({
+      change: { ...text, enum: ["added", "removed", "changed"] },
+      row: text,
+      cells: list(shape({ column: text, before: cell, after: cell })),
+    })),
+  }),
   Table: shape({ name: text, rows: whole, columns: list(shape({ name: text, type: text })) }),
 };
 
@@ -196,21 +277,6 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
       responses: answers("The connection.", reference("Connection"), notFound),
     },
   },
-  "/api/v1/connections/{id}/disconnect": {
-    post: {
-      summary: "End a connection; for operators, where actions are enabled",
-      parameters: [id, system],
-      requestBody: { content: json({ ...object, properties: { reason: { ...text, maxLength: 200 } } }) },
-      responses: answers("It is ended.", shape({ disconnected: whole, system: text }), {
-        ...badRequest,
-        ...notFound,
-        "403": problem("Actions are not enabled, the user is no operator, or a foreign page asks."),
-        "409": problem("The system does not offer it."),
-        "413": problem("The body is too long."),
-        "415": problem("The body is not JSON."),
-      }),
-    },
-  },
   "/api/v1/events": {
     get: {
       summary: "What happens, as server-sent events",
@@ -230,6 +296,85 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
         "401": problem("Credentials are needed, or those given are wrong."),
         "503": problem("Too many readers of events are connected."),
       },
+    },
+  },
+  "/api/v1/trend": {
+    get: {
+      summary: "Measurements of a few signals as they pass, as server-sent events",
+      description:
+        "Each has data {points: [[signal, time, value], ...]}: the signal's place in the request, milliseconds since " +
+        "1970, and the value, null for NaN; of each signal at most 50 a second. {missed} tells a slow reader how many " +
+        "it did not get.",
+      parameters: [
+        system,
+        {
+          ...query("signal", "A signal ID.", { type: "array", items: text, maxItems: MAX_TREND_SIGNALS }),
+          required: true,
+        },
+      ],
+      responses: {
+        "200": { description: "The points.", content: { "text/event-stream": { schema: text } } },
+        "401": problem("Credentials are needed, or those given are wrong."),
+        ...badRequest,
+        ...notFound,
+        "503": problem("Too many readers of events are connected."),
+      },
+    },
+  },
+  "/api/v1/signals": {
+    get: {
+      summary: "Signals with their latest values, and what comes of each against what should",
+      parameters: SignalParameters.map((name) => rateParameters(SignalOrders)[name]!),
+      responses: answers("A part of the signals.", rateList("signals", reference("Signal")), {
+        ...badRequest,
+        ...notFound,
+      }),
+    },
+  },
+  "/api/v1/devices": {
+    get: {
+      summary: "Devices, and what comes of each against what should",
+      parameters: DeviceParameters.map((name) => rateParameters(DeviceOrders)[name]!),
+      responses: answers("A part of the devices.", rateList("devices", reference("Device")), {
+        ...badRequest,
+        ...notFound,
+      }),
+    },
+  },
+  "/api/v1/bans": {
+    get: {
+      summary: "Who may not connect at present, the ban that ends first before the others",
+      parameters: [system],
+      responses: answers("The bans.", shape({ system: text, bans: list(reference("Ban")) }), notFound),
+    },
+  },
+  "/api/v1/history": {
+    get: {
+      summary: "From when to when there is history, and how much",
+      parameters: [system],
+      responses: answers("The history.", shape({ system: text, history: orNull(object) }), notFound),
+    },
+  },
+  "/api/v1/log-level": {
+    get: {
+      summary: "From which level on is logged",
+      responses: answers(
+        "The level; null where there is no log.",
+        shape({
+          level: { type: ["string", "null"], enum: [...logThresholds, null] },
+        }),
+      ),
+    },
+  },
+  "/api/v1/metadata-changes": {
+    get: {
+      summary: "What changed when a system's metadata was replaced last",
+      parameters: [system],
+      responses: answers(
+        "The tables in which anything changed.",
+        shape({ system: text, at: whole, previousAt: orNull(whole), tables: list(reference("TableChange")) }),
+        notFound,
+      ),
     },
   },
   "/api/v1/groups": {
@@ -286,6 +431,59 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
   },
 };
 
+const actionTexts: Readonly<Record<AdminActionName, readonly [summary: string, answer: Json]>> = {
+  disconnect: ["End a connection, and keep who is at its other end away for a while", {
+    disconnected: whole,
+  }],
+  liftBan: ["End a ban early", { lifted: whole }],
+  notify: ["Notify all known subscribers, or the one of an identity", { notified: whole }],
+  rotateCipherKeys: ["Replace the cipher keys of all connections that have some, or of one", {
+    rotated: whole,
+  }],
+  reloadMetadata: ["Load a publisher's metadata anew, or have a subscriber ask for it", { reloaded: text }],
+  setLogLevel: ["Log from another level on", { level: text }],
+};
+
+function schemaOf(field: Field): Json {
+  switch (field.kind) {
+    case "text":
+      return { ...text, maxLength: field.most };
+    case "whole":
+      return { ...whole, minimum: field.least, maximum: field.most };
+    case "word":
+      return { ...text, enum: field.words };
+  }
+}
+
+/** Actions are declared once, with what their bodies may say. */
+const posts = new Map(Actions.map(({ name, path, fields }): [string, Readonly<Record<string, Json>>] => {
+  const [summary, answer] = actionTexts[name];
+  const required = Object.entries(fields)
+    .filter(([, field]) => field.kind === "word" || (field.kind === "text" && field.required))
+    .map(([field]) => field);
+  const body = {
+    ...object,
+    properties: Object.fromEntries(Object.entries(fields).map(([field, kind]) => [field, schemaOf(kind)])),
+    required,
+    additionalProperties: false,
+  };
+  const post = {
+    operationId: name,
+    summary: `${summary}; for operators, where it is enabled`,
+    parameters: [...path.includes(":id") ? [id] : [], system],
+    requestBody: { content: json(body) },
+    responses: answers("It is done.", shape(answer), {
+      ...badRequest,
+      ...notFound,
+      "403": problem("The action is not enabled, the user is no operator, or a foreign page asks."),
+      "409": problem("The system does not offer it, or it failed."),
+      "413": problem("The body is too long."),
+      "415": problem("The body is not JSON."),
+    }),
+  };
+  return [`/api/v1${path.replace(":id", "{id}")}`, { post }];
+}));
+
 /** The document, without `servers`. */
 export const OpenApi: Json = {
   openapi: "3.1.0",
@@ -297,7 +495,10 @@ export const OpenApi: Json = {
     license: { name: "MIT", identifier: "MIT" },
   },
   security: [{ bearer: [] }, { basic: [] }],
-  paths,
+  paths: Object.fromEntries([
+    ...Object.entries(paths).map(([path, methods]) => [path, { ...methods, ...posts.get(path) }]),
+    ...[...posts].filter(([path]) => !(path in paths)),
+  ]),
   components: {
     schemas,
     securitySchemes: {

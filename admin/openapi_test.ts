@@ -1,3 +1,4 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
 import { assert, assertEquals } from "@std/assert";
 import { createApp } from "./app.ts";
 import { ListParameters } from "./connections.ts";
@@ -6,14 +7,33 @@ import { Observer } from "./observer.ts";
 import { OpenApi } from "./openapi.ts";
 import { checkOptions } from "./options.ts";
 import { nameSystems } from "./system.ts";
+import { DeviceParameters, SignalParameters } from "./signals.ts";
 import { TableParameters } from "./tables.ts";
-import { AskedAdmin, connection, Secrets, StillPublisher } from "./testdata/systems.ts";
+import {
+  AskedAdmin,
+  connection,
+  EPOCH,
+  plant,
+  plantPublisher,
+  Secrets,
+  StillPublisher,
+} from "./testdata/systems.ts";
+import { TrendParameters } from "./trends.ts";
 
 // deno-lint-ignore no-explicit-any
 const document = OpenApi as any;
 
 /** Routes that are for people: pages and what belongs to them. */
 const isMachine = (path: string): boolean => /^\/(?:api\/|metrics$|healthz$|readyz$)/.test(path);
+
+Deno.test("the document is valid OpenAPI", async () => {
+  const validator = new Validator();
+  const { valid, errors } = await validator.validate(structuredClone(document));
+  assertEquals([valid, errors, validator.version], [true, undefined, "3.1"]);
+  const wrong = structuredClone(document);
+  delete wrong.info.title;
+  assertEquals((await new Validator().validate(wrong)).valid, false);
+});
 
 Deno.test("the document has every route, and no other", () => {
   const options = checkOptions({});
@@ -43,6 +63,9 @@ Deno.test("the document has the parameters that the routes read", () => {
   };
   assertEquals(names("/api/v1/connections", "query"), [...ListParameters].sort());
   assertEquals(names("/api/v1/metadata/{table}", "query"), [...TableParameters].sort());
+  assertEquals(names("/api/v1/signals", "query"), [...SignalParameters].sort());
+  assertEquals(names("/api/v1/devices", "query"), [...DeviceParameters].sort());
+  assertEquals(names("/api/v1/trend", "query"), [...TrendParameters].sort());
   for (const [path, methods] of Object.entries(document.paths)) {
     const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
     // deno-lint-ignore no-explicit-any
@@ -75,8 +98,8 @@ function mismatches(value: any, schema: any, at = "$"): string[] {
   }
   if ("const" in schema) return value === schema.const ? [] : [`${at} is no ${schema.const}`];
   const kind = value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
-  const wanted = schema.type === "integer" ? "number" : schema.type;
-  if (kind !== wanted) return [`${at} is ${kind}, no ${schema.type}`];
+  const types: string[] = [schema.type].flat().map((type) => type === "integer" ? "number" : type);
+  if (!types.includes(kind)) return [`${at} is ${kind}, no ${schema.type}`];
   if (schema.type === "integer" && !Number.isInteger(value)) return [`${at} is no integer`];
   if (schema.enum !== undefined && !schema.enum.includes(value)) return [`${at} is none of ${schema.enum}`];
   if (kind === "array") {
@@ -96,7 +119,14 @@ Deno.test("what is answered is as the document says", async () => {
   const closed = { at: 1, reason: "stalled", message: "x" } as const;
   const certificate = { name: "Relay", fingerprint: "ab", validTo: 1 };
   const open = [connection(1), connection(2, { subscription: null, modes: null, certificate })];
-  const admin = AskedAdmin.withUsers(new StillPublisher(open, [connection(3, { closed })]));
+  const publisher = plantPublisher(open);
+  const bans = [{ id: 1, kind: "host", name: "192.0.2.9", until: 1, reason: "" }] as const;
+  publisher.present = { ...publisher.present, recentlyClosed: [connection(3, { closed })], bans };
+  const admin = AskedAdmin.withUsers(publisher, { log: { level: "info" } });
+  publisher.publish([0, 1], EPOCH, NaN);
+  const changed = plant();
+  changed.table("DeviceDetail")!.set(0, "Name", "X");
+  publisher.metadata = { dataSet: changed };
   const asked = {
     "/api/v1/openapi.json": "",
     "/api/v1/status": "",
@@ -104,7 +134,13 @@ Deno.test("what is answered is as the document says", async () => {
     "/api/v1/connections/{id}": "",
     "/api/v1/groups": "",
     "/api/v1/certificates": "",
+    "/api/v1/bans": "",
+    "/api/v1/history": "",
+    "/api/v1/log-level": "",
+    "/api/v1/signals": "",
+    "/api/v1/devices": "",
     "/api/v1/metadata": "",
+    "/api/v1/metadata-changes": "",
     "/api/v1/metadata/{table}": "?limit=2",
     "/readyz": "",
   };

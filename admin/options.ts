@@ -1,3 +1,4 @@
+import type { LogThreshold } from "../log/level.ts";
 import type { Clock } from "../transport/clock.ts";
 import { systemClock } from "../transport/clock.ts";
 
@@ -14,6 +15,31 @@ export interface AdminCredential {
   readonly secret: string;
 }
 
+/** What operators can do. */
+export type AdminActionName =
+  /** End a connection, and keep whoever is at its other end away for a while. */
+  | "disconnect"
+  /** End such a ban early. */
+  | "liftBan"
+  /** Send a notification to subscribers. */
+  | "notify"
+  /** Replace the keys that payloads are encrypted with. */
+  | "rotateCipherKeys"
+  /** Load a publisher's metadata anew, or have a subscriber ask for it. */
+  | "reloadMetadata"
+  /** Log more or less. */
+  | "setLogLevel";
+
+/** All of them. */
+export const AdminActionNames: readonly AdminActionName[] = [
+  "disconnect",
+  "liftBan",
+  "notify",
+  "rotateCipherKeys",
+  "reloadMetadata",
+  "setLogLevel",
+];
+
 /** An action that somebody took or tried to take. */
 export interface AdminAction {
   /** When, in milliseconds since 1970. */
@@ -21,14 +47,14 @@ export interface AdminAction {
   /** Who, by the name of the credential. */
   readonly user: string;
   /** What. */
-  readonly action: "disconnect";
-  /** In which system. */
-  readonly system: string;
-  /** To which connection. */
-  readonly connection: number;
-  /** Why, as the operator gave it. */
-  readonly reason: string;
-  /** Whether there was something to do it to. */
+  readonly action: AdminActionName;
+  /** In which system; `null` where it is about none. */
+  readonly system: string | null;
+  /** To which connection or ban; `null` where it is about none. */
+  readonly id: number | null;
+  /** What else the operator gave, such as a `reason`. */
+  readonly parameters: Readonly<Record<string, string | number>>;
+  /** Whether it was done: there was something to do it to, and it did not fail. */
   readonly done: boolean;
 }
 
@@ -36,8 +62,8 @@ export interface AdminAction {
 export interface AdminOptions {
   /** Who may use it. Default: nobody in particular, so whoever reaches it may read and nobody may act. */
   readonly credentials?: readonly AdminCredential[];
-  /** Whether operators may act, such as disconnect a subscriber. Needs an operator's credential. Default false. */
-  readonly actions?: boolean;
+  /** What operators may do: everything (`true`), or what is named. Needs an operator's credential. Default nothing. */
+  readonly actions?: boolean | readonly AdminActionName[];
   /**
    * The host names that it may be asked under, without port. Default: the names of the machine itself (`localhost`,
    * `127.0.0.1`, `[::1]`) when there are no credentials, so that no web page can reach it under a name of its own
@@ -48,6 +74,13 @@ export interface AdminOptions {
   readonly basePath?: string;
   /** Milliseconds that a subscriber may leave a write waiting before `/readyz` says no. Default 10,000. */
   readonly stallLimit?: number;
+  /**
+   * Loads a publisher's metadata anew, such as from its file, and calls its `defineMetadata`. Gets the admin's name for
+   * the publisher. Without it, only subscribers' metadata can be reloaded.
+   */
+  readonly reloadMetadata?: (system: string) => void | Promise<void>;
+  /** The log whose level operators may change, such as a `Logger`. Without it, that action is not there. */
+  readonly log?: { level: LogThreshold };
   /** Gets every action. Default: a line of JSON to standard error. */
   readonly onAction?: (action: AdminAction) => void;
   /** Where it takes the time from. Default: the machine's clock. */
@@ -57,17 +90,29 @@ export interface AdminOptions {
 /** {@linkcode AdminOptions} with defaults. */
 export interface CheckedOptions {
   readonly credentials: readonly AdminCredential[];
-  readonly actions: boolean;
+  readonly actions: ReadonlySet<AdminActionName>;
   /** In lower case; `undefined`: any. */
   readonly hosts: ReadonlySet<string> | undefined;
   readonly basePath: string;
   readonly stallLimit: number;
+  readonly reloadMetadata: ((system: string) => void | Promise<void>) | undefined;
+  readonly log: { level: LogThreshold } | undefined;
   readonly onAction: (action: AdminAction) => void;
   readonly clock: Clock;
 }
 
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
-const KNOWN = ["credentials", "actions", "hosts", "basePath", "stallLimit", "onAction", "clock"];
+const KNOWN = [
+  "credentials",
+  "actions",
+  "hosts",
+  "basePath",
+  "stallLimit",
+  "reloadMetadata",
+  "log",
+  "onAction",
+  "clock",
+];
 
 /**
  * Checks the options.
@@ -88,7 +133,13 @@ export function checkOptions(options: AdminOptions): CheckedOptions {
     if (names.has(credential.name)) throw new TypeError(`two credentials are named "${credential.name}"`);
     names.add(credential.name);
   }
-  if (actions && !credentials.some(({ role }) => role === "operator")) {
+  const allowed = actions === true ? AdminActionNames : actions === false ? [] : actions;
+  for (const name of allowed) {
+    if (!AdminActionNames.includes(name)) {
+      throw new TypeError(`there is no action "${name}"; expected ${AdminActionNames.join(", ")}`);
+    }
+  }
+  if (allowed.length > 0 && !credentials.some(({ role }) => role === "operator")) {
     throw new TypeError("actions need a credential with the role operator");
   }
   if (!/^(?:\/[A-Za-z0-9_.~-]+)*$/.test(basePath)) {
@@ -100,10 +151,12 @@ export function checkOptions(options: AdminOptions): CheckedOptions {
   const hosts = options.hosts ?? (credentials.length === 0 ? LOOPBACK_HOSTS : undefined);
   return {
     credentials: credentials.map(({ name, role, secret }) => ({ name, role, secret })),
-    actions,
+    actions: new Set(allowed),
     hosts: hosts && new Set(hosts.map((host) => host.toLowerCase())),
     basePath,
     stallLimit,
+    reloadMetadata: options.reloadMetadata,
+    log: options.log,
     onAction: options.onAction ?? ((action) => console.error(JSON.stringify(action))),
     clock: options.clock ?? systemClock,
   };

@@ -4,15 +4,18 @@ import { Problem } from "./problems.ts";
 export class Query {
   readonly #parameters: URLSearchParams;
 
-  /** @throws {Problem} When there is a parameter of another name, or one twice. */
-  constructor(url: string, known: readonly string[]) {
+  /**
+   * @param repeatable The one that may be given more than once.
+   * @throws {Problem} When there is a parameter of another name, or one twice.
+   */
+  constructor(url: string, known: readonly string[], repeatable?: string) {
     this.#parameters = new URL(url).searchParams;
     for (const name of this.#parameters.keys()) {
       if (!known.includes(name)) {
         const expected = known.length === 0 ? "none expected" : `expected ${known.join(", ")}`;
         throw new Problem(400, "UnknownParameter", `there is no parameter "${clip(name, 40)}"; ${expected}`);
       }
-      if (this.#parameters.getAll(name).length > 1) {
+      if (name !== repeatable && this.#parameters.getAll(name).length > 1) {
         throw new Problem(400, "RepeatedParameter", `${name} is given more than once`);
       }
     }
@@ -21,6 +24,11 @@ export class Query {
   /** A text; empty is as good as none. */
   text(name: string): string | undefined {
     return this.#parameters.get(name) || undefined;
+  }
+
+  /** All texts of a name that are not empty, each once. */
+  texts(name: string): string[] {
+    return [...new Set(this.#parameters.getAll(name))].filter((text) => text !== "");
   }
 
   /** A whole number of a range. @throws {Problem} When it is none. */

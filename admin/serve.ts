@@ -63,6 +63,7 @@ export function serveAdmin(
   const host = addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname;
   const close = async (): Promise<void> => {
     stop.abort();
+    admin.close();
     await server.finished;
   };
   return {

@@ -4,25 +4,53 @@
  * @module
  */
 import type { DataSet } from "../metadata/data_set.ts";
+import { Metadata } from "../metadata/records.ts";
 import type { PublisherStats } from "../publisher/snapshot.ts";
 import type { PublisherStatus } from "../publisher/status.ts";
 import type { SubscriberStats } from "../subscriber/stats.ts";
 import type { SubscriberStatus } from "../subscriber/status.ts";
+import type { MeasurementTap } from "../transport/taps.ts";
+
+/** What handles in batches stand for. */
+export interface AdminSignals {
+  /** How many signals there are; handles run from 0 to `size - 1`. */
+  readonly size: number;
+  /** The handle of a signal, or `undefined` when there is none. */
+  handleOf(signalId: string): number | undefined;
+}
+
+/** A system at which measurements can be looked at as they pass. */
+export interface TappedSystem {
+  /** What handles in batches stand for. */
+  readonly signals: AdminSignals;
+  /** Has a function look at measurements as they pass; the result ends it. */
+  tap(tap: MeasurementTap): () => void;
+}
 
 /** A publisher as the admin sees it; `Publisher` is one. */
-export interface AdminPublisher {
+export interface AdminPublisher extends Partial<TappedSystem> {
   /** Everything that can be counted, at this moment. */
   stats(): PublisherStats;
   /** What happens from now on; without it there are no events to show. */
   status?(): AsyncIterableIterator<PublisherStatus>;
   /** The metadata in force; without it there is none to browse. */
   readonly metadata?: { readonly dataSet: DataSet } | undefined;
-  /** Ends a connection, and says whether there was one of this number. Without it, that action is not there. */
-  disconnect?(connectionId: number, message: string): boolean;
+  // Of the following, each that is left out is an action that is not there.
+  /**
+   * Ends a connection, and says whether there was one of this number; `ban`: for how many milliseconds whoever is at
+   * its other end may not connect again.
+   */
+  disconnect?(connectionId: number, message: string, options?: { readonly ban?: number }): boolean;
+  /** Ends a ban early, and says whether there was one of this number. */
+  liftBan?(id: number): boolean;
+  /** Notifies all known subscribers, or the one of an identity, and says how many these are. */
+  notify?(text: string, options?: { readonly to?: string }): number;
+  /** Replaces the cipher keys of all connections that have some, or of one, and says of how many. */
+  rotateCipherKeys?(connectionId?: number): number;
 }
 
 /** A subscriber as the admin sees it; `Subscriber` is one. */
-export interface AdminSubscriber {
+export interface AdminSubscriber extends Partial<TappedSystem> {
   /** Where it is; `connected` is the one that is ready. */
   readonly state: string;
   /** What it subscribes to. */
@@ -33,6 +61,8 @@ export interface AdminSubscriber {
   status?(): AsyncIterableIterator<SubscriberStatus>;
   /** The metadata that it has received; without it there is none to browse. */
   readonly metadata?: DataSet | undefined;
+  /** Asks the publisher for its metadata. Without it, that action is not there. */
+  refreshMetadata?(): Promise<unknown>;
 }
 
 /** What an admin can show. */
@@ -92,4 +122,24 @@ function isPublisher(system: AdminSystem): system is AdminPublisher {
 /** The metadata of a system, if it has any at present. */
 export function metadataOf({ kind, system }: NamedSystem): DataSet | undefined {
   return kind === "publisher" ? system.metadata?.dataSet : system.metadata;
+}
+
+const recordsBySet = new WeakMap<DataSet, Metadata>();
+
+/**
+ * Metadata as records, made once.
+ *
+ * @throws {SttpError} `InvalidMetadata` when it has measurements but no signal IDs.
+ */
+export function recordsOf(system: NamedSystem, dataSet: DataSet): Metadata {
+  const given = system.kind === "publisher" ? system.system.metadata : undefined;
+  if (given instanceof Metadata) return given;
+  let records = recordsBySet.get(dataSet);
+  if (records === undefined) recordsBySet.set(dataSet, records = new Metadata(dataSet));
+  return records;
+}
+
+/** A system at which measurements can be looked at, if it is one. */
+export function tappedSystem({ system }: NamedSystem): TappedSystem | undefined {
+  return system.tap !== undefined && system.signals !== undefined ? system as TappedSystem : undefined;
 }

@@ -1,13 +1,12 @@
 import { html } from "hono/html";
 import type { AdminContext } from "../context.ts";
-import type { LoggedEvent } from "../event_log.ts";
-import { clip } from "../query.ts";
 import type { PublisherSummary, SubscriberSummary } from "../observer.ts";
-import { connectionTable } from "./connections.ts";
-import { type Html, table, terms } from "./layout.ts";
+import { connectionTable, SLOW } from "./connections.ts";
+import { eventTable } from "./events.ts";
+import { type Html, pill, terms } from "./layout.ts";
 import { bytes, count, duration, moment, plural, rate } from "./text.ts";
 
-/** Connections that the overview has at most. */
+/** Connections or events that the overview has at most. */
 const SHOWN = 10;
 
 /** Every system with its numbers, and the connections that need looking at. */
@@ -16,48 +15,128 @@ export function overview(context: AdminContext): Html {
   const now = options.clock.now();
   const connections = observer.connections(undefined);
   const slow = connections.filter(({ closed, queue, droppedMeasurements }) =>
-    closed === null && (queue.stalledFor > 1_000 || droppedMeasurements > 0)
+    closed === null && (queue.stalledFor > SLOW || droppedMeasurements > 0)
   ).sort((one, other) => other.queue.stalledFor - one.queue.stalledFor).slice(0, SHOWN);
   const ended = connections.filter(({ closed }) => closed !== null)
     .sort((one, other) => other.closed!.at - one.closed!.at).slice(0, SHOWN);
+  const stalled = new Map<string, number>();
+  for (const { closed, queue, system } of connections) {
+    if (closed === null && queue.stalledFor > SLOW) stalled.set(system, (stalled.get(system) ?? 0) + 1);
+  }
+  return html`${
+    observer.status().map((system) =>
+      system.kind === "publisher"
+        ? publisherPanel(system, stalled.get(system.system) ?? 0, now)
+        : subscriberPanel(system)
+    )
+  }
+  ${slow.length === 0 ? "" : connectionTable(context, "Slow connections", slow)}
+  ${ended.length === 0 ? "" : connectionTable(context, "Ended lately", ended)}
+  ${log.last === 0 ? "" : eventTable(log.events.slice(-SHOWN).reverse())}`;
+}
+
+/** A number that is looked at: `trend` draws its course while the page is open. */
+function figure(
+  label: string,
+  value: Html | string,
+  { kind = "", trend }: { readonly kind?: string; readonly trend?: readonly [key: string, value: number] } =
+    {},
+): Html {
+  const [key, now] = trend ?? [];
+  const spark = key === undefined ? "" : html`
+    <svg class="spark" viewBox="0 0 100 20" preserveAspectRatio="none" aria-hidden="true" data-key="${key}"
+      data-value="${now}">
+      <polyline points="" />
+    </svg>
+  `;
+  return html`<div class="figure ${kind}"><dt>${label}</dt><dd>${value}</dd>${spark}</div>`;
+}
+
+function unit(value: string, of: string): Html {
+  return html`${value} <small>${of}</small>`;
+}
+
+function panel(head: Html, figures: readonly Html[], facts: Html): Html {
   return html`
-        <div class="cards">${observer.status().map((system) =>
-          system.kind === "publisher" ? publisherCard(system, now) : subscriberCard(system)
-        )}</div>
-        ${slow.length === 0 ? "" : connectionTable(context, "Slow connections", slow)}
-        ${ended.length === 0 ? "" : connectionTable(context, "Ended lately", ended)}
-    ${log.last === 0 ? "" : eventTable(log.events.slice(-SHOWN).reverse())}
+    <section
+      class="card system"><div class="head">${head}</div><dl class="figures">${figures}</dl>${facts}</section>
   `;
 }
 
-function publisherCard(publisher: PublisherSummary, now: number): Html {
-  const { connections, metadata, published, rates, sent, startedAt } = publisher;
-  const dropped = Object.values(publisher.dropped).reduce((sum, number) => sum + number, 0);
-  return html`<section class="card"><h2>${publisher.system}</h2>
-<p>Publisher <b>${publisher.name}</b> <span class="state ${
-    stateClass(publisher.state === "running")
-  }">${publisher.state}</span></p>
-<p class="figure"><b>${rate(rates.measurementsPerSecond)}</b> measurements/s sent</p>
-${
+function publisherPanel(publisher: PublisherSummary, stalled: number, now: number): Html {
+  const {
+    address,
+    connections,
+    delay,
+    history,
+    metadata,
+    notifications,
+    published,
+    rates,
+    sent,
+    startedAt,
+    system,
+  } = publisher;
+  const dropped = Object.entries(publisher.dropped);
+  const lost = dropped.reduce((sum, [, number]) => sum + number, 0);
+  return panel(
+    html`<h2>${system}</h2> ${pill(publisher.state, publisher.state === "running" ? "good" : "bad")}
+    <span>Publisher ${publisher.name}</span><span class="at mono">${address ?? "does not listen"}</span>`,
+    [
+      figure("Sent", unit(rate(rates.measurementsPerSecond), "measurements/s"), {
+        trend: [`${system} measurements`, rates.measurementsPerSecond],
+      }),
+      figure("Traffic", unit(bytes(rates.bytesPerSecond), "/s"), {
+        trend: [`${system} bytes`, rates.bytesPerSecond],
+      }),
+      figure("Connections", count(connections.open), { trend: [`${system} connections`, connections.open] }),
+      figure("Stalled", count(stalled), { kind: stalled > 0 ? "bad" : "" }),
+      figure("Dropped", count(lost), { kind: lost > 0 ? "warn" : "" }),
+      figure("Age of data", ageOf(delay)),
+    ],
     terms([
-      ["Address", publisher.address ?? "does not listen"],
-      ["Started", startedAt === null ? "-" : html`${moment(startedAt)}, ${duration(now - startedAt)} ago`],
+      ["Started", startedAt === null ? "-" : `${moment(startedAt)}, ${duration(now - startedAt)} ago`],
       [
         "Metadata",
         metadata === null
           ? "none"
           : `${plural(metadata.signals, "signal")}, definition ${metadata.generation}`,
       ],
-      ["Connections", `${count(connections.open)} open, ${count(connections.accepted)} so far`],
+      ["Accepted", `${plural(connections.accepted, "connection")} so far`],
       ["Encoders", plural(publisher.groups, "group")],
       ["Published", plural(published.measurements, "measurement")],
+      ["Sent", `${plural(sent.measurements, "measurement")}, ${bytes(sent.bytes)}`],
+      ["Dropped", lost === 0 ? undefined : listOf(dropped)],
       [
-        "Sent",
-        `${plural(sent.measurements, "measurement")}, ${bytes(sent.bytes)}; ${bytes(rates.bytesPerSecond)}/s`,
+        "History",
+        history === null || history === undefined
+          ? undefined
+          : history.first === null || history.last === null
+          ? "empty"
+          : `${moment(Date.parse(history.first))} to ${moment(Date.parse(history.last))}, ${
+            bytes(history.bytes)
+          }`,
       ],
-      ["Dropped", plural(dropped, "measurement")],
-    ])
-  }</section>`;
+      [
+        "Notifications",
+        notifications === undefined || notifications.subscribers === 0
+          ? undefined
+          : `${count(notifications.pending)} not confirmed, ${
+            plural(notifications.subscribers, "subscriber")
+          } known`,
+      ],
+    ], "facts"),
+  );
+}
+
+function listOf(counts: readonly (readonly [string, number])[]): string {
+  return counts.map(([reason, number]) => `${reason} ${count(number)}`).join(", ");
+}
+
+function ageOf(delay: number | null): string {
+  // Recorded data may be years old: that is no delay, and clocks may differ.
+  if (delay === null || Math.abs(delay) > 3_600_000) return "-";
+  return delay < 0 ? `-${duration(-delay)}` : duration(delay);
 }
 
 function lossOf({ datagrams, expected, lost, late }: SubscriberSummary["counters"]["udp"]): string {
@@ -65,54 +144,31 @@ function lossOf({ datagrams, expected, lost, late }: SubscriberSummary["counters
   return `${plural(datagrams, "datagram")}; ${percent}, ${count(late)} late`;
 }
 
-function subscriberCard(subscriber: SubscriberSummary): Html {
-  const { counters, rates } = subscriber;
+function subscriberPanel(subscriber: SubscriberSummary): Html {
+  const { counters, delay, rates, state, system } = subscriber;
   const dropped = Object.entries(counters.dropped).filter(([, number]) => number > 0);
-  return html`<section class="card"><h2>${subscriber.system}</h2>
-<p>Subscriber <span class="state ${
-    stateClass(subscriber.state === "connected")
-  }">${subscriber.state}</span></p>
-<p class="figure"><b>${rate(rates.measurementsPerSecond)}</b> measurements/s received</p>
-${
+  return panel(
+    html`<h2>${system}</h2> ${pill(state, state === "connected" ? "good" : "bad")} <span>Subscriber</span>`,
+    [
+      figure("Received", unit(rate(rates.measurementsPerSecond), "measurements/s"), {
+        trend: [`${system} measurements`, rates.measurementsPerSecond],
+      }),
+      figure("Traffic", unit(bytes(rates.bytesPerSecond), "/s"), {
+        trend: [`${system} bytes`, rates.bytesPerSecond],
+      }),
+      figure("Signals", count(counters.signals)),
+      figure("Waiting", count(counters.waiting)),
+      figure("Dropped", count(dropped.reduce((sum, [, number]) => sum + number, 0)), {
+        kind: dropped.length > 0 ? "warn" : "",
+      }),
+      figure("Age of data", ageOf(delay)),
+    ],
     terms([
       ["Filter", html`<code>${subscriber.filter}</code>`],
-      ["Signals", count(counters.signals)],
       ["Received", `${plural(counters.measurements, "measurement")}, ${bytes(counters.bytes)}`],
-      ...counters.udp.datagrams === 0 ? [] : [["Over UDP", lossOf(counters.udp)] as [string, string]],
-      ["Waiting", plural(counters.waiting, "measurement")],
-      ["Connections", count(counters.connections)],
-      [
-        "Dropped",
-        dropped.length === 0 ? "nothing" : dropped.map(([reason, n]) => `${reason} ${count(n)}`).join(", "),
-      ],
-    ])
-  }</section>`;
-}
-
-function stateClass(good: boolean): string {
-  return good ? "good" : "bad";
-}
-
-function eventTable(events: readonly LoggedEvent[]): Html {
-  const heads = html`
-    <th scope="col">When</th>
-    <th scope="col">System</th>
-    <th scope="col">Event</th>
-    <th scope="col">What</th>
-  `;
-  return table(
-    "Latest events",
-    heads,
-    events.map(({ at, system, event }) => {
-      const { kind, ...rest } = event;
-      return html`
-        <tr>
-          <td>${moment(at)}</td>
-          <td>${system}</td>
-          <td>${kind}</td>
-          <td><code>${clip(JSON.stringify(rest), 300)}</code></td>
-        </tr>
-      `;
-    }),
+      ["Over UDP", counters.udp.datagrams === 0 ? undefined : lossOf(counters.udp)],
+      ["Connections", `${count(counters.connections)} so far`],
+      ["Dropped", dropped.length === 0 ? undefined : listOf(dropped)],
+    ], "facts"),
   );
 }

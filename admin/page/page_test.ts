@@ -1,6 +1,16 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { DataSet } from "../../metadata/data_set.ts";
-import { AskedAdmin, connection, EPOCH, SCRIPT, Secrets, StillPublisher } from "../testdata/systems.ts";
+import {
+  AskedAdmin,
+  connection,
+  EPOCH,
+  plant,
+  plantPublisher,
+  SCRIPT,
+  Secrets,
+  signalId,
+  StillPublisher,
+} from "../testdata/systems.ts";
 import { bytes, duration, moment, rate } from "./text.ts";
 
 const accept = { headers: { accept: "text/html" } };
@@ -34,6 +44,8 @@ function hostile(): StillPublisher {
   table.addColumn(SCRIPT, "string");
   table.addRow([SCRIPT]);
   publisher.metadata = { dataSet };
+  const bans = [{ id: 1, kind: "host", name: SCRIPT, until: EPOCH + 60_000, reason: SCRIPT }] as const;
+  publisher.present = { ...publisher.present, bans };
   return publisher;
 }
 
@@ -54,9 +66,41 @@ Deno.test("no text from outside becomes markup, on any page", async () => {
     [`/connections?${script}=1`, 400],
     [`/connections?system=${script}`, 404],
     [`/${script}`, 404],
+    ["/groups", 200],
+    ["/security", 200],
+    [`/security?done=${script}`, 200],
+    ["/metadata-changes", 200],
+    ["/operate", 403],
   ];
   for (const [path, status] of pages) {
     const text = await page(admin, path, status);
+    assert(!text.includes("<script>alert"), path);
+    assert(!text.includes("<img"), path);
+  }
+});
+
+Deno.test("no text of metadata becomes markup on the pages of signals, and none of an identity for operators", async () => {
+  const admin = AskedAdmin.withUsers(plantPublisher([connection(1, { identity: SCRIPT })]));
+  const script = encodeURIComponent(SCRIPT);
+  admin.publisher.publish([0, 1, 2, 3], EPOCH, NaN);
+  const changed = plant();
+  changed.table("DeviceDetail")!.set(0, "Name", SCRIPT);
+  await (await admin.as("reader", "/metadata-changes")).body?.cancel();
+  admin.publisher.metadata = { dataSet: changed };
+  for (
+    const [path, status] of [
+      ["/signals", 200],
+      [`/signals?search=${script}&device=${script}`, 200],
+      ["/devices", 200],
+      [`/trends?signal=${signalId(2)}`, 200],
+      [`/trends?signal=${script}`, 404],
+      ["/metadata-changes", 200],
+      ["/operate", 200],
+    ] as const
+  ) {
+    const response = await admin.as("operator", path, accept);
+    const text = await response.text();
+    assertEquals(response.status, status, path);
     assert(!text.includes("<script>alert"), path);
     assert(!text.includes("<img"), path);
   }
@@ -72,7 +116,7 @@ Deno.test("the overview shows every system, who is slow and who has left", async
   assertStringIncludes(text, "<caption>Slow connections</caption>");
   assertStringIncludes(text, "1 min 5 s");
   assertStringIncludes(text, "<caption>Ended lately</caption>");
-  assertStringIncludes(text, "<b>250</b> measurements/s sent");
+  assertStringIncludes(text, "<dt>Sent</dt><dd>250 <small>measurements/s</small></dd>");
 });
 
 Deno.test("the table of connections is sorted by its heads", async () => {
@@ -94,8 +138,8 @@ Deno.test("a wrong filter is explained below it, and stays in its field", async 
   assertStringIncludes(text, "<mark>PointTagg</mark>");
   assertStringIncludes(text, "did you mean PointTag?");
   const good = await page(admin, "/metadata/MeasurementDetail?filter=Number+%3D+3");
-  assertStringIncludes(good, "<td>CORDOVA:FREQ</td>");
-  assertStringIncludes(good, "1 to 1 of 1");
+  assertStringIncludes(good, "CORDOVA:FREQ</td>");
+  assertStringIncludes(good, "<caption>MeasurementDetail, 1 row</caption>");
 });
 
 Deno.test("long tables are shown in parts", async () => {
@@ -109,7 +153,7 @@ Deno.test("an operator's page has the form that disconnects, and it works withou
   const admin = AskedAdmin.withUsers(new StillPublisher([connection(1)]), { basePath: "/admin" });
   const path = "/admin/connections/1/disconnect?system=publisher";
   const asOperator = await (await admin.as("operator", "/admin/connections/1")).text();
-  assertStringIncludes(asOperator, `<form class="action" method="post" action="${path}">`);
+  assertStringIncludes(asOperator, `<form class="action stack" method="post" action="${path}">`);
   assert(!(await (await admin.as("reader", "/admin/connections/1")).text()).includes('method="post"'));
   const form = (headers: Record<string, string>): RequestInit => ({
     method: "POST",
@@ -130,29 +174,52 @@ Deno.test("an operator's page has the form that disconnects, and it works withou
   const response = await admin.as("operator", path, form(own));
   assertEquals([response.status, response.headers.get("location")], [
     303,
-    "/admin/connections/1?system=publisher",
+    "/admin/connections/1?done=disconnect&system=publisher",
   ]);
   assertEquals(admin.publisher.disconnected, [[1, "disconnected by otto: too slow"]]);
 });
 
 Deno.test("pages link and load only what is below their path, and nothing from elsewhere", async () => {
-  const admin = new AskedAdmin(new StillPublisher([connection(1)]), { basePath: "/admin" });
-  for (const path of ["/admin", "/admin/", "/admin/connections", "/admin/connections/1", "/admin/metadata"]) {
+  const admin = new AskedAdmin(plantPublisher([connection(1)]), { basePath: "/admin" });
+  const paths = [
+    "",
+    "/",
+    "/connections",
+    "/connections/1",
+    "/groups",
+    "/signals",
+    "/devices",
+    "/trends",
+    `/trends?signal=${signalId(1)}`,
+    "/metadata",
+    "/metadata-changes",
+    "/security",
+  ].map((path) => `/admin${path}`);
+  for (const path of paths) {
     const text = await page(admin, path);
-    for (const [, target] of text.matchAll(/\b(?:href|src|action)="([^"]*)"/g)) {
+    for (const [, target] of text.matchAll(/\b(?:href|src|action|data-stream)="([^"]*)"/g)) {
       assertMatch(target!, /^(?:\/admin\/|\?|#)/, path);
+      if (target!.includes("/api/v1/trend")) continue;
       if (!target!.startsWith("/admin/")) continue;
       const response = await admin.get(target!.replaceAll("&amp;", "&"));
       assertEquals(response.status, 200, target);
       await response.body?.cancel();
     }
-    assert(!/\sstyle=|<style|\son\w+=/.test(text), "the content security policy forbids these");
+    const markup = text.replaceAll(/"[^"]*"/g, "");
+    assert(!/<style|<[^>]*\s(?:style|on\w+)=/.test(markup), "the content security policy forbids these");
   }
 });
 
 Deno.test("style sheet and script are served as what they are, to users only", async () => {
   const admin = AskedAdmin.withUsers();
-  for (const [path, type] of [["admin.css", "text/css"], ["admin.js", "text/javascript"]] as const) {
+  for (
+    const [path, type] of [
+      ["admin.css", "text/css"],
+      ["admin.js", "text/javascript"],
+      ["trends.js", "text/javascript"],
+      ["icon.svg", "image/svg+xml"],
+    ] as const
+  ) {
     assertEquals((await admin.get(`/assets/${path}`)).status, 401);
     const response = await admin.as("reader", `/assets/${path}`);
     assertEquals(response.headers.get("content-type"), `${type}; charset=utf-8`);
@@ -164,7 +231,17 @@ Deno.test("style sheet and script are served as what they are, to users only", a
 
 Deno.test("no page has a secret in it", async () => {
   const admin = AskedAdmin.withUsers(new StillPublisher([connection(1)]));
-  for (const path of ["/", "/connections", "/connections/1", "/metadata", "/metadata/MeasurementDetail"]) {
+  const paths = [
+    "/",
+    "/connections",
+    "/connections/1",
+    "/groups",
+    "/metadata",
+    "/metadata/MeasurementDetail",
+    "/security",
+    "/operate",
+  ];
+  for (const path of paths) {
     const text = await (await admin.as("operator", path)).text();
     for (const secret of Object.values(Secrets)) assert(!text.includes(secret), path);
   }

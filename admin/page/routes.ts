@@ -1,59 +1,90 @@
 import type { Hono } from "hono";
-import { checkAction, disconnect, reasonOfForm } from "../actions.ts";
-import { type AdminContext, type AdminEnv, type AdminRequest, connectionId } from "../context.ts";
-import { mediaType } from "../guard.ts";
-import { Problem } from "../problems.ts";
+import { html } from "hono/html";
+import { act, type Action, Actions, checkAction } from "../actions.ts";
+import { readForm } from "../bodies.ts";
+import { type AdminContext, type AdminEnv, type AdminRequest, numberIn } from "../context.ts";
+import type { Problem } from "../problems.ts";
 import { Query } from "../query.ts";
 import { connectionPage, connectionsPage } from "./connections.ts";
-import { html } from "hono/html";
-import { layout } from "./layout.ts";
-import { tablePage, tablesPage } from "./metadata.ts";
+import { groupsPage } from "./groups.ts";
+import { type Html, layout, type PageSettings } from "./layout.ts";
+import { changesPage, tablePage, tablesPage } from "./metadata.ts";
+import { operatePage } from "./operate.ts";
 import { overview } from "./overview.ts";
 import { Script } from "./script.ts";
-import { Styles } from "./styles.ts";
+import { securityPage } from "./security.ts";
+import { devicesPage, signalsPage, trendsPage } from "./signals.ts";
+import { Icon, Styles } from "./styles.ts";
+import { TrendScript } from "./trend_script.ts";
+import { UplotScript, UplotStyles } from "./uplot.ts";
+
+const live: PageSettings = { live: true };
+const plots: PageSettings = { scripts: ["uplot.js", "trends.js"], styles: ["uplot.css"] };
 
 /** The pages for people, and what belongs to them. */
 export function addPages(app: Hono<AdminEnv>, context: AdminContext): void {
-  const { observer, options } = context;
+  const { observer } = context;
+  const page = (
+    path: string,
+    title: string,
+    content: (context: AdminContext, c: AdminRequest) => Html,
+    settings: PageSettings = {},
+  ): void => {
+    app.get(path, (c) => c.html(layout(context, c, title, content(context, c), settings)));
+  };
 
-  app.get("/", (c) => c.html(layout(context, c, "Overview", overview(context), true)));
-
-  app.get(
-    "/connections",
-    (c) => c.html(layout(context, c, "Connections", connectionsPage(context, c), true)),
-  );
+  page("/", "Overview", overview, live);
+  page("/connections", "Connections", connectionsPage, live);
+  page("/groups", "Encoders", groupsPage, live);
+  page("/signals", "Signals", signalsPage, live);
+  page("/devices", "Devices", devicesPage, live);
+  page("/trends", "Trends", trendsPage, plots);
+  page("/metadata", "Metadata", tablesPage);
+  page("/metadata-changes", "Changes of metadata", changesPage);
+  page("/security", "Security", securityPage, live);
+  page("/operate", "Operate", operatePage);
 
   app.get("/connections/:id", (c) => {
-    const query = new Query(c.req.url, ["system"]);
-    const connection = observer.connection(query.text("system"), connectionId(c));
+    const query = new Query(c.req.url, ["system", "done"]);
+    const connection = observer.connection(query.text("system"), numberIn(c));
     return c.html(
-      layout(context, c, `Connection ${connection.id}`, connectionPage(context, c, connection), true),
+      layout(context, c, `Connection ${connection.id}`, connectionPage(context, c, connection), live),
     );
   });
-
-  app.post("/connections/:id/disconnect", async (c) => {
-    const query = new Query(c.req.url, ["system"]);
-    checkAction(context, c.env.user, c.req.raw);
-    if (mediaType(c.req.raw) !== "application/x-www-form-urlencoded") {
-      throw new Problem(415, "NotForm", "the body has to be a form");
-    }
-    const reason = await reasonOfForm(c.req.raw);
-    const id = connectionId(c);
-    const { system } = disconnect(context, c.env.user, query.text("system"), id, reason);
-    return c.redirect(`${options.basePath}/connections/${id}?system=${encodeURIComponent(system)}`, 303);
-  });
-
-  app.get("/metadata", (c) => c.html(layout(context, c, "Metadata", tablesPage(context, c))));
 
   app.get("/metadata/:table", (c) => {
     const { page, failed } = tablePage(context, c);
     return c.html(layout(context, c, c.req.param("table"), page), failed ? 400 : 200);
   });
 
-  const asset = (text: string, type: string) => (c: AdminRequest): Response =>
-    c.body(text, 200, { "content-type": `${type}; charset=utf-8`, "cache-control": "private, max-age=300" });
-  app.get("/assets/admin.css", asset(Styles, "text/css"));
-  app.get("/assets/admin.js", asset(Script, "text/javascript"));
+  for (const action of Actions) app.post(action.path, (c) => takeFromForm(context, c, action));
+
+  for (const [name, [text, type]] of Object.entries(assets)) {
+    const headers = { "content-type": `${type}; charset=utf-8`, "cache-control": "private, max-age=300" };
+    app.get(`/assets/${name}`, (c) => c.body(text, 200, headers));
+  }
+}
+
+const assets: Readonly<Record<string, readonly [text: string, type: string]>> = {
+  "admin.css": [Styles, "text/css"],
+  "admin.js": [Script, "text/javascript"],
+  "icon.svg": [Icon, "image/svg+xml"],
+  "trends.js": [TrendScript, "text/javascript"],
+  "uplot.js": [UplotScript, "text/javascript"],
+  "uplot.css": [UplotStyles, "text/css"],
+};
+
+/** An action from a form, which leads back to its page. */
+async function takeFromForm(context: AdminContext, c: AdminRequest, action: Action): Promise<Response> {
+  const query = new Query(c.req.url, ["system"]);
+  checkAction(context, c.env.user, action, c.req.raw);
+  const id = action.path.includes(":id") ? numberIn(c) : undefined;
+  const values = await readForm(c.req.raw, action.fields);
+  const { system } = await act(context, c.env.user, action, { system: query.text("system"), id, values });
+  const target = new URLSearchParams({ done: action.name });
+  const page = action.page(id);
+  if (system !== undefined && page !== "/operate") target.set("system", String(system));
+  return c.redirect(`${context.options.basePath}${page}?${target}`, 303);
 }
 
 /** A problem as a page. */

@@ -1,23 +1,48 @@
 /** What runs in the browser: it keeps the page as it would be after a reload. Without it the page is still whole. */
 export const Script: string = `
 "use strict";
+(() => {
 const interval = 2000;
 const shortest = 250;
+const sparkLength = 60;
+const live = document.querySelector("main[data-live]");
+if (live === null) return;
 const eventsUrl = new URL("../api/v1/events", document.currentScript.src);
-const isLive = document.querySelector("main[data-live]") !== null;
+
 let paused = false;
 const button = document.createElement("button");
 button.className = "live";
+button.type = "button";
 const show = (text) => { button.textContent = text; button.setAttribute("aria-pressed", String(paused)); };
-button.addEventListener("click", () => { paused = !paused; show(paused ? "Resume updates" : "Pause updates"); });
-show("Pause updates");
-if (isLive) document.querySelector("header").append(button);
+button.addEventListener("click", () => { paused = !paused; show(paused ? "Resume" : "Pause"); });
+show("Pause");
+document.querySelector(".aside").prepend(button);
 
 const isBusy = () => {
   const { activeElement } = document;
   const typing = activeElement !== null && activeElement.closest("form") !== null;
-  return typing || String(getSelection()) !== "";
+  return typing || String(getSelection()) !== "" || document.querySelector("main input:checked") !== null;
 };
+
+// The course of a number since the page was opened.
+const courses = new Map();
+function drawSparks() {
+  for (const spark of document.querySelectorAll(".spark")) {
+    const { key, value } = spark.dataset;
+    const course = courses.get(key) ?? [];
+    courses.set(key, course);
+    course.push(Number(value));
+    if (course.length > sparkLength) course.shift();
+    if (course.length < 2) continue;
+    const most = Math.max(...course);
+    const least = Math.min(...course, most * 0.8);
+    const points = course.map((number, i) => {
+      const x = 100 * (i + sparkLength - course.length) / (sparkLength - 1);
+      return x.toFixed(2) + "," + (most === least ? 10 : 19 - 18 * (number - least) / (most - least)).toFixed(2);
+    });
+    spark.querySelector("polyline").setAttribute("points", points.join(" "));
+  }
+}
 
 async function update() {
   if (paused || document.hidden || isBusy()) return;
@@ -26,14 +51,14 @@ async function update() {
   const next = new DOMParser().parseFromString(await answer.text(), "text/html");
   const content = next.querySelector("main[data-live]");
   if (content === null || paused || isBusy()) return;
-  const present = document.querySelector("main[data-live]");
-  const scrolled = [...present.querySelectorAll(".scroll")].map((region) => region.scrollLeft);
+  const scrolled = [...live.querySelectorAll(".scroll")].map((region) => region.scrollLeft);
   // What has the keyboard keeps it: the element at the same place.
   const focusable = "a, button, input, select, [tabindex]";
-  const focused = [...present.querySelectorAll(focusable)].indexOf(document.activeElement);
-  present.replaceChildren(...content.childNodes);
-  present.querySelectorAll(".scroll").forEach((region, i) => { region.scrollLeft = scrolled[i] ?? 0; });
-  if (focused >= 0) present.querySelectorAll(focusable)[focused]?.focus({ preventScroll: true });
+  const focused = [...live.querySelectorAll(focusable)].indexOf(document.activeElement);
+  live.replaceChildren(...content.childNodes);
+  live.querySelectorAll(".scroll").forEach((region, i) => { region.scrollLeft = scrolled[i] ?? 0; });
+  if (focused >= 0) live.querySelectorAll(focusable)[focused]?.focus({ preventScroll: true });
+  drawSparks();
 }
 
 async function run() {
@@ -45,11 +70,13 @@ async function run() {
     await new Promise((done) => { wake = done; setTimeout(done, interval - shortest); });
     try {
       await update();
-      if (!paused) show("Pause updates");
+      if (!paused) show("Pause");
     } catch {
       show("No answer, trying again");
     }
   }
 }
-if (isLive) run();
+drawSparks();
+run();
+})();
 `;

@@ -46,3 +46,18 @@ export function moment(milliseconds: number): string {
 export function plural(number: number, noun: string): string {
   return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 }
+
+/** A measured value: six significant digits, as many as a float32 has. */
+export function reading(value: number): string {
+  const size = Math.abs(value);
+  if (value === 0 || (size >= 0.001 && size < 1e9)) {
+    return String(Number(value.toPrecision(6)));
+  }
+  return value.toExponential(4);
+}
+
+/** The time of day in UTC to the millisecond, such as 12:30:05.033Z. */
+export function timeOfDay(milliseconds: number): string {
+  const date = new Date(milliseconds);
+  return Number.isNaN(date.getTime()) ? "-" : date.toISOString().slice(11);
+}

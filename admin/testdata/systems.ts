@@ -6,7 +6,11 @@
 import { DataSet } from "../../metadata/data_set.ts";
 import type { ConnectionSnapshot, PublisherStats } from "../../publisher/snapshot.ts";
 import { ManualClock } from "../../transport/clock.ts";
+import { SignalTable } from "../../transport/signal_table.ts";
+import { type MeasurementTap, Taps } from "../../transport/taps.ts";
+import { MeasurementBatch } from "../../transport/wire/batch.ts";
 import { DefaultOperationalModes } from "../../transport/wire/operational_modes.ts";
+import { Ticks } from "../../transport/wire/ticks.ts";
 import { type Admin, createAdmin } from "../admin.ts";
 import type { AdminOptions } from "../options.ts";
 import type { AdminPublisher } from "../system.ts";
@@ -61,6 +65,11 @@ export class StillPublisher implements AdminPublisher {
   metadata: { dataSet: DataSet } | undefined = { dataSet: grid() };
   /** What `disconnect` was called with. */
   readonly disconnected: [number, string][] = [];
+  /** What else was asked for. */
+  readonly asked: unknown[] = [];
+  /** What handles stand for: the first signal's is 0. */
+  readonly signals: SignalTable = new SignalTable();
+  readonly #taps = new Taps();
 
   constructor(open: readonly ConnectionSnapshot[] = [], recentlyClosed: readonly ConnectionSnapshot[] = []) {
     this.present = {
@@ -76,6 +85,9 @@ export class StillPublisher implements AdminPublisher {
       connections: { open: open.length, accepted: 9, closed: { peerClosed: 2 }, handshakesFailed: {} },
       open,
       recentlyClosed,
+      bans: [],
+      history: null,
+      notifications: { subscribers: 2, pending: 1, confirmed: 0, givenUp: 0 },
       links: [],
       groups: [{
         id: 1,
@@ -97,9 +109,37 @@ export class StillPublisher implements AdminPublisher {
     return this.present;
   }
 
-  disconnect(id: number, message: string): boolean {
+  disconnect(id: number, message: string, { ban = 0 }: { ban?: number } = {}): boolean {
     this.disconnected.push([id, message]);
+    if (ban > 0) this.asked.push(["ban", id, ban]);
     return this.present.open.some((open) => open.id === id);
+  }
+
+  liftBan(id: number): boolean {
+    this.asked.push(["liftBan", id]);
+    return this.present.bans.some((ban) => ban.id === id);
+  }
+
+  notify(text: string, { to }: { to?: string } = {}): number {
+    this.asked.push(["notify", text, to]);
+    return to === undefined ? 2 : to === "certificate:Relay" ? 1 : 0;
+  }
+
+  rotateCipherKeys(id?: number): number {
+    this.asked.push(["rotateCipherKeys", id]);
+    return id === undefined || id === 1 ? 1 : 0;
+  }
+
+  tap(tap: MeasurementTap): () => void {
+    return this.#taps.add(tap);
+  }
+
+  /** Publishes a measurement of some signals. */
+  publish(handles: readonly number[], milliseconds: number, value: number, flags = 0): void {
+    const batch = new MeasurementBatch();
+    const ticks = Ticks.fromDate(new Date(milliseconds));
+    for (const handle of handles) batch.add(handle, ticks, value, flags);
+    this.#taps.show(batch);
   }
 }
 
@@ -117,6 +157,42 @@ export function grid(): DataSet {
   table.addRow(["CORDOVA:FREQ", 3, null, 2, "c"]);
   dataSet.addTable("DeviceDetail").addColumn("Acronym", "string");
   return dataSet;
+}
+
+/** The ID of a signal of {@linkcode plant}. */
+export function signalId(n: number): string {
+  return `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
+}
+
+/** Metadata of two devices, with three signals and one; the first device sends 30 frames a second, the other 60. */
+export function plant(): DataSet {
+  const dataSet = new DataSet("Plant");
+  const devices = dataSet.addTable("DeviceDetail");
+  devices.addColumn("Acronym", "string");
+  devices.addColumn("Name", "string");
+  devices.addColumn("FramesPerSecond", "int32");
+  devices.addRow(["SHELBY", "Shelby", 30]);
+  devices.addRow(["CORDOVA", SCRIPT, 60]);
+  const table = dataSet.addTable("MeasurementDetail");
+  for (const name of ["DeviceAcronym", "ID", "PointTag", "SignalAcronym", "Description"]) {
+    table.addColumn(name, "string");
+  }
+  table.addColumn("SignalID", "guid");
+  table.addColumn("Enabled", "boolean");
+  table.addRow(["SHELBY", "PPA:1", "SHELBY:FREQ", "FREQ", "Shelby frequency", signalId(1), true]);
+  table.addRow(["SHELBY", "PPA:2", SCRIPT, "VPHM", "Shelby voltage", signalId(2), true]);
+  table.addRow(["SHELBY", "PPA:3", "SHELBY:VPHA", "VPHA", "Shelby angle", signalId(3), true]);
+  table.addRow(["CORDOVA", "PPA:4", "CORDOVA:FREQ", "FREQ", "Cordova frequency", signalId(4), true]);
+  table.addRow(["CORDOVA", "PPA:5", "CORDOVA:OLD", "FREQ", "not in use", signalId(5), false]);
+  return dataSet;
+}
+
+/** A publisher of {@linkcode plant}. */
+export function plantPublisher(open: readonly ConnectionSnapshot[] = []): StillPublisher {
+  const publisher = new StillPublisher(open);
+  publisher.metadata = { dataSet: plant() };
+  for (let n = 1; n <= 4; n++) publisher.signals.add(signalId(n));
+  return publisher;
 }
 
 /** A reader's and an operator's secret. */

@@ -1,0 +1,206 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { AdminOptions } from "./mod.ts";
+import { AskedAdmin, connection, EPOCH, plant, StillPublisher } from "./testdata/systems.ts";
+
+const post = (body: unknown): RequestInit => ({
+  method: "POST",
+  body: JSON.stringify(body),
+  headers: { "content-type": "application/json" },
+});
+const form = (fields: Record<string, string>): RequestInit => ({
+  method: "POST",
+  body: new URLSearchParams(fields),
+  headers: { origin: "http://localhost:8080", "sec-fetch-site": "same-origin" },
+});
+
+/** A publisher with a connection and a ban, and a log. */
+function operated(options: AdminOptions = {}): AskedAdmin {
+  const publisher = new StillPublisher([connection(1, { identity: "certificate:Relay" })]);
+  const bans = [{
+    id: 7,
+    kind: "host",
+    name: "192.0.2.9",
+    until: EPOCH + 60_000,
+    reason: "too loud",
+  }] as const;
+  publisher.present = { ...publisher.present, bans };
+  return AskedAdmin.withUsers(publisher, options);
+}
+
+/** Every action: where it is, what it is sent, what it answers and what the publisher is asked for. */
+const actions = [
+  ["/connections/1/disconnect", { reason: "x", banSeconds: 60 }, { disconnected: 1 }, ["ban", 1, 60_000]],
+  ["/bans/7/lift", {}, { lifted: 7 }, ["liftBan", 7]],
+  ["/notifications", { text: "noon\nthen" }, { notified: 2 }, ["notify", "noon\nthen", undefined]],
+  ["/cipher-keys/rotate", { connection: 1 }, { rotated: 1 }, ["rotateCipherKeys", 1]],
+  ["/metadata/reload", {}, { reloaded: "publisher" }, "reloaded publisher"],
+  ["/log-level", { level: "debug" }, { level: "debug" }, "debug"],
+] as const;
+
+function withEverything(options: AdminOptions = {}): { admin: AskedAdmin; log: { level: "info" | "debug" } } {
+  const log = { level: "info" as "info" | "debug" };
+  const admin: AskedAdmin = operated({
+    reloadMetadata: (system) => void admin.publisher.asked.push(`reloaded ${system}`),
+    log: {
+      get level() {
+        return log.level;
+      },
+      set level(level) {
+        log.level = level as "debug";
+        admin.publisher.asked.push(level);
+      },
+    },
+    ...options,
+  });
+  return { admin, log };
+}
+
+Deno.test("operators act through JSON and through forms, and each action is told with who took it", async () => {
+  for (const [path, body, answer, asked] of actions) {
+    const { admin } = withEverything();
+    const response = await admin.as("operator", `/api/v1${path}`, post(body));
+    const text = await response.text();
+    assertEquals(response.status, 200, `${path}: ${text}`);
+    const { system, ...rest } = JSON.parse(text);
+    assertEquals(rest, answer as unknown);
+    assertEquals(system, path === "/log-level" ? undefined : "publisher");
+    assertEquals(admin.publisher.asked, [asked] as unknown);
+    const [action] = admin.actions as [Record<string, unknown>];
+    assertEquals([action["user"], action["parameters"], action["done"]], ["otto", body, true] as unknown);
+
+    const strings = Object.fromEntries(Object.entries(body).map(([name, value]) => [name, String(value)]));
+    const fromForm = await admin.as("operator", path, form(strings));
+    assertEquals(fromForm.status, 303, path);
+    const page = await admin.as("operator", fromForm.headers.get("location")!);
+    assertEquals(page.status, 200, fromForm.headers.get("location")!);
+    await page.body?.cancel();
+    assertEquals(admin.publisher.asked, [asked, asked] as unknown);
+  }
+});
+
+Deno.test("no action without the role, without being enabled, or for a foreign page", async () => {
+  for (const [path, body] of actions) {
+    for (const [where, init] of [[`/api/v1${path}`, post(body)], [path, form({})]] as const) {
+      const code = async (admin: AskedAdmin, user: "reader" | "operator", more = {}): Promise<string> => {
+        const headers = { ...init.headers as Record<string, string>, accept: "application/json", ...more };
+        const response = await admin.as(user, where, { ...init, headers });
+        assertEquals(response.status, 403, where);
+        return (await response.json()).error.code;
+      };
+      const { admin } = withEverything();
+      assertEquals(await code(admin, "reader"), "NotAllowed");
+      assertEquals(await code(admin, "operator", { origin: "http://evil.example" }), "ForeignRequest");
+      assertEquals((await admin.get(where, init)).status, 401);
+      assertEquals([admin.publisher.asked, admin.publisher.disconnected, admin.actions], [[], [], []]);
+      const off = withEverything({ actions: false }).admin;
+      assertEquals(await code(off, "operator"), "ActionsOff");
+      assertEquals(off.publisher.asked, []);
+    }
+  }
+});
+
+Deno.test("single actions can be enabled, and the pages show no more than those", async () => {
+  const { admin } = withEverything({ actions: ["notify"] });
+  assertEquals((await admin.as("operator", "/api/v1/notifications", post({ text: "x" }))).status, 200);
+  assertEquals((await admin.as("operator", "/api/v1/connections/1/disconnect", post({}))).status, 403);
+  const operate = await (await admin.as("operator", "/operate")).text();
+  assertStringIncludes(operate, "/notifications?system=publisher");
+  assertStringIncludes(operate, 'value="certificate:Relay"');
+  for (const other of ["/cipher-keys", "/metadata/reload", "/log-level"]) {
+    assertEquals(operate.includes(other), false);
+  }
+  const details = await (await admin.as("operator", "/connections/1")).text();
+  assertEquals(details.includes('method="post"'), false);
+  const overview = await (await admin.as("reader", "/")).text();
+  assertEquals(overview.includes("/operate"), false);
+});
+
+Deno.test("what is not there can't be acted on, and is told as not done", async () => {
+  const { admin } = withEverything();
+  const code = async (path: string, body: unknown): Promise<[number, string]> => {
+    const response = await admin.as("operator", `/api/v1${path}`, post(body));
+    return [response.status, (await response.json()).error.code];
+  };
+  assertEquals(await code("/bans/8/lift", {}), [404, "NoBan"]);
+  assertEquals(await code("/bans/x/lift", {}), [404, "NoBan"]);
+  assertEquals(await code("/notifications", { text: "x", to: "nobody" }), [404, "NoSubscriber"]);
+  assertEquals(await code("/cipher-keys/rotate", { connection: 2 }), [409, "NotRotated"]);
+  assertEquals(await code("/connections/9/disconnect", {}), [404, "NoConnection"]);
+  assertEquals(await code("/bans/7/lift?system=other", {}), [404, "NoSystem"]);
+  assertEquals(admin.actions.length, 5);
+  assertEquals(admin.actions.some((action) => (action as { done: boolean }).done), false);
+  assertEquals(await code("/notifications", {}), [400, "InvalidBody"]);
+  assertEquals(await code("/notifications", { text: "x".repeat(4_001) }), [400, "InvalidBody"]);
+  assertEquals(await code("/notifications", { text: "x", __proto__x: 1 }), [400, "InvalidBody"]);
+  assertEquals(await code("/connections/1/disconnect", { banSeconds: -1 }), [400, "InvalidBody"]);
+  assertEquals(await code("/connections/1/disconnect", { banSeconds: 1e9 }), [400, "InvalidBody"]);
+  assertEquals(await code("/log-level", { level: "loud" }), [400, "InvalidBody"]);
+  assertEquals(await code("/log-level", {}), [400, "InvalidBody"]);
+  assertEquals(admin.actions.length, 5, "what can't be read is no action");
+});
+
+Deno.test("what a system does not offer is refused, and a failing reload tells nothing of the inside", async () => {
+  const publisher = new StillPublisher();
+  const bare = Object.assign(publisher, {
+    notify: undefined,
+    rotateCipherKeys: undefined,
+    liftBan: undefined,
+  });
+  const admin = AskedAdmin.withUsers(bare as never);
+  const code = async (path: string, body: unknown): Promise<unknown> => {
+    const response = await admin.as("operator", `/api/v1${path}`, post(body));
+    return [response.status, (await response.json()).error.code];
+  };
+  for (const [path, body] of actions.slice(1)) {
+    assertEquals(await code(path, body), [409, "NotOffered"], path);
+  }
+  const failing = operated({
+    reloadMetadata: () => {
+      throw new Error("no file /secret/path");
+    },
+  });
+  const { error } = console;
+  console.error = () => {};
+  try {
+    const response = await failing.as("operator", "/api/v1/metadata/reload", post({}));
+    assertEquals(response.status, 409);
+    assertEquals((await response.text()).includes("secret"), false);
+  } finally {
+    console.error = error;
+  }
+});
+
+Deno.test("what changed in metadata is told when it has been replaced", async () => {
+  const admin = operated();
+  admin.publisher.metadata = { dataSet: plant() };
+  const read = async (): Promise<Record<string, unknown>> =>
+    await (await admin.as("reader", "/api/v1/metadata-changes")).json();
+  assertEquals((await read())["tables"] instanceof Array, true);
+  admin.clock.advance(1_000);
+  const changed = plant();
+  const devices = changed.table("DeviceDetail")!;
+  devices.set(0, "Name", "Shelby station");
+  devices.addRow(["PARIS", "Paris", 30]);
+  admin.publisher.metadata = { dataSet: changed };
+  const { previousAt, at, tables } = await read() as { previousAt: number; at: number; tables: unknown[] };
+  assertEquals([previousAt, at], [EPOCH, EPOCH + 1_000]);
+  assertEquals(tables, [{
+    name: "DeviceDetail",
+    presence: "both",
+    addedColumns: [],
+    removedColumns: [],
+    added: 1,
+    removed: 0,
+    changed: 1,
+    unchanged: 1,
+    rows: [
+      {
+        change: "changed",
+        row: "SHELBY",
+        cells: [{ column: "Name", before: "Shelby", after: "Shelby station" }],
+      },
+      { change: "added", row: "PARIS", cells: [] },
+    ],
+  }]);
+  assertEquals(await read(), { system: "publisher", previousAt, at, tables }, "asked again");
+});

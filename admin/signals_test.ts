@@ -1,0 +1,116 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { AskedAdmin, connection, EPOCH, plantPublisher, SCRIPT, signalId } from "./testdata/systems.ts";
+
+/** A plant of which, in 10 s, the first signal comes 30 times a second, the second 15 times, the others not at all. */
+function running(): AskedAdmin {
+  const admin = new AskedAdmin(plantPublisher([connection(1)]));
+  admin.publisher.publish([0], EPOCH - 5, 60);
+  for (let i = 1; i < 300; i++) admin.publisher.publish(i % 2 === 0 ? [0] : [0, 1], EPOCH + i, i, i);
+  admin.clock.advance(10_000);
+  return admin;
+}
+
+// deno-lint-ignore no-explicit-any
+const namesOf = ({ signals }: any): string[] => signals.map(({ key }: { key: string }) => key);
+
+Deno.test("signals: what comes against what should, and the latest value", async () => {
+  const { total, seconds, signals } = await running().json("/api/v1/signals");
+  assertEquals([total, seconds], [4, 10]);
+  assertEquals(signals[0], {
+    signalId: signalId(1),
+    pointTag: "SHELBY:FREQ",
+    key: "PPA:1",
+    device: "SHELBY",
+    type: "FREQ",
+    units: "Hz",
+    description: "Shelby frequency",
+    expected: 30,
+    received: 30,
+    latest: { value: 299, time: EPOCH + 299, flags: 299 },
+  });
+  assertEquals([signals[1].received, signals[1].pointTag], [15, SCRIPT]);
+  assertEquals([signals[3].expected, signals[3].received, signals[3].latest], [60, 0, null]);
+});
+
+Deno.test("signals are searched, chosen by state and device, sorted and cut", async () => {
+  const admin = running();
+  const names = async (query: string): Promise<string[]> =>
+    namesOf(await admin.json(`/api/v1/signals?${query}`));
+  assertEquals(await names("search=freq"), ["PPA:1", "PPA:4"]);
+  assertEquals(await names("search=(a|b)"), [], "no regular expression");
+  assertEquals(await names("device=SHELBY"), ["PPA:1", "PPA:2", "PPA:3"]);
+  assertEquals(await names("state=low"), ["PPA:2", "PPA:3", "PPA:4"]);
+  assertEquals(await names("state=silent"), ["PPA:3", "PPA:4"]);
+  assertEquals(await names("sort=-missing"), ["PPA:4", "PPA:3", "PPA:2", "PPA:1"]);
+  assertEquals(await names("sort=device&limit=1"), ["PPA:4"]);
+  assertEquals(await names("sort=-time&limit=2&offset=1"), ["PPA:2", "PPA:3"]);
+  assertEquals(await admin.problem("/api/v1/signals?sort=value"), [400, "InvalidParameter"]);
+  assertEquals(await admin.problem("/api/v1/signals?state=bad"), [400, "InvalidParameter"]);
+});
+
+Deno.test("devices sum up their signals", async () => {
+  const admin = running();
+  const { devices } = await admin.json("/api/v1/devices?sort=-missing");
+  assertEquals(
+    devices.map((
+      of: Record<string, unknown>,
+    ) => [of["device"], of["signals"], of["silent"], of["expected"], of["received"]]),
+    [["CORDOVA", 1, 1, 60, 0], ["SHELBY", 3, 1, 90, 45]],
+  );
+  assertEquals((await admin.json("/api/v1/devices?search=shel")).total, 1);
+  assertEquals((await admin.json("/api/v1/devices?state=silent")).total, 2);
+});
+
+Deno.test("rates are over the time between two looks, and latest values over any", async () => {
+  const admin = running();
+  const first = async (): Promise<{ received: number }> => (await admin.json("/api/v1/signals")).signals[0];
+  assertEquals((await first()).received, 30);
+  for (let i = 0; i < 100; i++) admin.publisher.publish([0], EPOCH, i);
+  admin.clock.advance(2_000);
+  assertEquals((await first()).received, 50);
+});
+
+Deno.test("signals that come later, and metadata that is replaced, are seen", async () => {
+  const admin = running();
+  const before = await admin.json("/api/v1/signals");
+  const publisher = plantPublisher();
+  publisher.metadata!.dataSet.table("MeasurementDetail")!.set(4, "Enabled", true);
+  admin.publisher.metadata = publisher.metadata;
+  assertEquals(
+    (await admin.json("/api/v1/signals")).total,
+    before.total,
+    "there is no handle for the new one yet",
+  );
+  const handle = admin.publisher.signals.add(signalId(5));
+  admin.publisher.publish([handle], EPOCH, 1);
+  assertEquals(namesOf(await admin.json("/api/v1/signals")), ["PPA:1", "PPA:2", "PPA:3", "PPA:4", "PPA:5"]);
+});
+
+Deno.test("measurements of unknown signals are passed over, and NaN is told as none", async () => {
+  const admin = running();
+  admin.publisher.publish([-1, 4_000_000, 0], EPOCH, NaN);
+  assertEquals((await admin.json("/api/v1/signals")).signals[0].latest.value, null);
+});
+
+Deno.test("the age of the latest data is told", async () => {
+  const admin = running();
+  admin.publisher.publish([0], admin.clock.now() - 250, 1);
+  assertEquals((await admin.json("/api/v1/status")).systems[0].delay, 250);
+});
+
+Deno.test("what shows no measurements says so", async () => {
+  const admin = new AskedAdmin(Object.assign(plantPublisher(), { tap: undefined }) as never);
+  assertEquals(await admin.problem("/api/v1/signals"), [404, "NoSignals"]);
+  assertEquals((await admin.json("/api/v1/status")).systems[0].delay, null);
+  const without = new AskedAdmin();
+  const response = await without.get("/signals", { headers: { accept: "text/html" } });
+  assertEquals(response.status, 404);
+  assertStringIncludes(await response.text(), "has no signals");
+});
+
+Deno.test("an admin that is closed counts no more", async () => {
+  const admin = running();
+  admin.admin.close();
+  admin.publisher.publish([0], EPOCH, -1);
+  assertEquals((await admin.json("/api/v1/signals")).signals[0].latest.value, 299);
+});
