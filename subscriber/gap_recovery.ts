@@ -8,6 +8,7 @@ import { SttpError } from "../transport/errors.ts";
 import { inRange, longestDelay } from "../transport/option_checks.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
+import { timeOf } from "../transport/wire/ticks.ts";
 import { GapStore } from "./gap_store.ts";
 import { type Gap, GapFilling, GapTracker, startOf } from "./gap_tracker.ts";
 import { type HistoryConnection, temporalSubscription } from "./history.ts";
@@ -67,6 +68,8 @@ export interface GapRecoveryHost {
   readonly clock: Clock;
   /** What handles mean. */
   readonly signals: SignalTable;
+  /** Milliseconds that a publisher may take for the next of its history. */
+  readonly timeout: number;
   /** What is subscribed to: in all but filter and time as what is asked for. */
   readonly wanted: Readonly<Wanted>;
   /** Where history can be read, by one reader after the other. */
@@ -75,6 +78,8 @@ export interface GapRecoveryHost {
   emit(event: SubscriberStatus): void;
 }
 
+/** A history may go so many ticks beyond its end, for those that count in seconds. */
+const slack = 10_000_000n;
 /** Noting how far live data has come takes at most one part in so many of the time. */
 const noteShare = 100;
 /** A recovery that fails again and again is tried after at most so many times the settle time. */
@@ -226,13 +231,11 @@ export class GapRecovery {
   async #fill(gap: Gap, history: HistoryConnection, signal: AbortSignal): Promise<void> {
     const start = startOf(gap);
     const stop = gap.stop!;
-    const { signals, wanted } = this.#host;
-    const subscription = temporalSubscription({ start, stop, filter: gap.filter }, wanted.subscription);
-    const filling = new GapFilling(gap, signals);
+    const filling = new GapFilling(gap, this.#host.signals);
     let measurements = 0;
     try {
       if (start <= stop) {
-        for await (const batch of history.read(subscription, signal)) {
+        for await (const batch of this.#read(history, { start, stop, filter: gap.filter }, signal)) {
           filling.keep(batch);
           if (batch.length === 0) continue;
           await this.#options.onRecovered(batch);
@@ -249,6 +252,40 @@ export class GapRecovery {
     }
     this.#store.replace(gap, undefined);
     this.#host.emit({ kind: "recovered", start, stop, measurements });
+  }
+
+  /**
+   * Reads history from a publisher that may not know what that is: one that sends live data instead, or nothing, is as
+   * good as one that refuses. On a connection that is shared with live data it would keep it for ever.
+   */
+  async *#read(
+    history: HistoryConnection,
+    range: { start: bigint; stop: bigint; filter: string },
+    signal: AbortSignal,
+  ): AsyncGenerator<MeasurementBatch, void> {
+    const { clock, timeout, wanted } = this.#host;
+    const subscription = temporalSubscription(range, wanted.subscription);
+    const silence = new AbortController();
+    const watch = (): () => void => clock.schedule(timeout, () => silence.abort());
+    let cancel = watch();
+    try {
+      for await (const batch of history.read(subscription, AbortSignal.any([signal, silence.signal]))) {
+        cancel();
+        if (batch.length > 0 && timeOf(batch.ticks[batch.length - 1]!) > range.stop + slack) {
+          throw new SttpError(
+            "Refused",
+            "the publisher sent something else than the history that was asked for",
+          );
+        }
+        yield batch;
+        cancel = watch();
+      }
+    } catch (error) {
+      if (!silence.signal.aborted || signal.aborted) throw error;
+      throw new SttpError("Refused", `the publisher sent nothing of its history for ${timeout} ms`);
+    } finally {
+      cancel();
+    }
   }
 
   #failed(error: SttpError, isTriedAgain: boolean): void {

@@ -3,6 +3,7 @@ import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
+import { parseTicks } from "../transport/wire/ticks.ts";
 import { checkGapRecovery, GapRecovery, type GapRecoveryOptions } from "./gap_recovery.ts";
 import { GapStore } from "./gap_store.ts";
 import { GapFilling, GapTracker, startOf } from "./gap_tracker.ts";
@@ -125,7 +126,9 @@ class Rig {
   readonly asked: SubscribeOptions[] = [];
   readonly recovery: GapRecovery;
   /** Called when history is asked for. */
-  onRead: (subscription: SubscribeOptions) => void = () => {};
+  onRead: (subscription: SubscribeOptions, signal: AbortSignal) => void | Promise<void> = () => {};
+  /** Whether there is live data between. */
+  sendsLive = false;
   onRecovered: () => void | Promise<void> = () => {};
 
   constructor(options: Partial<GapRecoveryOptions> = {}) {
@@ -140,24 +143,27 @@ class Rig {
     this.recovery = new GapRecovery(given!, {
       clock: this.clock,
       signals: this.signals,
+      timeout: 60_000,
       wanted: { subscription: { filter: "now", throttled: true, lagTime: 3 }, subscribing: true },
       openHistory: () =>
         Promise.resolve({
-          read: (subscription) => this.#read(subscription),
+          read: (subscription, signal) => this.#read(subscription, signal!),
           close: () => Promise.resolve(),
         }),
       emit: (event) => this.events.push(event),
     });
   }
 
-  async *#read(subscription: SubscribeOptions): AsyncGenerator<MeasurementBatch> {
+  async *#read(subscription: SubscribeOptions, signal: AbortSignal): AsyncGenerator<MeasurementBatch> {
     this.asked.push(subscription);
-    this.onRead(subscription);
-    // Whatever the range is: what is not missed is left out.
-    for (let ticks = 1n; ticks <= 100n; ticks += 10n) {
-      yield batchOf(...Array.from({ length: 10 }, (_, i): [number, bigint] => [0, ticks + BigInt(i)]));
+    await this.onRead(subscription, signal);
+    // From the beginning, and a bit too far: what is not missed is left out.
+    const stop = parseTicks(subscription.stopTimeConstraint!) + 3n;
+    for (let ticks = 1n; ticks <= stop; ticks += 10n) {
+      const all = Array.from({ length: 10 }, (_, i): [number, bigint] => [0, ticks + BigInt(i)]);
+      yield batchOf(...all.filter(([, ticks]) => ticks <= stop));
+      if (this.sendsLive) yield batchOf([0, 20_000_000n]);
     }
-    await Promise.resolve();
   }
 
   /** Live data of these times. */
@@ -238,6 +244,45 @@ Deno.test("a publisher without history: told once a connection, and the gap is k
   rig.live(30);
   await rig.settle();
   assertEquals(rig.recovered, [...numbers(2, 9), ...numbers(11, 19), ...numbers(21, 29)]);
+});
+
+Deno.test("a publisher that sends something else than history, or nothing, is as good as one that has none", async () => {
+  const rig = new Rig();
+  rig.sendsLive = true;
+  rig.live(1);
+  await rig.recovery.lost("a");
+  rig.live(30);
+  await rig.settle();
+  const failures = (): [string, boolean][] =>
+    rig.events.flatMap((event) =>
+      event.kind === "recoveryFailed" ? [[event.error.message, event.isTriedAgain]] : []
+    );
+  const other = "the publisher sent something else than the history that was asked for";
+  assertEquals(failures(), [[other, false]]);
+  // What was good of it stays.
+  assertEquals(rig.recovered, numbers(2, 10));
+
+  await rig.recovery.lost("a");
+  rig.sendsLive = false;
+  rig.onRead = (_, signal) =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  rig.live(40);
+  await rig.settle();
+  await rig.settle(59_999);
+  assertEquals(failures().length, 1);
+  await rig.settle(1);
+  const nothing = "the publisher sent nothing of its history for 60000 ms";
+  // Neither of the two gaps.
+  assertEquals(failures().slice(1), [[nothing, false]]);
+  await rig.settle(60_000);
+  assertEquals(failures().slice(2), [[nothing, false]]);
+  assertEquals(rig.clock.pending, 0);
+
+  await rig.recovery.lost("a");
+  rig.onRead = () => {};
+  rig.live(50);
+  await rig.settle();
+  assertEquals(rig.recovered, [...numbers(2, 29), ...numbers(31, 39), ...numbers(41, 49)]);
 });
 
 Deno.test("a recovery that fails is tried again, later and later, and goes on where it was", async () => {

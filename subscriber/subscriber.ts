@@ -150,6 +150,7 @@ export class Subscriber implements AsyncDisposable {
     this.#gaps = gapRecovery && new GapRecovery(gapRecovery, {
       clock,
       signals,
+      timeout: checked.commandTimeout,
       wanted: this.#wanted,
       openHistory: (signal) => this.#openHistory(signal),
       emit,
