@@ -9,7 +9,6 @@ import { SignalTable } from "../transport/signal_table.ts";
 import { StatusStream } from "../transport/status_stream.ts";
 import { type MeasurementTap, Taps } from "../transport/taps.ts";
 import { type Measurement, MeasurementBatch } from "../transport/wire/batch.ts";
-import { ticksNow, TicksPerSecond, timeOf } from "../transport/wire/ticks.ts";
 import { Access } from "./access.ts";
 import { type AccessOptions, checkAccess } from "./access_options.ts";
 import { BufferPayload } from "./buffer_blocks.ts";
@@ -22,6 +21,7 @@ import { LatestMeasurements } from "./latest_on_subscribe.ts";
 import type { LinkOptions, OutboundLink } from "./link.ts";
 import { Notifications } from "./notifications.ts";
 import { type CheckedOptions, checkOptions, type PublisherOptions } from "./options.ts";
+import { Published } from "./published.ts";
 import { Router } from "./router.ts";
 import type { SessionHost } from "./session_host.ts";
 import type { PublisherState, PublisherStats } from "./snapshot.ts";
@@ -93,6 +93,7 @@ export class Publisher implements AsyncDisposable {
   readonly #status = new StatusStream<PublisherStatus>(
     STATUS_EVENTS,
     (count) => ({ kind: "missed", count }),
+    { name: "sttp:publisher", source: this },
   );
   #definition: Definition | undefined;
   #generation = 0;
@@ -103,13 +104,9 @@ export class Publisher implements AsyncDisposable {
   #run: PromiseWithResolvers<void> | undefined;
   #startedAt: number | null = null;
 
-  #batches = 0;
-  #measurements = 0;
-  #unknownSignals = 0;
+  readonly #published = new Published();
   #notStarted = 0;
 
-  readonly #lastTicks = new BigInt64Array(1);
-  readonly #lastTickWords = new Int32Array(this.#lastTicks.buffer);
   readonly #objects = new MeasurementBatch();
 
   /**
@@ -128,7 +125,7 @@ export class Publisher implements AsyncDisposable {
       parcelBuffers: new BufferPool(parcelSize(checked.maxPacketSize)),
       maxPacketSize: checked.maxPacketSize,
       maxPublishInterval: checked.maxPublishInterval,
-      recentTicks: () => this.#recentTicks(),
+      recentTicks: () => this.#published.recentTicks(checked.clock),
     });
     this.#router = router;
     this.#notifications = new Notifications({
@@ -270,25 +267,16 @@ export class Publisher implements AsyncDisposable {
     if (!(batch instanceof MeasurementBatch)) {
       throw new TypeError("publish() takes a MeasurementBatch; for objects use publishMeasurements()");
     }
-    const { length, signals, tickWords } = batch;
+    const { length } = batch;
     if (length === 0) return;
     if (this.#state === "stopped" || this.#state === "starting") {
       this.#notStarted += length;
       return;
     }
-    this.#batches++;
-    this.#measurements += length;
-    const known = this.signals.size;
-    let unknown = 0;
-    for (let i = 0; i < length; i++) {
-      if (signals[i]! >>> 0 >= known) unknown++;
-    }
-    this.#unknownSignals += unknown;
-    this.#lastTickWords[0] = tickWords[2 * length - 2]!;
-    this.#lastTickWords[1] = tickWords[2 * length - 1]!;
+    this.#published.add(batch, this.signals.size);
     this.#router.publish(batch);
     this.#taps.show(batch);
-    this.#host.latest?.store(batch, known);
+    this.#host.latest?.store(batch, this.signals.size);
     this.#options.history?.record?.(batch, this.signals);
   }
 
@@ -308,13 +296,6 @@ export class Publisher implements AsyncDisposable {
       batch.add(this.signals.handleOf(signalId) ?? -1, ticks, value, flags);
     }
     this.publish(batch);
-  }
-
-  /** The timestamp last published, when it is near enough to the clock to be taken for real time (§4). */
-  #recentTicks(): bigint | undefined {
-    const ticks = timeOf(this.#lastTicks[0]!);
-    const ahead = ticks - ticksNow(this.#options.clock);
-    return ahead <= 5n * TicksPerSecond && ahead >= -10n * TicksPerSecond ? ticks : undefined;
   }
 
   /**
@@ -593,11 +574,7 @@ export class Publisher implements AsyncDisposable {
         generation: this.#definition.generation,
         signals: this.#definition.signalCount,
       },
-      published: {
-        batches: this.#batches,
-        measurements: this.#measurements,
-        unknownSignals: this.#unknownSignals,
-      },
+      published: this.#published.snapshot(),
       ...connections,
       dropped: this.#notStarted === 0 ? dropped : { ...dropped, notStarted: this.#notStarted },
       groups: this.#router.snapshot(),

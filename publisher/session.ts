@@ -4,7 +4,6 @@ import { Command, commandName, Response } from "../transport/wire/codes.ts";
 import {
   encodeResponse,
   FRAME_HEADER_LENGTH,
-  FrameReader,
   readCommand,
   RESPONSE_HEADER_LENGTH,
   writeResponseHeader,
@@ -15,6 +14,7 @@ import type { DataChannelSettings } from "../transport/wire/subscribe.ts";
 import { encodeText, type TextEncoding } from "../transport/wire/text.ts";
 import type { BufferPayload } from "./buffer_blocks.ts";
 import type { AccessSubject } from "./access_options.ts";
+import { CommandReader, type CommandTaker, isEnding } from "./command_reader.ts";
 import { handlerOf } from "./commands.ts";
 import { Counters } from "./counters.ts";
 import type { DataChannel } from "./data_channel.ts";
@@ -26,28 +26,23 @@ import { renewRights } from "./rights_renewal.ts";
 import type { SessionHost } from "./session_host.ts";
 import { SessionRights } from "./session_rights.ts";
 import { type CloseReason, type SessionState, SessionTransitions } from "./session_state.ts";
-import { nextTurn } from "./shared_gzip.ts";
 import type { ConnectionSnapshot, RightsSnapshot } from "./snapshot.ts";
 import type { ConnectionReference } from "./status.ts";
 import type { Subscription } from "./subscription.ts";
 import { UserCommands } from "./user_commands.ts";
 
-/** How much an idle session reads at a time: commands are short. */
-const READ_SIZE = 1024;
 /** Answers that may wait before the next command is taken: a subscriber that does not read is not served further. */
 const ANSWERS_AHEAD = 262_144;
 /** Bytes of answers that may wait when another notification is sent. */
 const NOTIFY_AHEAD = 16_384;
 /** For how long a refused subscriber may read why, in milliseconds (§2). */
 const LEAVING_TIME = 1000;
-/** For how long one subscriber's commands may keep the others waiting, in milliseconds. */
-const COMMAND_SLICE = 10;
 
 /**
  * One subscriber's command channel, from its first byte to its last: a state, the commands that it takes in that
  * state, timers from the host's clock, and an outbound queue.
  */
-export class Session implements DataPathOwner {
+export class Session implements CommandTaker, DataPathOwner {
   /** The publisher's number for it. */
   readonly id: number;
   /** The ID that the subscriber is given in its signal index cache. */
@@ -70,8 +65,7 @@ export class Session implements DataPathOwner {
   readonly rights: SessionRights;
   readonly #channel: Channel;
   readonly #connectedAt: number;
-  #lastReceivedAt: number;
-  #receivedBytes = 0;
+  readonly #commands: CommandReader;
   #state: SessionState = "awaitingModes";
   /** Why it was refused; that the subscriber then closes the connection is no reason of its own. */
   #farewell: { reason: CloseReason; message: string } | undefined;
@@ -97,7 +91,8 @@ export class Session implements DataPathOwner {
     this.host = host;
     this.direction = direction;
     this.#channel = channel;
-    this.#connectedAt = this.#lastReceivedAt = clock.now();
+    this.#connectedAt = clock.now();
+    this.#commands = new CommandReader(channel, options);
     this.queue = new OutboundQueue({
       channel,
       clock,
@@ -179,7 +174,7 @@ export class Session implements DataPathOwner {
   async run(): Promise<void> {
     try {
       await this.#admit();
-      await this.#read();
+      await this.#commands.run(this);
       this.close("peerClosed", "the subscriber closed the connection");
     } catch (error) {
       this.#fail(error);
@@ -209,37 +204,12 @@ export class Session implements DataPathOwner {
     }
   }
 
-  async #read(): Promise<void> {
-    const { limits, clock } = this.host.options;
-    const frames = new FrameReader({ maxLength: limits.handshakeFrameLength, readSize: READ_SIZE });
-    for (;;) {
-      const length = await this.#channel.read(frames.writable());
-      if (length === null || this.#state === "closed") return;
-      this.#receivedBytes += length;
-      this.#lastReceivedAt = clock.now();
-      // Who is leaving is read from, so that the refusal arrives, but not listened to.
-      if (this.#state === "leaving") continue;
-      frames.commit(length);
-      let sliceStart = clock.monotonic();
-      for (;;) {
-        const payload = frames.next();
-        if (payload === undefined) break;
-        await this.#take(payload);
-        if (this.#isEnding()) break;
-        if (this.#state !== "awaitingModes") frames.maxLength = limits.commandFrameLength;
-        if (clock.monotonic() - sliceStart > COMMAND_SLICE) {
-          await nextTurn();
-          sliceStart = clock.monotonic();
-        }
-      }
-    }
-  }
-
   #isEnding(): boolean {
-    return this.#state === "closed" || this.#state === "leaving";
+    return isEnding(this.#state);
   }
 
-  async #take(payload: Uint8Array): Promise<void> {
+  /** Carries out the command in a frame's payload. */
+  async take(payload: Uint8Array): Promise<void> {
     if (payload.length === 0 && this.#state !== "awaitingModes") {
       this.events.add("empty frame");
       return;
@@ -473,13 +443,13 @@ export class Session implements DataPathOwner {
       identity: this.#notifications?.identity ?? null,
       state: this.#state,
       connectedAt: this.#connectedAt,
-      lastReceivedAt: this.#lastReceivedAt,
+      lastReceivedAt: this.#commands.lastReceivedAt,
       modes: this.#modes ?? null,
       algorithms: this.#algorithms,
       rights: this.#rightsSnapshot(),
       sent: this.sent,
       ...this.data.snapshot(),
-      receivedBytes: this.#receivedBytes,
+      receivedBytes: this.#commands.receivedBytes,
       queue: {
         dataBytes: queue.dataBytes,
         controlBytes: queue.controlBytes,

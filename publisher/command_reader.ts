@@ -1,0 +1,69 @@
+import type { Channel } from "../transport/channel.ts";
+import { FrameReader } from "../transport/wire/frame.ts";
+import type { CheckedOptions } from "./options.ts";
+import type { SessionState } from "./session_state.ts";
+import { nextTurn } from "./shared_gzip.ts";
+
+/** How much an idle session reads at a time: commands are short. */
+const READ_SIZE = 1024;
+/** For how long one subscriber's commands may keep the others waiting, in milliseconds. */
+const COMMAND_SLICE = 10;
+
+/** Whose commands are read. */
+export interface CommandTaker {
+  /** Where it stands. */
+  readonly state: SessionState;
+  /** Carries out the command in a frame's payload, which is good until that is done. */
+  take(payload: Uint8Array): Promise<void>;
+}
+
+/** Reads one subscriber's commands, each when the one before is done. */
+export class CommandReader {
+  readonly #channel: Channel;
+  readonly #options: CheckedOptions;
+  /** Bytes read. */
+  receivedBytes = 0;
+  /** When something was last read, or else reading began, in milliseconds since 1970. */
+  lastReceivedAt: number;
+
+  /** @param options For time and limits. */
+  constructor(channel: Channel, options: CheckedOptions) {
+    this.#channel = channel;
+    this.#options = options;
+    this.lastReceivedAt = options.clock.now();
+  }
+
+  /**
+   * Reads until the connection ends.
+   *
+   * @throws {SttpError} `FrameTooLong`, or `ConnectionLost`.
+   */
+  async run(taker: CommandTaker): Promise<void> {
+    const { limits, clock } = this.#options;
+    const frames = new FrameReader({ maxLength: limits.handshakeFrameLength, readSize: READ_SIZE });
+    for (;;) {
+      const length = await this.#channel.read(frames.writable());
+      if (length === null || taker.state === "closed") return;
+      this.receivedBytes += length;
+      this.lastReceivedAt = clock.now();
+      // Who is leaving is read from, so that the refusal arrives, but not listened to.
+      if (taker.state === "leaving") continue;
+      frames.commit(length);
+      let sliceStart = clock.monotonic();
+      for (let payload; (payload = frames.next()) !== undefined;) {
+        await taker.take(payload);
+        if (isEnding(taker.state)) break;
+        if (taker.state !== "awaitingModes") frames.maxLength = limits.commandFrameLength;
+        if (clock.monotonic() - sliceStart > COMMAND_SLICE) {
+          await nextTurn();
+          sliceStart = clock.monotonic();
+        }
+      }
+    }
+  }
+}
+
+/** Whether no more commands are taken. */
+export function isEnding(state: SessionState): boolean {
+  return state === "closed" || state === "leaving";
+}
