@@ -152,6 +152,7 @@ export class SubscriberListener implements AsyncDisposable, AsyncIterable<Subscr
   readonly #status = new StatusStream<SubscriberListenerStatus>(
     statusEvents,
     (count) => ({ kind: "missed", count }),
+    { name: "sttp:listener", source: this },
   );
   /** The one that has been away the longest is the first of those that are. */
   readonly #entries = new Set<Entry>();

@@ -108,6 +108,7 @@ export class Subscriber implements AsyncDisposable {
   readonly #status = new StatusStream<SubscriberStatus>(
     statusEvents,
     (count) => ({ kind: "missed", count }),
+    { name: "sttp:subscriber", source: this },
   );
   readonly #drops: DropLog;
   readonly #delivery: Delivery;

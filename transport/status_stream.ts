@@ -1,3 +1,13 @@
+import { type Channel, channel } from "node:diagnostics_channel";
+
+/** What a diagnostics channel is told. */
+export interface DiagnosticsMessage<Event> {
+  /** Whom it happened to. */
+  readonly source: object;
+  /** What. */
+  readonly event: Event;
+}
+
 /**
  * Events for any number of readers, each with a bounded buffer of its own: a reader that does not read loses the
  * oldest events, is told how many, and holds nobody up.
@@ -6,18 +16,31 @@ export class StatusStream<Event> {
   readonly #capacity: number;
   readonly #missed: (count: number) => Event;
   readonly #readers = new Set<Reader<Event>>();
+  readonly #source: object | undefined;
+  readonly #diagnostics: Channel | undefined;
 
   /**
    * @param capacity How many events are kept for a reader.
    * @param missed Makes the event that tells a reader how many it has lost.
+   * @param diagnostics The diagnostics channel that hears of all events, too, and whose they are; default none.
    */
-  constructor(capacity: number, missed: (count: number) => Event) {
+  constructor(
+    capacity: number,
+    missed: (count: number) => Event,
+    diagnostics?: { readonly name: string; readonly source: object },
+  ) {
     this.#capacity = capacity;
     this.#missed = missed;
+    this.#source = diagnostics?.source;
+    this.#diagnostics = diagnostics && channel(diagnostics.name);
   }
 
   /** Hands an event to every reader. */
   emit(event: Event): void {
+    if (this.#diagnostics?.hasSubscribers) {
+      const message: DiagnosticsMessage<Event> = { source: this.#source!, event };
+      this.#diagnostics.publish(message);
+    }
     for (const reader of this.#readers) reader.push(event);
   }
 

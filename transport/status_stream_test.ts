@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { StatusStream } from "./status_stream.ts";
 
 function streamOf(capacity: number): StatusStream<string> {
@@ -51,4 +52,17 @@ Deno.test("a reader that returns is forgotten", async () => {
   stream.emit("c");
   assertEquals(seen, ["a"]);
   assertEquals(await reader.next(), { value: undefined, done: true });
+});
+
+Deno.test("a diagnostics channel hears everything while somebody listens to it", () => {
+  const source = {};
+  const status = new StatusStream<number>(2, (count) => -count, { name: "sttp:test", source });
+  const heard: unknown[] = [];
+  const listener = (message: unknown): unknown => heard.push(message);
+  status.emit(1);
+  subscribe("sttp:test", listener);
+  status.emit(2);
+  unsubscribe("sttp:test", listener);
+  status.emit(3);
+  assertEquals(heard, [{ source, event: 2 }]);
 });
