@@ -177,7 +177,7 @@ export class Access {
     let visibility = this.#visibilities.get(key);
     if (visibility === undefined) {
       visibility = make();
-      this.#visibilities.set(key, visibility, 100 + this.#host.signals.size);
+      this.#visibilities.set(key, visibility, 100 + key.length + this.#host.signals.size);
     }
     return visibility;
   }

@@ -285,15 +285,15 @@ export class Definition {
   }
 
   /**
-   * The body of the answer to a MetadataRefresh (§3). Made when first asked for; the unfiltered ones are kept for
-   * good, of the filtered ones some.
+   * The body of the answer to a MetadataRefresh (§3). Made when first asked for; those of the whole are kept for
+   * good, of the filtered ones and those of views some.
    *
    * @param filter Filter expressions; empty for all.
    * @throws {SttpError} `InvalidFilter`.
    */
   async metadataBody(filter: string, encoding: TextEncoding, gzip: boolean): Promise<MetadataBody> {
     const form = `${encoding} ${gzip}`;
-    if (filter.trim() === "") {
+    if (filter.trim() === "" && this.#origin === undefined) {
       let body = this.#bodies.get(form);
       if (body === undefined) {
         body = encodeMetadata(this.dataSet, encoding, gzip);
