@@ -79,8 +79,8 @@ for (const reverse of [false, true]) {
     })();
     await using child = runChild(
       async (tools, args) => {
-        const { Publisher, MeasurementBatch, metadataOf, signalId, ticksNow, say, heard } = tools;
-        const { SqliteHistory }: typeof import("../../history/mod.ts") = await import(args.history);
+        const { Publisher, SqliteHistory, MeasurementBatch, metadataOf, signalId, ticksNow, say, heard } =
+          tools;
         await using history = SqliteHistory.open(args.path);
         await using publisher = new Publisher({
           hostname: "127.0.0.1",
@@ -113,12 +113,8 @@ for (const reverse of [false, true]) {
         size,
         pause: isReal ? 1000 / 30 : 0,
         path: `${directory}/history.db`,
-        history: new URL("../../history/mod.ts", import.meta.url).href,
       },
-      [
-        `--allow-read=${directory},${new URL("../..", import.meta.url).pathname}`,
-        `--allow-write=${directory}`,
-      ],
+      [`--allow-read=${directory}`, `--allow-write=${directory}`],
     );
     const { port } = await child.next("started");
     const target = reverse

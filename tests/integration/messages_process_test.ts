@@ -1,4 +1,4 @@
-/** Buffer blocks, notifications, user commands and requests between two processes. */
+/** Buffer blocks, notifications, user commands, requests and history at a pace, between two processes. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { Publisher, type PublisherOptions } from "../../publisher/mod.ts";
 import { Subscriber, type SubscriberOptions } from "../../subscriber/mod.ts";
@@ -207,4 +207,53 @@ Deno.test("two processes: a subscriber that is killed before it confirms is noti
   await using quick = listener(false);
   assertEquals((await quick.next("notification"))["text"], "storm at noon");
   await until(() => publisher.stats().notifications.pending === 0);
+});
+
+Deno.test("two processes: history whose pace is changed midway, to its end; and history that is cancelled", async () => {
+  await using publisher = runChild(async (tools, { size }) => {
+    const { Publisher, MemoryHistory, MeasurementBatch, Ticks, metadataOf, signalId, say, heard } = tools;
+    const publisher = new Publisher({ port: 0, hostname: "127.0.0.1", history: new MemoryHistory() });
+    publisher.defineMetadata(metadataOf(size));
+    await publisher.start();
+    const batch = new MeasurementBatch();
+    const start = Ticks.now() - 60n * Ticks.PerSecond;
+    for (let i = 0; i < 100; i++) {
+      batch.add(publisher.signals.add(signalId(i % size)), start + BigInt(i) * Ticks.PerMillisecond, i, 0);
+    }
+    publisher.publish(batch);
+    say("listening", { address: publisher.address });
+    await heard();
+    await publisher.stop();
+  }, { size });
+  const subscriber = new Subscriber({
+    filter: all,
+    startTimeConstraint: "*-5m",
+    stopTimeConstraint: "*",
+    processingInterval: 3_600_000,
+  });
+  await using _subscriber = subscriber;
+  const status = subscriber.status();
+  /** The next end of history that is told. */
+  const ended = async (): Promise<string> => {
+    for (;;) {
+      const { value: event } = await status.next();
+      if (event?.kind === "processingComplete") return event.message;
+    }
+  };
+  await subscriber.connect(String((await publisher.next("listening"))["address"]));
+  const values: number[] = [];
+  for await (const batch of subscriber.batches()) {
+    values.push(...batch.values.subarray(0, batch.length));
+    // The second would come in an hour.
+    if (values.length === 1) await subscriber.updateProcessingInterval(0);
+    if (values.length === 100) break;
+  }
+  assertEquals(values, Array.from({ length: 100 }, (_, i) => i));
+  assertEquals(await ended(), "Replay is complete: 100 measurements.");
+
+  await subscriber.subscribe({ processingInterval: 3_600_000 });
+  await subscriber.measurements().next();
+  await subscriber.unsubscribe();
+  assertEquals(await ended(), "Replay was cancelled.");
+  assertEquals(await publisher.quit(), 0);
 });

@@ -6,12 +6,16 @@
 import { Program } from "../interop/program.ts";
 
 /** What a child's program is given: everything that the package exports, the tests' support, and a line to its parent. */
-export type ChildTools = typeof import("../../mod.ts") & typeof import("../integration/support.ts") & {
-  /** Reports something; the parent gets it with {@linkcode Program.next}. Bigints become texts, NaN `null`. */
-  say(event: string, details?: Record<string, unknown>): void;
-  /** The parent's next line; `undefined` when there will be none. */
-  heard(): Promise<string | undefined>;
-};
+export type ChildTools =
+  & typeof import("../../mod.ts")
+  & typeof import("../../history/mod.ts")
+  & typeof import("../integration/support.ts")
+  & {
+    /** Reports something; the parent gets it with {@linkcode Program.next}. Bigints become texts, NaN `null`. */
+    say(event: string, details?: Record<string, unknown>): void;
+    /** The parent's next line; `undefined` when there will be none. */
+    heard(): Promise<string | undefined>;
+  };
 
 /**
  * Runs a function in a new process, which may use the network of this machine and nothing else.
@@ -29,11 +33,13 @@ export function runChild<Args>(
   const url = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
   const text = `
     import * as sttp from ${url("../../mod.ts")};
+    import * as history from ${url("../../history/mod.ts")};
     import * as support from ${url("../integration/support.ts")};
     const replace = (_, value) => typeof value === "bigint" ? String(value) : value;
     let lines;
     const tools = {
       ...sttp,
+      ...history,
       ...support,
       say: (event, details) => console.log(JSON.stringify({ event, ...details }, replace)),
       heard: async () => {
