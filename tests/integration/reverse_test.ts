@@ -1,5 +1,6 @@
 /** Publishers that connect to subscribers that listen. */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { MemoryHistory } from "../../history/mod.ts";
 import { Publisher, type PublisherOptions, type PublisherStatus } from "../../publisher/mod.ts";
 import { Subscriber, SubscriberListener } from "../../subscriber/mod.ts";
 import {
@@ -13,7 +14,7 @@ import { Command } from "../../transport/wire/codes.ts";
 import { encodeOperationalModes } from "../../transport/wire/operational_modes.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
 import { testCertificates } from "../support/tls.ts";
-import { all, metadataOf, receive, roundOf, until } from "./support.ts";
+import { all, dropped, metadataOf, receive, Received, roundOf, ticksOf, until } from "./support.ts";
 
 const hostname = "127.0.0.1";
 const reconnect = { initialDelay: 1, maxDelay: 5 };
@@ -197,4 +198,39 @@ Deno.test("who is not trusted by a listening subscriber is turned away with a re
   await using publisher = await publisherOf(1, 0, { tls: { ...client, ca } });
   publisher.connect(address);
   await until(() => subscriber.state === "connected");
+});
+
+Deno.test("history of several publishers that connect, each over its connection, in turn with live data", async () => {
+  await using listener = new SubscriberListener({
+    port: 0,
+    hostname,
+    subscriber: { filter: all },
+    // Not to be taken for one another.
+    identify: ({ address }) => address,
+  });
+  await listener.start();
+  const size = 10;
+  for (let i = 0; i < 2; i++) {
+    const publisher = await publisherOf(size, size * i, { history: new MemoryHistory() });
+    for (let round = 0; round < 5; round++) publisher.publish(roundOf(publisher, size, round, size * i));
+    publisher.connect(listener.address, { reconnect });
+    await confirmed(publisher, 1);
+    const { value: subscriber }: IteratorResult<Subscriber> = await listener[Symbol.asyncIterator]().next();
+    const found = new Received();
+    for await (const batch of subscriber.history({ start: ticksOf(1), stop: ticksOf(3) })) {
+      found.add(subscriber, batch);
+    }
+    assertEquals(found.signals(), Array.from({ length: size }, (_, n) => size * i + n));
+    assertEquals([...found.rounds.values()], Array(size).fill([1, 2, 3]));
+    // Live again.
+    await confirmed(publisher, 1);
+    publisher.publish(roundOf(publisher, size, 7, size * i));
+    const live = await receive(subscriber, size);
+    assertEquals([...live.rounds.values()], Array(size).fill([7]));
+    assertEquals([subscriber.stats().connections, dropped(subscriber)], [1, {}]);
+    await publisher.stop({ drain: 0 });
+    await until(() => subscriber.state === "listening");
+    const { code } = await assertRejects(() => subscriber.history({ start: "*-1h" }).next(), SttpError);
+    assertEquals(code, "Closed");
+  }
 });
