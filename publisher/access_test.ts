@@ -296,6 +296,16 @@ Deno.test("nothing of what is denied gets out, in whatever way it is asked for",
   await peer.expect(Response.BufferBlock);
 });
 
+Deno.test("rules are about disabled measurements, too: metadata does not show those that they hide", async () => {
+  for (const [rule, expected] of [[{ deny: stat }, [0, 1, 2]], [{ allow: stat }, [3]]] as const) {
+    await using rig = await start({ signals: [rule] });
+    const dataSet = grid(4);
+    for (const row of [2, 3]) dataSet.table("MeasurementDetail")!.set(row, "Enabled", false);
+    rig.publisher.defineMetadata(dataSet);
+    assertEquals(idsIn(await metadata(await rig.agree())), [...expected]);
+  }
+});
+
 Deno.test("what a subscriber is told of: all that it asked for, what it named, or nothing", async () => {
   const filter = `${signalId(3)}; FILTER TOP 4 ActiveMeasurements WHERE SignalType = 'STAT'; PPA:1`;
   for (
