@@ -123,6 +123,9 @@ export function sinkOf(stream: typeof Deno.stdout): Sink {
   };
 }
 
+/** Styles that leave text alone. */
+export const plainStyles: Styles = stylesFor(false);
+
 function stylesFor(on: boolean): Styles {
   const style = (code: number): Style => (text) => on ? `\x1b[${code}m${text}\x1b[0m` : text;
   return {

@@ -1,0 +1,70 @@
+import { assert, assertEquals } from "@std/assert";
+import { readArguments, readValues } from "./arguments.ts";
+import { commonOptions } from "./command.ts";
+import { Config } from "./config.ts";
+import { ExitCode } from "./exit_codes.ts";
+import { spelledOptions } from "./help.ts";
+import { reference, REFERENCE_HEADING } from "./reference.ts";
+import { commands } from "./registry.ts";
+import { YamlFile } from "./yaml.ts";
+
+const text = await Deno.readTextFile(new URL("../docs/cli.md", import.meta.url));
+const [guide, rest] = text.split(`${REFERENCE_HEADING}\n`);
+
+/** The blocks of code of a language. */
+function blocks(language: string): string[] {
+  return [...guide!.matchAll(new RegExp(`\`\`\`${language}\n([^]*?)\`\`\``, "g"))].map((match) => match[1]!);
+}
+
+Deno.test("docs/cli.md: the reference is what --help tells; deno task docs:cli writes it", () => {
+  assertEquals(`${REFERENCE_HEADING}\n${rest}`, reference(commands));
+});
+
+/** Takes the words of a line of shell apart. */
+function words(line: string): string[] {
+  return [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2] ?? match[3]!);
+}
+
+/** The calls of `sttp` in a line of shell. */
+function calls(line: string): string[][] {
+  return line.split(" | ").map((part) => words(part.replace(/ > .*/, ""))).filter(([first]) =>
+    first === "sttp"
+  );
+}
+
+/** Fails when a call has options that are not declared, or values that make no sense. */
+function check([, name, ...args]: string[]): void {
+  const command = commands.find((command) => command.name === name);
+  if (command === undefined) return assert(name!.startsWith("-"), `there is no command ${name}`);
+  const options = { ...command.options, ...commonOptions };
+  const given = readArguments(args, command.operands, options);
+  if (given.has("help")) return;
+  readValues(command.operands, options, (name) => given.has(name) ? { texts: given.get(name)! } : undefined);
+}
+
+Deno.test("docs/cli.md: every call of sttp in it is one that can be made", () => {
+  const found = blocks("sh").flatMap((block) => block.trim().split("\n")).flatMap(calls);
+  assert(found.length > 15);
+  for (const call of found) check(call);
+});
+
+Deno.test("every example of --help is a call that can be made", () => {
+  for (const { examples } of commands) {
+    for (const { line } of examples) calls(`sttp ${line}`).forEach(check);
+  }
+});
+
+Deno.test("docs/cli.md: every command is in the guide, and options that it names exist", () => {
+  for (const { name } of commands) assert(guide!.includes(`sttp ${name}`), name);
+  const known = new Set(commands.flatMap((command) => spelledOptions(command).map(([name]) => `--${name}`)));
+  for (const [option] of guide!.replaceAll(/```[^]*?```/g, "").matchAll(/--[a-z][a-z-]*/g)) {
+    assert(known.has(option) || ["--version", "--no-name"].includes(option), option);
+  }
+});
+
+Deno.test("docs/cli.md: the configuration file is one, the exit codes are those that there are", () => {
+  const [config] = blocks("yaml").filter((block) => block.startsWith("defaults:"));
+  new Config(YamlFile.parse("sttp.yaml", config!), commands);
+  const codes = [...guide!.matchAll(/^\| (\d+) +\|/gm)].map((match) => Number(match[1]));
+  assertEquals(codes, Object.values(ExitCode));
+});
