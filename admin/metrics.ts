@@ -34,13 +34,20 @@ export interface OwnCounters {
 /**
  * The metrics of systems: base units, and labels of few values only; no connection has a series of its own, and what
  * counts over connections does not fall when one ends.
+ *
+ * @param own What the admin itself counts, if it is asked about that.
  */
-export function metricsOf(systems: readonly NamedSystem[], own: OwnCounters): Metric[] {
+export function metricsOf(systems: readonly NamedSystem[], own?: OwnCounters): Metric[] {
   const metrics = new Metrics();
   for (const { kind, name, system } of systems) {
     if (kind === "publisher") addPublisher(metrics, name, system.stats());
     else addSubscriber(metrics, name, system.state, system.stats());
   }
+  if (own !== undefined) addOwn(metrics, own);
+  return metrics.all();
+}
+
+function addOwn(metrics: Metrics, own: OwnCounters): void {
   for (const [status, count] of Object.entries(own.requests)) {
     metrics.add(
       "counter",
@@ -57,7 +64,6 @@ export function metricsOf(systems: readonly NamedSystem[], own: OwnCounters): Me
     {},
     own.authenticationFailures,
   );
-  return metrics.all();
 }
 
 function addPublisher(metrics: Metrics, system: string, stats: PublisherStats): void {
@@ -110,6 +116,26 @@ function addPublisher(metrics: Metrics, system: string, stats: PublisherStats): 
   for (const { queue } of stats.open) {
     queued += queue.dataBytes + queue.controlBytes;
     stall = Math.max(stall, queue.stalledFor);
+  }
+  gauge("bans", "Peers that may not connect at present.", stats.bans.length);
+  gauge("pending_notifications", "Notifications that are not confirmed.", stats.notifications.pending);
+  let expiry = Infinity;
+  for (const { certificate } of stats.open) expiry = Math.min(expiry, certificate?.validTo ?? Infinity);
+  if (expiry < Infinity) {
+    gauge(
+      "certificate_expiry_time_seconds",
+      "When the first of the subscribers' certificates expires, since 1970.",
+      expiry / 1000,
+    );
+  }
+  if (stats.history !== null) {
+    gauge("history_bytes", "Bytes of history kept.", stats.history.bytes);
+    counter("history_recorded_measurements", "Measurements recorded as history.", stats.history.recorded);
+    counter(
+      "history_lost_measurements",
+      "Measurements that could not be recorded as history.",
+      stats.history.lost,
+    );
   }
   gauge("queued_bytes", "Bytes that wait to be written, over all connections.", queued);
   gauge(

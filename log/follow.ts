@@ -1,11 +1,6 @@
 import { levelOf, type LoggedStatus } from "./events.ts";
 import type { Logger } from "./logger.ts";
-
-/** Something that tells what happens to it: a `Publisher`, a `Subscriber` or a `SubscriberListener`. */
-export interface StatusSource<Event> {
-  /** What happens from now on. */
-  status(): AsyncIterableIterator<Event>;
-}
+import { followStatus, type StatusSource } from "../transport/follow_status.ts";
 
 /** Settings of {@linkcode logPublisher} and its like. */
 export interface FollowOptions {
@@ -40,7 +35,7 @@ export function logPublisher(
   publisher: StatusSource<LoggedStatus["publisher"]>,
   options?: FollowOptions,
 ): Disposable {
-  return new Follower("publisher", log, publisher, options);
+  return follow("publisher", log, publisher, options);
 }
 
 /** Logs what happens to a subscriber: `subscriber.connected` and so on, by the kinds of `SubscriberStatus`. */
@@ -49,7 +44,7 @@ export function logSubscriber(
   subscriber: StatusSource<LoggedStatus["subscriber"]>,
   options?: FollowOptions,
 ): Disposable {
-  return new Follower("subscriber", log, subscriber, options);
+  return follow("subscriber", log, subscriber, options);
 }
 
 /** Logs what happens to a listener: `listener.connected` and so on, by the kinds of `SubscriberListenerStatus`. */
@@ -58,44 +53,18 @@ export function logListener(
   listener: StatusSource<LoggedStatus["listener"]>,
   options?: FollowOptions,
 ): Disposable {
-  return new Follower("listener", log, listener, options);
+  return follow("listener", log, listener, options);
 }
 
-/** Reads a status from one run to the next, until it is told to stop. */
-class Follower<Role extends keyof LoggedStatus> implements Disposable {
-  readonly #role: Role;
-  readonly #log: Logger;
-  readonly #system: { readonly system?: string };
-  #status: AsyncIterableIterator<LoggedStatus[Role]>;
-  #isStopped = false;
-
-  constructor(
-    role: Role,
-    log: Logger,
-    source: StatusSource<LoggedStatus[Role]>,
-    { name }: FollowOptions = {},
-  ) {
-    this.#role = role;
-    this.#log = log;
-    this.#system = name === undefined ? {} : { system: name };
-    this.#status = source.status();
-    this.#follow(source);
-  }
-
-  async #follow(source: StatusSource<LoggedStatus[Role]>): Promise<void> {
-    for (let heard = true; heard && !this.#isStopped; this.#status = source.status()) {
-      heard = false;
-      for await (const event of this.#status) {
-        heard = true;
-        const { kind, ...fields } = event;
-        this.#log.log(levelOf(this.#role, event), `${this.#role}.${kind}`, { ...this.#system, ...fields });
-      }
-    }
-    this.#status.return?.();
-  }
-
-  [Symbol.dispose](): void {
-    this.#isStopped = true;
-    this.#status.return?.();
-  }
+function follow<Role extends keyof LoggedStatus>(
+  role: Role,
+  log: Logger,
+  source: StatusSource<LoggedStatus[Role]>,
+  { name }: FollowOptions = {},
+): Disposable {
+  const system = name === undefined ? {} : { system: name };
+  return followStatus(source, (event) => {
+    const { kind, ...fields } = event;
+    log.log(levelOf(role, event), `${role}.${kind}`, { ...system, ...fields });
+  });
 }

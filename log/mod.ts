@@ -6,7 +6,8 @@
  */
 export { eventNames, type LoggedStatus } from "./events.ts";
 export { type LogFields, type LogValue, toLogFields } from "./fields.ts";
-export { type FollowOptions, logListener, logPublisher, logSubscriber, type StatusSource } from "./follow.ts";
+export { type FollowOptions, logListener, logPublisher, logSubscriber } from "./follow.ts";
+export type { StatusSource } from "../transport/follow_status.ts";
 export { formatLogRecord, type LogFormat, type LogRecord } from "./format.ts";
 export { type LogLevel, type LogThreshold, logThresholds, parseLogThreshold } from "./level.ts";
 export { type ByteSink, LineWriter, type LogOutput } from "./line_writer.ts";
