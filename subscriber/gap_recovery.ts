@@ -19,7 +19,8 @@ import type { SubscriberStatus } from "./status.ts";
 export interface GapRecoveryOptions {
   /**
    * Receives what was missed, beside the live data: the oldest gap first, each in order of time, each measurement once.
-   * The batch is lent until the function returns, or until the promise that it returns settles. A recovery that is
+   * The batch is lent until the function returns, or until the promise that it returns settles; that must not wait for
+   * `disconnect()`, which waits for it. A recovery that is
    * interrupted goes on where it was. Only when the process ends otherwise than by `disconnect()`, something may come
    * twice: what it received since it last noted how far it was, and what was recovered of the gap in hand.
    */
@@ -151,8 +152,9 @@ export class GapRecovery {
     this.#store.mark(undefined);
   }
 
-  #schedule(times: number = 1): void {
+  #schedule(): void {
     this.#cancelTimer?.();
+    const times = Math.min(2 ** Math.max(0, this.#failures - 1), longestRetry);
     const delay = Math.min(times * this.#options.settleTime, longestDelay);
     this.#cancelTimer = this.#host.clock.schedule(delay, () => this.#settle());
   }
@@ -222,7 +224,8 @@ export class GapRecovery {
       if (signal.aborted) return;
       this.#failed(asSttpError(error), true);
       this.#isDue = true;
-      this.#schedule(Math.min(2 ** this.#failures++, longestRetry));
+      this.#failures++;
+      this.#schedule();
     } finally {
       await history?.close();
     }

@@ -394,6 +394,18 @@ Deno.test("in turn with live data: turns follow while they become shorter by hal
     rig.live(time += 10);
   }
   assertEquals(rig.recovered, [...numbers(2, 9), ...numbers(11, 19), ...numbers(21, 29), ...numbers(31, 39)]);
+  // A turn that fails is followed by the next one later and later, although there was live data between.
+  await rig.recovery.lost("a");
+  rig.live(60);
+  rig.onRead = () => {
+    rig.recovery.interrupted("a");
+    throw new SttpError("TimedOut", "no answer");
+  };
+  for (const [wait, attempts] of [[1000, 5], [1000, 6], [1999, 6], [1, 7], [3999, 7], [1, 8]] as const) {
+    await rig.settle(wait);
+    assertEquals(rig.asked.length, attempts);
+    rig.live(60);
+  }
   // The rest comes with the next gap.
   await rig.recovery.lost("a");
   rig.live(70);

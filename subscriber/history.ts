@@ -59,8 +59,8 @@ function timeText(name: string, time: unknown): string {
 /** Where history can be read, part by part. */
 export interface HistoryConnection {
   /**
-   * What a {@linkcode temporalSubscription} asks for, in order of time. Each batch is lent until the next is asked for; reading slowly slows
-   * the publisher.
+   * What a {@linkcode temporalSubscription} asks for, in order of time. Each batch is lent until the next is asked for;
+   * reading slowly slows the publisher.
    *
    * @throws {SttpError} When the connection can't be made or breaks, or the publisher refuses; `Aborted`.
    */
