@@ -28,19 +28,40 @@ export function startOf({ last, from }: Gap): bigint {
 /** A signal that was silent for so many milliseconds, when others were not, missed nothing before they did. */
 const silence = 60_000;
 
+/** A time for each handle, as ticks and as their 32-bit halves: without a BigInt for each measurement. */
+class Times {
+  /** 0 where there is none. */
+  ticks: BigInt64Array<ArrayBuffer> = new BigInt64Array(0);
+  /** The low halves, each with the high one behind it. */
+  words: Int32Array<ArrayBuffer> = new Int32Array(0);
+
+  /** Room for so many. */
+  constructor(size: number) {
+    this.grow(size);
+  }
+
+  /** Makes room for so many. */
+  grow(size: number): void {
+    this.ticks = grown(this.ticks, size);
+    this.words = new Int32Array(this.ticks.buffer);
+  }
+}
+
+/** The high half of a time, without the leap-second bits. */
+const highMask = 0x3fff_ffff;
+
 /** Follows the times of live data, to know afterwards what is missing. It expects those of a signal to rise. */
 export class GapTracker {
   readonly #signals: SignalTable;
   readonly #clock: Clock;
-  /** By handle; 0 where none was received. */
-  #last = new BigInt64Array(1024);
+  readonly #last = new Times(1024);
   /** By handle: when something came, in milliseconds. */
   #heard = new Float64Array(1024);
   #lastHeard = 0;
-  /** By handle, since the gap was opened. */
-  #first: BigInt64Array<ArrayBuffer> | undefined;
+  /** Since the gap was opened. */
+  #first: Times | undefined;
   #open: Gap | undefined;
-  #latest = 0n;
+  readonly #latest = new Times(1);
 
   /** @param signals What handles mean. */
   constructor(signals: SignalTable, clock: Clock) {
@@ -54,24 +75,28 @@ export class GapTracker {
   }
 
   /** Live data came: measurements `from` on. */
-  observe({ signals, ticks, length }: MeasurementBatch, from: number): void {
+  observe({ signals, tickWords, length }: MeasurementBatch, from: number): void {
+    if (this.#signals.size > this.#heard.length) this.#grow(2 * this.#signals.size);
     const now = this.#lastHeard = this.#clock.monotonic();
+    const heard = this.#heard;
+    const last = this.#last.words;
+    const first = this.#first?.words;
+    const latest = this.#latest.words;
     for (let i = from; i < length; i++) {
       const handle = signals[i]!;
-      if (handle >= this.#last.length) this.#grow(handle);
-      const time = timeOf(ticks[i]!);
-      this.#heard[handle] = now;
-      if (time > this.#last[handle]!) this.#last[handle] = time;
-      if (this.#first === undefined) continue;
-      if (this.#first[handle] === 0n) this.#first[handle] = time;
-      if (time > this.#latest) this.#latest = time;
+      const low = tickWords[2 * i]!;
+      const high = tickWords[2 * i + 1]! & highMask;
+      heard[handle] = now;
+      raise(last, handle, low, high);
+      if (first === undefined) continue;
+      raise(latest, 0, low, high);
+      if (first[2 * handle] === 0 && first[2 * handle + 1] === 0) raise(first, handle, low, high);
     }
   }
 
-  #grow(handle: number): void {
-    const size = 2 * (handle + 1);
-    this.#last = grown(this.#last, size);
-    if (this.#first !== undefined) this.#first = grown(this.#first, size);
+  #grow(size: number): void {
+    this.#last.grow(size);
+    this.#first?.grow(size);
     const heard = new Float64Array(size);
     heard.set(this.#heard);
     this.#heard = heard;
@@ -98,31 +123,40 @@ export class GapTracker {
 
   /** A gap from before goes on. */
   resume(gap: Gap): Gap {
-    this.#first = new BigInt64Array(this.#last.length);
-    this.#latest = 0n;
+    this.#first = new Times(this.#heard.length);
+    this.#latest.ticks[0] = 0n;
     return this.#open = gap;
   }
 
   /** Enough has come again to tell where the gap ends. @returns The gap; `undefined` when none is open. */
   end(): Gap | undefined {
-    if (this.#open === undefined || this.#first === undefined || this.#latest === 0n) return undefined;
-    const gap = { ...this.#open, first: this.#toMap(this.#first), stop: this.#latest };
+    const stop = this.#latest.ticks[0]!;
+    if (this.#open === undefined || this.#first === undefined || stop === 0n) return undefined;
+    const gap = { ...this.#open, first: this.#toMap(this.#first), stop };
     this.#open = this.#first = undefined;
     return gap;
   }
 
   /** Another subscription: what came of the one before says nothing, unless a gap goes on. */
   forget(): void {
-    if (this.#open === undefined) this.#last.fill(0n);
+    if (this.#open === undefined) this.#last.ticks.fill(0n);
   }
 
-  #toMap(column: BigInt64Array, isWanted: (handle: number) => boolean = () => true): Map<string, bigint> {
+  #toMap({ ticks }: Times, isWanted: (handle: number) => boolean = () => true): Map<string, bigint> {
     const map = new Map<string, bigint>();
-    column.forEach((time, handle) => {
+    ticks.forEach((time, handle) => {
       if (time > 0n && isWanted(handle)) map.set(this.#signals.idOf(handle), time);
     });
     return map;
   }
+}
+
+/** Puts a time in the place of an earlier one. */
+function raise(words: Int32Array, handle: number, low: number, high: number): void {
+  const before = words[2 * handle + 1]!;
+  if (high < before || (high === before && low >>> 0 <= words[2 * handle]! >>> 0)) return;
+  words[2 * handle] = low;
+  words[2 * handle + 1] = high;
 }
 
 function grown(column: BigInt64Array, size: number): BigInt64Array<ArrayBuffer> {
