@@ -36,6 +36,14 @@ export function runChild<Args>(
     import * as history from ${url("../../history/mod.ts")};
     import * as support from ${url("../integration/support.ts")};
     const replace = (_, value) => typeof value === "bigint" ? String(value) : value;
+    async function* linesOf(stream) {
+      let rest = "";
+      for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+        const lines = (rest + text).split("\\n");
+        rest = lines.pop();
+        yield* lines;
+      }
+    }
     let lines;
     const tools = {
       ...sttp,
@@ -44,9 +52,8 @@ export function runChild<Args>(
       say: (event, details) => console.log(JSON.stringify({ event, ...details }, replace)),
       heard: async () => {
         // Not before it is asked for: input that nobody waits for keeps no process alive.
-        lines ??= Deno.stdin.readable.pipeThrough(new TextDecoderStream()).values();
-        const { value } = await lines.next();
-        return value?.trim();
+        lines ??= linesOf(Deno.stdin.readable);
+        return (await lines.next()).value;
       },
     };
     await (${program})(tools, ${JSON.stringify(args)});
