@@ -11,6 +11,7 @@ import { metadataDocuments } from "./metadata_documents.ts";
 import { metadataReadings } from "./metadata_readings.ts";
 import { reverse } from "./reverse.ts";
 import { type Scenario, Stage } from "./scenario.ts";
+import { sttpCommand } from "./sttp_command.ts";
 import { toSttpapi } from "./to_sttpapi.ts";
 import { toSubscribers } from "./to_subscribers.ts";
 import { overUdp, udpToSttpapi } from "./udp.ts";
@@ -50,5 +51,6 @@ test("sttpapi", ensurePython, [
   ...messages,
   ...fromSttpapi,
   ...examples,
+  ...sttpCommand,
 ]);
 test("goapi", ensureGo, [...toSubscribers, ...overUdp, ...reverse, ...history]);
