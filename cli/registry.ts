@@ -10,6 +10,7 @@ import { completions } from "./commands/completions.ts";
 import { decode } from "./commands/decode.ts";
 import { filter } from "./commands/filter.ts";
 import { metadata } from "./commands/metadata.ts";
+import { probe } from "./commands/probe.ts";
 import { publish } from "./commands/publish.ts";
 import { relay } from "./commands/relay.ts";
 import { subscribe } from "./commands/subscribe.ts";
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   subscribe,
   metadata,
   filter,
+  probe,
   relay,
   capture,
   decode,

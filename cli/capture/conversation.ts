@@ -410,7 +410,13 @@ export class Conversation {
     const { size, unauthorized } = cache;
     const refused = unauthorized.length === 0 ? "" : `, ${count(unauthorized.length)} not granted`;
     return {
-      details: { bytes: body.length, cacheIndex, signals: size, unauthorized },
+      details: {
+        bytes: body.length,
+        gzip: isGzip(body.subarray(version > 1 ? 1 : 0)),
+        cacheIndex,
+        signals: size,
+        unauthorized,
+      },
       summary: `cache ${cacheIndex}: ${many(size, "signal")}${refused}, ${many(body.length, "byte")}`,
     };
   }

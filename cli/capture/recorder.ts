@@ -83,7 +83,7 @@ export class Recorder {
 }
 
 /** One connection of a recording. Methods reject when it can't be written; then it is over for all of them. */
-export class RecordedConnection {
+export class RecordedConnection implements Witness {
   readonly #add: (part: CapturedPart) => Promise<void>;
   #hasEnded = false;
 
@@ -105,23 +105,31 @@ export class RecordedConnection {
   }
 }
 
-/** A subscriber's channel to a publisher, of which everything is recorded. It can be used as any other. */
-export function recordedChannel(channel: Channel, connection: RecordedConnection): Channel {
+/** Is told of what goes over a channel, before it goes on. */
+export interface Witness {
+  /** Something was sent. The bytes may change as soon as the promise has resolved. */
+  sent(from: "subscriber" | "publisher", bytes: Uint8Array): Promise<void>;
+  /** It ended. */
+  end(reason: string): Promise<void>;
+}
+
+/** A subscriber's channel to a publisher, with a witness. It can be used as any other. */
+export function witnessedChannel(channel: Channel, witness: Witness): Channel {
   return {
     peer: channel.peer,
     async read(into): Promise<number | null> {
       try {
         const count = await channel.read(into);
-        if (count === null) await connection.end("closed");
-        else await connection.sent("publisher", into.subarray(0, count));
+        if (count === null) await witness.end("closed");
+        else await witness.sent("publisher", into.subarray(0, count));
         return count;
       } catch (error) {
-        await connection.end(messageOf(error));
+        await witness.end(messageOf(error));
         throw error;
       }
     },
     async write(bytes): Promise<void> {
-      await connection.sent("subscriber", bytes);
+      await witness.sent("subscriber", bytes);
       await channel.write(bytes);
     },
     close: () => channel.close(),

@@ -3,22 +3,12 @@
  *
  * @module
  */
-import {
-  type Channel,
-  connectTcp,
-  connectTls,
-  customaryPort,
-  listenTcp,
-  listenTls,
-  parseHostPort,
-  parseTarget,
-  Subscriber,
-  type TlsSource,
-} from "../../mod.ts";
+import { customaryPort, listenTcp, listenTls, parseHostPort, Subscriber, type TlsSource } from "../../mod.ts";
 import settings from "../../deno.json" with { type: "json" };
-import { handOn, recordedChannel, type RecordedConnection, Recorder } from "../capture/recorder.ts";
+import { handOn, type RecordedConnection, Recorder, witnessedChannel } from "../capture/recorder.ts";
 import { RecordingFile } from "../capture/recording_file.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
+import { dial } from "../dial.ts";
 import { connectionOptions, type ConnectionValues, subscriberOptions } from "../connection.ts";
 import { ExitCode, UsageError } from "../exit_codes.ts";
 import { address, bytes, duration, file, text } from "../option.ts";
@@ -117,7 +107,7 @@ async function subscribe(values: Values, recorder: Recorder, { output, signal }:
         const peers = { subscriber: "", publisher: channel.peer.address };
         const connection = await recorder.open(peers);
         connections.push(connection);
-        return recordedChannel(channel, connection);
+        return witnessedChannel(channel, connection);
       } catch (error) {
         channel.close();
         throw error;
@@ -157,15 +147,4 @@ async function standBetween(
     signal,
     note: (text) => void output.note(text).catch(() => {}),
   });
-}
-
-/** Connects as a subscriber does. */
-function dial(
-  address: string,
-  tls: TlsSource | undefined,
-  timeout: number,
-  signal: AbortSignal,
-): Promise<Channel> {
-  const target = { ...parseTarget(address, customaryPort(tls)), timeout, signal };
-  return tls === undefined ? connectTcp(target) : connectTls({ ...target, tls });
 }
