@@ -1,0 +1,227 @@
+/**
+ * What stands between the wire and the program: packets on either channel, recordings, and the admin.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { createAdmin } from "../../../admin/mod.ts";
+import { Conversation } from "../../../cli/capture/conversation.ts";
+import { readCapture } from "../../../cli/capture/format.ts";
+import { CommandError } from "../../../cli/exit_codes.ts";
+import { Publisher } from "../../../publisher/mod.ts";
+import { checkOptions } from "../../../subscriber/options.ts";
+import { PacketReader } from "../../../subscriber/packets.ts";
+import { Counters } from "../../../subscriber/stats.ts";
+import { cacheOf } from "../../../subscriber/testdata/scripted_publisher.ts";
+import {
+  BaseTimes,
+  Command,
+  decodeCacheUpdate,
+  decodeSubscribe,
+  encodeBaseTimes,
+  encodeCacheUpdate,
+  encodeCipherKeys,
+  generateCipherKey,
+  ManualClock,
+  MeasurementBatch,
+  Response as ResponseCode,
+  SignalTable,
+} from "../../../transport/mod.ts";
+import { metadataOf } from "../../integration/support.ts";
+import { commandBodies, recorded, responseBodies } from "../corpus.ts";
+import { damaged, joined, textOf } from "../mutate.ts";
+import { type FuzzTarget, mustSucceed, target } from "../target.ts";
+
+const keys = encodeCipherKeys({ cipherIndex: 1, even: generateCipherKey(), odd: generateCipherKey() });
+const baseTimes = encodeBaseTimes(new BaseTimes(0, 638_000_000_000_000_000n, 638_000_000_600_000_000n));
+
+/** A connection's packets, with caches, base times and keys in between, over TCP and UDP. */
+const packets = target("packets", 150, () =>
+  fc.record({
+    version: fc.constantFrom(1, 2, 3),
+    format: fc.record({ includeTime: fc.boolean(), useMillisecondResolution: fc.boolean() }),
+    steps: fc.array(
+      fc.oneof(
+        {
+          weight: 6,
+          arbitrary: fc.record({
+            kind: fc.constant("read" as const),
+            body: damaged(responseBodies(ResponseCode.DataPacket)),
+            isDatagram: fc.boolean(),
+          }),
+        },
+        {
+          weight: 1,
+          arbitrary: fc.record({
+            kind: fc.constant("cache" as const),
+            index: fc.constantFrom(0 as const, 1 as const),
+          }),
+        },
+        { weight: 1, arbitrary: damaged([baseTimes]).map((body) => ({ kind: "baseTimes" as const, body })) },
+        { weight: 1, arbitrary: damaged([keys]).map((body) => ({ kind: "keys" as const, body })) },
+      ),
+      { minLength: 1, maxLength: 30 },
+    ),
+  }), ({ version, format, steps }) => {
+  const signals = new SignalTable();
+  const limits = checkOptions({ limits: { packetMeasurements: 2_000, signals: 100 } }).limits;
+  const reader = new PacketReader({
+    version,
+    limits,
+    signals,
+    clock: new ManualClock(),
+    counters: new Counters(),
+    drop: (): void => {},
+  });
+  const block = encodeCacheUpdate(cacheOf(Array.from({ length: 20 }, (_, n) => n)), {
+    version: 2,
+    cacheIndex: 0,
+  });
+  const { cache } = decodeCacheUpdate(block, { version: 2, gzip: false });
+  const into = new MeasurementBatch();
+  reader.installCache(0, cache, format);
+  for (const step of steps) {
+    if (step.kind === "cache") reader.installCache(step.index, cache, format);
+    else if (step.kind === "baseTimes") reader.updateBaseTimes(step.body);
+    else if (step.kind === "keys") reader.updateCipherKeys(step.body);
+    else reader.read(step.body, into, step.isDatagram);
+    for (let i = 0; i < into.length; i++) {
+      assert(into.signals[i]! < signals.size, "a measurement of no signal");
+    }
+    assert(into.length <= 2_000);
+    into.clear();
+  }
+});
+
+/** A recording as `sttp decode` reads it. */
+const recordings = target("recordings", 60, () => {
+  const records = recorded().clientSessions.map((bytes, i) =>
+    joined(
+      record("c", bytes),
+      ...recorded().serverSessions[i]!.map((frame) => record("s", frame)),
+    )
+  );
+  return damaged(records);
+}, async (file) => {
+  const conversation = new Conversation();
+  try {
+    for await (const event of readCapture(ReadableStream.from([file]))) {
+      if (event.kind !== "bytes") continue;
+      for await (const { name, problems } of conversation.add(event.from, event.bytes, event.ticks)) {
+        assert(name !== "" || problems.length > 0, "a message without name and problem");
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+  }
+});
+
+function record(kind: string, bytes: Uint8Array): Uint8Array {
+  const head = new Uint8Array(5);
+  head[0] = kind.charCodeAt(0);
+  new DataView(head.buffer).setUint32(1, bytes.length);
+  return joined(head, bytes);
+}
+
+/** What goes into a Subscribe comes back from it. */
+const subscribeFields = target(
+  "subscribe-fields",
+  150,
+  () => damaged(commandBodies(Command.Subscribe)),
+  (body) => {
+    const request = decodeSubscribe(body, "utf-8");
+    assertEquals(typeof request.filterExpression, "string");
+    for (const number of [request.lagTime, request.leadTime, request.publishInterval]) {
+      assert(Number.isFinite(number), `${number}`);
+    }
+  },
+);
+
+const secret = "a-long-random-text";
+let admin: ReturnType<typeof createAdmin> | undefined;
+
+function theAdmin(): ReturnType<typeof createAdmin> {
+  if (admin !== undefined) return admin;
+  const publisher = new Publisher({ port: 0, listen: false });
+  publisher.defineMetadata(metadataOf(30));
+  return admin = createAdmin(publisher, {
+    credentials: [{ name: "somebody", role: "operator", secret }],
+    actions: true,
+    onAction: () => {},
+  });
+}
+
+/** Requests to the admin: never an error of its own. */
+const requests = target(
+  "admin-requests",
+  100,
+  () =>
+    fc.record({
+      path: textOf([
+        "/api/v1/",
+        "status",
+        "connections",
+        "connections/1",
+        "/",
+        "metadata",
+        "metadata/MeasurementDetail",
+        "events",
+        "trend",
+        "signals",
+        "openapi.json",
+        "metrics",
+        "disconnect",
+        "bans",
+        "..",
+        "%2e%2e",
+        "%00",
+        "%",
+        "__proto__",
+      ], 6),
+      query: textOf([
+        "limit=",
+        "offset=",
+        "filter=",
+        "search=",
+        "where=",
+        "sort=",
+        "system=",
+        "table=",
+        "page=",
+        "&",
+        "FILTER TOP 5 MeasurementDetail WHERE True",
+        "SignalAcronym = 'FREQ'",
+        "-1",
+        "1e9",
+        "%00",
+        "constructor",
+      ], 8),
+      method: fc.constantFrom("GET", "GET", "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"),
+      accept: fc.constantFrom("application/json", "text/html", "*/*", ""),
+      body: fc.oneof(
+        textOf(["{", "}", '"reason"', ":", '"x"', "1", "null", "[", "]", "__proto__"], 12),
+        fc.constant("{}"),
+      ),
+      origin: fc.constantFrom(undefined, "http://localhost", "http://elsewhere", "null"),
+    }),
+  mustSucceed(async ({ path, query, method, accept, body, origin }) => {
+    const url = `http://localhost/${path}?${query}`;
+    if (!URL.canParse(url)) return;
+    const hasBody = method !== "GET" && method !== "HEAD";
+    const headers = new Headers({
+      authorization: `Bearer ${secret}`,
+      accept,
+      "content-type": "application/json",
+    });
+    if (origin !== undefined) headers.set("origin", origin);
+    const request = new Request(url, { method, headers, ...hasBody && { body } });
+    const response = await theAdmin().fetch(request);
+    assert(response.status < 500 || response.status === 503, `${response.status} for ${method} ${url}`);
+    assert(response.headers.has("content-security-policy"), "no content security policy");
+    await response.body?.cancel();
+  }),
+);
+
+/** All of these targets. */
+export const otherTargets: readonly FuzzTarget[] = [packets, recordings, subscribeFields, requests];
