@@ -1,11 +1,12 @@
 /**
- * We publish, and a partner asks for more than measurements as they come: history, buffer blocks, commands of its own,
+ * More than measurements as they come, with a partner on the other side: history, buffer blocks, user commands,
  * notifications.
  *
  * @module
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { MemoryHistory } from "../../history/mod.ts";
+import { Subscriber } from "../../subscriber/mod.ts";
 import { Ticks } from "../../transport/mod.ts";
 import { publishTable, subscribed, until } from "./ours.ts";
 import { publishing } from "./publishing.ts";
@@ -106,5 +107,43 @@ export const messages: Scenario[] = [
     assertEquals(String(text).endsWith("maintenance at noon"), true, String(text));
     assertEquals(publisher.stats().notifications.pending, 1);
     return `"${String(text).slice(-19)}"`;
+  }),
+];
+
+/** Scenarios for sttpapi's publisher. */
+export const messagesFromSttpapi: Scenario[] = [
+  scenario("sttpapi publishes: buffer blocks, compressed and not, confirmed by us", async (stage) => {
+    const ids = await signalIds();
+    for (const compressPayload of [true, false]) {
+      const { program, port } = await stage.publisher();
+      await using _program = program;
+      await using subscriber = new Subscriber({ address: `127.0.0.1:${port}`, filter: ALL, compressPayload });
+      await subscriber.connect();
+      await program.next("subscribed");
+      const blocks = subscriber.bufferBlocks();
+      for (let i = 0; i < 20; i++) {
+        const payload = crypto.getRandomValues(new Uint8Array(1 + i * 100));
+        await program.send(`block ${ids[i % ids.length]} ${payload.toHex()}`);
+        assertEquals((await program.next("block"))["count"], 1);
+        const { value } = await blocks.next();
+        assertEquals([value?.signalId, value?.payload], [ids[i % ids.length], payload]);
+      }
+      const last = "confirmed buffer block with sequence number 19";
+      await program.next("status", ({ text }) => String(text).includes(last));
+    }
+    return "20 blocks, twice";
+  }),
+  scenario("sttpapi publishes: user commands, the processing interval", async (stage) => {
+    const { program, port } = await stage.publisher();
+    await using _program = program;
+    await using subscriber = new Subscriber({ address: `127.0.0.1:${port}`, filter: ALL });
+    await subscriber.connect();
+    for (const number of [0, 9, 15]) {
+      const answer = await subscriber.sendUserCommand(number, Uint8Array.of(1, 2, number));
+      assertEquals(answer, Uint8Array.of(number, 2, 1));
+    }
+    await subscriber.updateProcessingInterval(50);
+    await program.next("status", ({ text }) => String(text).includes("processing interval set to 50ms"));
+    return "4 commands";
   }),
 ];

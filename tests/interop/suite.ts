@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { history, messages } from "./beyond_data.ts";
+import { history, messages, messagesFromSttpapi } from "./beyond_data.ts";
 import { examples } from "./examples.ts";
 import { fromSttpapi } from "./from_sttpapi.ts";
 import { ensureGo, ensurePython, type Partner, verdict } from "./partners.ts";
@@ -50,6 +50,7 @@ test("sttpapi", ensurePython, [
   ...history,
   ...messages,
   ...fromSttpapi,
+  ...messagesFromSttpapi,
   ...examples,
   ...sttpCommand,
 ]);

@@ -4,8 +4,9 @@ Settings: metadata (an XML file); port (0 = any); doubleTicks (ticks as sttpapi'
 encoder makes doubles: true by default; false = int64, which keeps irregular times exact).
 
 Commands: publish FPS FILE (frames of measurements; a line is frame number, signal ID, ticks, flags, bits) |
-define FILE (new metadata) | quit
-Events: listening (port, tables), connected, disconnected, subscribed, published, status, error
+define FILE (new metadata) | block SIGNAL HEX (a buffer block) | quit
+User commands are answered with what came with them, reversed.
+Events: listening (port, tables), connected, disconnected, subscribed, published, block, status, error
 """
 
 import os
@@ -16,7 +17,7 @@ import uuid
 import numpy as np
 from sttp.data.dataset import DataSet
 from sttp.publisher import Publisher
-from sttp.transport.constants import StateFlags
+from sttp.transport.constants import ServerCommand, ServerResponse, StateFlags
 from sttp.transport.measurement import Measurement
 
 from partner import commands, describe_tables, emit, float_from_bits, options
@@ -66,6 +67,17 @@ def main():
             time.sleep(max(0, next_frame - time.monotonic()))
         emit("published", count=sum(map(len, frames)))
 
+    def block(text):
+        signal, _, payload = text.partition(" ")
+        sent = publisher.broadcast_buffer_block(uuid.UUID(signal), bytes.fromhex(payload))
+        emit("block", count=int(sent))
+
+    def answer(connection, command, data):
+        response = ServerResponse(ServerResponse.USERRESPONSE00 + command - ServerCommand.USERCOMMAND00)
+        publisher.send_userresponse(connection, response, command, data[::-1])
+
+    publisher.usercommand_receiver = answer
+
     def define(path):
         with open(path, encoding="utf-8") as file:
             metadata, problem = DataSet.from_xml(file.read())
@@ -81,7 +93,7 @@ def main():
     emit("listening", port=port, tables=describe_tables(metadata))
     threading.Thread(target=watch, daemon=True).start()
     try:
-        commands({"publish": publish, "define": define})
+        commands({"publish": publish, "define": define, "block": block})
     finally:
         emit("ended")
         os._exit(0)
