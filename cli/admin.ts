@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { type AdminCredential, type AdminServer, type AdminSystem, serveAdmin } from "../admin/mod.ts";
+import {
+  type AdminCredential,
+  type AdminOptions,
+  type AdminServer,
+  type AdminSystem,
+  serveAdmin,
+} from "../admin/mod.ts";
 import type { Context } from "./command.ts";
 import { UsageError } from "./exit_codes.ts";
 import { file, flag, type Option, port, text, type ValuesOf } from "./option.ts";
@@ -39,6 +45,7 @@ export const adminOptions: AdminOptionTable = {
 /**
  * Serves the admin, if it was asked for.
  *
+ * @param hooks What operators can do besides what needs none.
  * @throws {UsageError} When the credentials can't be used, or others than this machine could look without any.
  * @throws {Deno.errors.AddrInUse} And its like.
  */
@@ -46,6 +53,7 @@ export async function serveAdminFor(
   systems: Readonly<Record<string, AdminSystem>>,
   values: ValuesOf<AdminOptionTable>,
   { output }: Context,
+  hooks: Pick<AdminOptions, "log" | "reloadMetadata"> = {},
 ): Promise<AdminServer | undefined> {
   const { admin, adminHost, adminCredentials, adminActions } = values;
   if (admin === undefined) {
@@ -55,7 +63,8 @@ export async function serveAdminFor(
   const credentials = adminCredentials === undefined ? [] : await readCredentials(adminCredentials);
   let server: AdminServer;
   try {
-    server = serveAdmin(systems, { port: admin, hostname: adminHost, credentials, actions: adminActions });
+    const where = { port: admin, hostname: adminHost };
+    server = serveAdmin(systems, { ...where, ...hooks, credentials, actions: adminActions });
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message);
     throw error;

@@ -131,7 +131,7 @@ export const publish: Command = defineCommand({
     });
     await publisher.start();
     for (const address of values.connect) checked(() => publisher.connect(address));
-    await using _admin = await serveAdminFor({ publisher }, values, context);
+    await using _admin = await serveAdminFor({ publisher }, values, context, { log, reloadMetadata: reload });
     using reporter = new Reporter(meter, output, values.progress ?? (output.err.isTerminal ? 1000 : 0));
 
     const stop = new AbortController();

@@ -141,7 +141,6 @@ export const subscribe: Command = defineCommand({
       ...(values.recover && { gapRecovery: { onRecovered: (batch) => reception.take(batch) } }),
     });
     const names = new SignalNames(subscriber.signals, () => recordsOf(subscriber));
-    await using _admin = await serveAdminFor({ subscriber }, values, context);
     const title = (): string => `${address}  ${subscriber.state}  ${meter.progress().text}`;
     let table: LiveTable | undefined;
     await using log = createLog(
@@ -149,6 +148,7 @@ export const subscribe: Command = defineCommand({
       context,
       (line) => table === undefined ? output.note(line) : table.log(line),
     );
+    await using _admin = await serveAdminFor({ subscriber }, values, context, { log });
     // What makes connect() give up is told by its error; what it goes on after only by the log.
     const patient = values.wait || listen !== undefined;
     if (!patient) await subscriber.connect(address, { signal });

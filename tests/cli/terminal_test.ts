@@ -4,7 +4,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { sttpCommand } from "../support/sttp.ts";
 import { noTerminal, Terminal } from "../support/terminal.ts";
-import { Meeting, until } from "./support.ts";
+import { Meeting, until } from "../integration/support.ts";
 
 const size = 20;
 const ignore = noTerminal !== "";

@@ -7,7 +7,7 @@ import { Publisher } from "../../publisher/mod.ts";
 import { Ticks } from "../../transport/mod.ts";
 import { Sttp, sttp } from "../support/sttp.ts";
 import { testCertificates } from "../support/tls.ts";
-import { Meeting, metadataOf, signalId, ticksOf, until, valueOf } from "./support.ts";
+import { Meeting, metadataOf, signalId, ticksOf, until, valueOf } from "../integration/support.ts";
 
 const size = 20;
 

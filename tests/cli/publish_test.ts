@@ -11,7 +11,17 @@ import { type Measurement, MeasurementBatch, SttpError } from "../../transport/m
 import { Program } from "../interop/program.ts";
 import { Sttp, sttp, sttpCommand } from "../support/sttp.ts";
 import { testCertificates } from "../support/tls.ts";
-import { all, Meeting, metadataOf, numberOf, roundOf, signalId, ticksOf, until, valueOf } from "./support.ts";
+import {
+  all,
+  Meeting,
+  metadataOf,
+  numberOf,
+  roundOf,
+  signalId,
+  ticksOf,
+  until,
+  valueOf,
+} from "../integration/support.ts";
 
 const size = 20;
 const local = ["--host", "127.0.0.1", "--port", "0"];

@@ -1,0 +1,38 @@
+import { assert, assertEquals } from "@std/assert";
+
+/** What explains recorded sessions reads them as a session of ours does. */
+const exception = new URL("capture/conversation.ts", import.meta.url).href;
+
+/** All modules below a folder. */
+async function* modules(folder: URL): AsyncGenerator<URL> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const url = new URL(isDirectory ? `${name}/` : name, folder);
+    if (isDirectory) yield* modules(url);
+    else if (name.endsWith(".ts") && !name.endsWith("_test.ts") && !folder.pathname.endsWith("/testdata/")) {
+      yield url;
+    }
+  }
+}
+
+Deno.test("the command line is made of what the package exports, and of nothing else", async () => {
+  const here = new URL(".", import.meta.url);
+  const root = new URL("..", here);
+  const settings = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
+  const exported = new Set(
+    Object.values(settings.exports as Record<string, string>).map((path) => new URL(path, root).href),
+  );
+  exported.add(new URL("deno.json", root).href);
+  const inside: string[] = [];
+  let count = 0;
+  for await (const module of modules(here)) {
+    count++;
+    if (module.href === exception) continue;
+    const text = await Deno.readTextFile(module);
+    for (const [, path] of text.matchAll(/(?:from|import\() ?"(\.[^"]*)"/g)) {
+      const { href } = new URL(path!, module);
+      if (!href.startsWith(here.href) && !exported.has(href)) inside.push(`${module.pathname}: ${path}`);
+    }
+  }
+  assert(count > 40);
+  assertEquals(inside, []);
+});
