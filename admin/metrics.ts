@@ -177,6 +177,12 @@ function addSubscriber(metrics: Metrics, system: string, state: string, stats: S
   counter("tssc_resets", "TSSC streams that began at sequence 0.", stats.tsscResets);
   counter("metadata_refreshes", "Metadata documents received.", stats.metadataRefreshes);
   counter("pauses", "Times that reading stopped because the delivery buffer was full.", stats.pauses);
+  const { gaps } = stats;
+  gauge("open_gaps", "Gaps in what came that are known of and not filled.", gaps.open);
+  counter("filled_gaps", "Gaps that were filled from the publisher's history.", gaps.filled);
+  counter("recovered_measurements", "Measurements that filled gaps.", gaps.measurements);
+  counter("gap_failures", "Attempts to fill a gap that failed.", gaps.failures);
+  counter("gaps_given_up", "Gaps that were given up because there were too many.", gaps.givenUp);
   for (const [reason, count] of Object.entries(stats.dropped)) {
     counter("dropped", "What was dropped, by reason; measurements, packets or datagrams.", count, { reason });
   }

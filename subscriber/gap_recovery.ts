@@ -13,6 +13,7 @@ import { GapStore } from "./gap_store.ts";
 import { type Gap, GapFilling, GapTracker, startOf } from "./gap_tracker.ts";
 import { type HistoryConnection, temporalSubscription } from "./history.ts";
 import type { Wanted } from "./run.ts";
+import type { Counters } from "./stats.ts";
 import type { SubscriberStatus } from "./status.ts";
 
 /** How a subscriber gets what it missed while there was no connection. */
@@ -69,6 +70,8 @@ export interface GapRecoveryHost {
   readonly clock: Clock;
   /** What handles mean. */
   readonly signals: SignalTable;
+  /** What is counted. */
+  readonly counters: Pick<Counters, "gaps">;
   /** Milliseconds that a publisher may take for the next of its history. */
   readonly timeout: number;
   /** What is subscribed to: in all but filter and time as what is asked for. */
@@ -114,6 +117,7 @@ export class GapRecovery {
     this.#host = host;
     this.#tracker = new GapTracker(host.signals, host.clock);
     this.#store = new GapStore(options.path, (error) => this.#failed(error, true));
+    host.counters.gaps.open = this.#store.gaps.length;
     const open = this.#store.gaps.find(({ stop }) => stop === undefined);
     if (open !== undefined) this.#tracker.resume(open);
   }
@@ -170,7 +174,7 @@ export class GapRecovery {
   #endGap(): void {
     const open = this.#tracker.open;
     const gap = this.#tracker.end();
-    if (gap !== undefined) this.#store.replace(open, gap);
+    if (gap !== undefined) this.#replace(open, gap);
   }
 
   /**
@@ -188,7 +192,7 @@ export class GapRecovery {
     this.#endGap();
     const isOpen = this.#tracker.open !== undefined;
     const gap = this.#tracker.begin(filter);
-    if (gap !== undefined && !isOpen) this.#store.replace(undefined, gap);
+    if (gap !== undefined && !isOpen) this.#replace(undefined, gap);
   }
 
   /** The connection is gone. @param filter What was subscribed to. */
@@ -204,8 +208,14 @@ export class GapRecovery {
     while (this.#store.gaps.length > this.#options.maxGaps) this.#giveUp(this.#store.gaps[0]!);
   }
 
+  #replace(old: Gap | undefined, gap: Gap | undefined): void {
+    this.#store.replace(old, gap);
+    this.#host.counters.gaps.open = this.#store.gaps.length;
+  }
+
   #giveUp(gap: Gap): void {
-    this.#store.replace(gap, undefined);
+    this.#host.counters.gaps.givenUp++;
+    this.#replace(gap, undefined);
     // The one that goes on is the newest, and at least one is kept.
     this.#host.emit({ kind: "gapGivenUp", start: startOf(gap), stop: gap.stop! });
   }
@@ -234,7 +244,8 @@ export class GapRecovery {
   async #fill(gap: Gap, history: HistoryConnection, signal: AbortSignal): Promise<void> {
     const start = startOf(gap);
     const stop = gap.stop!;
-    const filling = new GapFilling(gap, this.#host.signals);
+    const { signals, counters, emit } = this.#host;
+    const filling = new GapFilling(gap, signals);
     let measurements = 0;
     try {
       if (start <= stop) {
@@ -244,17 +255,19 @@ export class GapRecovery {
           await this.#options.onRecovered(batch);
           filling.handedOver(batch);
           measurements += batch.length;
+          counters.gaps.measurements += batch.length;
         }
       }
     } catch (error) {
       const { rest } = filling;
-      if (rest !== gap) this.#store.replace(gap, rest);
+      if (rest !== gap) this.#replace(gap, rest);
       if (!(error instanceof SttpError) || error.code !== "Refused" || signal.aborted) throw error;
       this.#refused.add(rest);
       return this.#failed(error, false);
     }
-    this.#store.replace(gap, undefined);
-    this.#host.emit({ kind: "recovered", start, stop, measurements });
+    this.#replace(gap, undefined);
+    counters.gaps.filled++;
+    emit({ kind: "recovered", start, stop, measurements });
   }
 
   /**
@@ -292,6 +305,7 @@ export class GapRecovery {
   }
 
   #failed(error: SttpError, isTriedAgain: boolean): void {
+    this.#host.counters.gaps.failures++;
     this.#host.emit({ kind: "recoveryFailed", error, isTriedAgain });
   }
 }

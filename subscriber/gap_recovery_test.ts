@@ -8,6 +8,7 @@ import { checkGapRecovery, GapRecovery, type GapRecoveryOptions } from "./gap_re
 import { GapStore } from "./gap_store.ts";
 import { GapFilling, GapTracker, startOf } from "./gap_tracker.ts";
 import type { SubscribeOptions } from "./options.ts";
+import { Counters } from "./stats.ts";
 import type { SubscriberStatus } from "./status.ts";
 import { settle } from "./testdata/scripted_publisher.ts";
 
@@ -124,6 +125,7 @@ class Rig {
   readonly recovered: number[] = [];
   /** What was asked for. */
   readonly asked: SubscribeOptions[] = [];
+  readonly counters = new Counters();
   readonly recovery: GapRecovery;
   /** Called when history is asked for. */
   onRead: (subscription: SubscribeOptions, signal: AbortSignal) => void | Promise<void> = () => {};
@@ -143,6 +145,7 @@ class Rig {
     this.recovery = new GapRecovery(given!, {
       clock: this.clock,
       signals: this.signals,
+      counters: this.counters,
       timeout: 60_000,
       wanted: { subscription: { filter: "now", throttled: true, lagTime: 3 }, subscribing: true },
       openHistory: () =>
@@ -238,6 +241,7 @@ Deno.test("a publisher without history: told once a connection, and the gap is k
   }
   // One gap over the first connection, both over the second.
   assertEquals(rig.kinds(), ["recoveryFailed", "recoveryFailed", "recoveryFailed"]);
+  assertEquals(rig.counters.gaps, { open: 2, filled: 0, measurements: 0, failures: 3, givenUp: 0 });
   assertEquals(rig.clock.pending, 0);
   refuses = false;
   await rig.recovery.lost("a");
@@ -371,7 +375,9 @@ Deno.test("only so many gaps are kept: the oldest is given up, and told", async 
     rig.live(time);
   }
   assertEquals(rig.events, [{ kind: "gapGivenUp", start: 1n, stop: 10n }]);
+  assertEquals(rig.counters.gaps, { open: 2, filled: 0, measurements: 0, failures: 0, givenUp: 1 });
   await rig.settle();
+  assertEquals(rig.counters.gaps, { open: 0, filled: 2, measurements: 18, failures: 0, givenUp: 1 });
   assertEquals(rig.recovered, [...numbers(11, 19), ...numbers(21, 29)]);
 });
 

@@ -22,6 +22,6 @@ export type { LossStats } from "./loss_meter.ts";
 export type { BufferBlock, BufferBlockHandler } from "./buffer_block_inbox.ts";
 export type { BufferBlockOptions } from "./buffer_block_options.ts";
 export type { NotificationHandler } from "./notifications.ts";
-export type { DropReason, SubscriberStats, UdpStats } from "./stats.ts";
+export type { DropReason, GapStats, SubscriberStats, UdpStats } from "./stats.ts";
 export type { UdpOptions } from "./udp_options.ts";
 export type { CloseReason, SubscriberStatus } from "./status.ts";

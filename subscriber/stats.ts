@@ -68,6 +68,20 @@ export interface UdpStats extends LossStats {
   readonly bytes: number;
 }
 
+/** What was missed while there was no live data, and came of it (`gapRecovery`). */
+export interface GapStats {
+  /** Gaps that are known of and not filled. */
+  readonly open: number;
+  /** Gaps that were filled. */
+  readonly filled: number;
+  /** Measurements that were handed over for them. */
+  readonly measurements: number;
+  /** Attempts to fill one that failed. */
+  readonly failures: number;
+  /** Gaps that were given up because there were too many. */
+  readonly givenUp: number;
+}
+
 /** A subscriber's counters at one moment. All count from the subscriber's construction and never fall. */
 export interface SubscriberStats {
   /** Connections that came about. */
@@ -102,6 +116,8 @@ export interface SubscriberStats {
   readonly notifications: number;
   /** Times that reading stopped because the delivery buffer was full. */
   readonly pauses: number;
+  /** What was missed, and recovered. */
+  readonly gaps: GapStats;
   /** What was dropped, by reason; every reason is present. */
   readonly dropped: Readonly<Record<DropReason, number>>;
   /** Measurements that wait for the consumer now. */
@@ -130,6 +146,7 @@ export class Counters implements Writable<Omit<SubscriberStats, "waiting" | "sig
   bufferBlocks = 0;
   notifications = 0;
   pauses = 0;
+  readonly gaps: Writable<GapStats> = { open: 0, filled: 0, measurements: 0, failures: 0, givenUp: 0 };
   readonly dropped: Record<DropReason, number> = {
     malformedFrame: 0,
     malformedPacket: 0,
@@ -168,6 +185,7 @@ export class Counters implements Writable<Omit<SubscriberStats, "waiting" | "sig
       refused: { ...this.refused },
       dropped: { ...this.dropped },
       udp: { ...this.udp },
+      gaps: { ...this.gaps },
       waiting,
       signals,
     };

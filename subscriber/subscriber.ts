@@ -151,6 +151,7 @@ export class Subscriber implements AsyncDisposable {
     this.#gaps = gapRecovery && new GapRecovery(gapRecovery, {
       clock,
       signals,
+      counters,
       timeout: checked.commandTimeout,
       wanted: this.#wanted,
       openHistory: (signal) => this.#openHistory(signal),
