@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "./command.ts";
+import { bench } from "./commands/bench.ts";
 import { capture } from "./commands/capture.ts";
 import { certificates } from "./commands/certificates.ts";
 import { completions } from "./commands/completions.ts";
@@ -26,5 +27,6 @@ export const commands: readonly Command[] = [
   capture,
   decode,
   certificates,
+  bench,
   completions(() => commands),
 ];

@@ -14,7 +14,8 @@ import {
   until,
   valueOf,
 } from "../integration/support.ts";
-import { Sttp, sttp } from "../support/sttp.ts";
+import { Sttp, sttp, sttpCommand } from "../support/sttp.ts";
+import { noTerminal, Terminal } from "../support/terminal.ts";
 
 /** Runs a test with a folder for files. */
 async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
@@ -213,3 +214,17 @@ Deno.test("capture and decode say what is wrong, with their exit codes", () =>
       assertMatch(full.stderr, /\/dev\/full can't be written: No space left/);
     }
   }));
+
+Deno.test({
+  name: `decode has colours at a terminal, and nowhere else${noTerminal}`,
+  ignore: noTerminal !== "",
+  fn: async () => {
+    const url = new URL("../fixtures/captures/gosub-cpppub-tssc.session.gz", import.meta.url);
+    const args = ["decode", decodeURIComponent(url.pathname), "--only", "Subscribe"];
+    await using terminal = Terminal.run(sttpCommand(...args));
+    assertEquals(await terminal.ended, 0);
+    const { stdout } = await sttp(args);
+    assert(terminal.text.includes("\x1b[36m>\x1b[0m \x1b[1mSubscribe\x1b[0m"), terminal.text);
+    assert(!stdout.includes("\x1b") && terminal.plain.replaceAll("\r", "").includes(stdout));
+  },
+});
