@@ -71,10 +71,11 @@ export class LiveTable implements MeasurementWriter {
     return Promise.resolve();
   }
 
-  /** Shows a line of the log below the table. */
-  log(line: string): void {
+  /** Shows a line of the log below the table. @returns Whether it is shown: true. */
+  log(line: string): true {
     this.#log.push(line);
     if (this.#log.length > LOG_LINES) this.#log.shift();
+    return true;
   }
 
   #redraw(): void {

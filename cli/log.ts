@@ -32,19 +32,30 @@ export function logOptions(level: LogThreshold): LogOptionTable {
 /**
  * Makes the log; to be disposed of, so that the last lines are written.
  *
- * @param write Takes the lines; default: they go to standard error.
+ * @param show Is offered each line first, to show it in another way; what it does not take goes to standard error.
  */
 export function createLog(
   { logLevel, logFormat }: Pick<ValuesOf<LogOptionTable>, "logLevel" | "logFormat">,
   { output }: Context,
-  write?: (line: string) => void,
+  show?: (line: string) => true | undefined,
 ): Logger {
-  const sink = {
+  const writer = new LineWriter({
     async write(bytes: Uint8Array): Promise<number> {
       await output.noteBytes(bytes);
       return bytes.length;
     },
-  };
-  const format = logFormat ?? (output.json ? "ndjson" : "text");
-  return new Logger({ level: logLevel, format, output: write ?? new LineWriter(sink) });
+  });
+  return new Logger({
+    level: logLevel,
+    format: logFormat ?? (output.json ? "ndjson" : "text"),
+    output: {
+      write: (line) => {
+        if (!show?.(line)) writer.write(line);
+      },
+      get lost(): number {
+        return writer.lost;
+      },
+      flush: () => writer.flush(),
+    },
+  });
 }

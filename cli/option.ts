@@ -108,6 +108,30 @@ export function list(declaration: Declaration & { readonly required?: true }): O
   return option(declaration, "TEXT", true, (texts) => texts);
 }
 
+/**
+ * Words with commas between them, in one option or several.
+ *
+ * @param known The words that there are; default any.
+ */
+export function words<Word extends string>(
+  declaration: Declaration,
+  known?: readonly Word[],
+): Option<readonly Word[]> {
+  return option(
+    { placeholder: "NAME,...", ...declaration },
+    undefined,
+    true,
+    (texts) =>
+      texts.flatMap((text) => text.split(",")).map((text) => {
+        const word = known === undefined
+          ? text.trim() as Word
+          : known.find((candidate) => candidate === text.trim());
+        if (word !== undefined && word !== "") return word;
+        throw new TypeError(`has "${text}", some of ${known?.join(", ") ?? "names"} expected`);
+      }),
+  );
+}
+
 /** A whole number within bounds. */
 export function whole(low: number, high: number): Declare<number> {
   return single("N", (text) => {

@@ -15,7 +15,7 @@ import { type Command, type Context, defineCommand } from "../command.ts";
 import { connectionOptions } from "../connection.ts";
 import { CommandError, ExitCode } from "../exit_codes.ts";
 import { findMetadata } from "../metadata_source.ts";
-import { list, text, whole } from "../option.ts";
+import { text, whole, words } from "../option.ts";
 import { columnsToShow, writeRows } from "../rows.ts";
 import { count, plain } from "../text.ts";
 
@@ -35,7 +35,7 @@ export const filter: Command = defineCommand({
     }),
   },
   options: {
-    columns: list({ summary: "show this column of the selected rows", placeholder: "NAME" }),
+    columns: words({ summary: "show these columns of the selected rows" }),
     limit: whole(0, 1_000_000)({ summary: "show so many rows at most; all are counted", default: "20" }),
     ...connectionOptions,
   },

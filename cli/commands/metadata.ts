@@ -11,7 +11,7 @@ import { replaceFile } from "../files.ts";
 import { compare, describeChanges } from "../metadata_changes.ts";
 import { findMetadata } from "../metadata_source.ts";
 import { metadataTree } from "../metadata_tree.ts";
-import { file, flag, list, text, whole } from "../option.ts";
+import { file, flag, list, text, whole, words } from "../option.ts";
 import { columnsToShow, writeRows } from "../rows.ts";
 import { alignColumns, count, plain } from "../text.ts";
 
@@ -31,7 +31,7 @@ export const metadata: Command = defineCommand({
   },
   options: {
     table: text({ summary: "show the rows of this table", placeholder: "NAME" }),
-    columns: list({ summary: "show this column of the table, not the usual ones", placeholder: "NAME" }),
+    columns: words({ summary: "show these columns of the table, not the usual ones" }),
     limit: whole(0, 10_000_000)({ summary: "show so many rows at most; all are counted", default: "50" }),
     tree: flag({ summary: "show devices, their phasors and their signals" }),
     filter: list({
@@ -52,7 +52,7 @@ export const metadata: Command = defineCommand({
     { line: "metadata historian.example --save metadata.xml", explanation: "Keep it in a file" },
     { line: "metadata metadata.xml --diff historian.example", explanation: "What has changed since?" },
     {
-      line: "metadata metadata.xml --table DeviceDetail --columns Acronym --columns Name",
+      line: "metadata metadata.xml --table DeviceDetail --columns Acronym,Name",
       explanation: "Two columns of a table",
     },
   ],

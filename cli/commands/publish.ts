@@ -183,6 +183,8 @@ async function openSource(
   if (metadata !== undefined) await define(publisher, metadata, context);
   if (stdin) return new StreamSource(context.input, format === "csv" ? "csv" : "ndjson", publisher);
   if (data !== undefined) {
+    // Better now than when somebody has connected.
+    await Deno.stat(data);
     const chosen = format ?? formatOf(data, readableFormats);
     return new FileSource({ path: data, format: chosen, speed, retime: now, loop }, publisher);
   }

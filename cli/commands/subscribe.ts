@@ -16,7 +16,7 @@ import { ExitCode, UsageError } from "../exit_codes.ts";
 import { LiveTable } from "../live_table.ts";
 import { createLog, logOptions } from "../log.ts";
 import { Meter } from "../meter.ts";
-import { address, choice, duration, flag, list, port, text, whole } from "../option.ts";
+import { address, choice, duration, flag, list, port, text, whole, words } from "../option.ts";
 import type { Output } from "../output.ts";
 import { Reception } from "../reception.ts";
 import { Reporter } from "../reporter.ts";
@@ -37,7 +37,7 @@ export const subscribe: Command = defineCommand({
     "Parquet files are made anew, rows are added to a SQLite database. The columns are " +
     `${columnNames.join(", ")}.`,
   operands: {
-    address: address({ summary: "the publisher, host:port", default: "localhost:7165" }),
+    address: address({ summary: "the publisher, host:port", default: "localhost" }),
   },
   options: {
     filter: text({
@@ -68,17 +68,16 @@ export const subscribe: Command = defineCommand({
       group: "Output",
       summary: "the file's format, whatever its name is",
     }),
-    columns: text({
+    columns: words({
       group: "Output",
-      summary: "columns of CSV, NDJSON and Parquet, with commas; default signalId,time,value,flags",
-      placeholder: "NAMES",
-    }),
+      summary: "columns of CSV, NDJSON and Parquet; default signalId,time,value,flags",
+    }, columnNames),
     progress: duration({
       group: "Output",
       summary: "how often progress is told, 0 for never; default 1s on a terminal, else 10s",
     }),
     quiet: flag({ group: "Output", short: "q", summary: "tell neither progress nor the result" }),
-    duration: duration({ group: "End", short: "d", summary: "end so long after the first connection" }),
+    duration: duration({ group: "End", short: "d", summary: "end after this time" }),
     count: whole(1, Number.MAX_SAFE_INTEGER)({
       group: "End",
       short: "n",
@@ -122,7 +121,7 @@ export const subscribe: Command = defineCommand({
       throw new UsageError("--listen and --start exclude each other");
     }
     const target = readTarget(values.output, values.format, output);
-    const columns = readColumns(values.columns, target);
+    const columns = checkColumns(values.columns, target);
     const past = start === undefined ? undefined : { start, ...(stop !== undefined && { stop }) };
     const meter: Meter = new Meter(() => subscriber.stats());
     const reception = new Reception(meter, { signal, duration, count, past });
@@ -141,13 +140,10 @@ export const subscribe: Command = defineCommand({
       ...(values.recover && { gapRecovery: { onRecovered: (batch) => reception.take(batch) } }),
     });
     const names = new SignalNames(subscriber.signals, () => recordsOf(subscriber));
-    const title = (): string => `${address}  ${subscriber.state}  ${meter.progress().text}`;
+    const title = (): string =>
+      `${subscriber.peer?.address ?? address}  ${subscriber.state}  ${meter.progress().text}`;
     let table: LiveTable | undefined;
-    await using log = createLog(
-      values,
-      context,
-      (line) => table === undefined ? output.note(line) : table.log(line),
-    );
+    await using log = createLog(values, context, (line) => table?.log(line));
     await using _admin = await serveAdminFor({ subscriber }, values, context, { log });
     // What makes connect() give up is told by its error; what it goes on after only by the log.
     const patient = values.wait || listen !== undefined;
@@ -199,16 +195,10 @@ function readTarget(
   return { kind: "file", path: wanted, format: format ?? formatOf(wanted, writableFormats) };
 }
 
-function readColumns(given: string | undefined, target: Target): readonly ColumnName[] | undefined {
-  if (given === undefined) return undefined;
-  if (target.kind === "table" || target.format === "sqlite") {
-    throw new UsageError("--columns is for CSV, NDJSON and Parquet");
-  }
-  return given.split(",").map((name) => {
-    const column = columnNames.find((candidate) => candidate === name.trim());
-    if (column !== undefined) return column;
-    throw new UsageError(`--columns: there is no column "${name}", there are ${columnNames.join(", ")}`);
-  });
+function checkColumns(columns: readonly ColumnName[], target: Target): readonly ColumnName[] | undefined {
+  if (columns.length === 0) return undefined;
+  if (target.kind !== "table" && target.format !== "sqlite") return columns;
+  throw new UsageError("--columns is for CSV, NDJSON and Parquet");
 }
 
 async function open(
