@@ -165,9 +165,9 @@ class Follower {
     const cacheIndex = flags & DataPacketFlags.CacheIndex ? 1 : 0;
     const batch = this.#batch;
     batch.clear();
-    if (flags & DataPacketFlags.Compressed) {
-      assertEquals(this.#tssc[cacheIndex]!.decode(payload, batch), count);
-    } else this.#compact.decode(payload, count, batch);
+    const isTssc = (flags & DataPacketFlags.Compressed) !== 0;
+    if (isTssc) assertEquals(this.#tssc[cacheIndex]!.decode(payload, batch), count);
+    else this.#compact.decode(payload, count, batch);
     const cache = this.#caches[cacheIndex];
     assert(cache !== undefined, "data before its cache");
     const positions = new Map(Array.from(cache.indexes, (index, i) => [index, i]));
@@ -200,8 +200,8 @@ for (const version of [1, 2, 3] as const) {
           "FILTER TOP 7 ActiveMeasurements WHERE True ORDER BY PointTag DESC",
           "FILTER ActiveMeasurements WHERE (",
         ];
-        const subscribe = async (): Promise<void> =>
-          await peer.subscribe({ filterExpression: filters[roll(filters.length)]! });
+        const subscribe = (): Promise<void> =>
+          peer.subscribe({ filterExpression: filters[roll(filters.length)]! });
         const confirm = (): Promise<void> => peer.confirmCache();
         const stray = [
           Command.Connect,
@@ -222,7 +222,9 @@ for (const version of [1, 2, 3] as const) {
           confirm,
           confirm,
           confirm,
-          async () => await Promise.all([confirm(), confirm(), confirm()]).then(),
+          async () => {
+            for (let i = 0; i < 3; i++) await confirm();
+          },
           async () => {
             for (let i = 0; i < 20; i++) await subscribe();
           },
