@@ -8,11 +8,11 @@
  * @module
  */
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
-import { filePath } from "../interop/partners.ts";
-import { Program } from "../interop/program.ts";
+import type { Program } from "../interop/program.ts";
 import type { Attack, AttackSettings } from "./programs/attacker.ts";
 import type { GoodLook, GoodSettings } from "./programs/good.ts";
 import type { PublisherLook, PublisherSettings } from "./programs/publisher.ts";
+import { look, openFiles, startProgram } from "./running.ts";
 
 const SIGNALS = 1000;
 const SUBSCRIBERS = 10;
@@ -35,31 +35,11 @@ const attacks: readonly Attack[] = [
 ];
 
 function start(name: string, settings: object): Program {
-  const script = filePath(new URL(`./programs/${name}.ts`, import.meta.url));
-  const program = Program.start(Deno.execPath(), [
-    "run",
-    "-A",
-    "--no-check",
-    "--v8-flags=--expose-gc",
-    script,
-    JSON.stringify(settings),
-  ]);
-  program.patience = 90_000;
-  return program;
-}
-
-async function ask<Look>(program: Program): Promise<Look> {
-  await program.send("look");
-  return await program.next("look") as unknown as Look;
+  return startProgram(new URL(`./programs/${name}.ts`, import.meta.url), settings);
 }
 
 function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-/** Open files of a process, sockets among them. */
-function descriptors(pid: number): number {
-  return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
 }
 
 const line = (name: string, good: GoodLook, publisher: PublisherLook, more = ""): string =>
@@ -86,13 +66,13 @@ Deno.test("ten subscribers do not notice", async (test) => {
   await using good = start("good", goodSettings);
   await good.next("ready");
   await pause(2_000);
-  await ask<GoodLook>(good);
-  const before = await ask<PublisherLook>(publisher);
+  await look<GoodLook>(good);
+  const before = await look<PublisherLook>(publisher);
   await pause(5_000);
-  const quiet = await ask<GoodLook>(good);
+  const quiet = await look<GoodLook>(good);
   assertEquals([quiet.missed, quiet.wrong, quiet.lostConnections], [0, 0, 0]);
-  const settled = await ask<PublisherLook>(publisher);
-  const files = descriptors(pid);
+  const settled = await look<PublisherLook>(publisher);
+  const files = openFiles(pid);
   const lines = [line("(quiet)", quiet, settled)];
 
   for (const attack of attacks) {
@@ -100,32 +80,32 @@ Deno.test("ten subscribers do not notice", async (test) => {
       const attackSettings: AttackSettings = { address, attack, seconds: SECONDS };
       await using attacker = start("attacker", attackSettings);
       await attacker.next("started");
-      await ask<GoodLook>(good);
-      const { rounds } = await ask<PublisherLook>(publisher);
+      await look<GoodLook>(good);
+      const { rounds } = await look<PublisherLook>(publisher);
       const done = await attacker.next("done") as unknown as Record<string, number>;
-      const during = await ask<GoodLook>(good);
-      const { rounds: later, longestPause } = await ask<PublisherLook>(publisher);
+      const during = await look<GoodLook>(good);
+      const { rounds: later, longestPause } = await look<PublisherLook>(publisher);
       assertEquals([during.missed, during.wrong, during.lostConnections], [0, 0, 0]);
       // Nobody was left behind, either.
       assertGreater(during.least, (later - rounds) * SIGNALS / 2);
       assertLess(during.most - during.least, 2 * RATE * SIGNALS);
       await attacker.result();
 
-      let look = await ask<PublisherLook>(publisher);
-      if (attack === "stalled readers") assertGreater(look.dropped.overflow ?? 0, 0, "nobody was slow");
+      let now = await look<PublisherLook>(publisher);
+      if (attack === "stalled readers") assertGreater(now.dropped.overflow ?? 0, 0, "nobody was slow");
       // Afterwards all is as it was.
-      for (let i = 0; i < 120 && (look.open > SUBSCRIBERS || descriptors(pid) > files); i++) {
+      for (let i = 0; i < 120 && (now.open > SUBSCRIBERS || openFiles(pid) > files); i++) {
         await pause(250);
-        look = await ask<PublisherLook>(publisher);
+        now = await look<PublisherLook>(publisher);
       }
-      assertEquals(look.open, SUBSCRIBERS, "connections left");
-      assertEquals(look.faults, []);
-      assertEquals(look.groups, before.groups, "groups left");
-      assertLess(descriptors(pid), files + 3, "files left open");
-      assertLess(look.timers, settled.timers + 5, "timers left");
-      assertLess(look.heap, settled.heap + MOST_HEAP, "memory left");
+      assertEquals(now.open, SUBSCRIBERS, "connections left");
+      assertEquals(now.faults, []);
+      assertEquals(now.groups, before.groups, "groups left");
+      assertLess(openFiles(pid), files + 3, "files left open");
+      assertLess(now.timers, settled.timers + 5, "timers left");
+      assertLess(now.heap, settled.heap + MOST_HEAP, "memory left");
       const came = `; ${done.connections} connections, ${(done.bytes! / 1024 ** 2).toFixed(1)} MiB`;
-      lines.push(line(attack, during, look, `${came}; longest pause ${longestPause.toFixed(0)} ms`));
+      lines.push(line(attack, during, now, `${came}; longest pause ${longestPause.toFixed(0)} ms`));
     });
   }
   console.log(`\n${lines.join("\n")}`);

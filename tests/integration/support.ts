@@ -63,7 +63,8 @@ export function metadataOf(size: number, first = 0): DataSet {
 /** The time of round 0. */
 const start = 638_700_000_000_000_000n;
 /** Rounds after which values come again. */
-const rounds = 100;
+export const valuesBeforeRepeat = 100;
+const rounds = valuesBeforeRepeat;
 
 /** The value that signal `n` has in a round: it tells both. A float32 holds it exactly up to signal 160,000. */
 export function valueOf(n: number, round: number): number {

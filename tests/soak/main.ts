@@ -9,8 +9,8 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { filePath } from "../interop/partners.ts";
-import { Program } from "../interop/program.ts";
+import type { Program } from "../interop/program.ts";
+import { look, openFiles, startProgram } from "../abuse/running.ts";
 import type { PublisherLook } from "../abuse/programs/publisher.ts";
 import { type Sample, type SoakResult, summarise } from "./report.ts";
 import { plotSoak } from "./plot.ts";
@@ -27,16 +27,7 @@ const folder = options.report;
 const SAMPLES = 120;
 
 function start(path: string, settings: object): Program {
-  const script = filePath(new URL(path, import.meta.url));
-  const flags = ["run", "-A", "--no-check", "--v8-flags=--expose-gc"];
-  const program = Program.start(Deno.execPath(), [...flags, script, JSON.stringify(settings)]);
-  program.patience = 120_000;
-  return program;
-}
-
-async function ask<Look>(program: Program): Promise<Look> {
-  await program.send("look");
-  return await program.next("look") as unknown as Look;
+  return startProgram(new URL(path, import.meta.url), settings);
 }
 
 await using publisher = start("../abuse/programs/publisher.ts", {
@@ -78,17 +69,17 @@ async function poll(): Promise<void> {
 const step = Math.max(1000, minutes * 60_000 / SAMPLES);
 while (performance.now() < end) {
   await new Promise((resolve) => setTimeout(resolve, step));
-  const look = await ask<PublisherLook>(publisher);
-  const received = await ask<MixedLook>(mixed);
-  const files = [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
+  const now = await look<PublisherLook>(publisher);
+  const received = await look<MixedLook>(mixed);
+  const files = openFiles(pid);
   const at = (performance.now() - began) / 60_000;
   const seconds = 60 * (at - (samples.at(-1)?.at ?? 0));
-  samples.push({ at, seconds, publisher: look, subscribers: received, files });
-  const { heap } = look;
+  samples.push({ at, seconds, publisher: now, subscribers: received, files });
+  const { heap } = now;
   console.log(
     `${samples.at(-1)!.at.toFixed(1)} min: heap ${
       (heap / 1024 ** 2).toFixed(1)
-    } MiB, ${look.open} connections, ` +
+    } MiB, ${now.open} connections, ` +
       `p99 ${received.latency.p99.toFixed(1)} ms, ${received.unexplained} unexplained`,
   );
 }

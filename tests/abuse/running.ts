@@ -1,0 +1,22 @@
+/** The programs of the abuse suite and of the soak while they run. */
+import { filePath } from "../interop/partners.ts";
+import { Program } from "../interop/program.ts";
+
+/** Starts one of our programs in a process of its own, with settings as its argument. */
+export function startProgram(script: URL, settings: object): Program {
+  const flags = ["run", "-A", "--no-check", "--v8-flags=--expose-gc"];
+  const program = Program.start(Deno.execPath(), [...flags, filePath(script), JSON.stringify(settings)]);
+  program.patience = 120_000;
+  return program;
+}
+
+/** Asks a program how it is. */
+export async function look<Look>(program: Program): Promise<Look> {
+  await program.send("look");
+  return await program.next("look") as unknown as Look;
+}
+
+/** Open files of a process, sockets among them. */
+export function openFiles(pid: number): number {
+  return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
+}
