@@ -3,16 +3,10 @@
  *
  * @module
  */
-import { type CsvError, type Info, parse, type Parser } from "csv-parse";
+import { type CsvError, parse } from "csv-parse";
 import type { MeasurementBatch } from "../../mod.ts";
 import { CommandError } from "../exit_codes.ts";
 import { LONGEST_RECORD, readHeadings, type Row, type RowReader } from "./reader.ts";
-
-/** A record, and where it ends. */
-interface Found {
-  readonly record: Row;
-  readonly info: Info;
-}
 
 /**
  * Reads CSV. Each batch has what came together, so that nothing waits for what comes later.
@@ -23,37 +17,34 @@ export async function* readCsv(
   bytes: ReadableStream<Uint8Array>,
   rows: RowReader,
 ): AsyncGenerator<MeasurementBatch, void> {
+  let failure: Error | undefined;
   const parser = parse({
     columns: readHeadings,
-    info: true,
     bom: true,
     skip_empty_lines: true,
     record_delimiter: ["\r\n", "\n"],
     max_record_size: LONGEST_RECORD,
+    on_record: (record: Row, { lines }) => {
+      rows.add(record, () => `line ${lines}`);
+      // Nothing is left for the stream to hand on.
+      return null;
+    },
   });
-  const wrong = (error: Error): Error => error instanceof CommandError ? error : rows.wrong(error.message);
-  let failure: Error | undefined;
-  parser.on("error", (error: CsvError | Error) => failure ??= wrong(error));
+  const ended = Promise.withResolvers<void>();
+  parser.on("error", (error: CsvError | Error) => {
+    failure ??= error instanceof CommandError ? error : rows.wrong(error.message);
+    ended.resolve();
+  });
+  parser.on("end", ended.resolve);
+  parser.resume();
   for await (const chunk of bytes) {
     // The parser takes a chunk at once: its records are there when the call returns.
     parser.write(chunk);
-    takeRecords(parser, rows);
     yield* rows.taken();
     if (failure !== undefined) throw failure;
   }
   parser.end();
-  try {
-    for await (const found of parser) add(rows, found);
-  } catch (error) {
-    throw failure ?? wrong(error as Error);
-  }
+  await ended.promise;
   yield* rows.taken();
-}
-
-function takeRecords(parser: Parser, rows: RowReader): void {
-  for (let found: Found | null; (found = parser.read()) !== null;) add(rows, found);
-}
-
-function add(rows: RowReader, { record, info }: Found): void {
-  rows.add(record, () => `line ${info.lines}`);
+  if (failure !== undefined) throw failure;
 }
