@@ -12,7 +12,6 @@ import {
   SttpError,
   type SubscribeRequest,
   type TextEncoding,
-  Ticks,
 } from "../../mod.ts";
 import { many } from "../text.ts";
 
@@ -114,15 +113,6 @@ export function explainBytes(bytes: Uint8Array): Explanation {
     details: { bytes: bytes.length, begin: bytes.subarray(0, 64).toHex() },
     summary: `${many(bytes.length, "byte")}: ${shown}`,
   };
-}
-
-/** A time, to the tick; any number at all may come off the wire, or out of a file. */
-export function timeText(ticks: bigint): string {
-  try {
-    return Ticks.format(ticks, { fraction: 7 });
-  } catch {
-    return `${ticks} ticks`;
-  }
 }
 
 /** A number as it is on the wire. */

@@ -44,6 +44,7 @@ import { PacketReader } from "../../subscriber/packets.ts";
 import { readMetadata } from "../../subscriber/metadata.ts";
 import { omitsCacheIndex } from "../../subscriber/session.ts";
 import { Counters } from "../../subscriber/stats.ts";
+import { timeText } from "../data/cell_text.ts";
 import { count, many } from "../text.ts";
 import {
   explainBytes,
@@ -52,7 +53,6 @@ import {
   explainSubscribe,
   type Explanation,
   hexOf,
-  timeText,
 } from "./commands.ts";
 import type { Sender } from "./format.ts";
 

@@ -130,7 +130,7 @@ Deno.test("several responses in one frame each say where they are", async () => 
   const messages = await say(conversation, "publisher", frame, 1);
   assertEquals(messages.map(({ name, summary, offset }) => [name, summary, offset]), [
     ["Notify", `0x00000abc "noon"`, 74],
-    ["DataStartTime", "2024-12-17T02:40:00.0000000Z", 74],
+    ["DataStartTime", "2024-12-17T02:40:00Z", 74],
   ]);
 });
 
@@ -211,7 +211,7 @@ Deno.test("buffer blocks, unknown codes, wrong bodies and unknown signals", asyn
   );
   assertEquals(await said("publisher", response(Response.DataStartTime, new Uint8Array(8).fill(0x3f))), [
     "DataStartTime",
-    "4557430888798830399 ticks",
+    "4557430888798830399",
     "",
   ]);
   const failed = encodeResponse(Response.Failed, Command.Subscribe, encodeText("no\x1b[2Jwhere", "utf-8"));

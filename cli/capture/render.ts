@@ -4,9 +4,9 @@
  * @module
  */
 import { stateFlagNames } from "../../mod.ts";
+import { timeText, valueText } from "../data/cell_text.ts";
 import type { Styles } from "../output.ts";
 import { plain } from "../text.ts";
-import { timeText } from "./commands.ts";
 import type { Conversation, Message } from "./conversation.ts";
 import type { Sender } from "./format.ts";
 
@@ -63,7 +63,9 @@ export function* measurementLines({ signals, tags }: Conversation, message: Mess
     const flags = stateFlagNames(measurements!.flags[i]!).join(" ");
     const name = tag === undefined ? signalId : `${signalId} ${plain(tag, 60)}`;
     const time = timeText(measurements!.ticks[i]!);
-    yield `${" ".repeat(15)}${time} ${name} ${measurements!.values[i]}${flags === "" ? "" : ` ${flags}`}`;
+    yield `${" ".repeat(15)}${time} ${name} ${valueText(measurements!.values[i]!)}${
+      flags === "" ? "" : ` ${flags}`
+    }`;
   }
 }
 
@@ -94,10 +96,15 @@ function measurementValues({ signals }: Conversation, { measurements }: Message)
   return Array.from({ length: measurements!.length }, (_, i) => ({
     signalId: signals.idOf(measurements!.signals[i]!),
     time: timeText(measurements!.ticks[i]!),
-    // JSON has no other way to say NaN and the infinities.
-    value: Number.isFinite(measurements!.values[i])
-      ? measurements!.values[i]
-      : String(measurements!.values[i]),
+    value: valueOf(measurements!.values[i]!),
     flags: measurements!.flags[i],
   }));
+}
+
+/** A text that becomes JSON as it is. TypeScript does not know it yet. */
+const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+
+/** A value for JSON: the shortest number that is this float32, minus zero included; what is no number as a text. */
+function valueOf(value: number): unknown {
+  return Number.isFinite(value) ? rawJson(valueText(value)) : String(value);
 }

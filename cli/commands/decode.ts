@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { timeText } from "../capture/commands.ts";
 import { Conversation, type Message } from "../capture/conversation.ts";
 import { type CaptureEvent, readCapture } from "../capture/format.ts";
 import { elapsed, measurementLines, messageText, messageValue, type TextOptions } from "../capture/render.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
+import { timeText } from "../data/cell_text.ts";
 import { ExitCode } from "../exit_codes.ts";
 import { file, flag, list } from "../option.ts";
 import { many, plain } from "../text.ts";
