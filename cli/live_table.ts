@@ -10,8 +10,6 @@ import type { SignalNames } from "./data/signal_names.ts";
 import type { Output } from "./output.ts";
 import { alignColumns, plain } from "./text.ts";
 
-/** Milliseconds between two drawings. */
-const INTERVAL = 500;
 /** Lines of the log below the table. */
 const LOG_LINES = 3;
 
@@ -39,15 +37,20 @@ export class LiveTable implements MeasurementWriter {
   #drawing: Promise<void> | undefined;
   #failure: unknown;
 
-  /** @param title Gives the line at the top. */
-  constructor(output: Output, names: SignalNames, title: () => string) {
+  /**
+   * Takes over the terminal.
+   *
+   * @param title Gives the line at the top.
+   * @param interval Milliseconds between two drawings.
+   */
+  constructor(output: Output, names: SignalNames, title: () => string, interval: number = 500) {
     this.#output = output;
     this.#names = names;
     this.#title = title;
     // Also when the process ends in the middle of it.
     globalThis.addEventListener("unload", this.#leave);
     this.#drawing = this.#write(ENTER);
-    this.#timer = setInterval(() => this.#redraw(), INTERVAL);
+    this.#timer = setInterval(() => this.#redraw(), interval);
     this.#redraw();
   }
 

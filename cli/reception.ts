@@ -64,6 +64,7 @@ export class Reception {
       await subscriber.disconnect();
       await this.#last;
     } catch (error) {
+      await subscriber.disconnect();
       await writer.abandon();
       throw error;
     } finally {
