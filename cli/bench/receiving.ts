@@ -40,21 +40,29 @@ export interface Received {
   readonly dropped: Readonly<Record<string, number>>;
 }
 
-/** Delays that are kept apart: those of a second and more share one place, with the greatest of them. */
-const PLACES = 100_000;
-/** Places a millisecond. */
-const FINENESS = 100;
+/** Delays are kept to the hundredth of a millisecond for a second, and to the millisecond for a minute. */
+const FINE = 100_000;
+const COARSE = 59_000;
+
+/** Where a delay in milliseconds is counted, and what a place stands for. */
+function placeOf(delay: number): number {
+  if (delay <= 1000) return Math.max(0, Math.ceil(delay * 100));
+  return Math.min(FINE + COARSE, FINE + Math.ceil(delay - 1000));
+}
+
+function delayAt(place: number): number {
+  return place <= FINE ? place / 100 : 1000 + place - FINE;
+}
 
 /** How often each delay occurred, in bounded memory. */
 export class Delays {
-  readonly #counts = new Uint32Array(PLACES + 1);
+  readonly #counts = new Float64Array(FINE + COARSE + 1);
   #total = 0;
   #max = 0;
 
   /** Notes a delay in milliseconds, and how many measurements had it. */
   add(delay: number, count: number): void {
-    const place = Math.min(PLACES, Math.max(0, Math.ceil(delay * FINENESS)));
-    this.#counts[place]! += count;
+    this.#counts[placeOf(delay)]! += count;
     this.#total += count;
     if (delay > this.#max) this.#max = delay;
   }
@@ -68,9 +76,9 @@ export class Delays {
   /** What so many of all do not exceed. */
   share(share: number): number {
     let passed = 0;
-    for (let place = 0; place < PLACES; place++) {
+    for (let place = 0; place < FINE + COARSE; place++) {
       passed += this.#counts[place]!;
-      if (passed >= share * this.#total) return Math.min(place / FINENESS, this.#max);
+      if (passed >= share * this.#total) return Math.min(delayAt(place), this.#max);
     }
     return this.#max;
   }

@@ -100,7 +100,7 @@ export class Relay implements AsyncDisposable {
     this.#emit = emit;
     this.#upstreams = upstreams.map((settings, i) =>
       new Upstream(settings, publisher, {
-        originOf: (handle) => this.#origins[handle] ?? -1,
+        origins: () => this.#origins,
         index: i,
         emit: (event) => emit(event),
         metadataChanged: () => this.#define(),
@@ -167,8 +167,8 @@ export class Relay implements AsyncDisposable {
 /** What an upstream needs of its relay. */
 interface UpstreamHost {
   readonly index: number;
-  /** Where the measurements of a signal are taken from. */
-  originOf(handle: number): number;
+  /** Where the measurements of signals are taken from, by the publisher's handle; beyond its end from nowhere. */
+  origins(): Int16Array;
   emit(event: RelayEvent): void;
   metadataChanged(): void;
   livenessChanged(): void;
@@ -242,6 +242,11 @@ class Upstream {
       if (event.kind === "metadata") this.#takeMetadata();
       else if (event.kind === "subscribed") this.#setLive(true);
       else if (event.kind === "connectionLost" || event.kind === "closed") this.#setLive(false);
+      else if (event.kind === "missed") {
+        // Whatever it was, this is how it stands.
+        this.#takeMetadata();
+        this.#setLive(this.subscriber.state === "connected");
+      }
       if (event.kind === "closed" && event.reason.kind !== "disconnected") {
         this.#host.emit({ kind: "closed", upstream: this.name, error: event.reason.error });
       }
@@ -257,9 +262,9 @@ class Upstream {
 
   #takeMetadata(): void {
     const { metadata } = this.subscriber;
-    if (metadata === this.metadata) return;
+    if (metadata === undefined || metadata === this.metadata) return;
     try {
-      this.described = this.#signalsOf(metadata!);
+      this.described = this.#signalsOf(metadata);
       this.metadata = metadata;
     } catch (error) {
       if (!(error instanceof SttpError)) throw error;
@@ -284,6 +289,7 @@ class Upstream {
   #forward(batch: MeasurementBatch): void {
     this.#learnSignals();
     const { index } = this.#host;
+    const origins = this.#host.origins();
     const handles = this.#handles;
     const out = this.#batch;
     out.clear();
@@ -292,7 +298,7 @@ class Upstream {
     let kept = 0;
     for (let i = 0; i < length; i++) {
       const handle = handles[signals[i]!]!;
-      const origin = this.#host.originOf(handle);
+      const origin = origins[handle] ?? -1;
       if (origin !== index) {
         if (origin < 0) this.#undescribed++;
         else this.#elsewhere++;
@@ -328,7 +334,7 @@ class Upstream {
 
   #forwardBlock({ signalId, payload }: BufferBlock): void {
     const handle = this.#publisher.signals.handleOf(signalId) ?? -1;
-    if (this.#host.originOf(handle) !== this.#host.index) return;
+    if (this.#host.origins()[handle] !== this.#host.index) return;
     this.#bufferBlocks++;
     this.#publisher.publishBufferBlock(handle, payload);
   }
