@@ -110,6 +110,8 @@ export class GapRecovery {
   #failures = 0;
   /** Gaps that the publisher refused to fill, over this connection. */
   readonly #refused = new Set<Gap>();
+  /** Whether it was found not to know of history at all. */
+  #isHopeless = false;
 
   /** @throws {SttpError} `MalformedText` when the file of gaps is something else. */
   constructor(options: CheckedGapRecoveryOptions, host: GapRecoveryHost) {
@@ -129,9 +131,9 @@ export class GapRecovery {
     if (this.#isFlowing) return;
     this.#isFlowing = true;
     const pause = this.#host.clock.monotonic() - this.#stoppedAt;
-    // What was missed only because history took its turn is worth another turn if that is much shorter: so the turns
-    // become as short as they can be, and come to an end.
-    if (!this.#isOwnTurn || pause < this.#pause / 2) this.#isDue = true;
+    // What was missed only because history took its turn is worth another turn if that is much shorter, and not for
+    // nothing: so the turns become as short as they can be, and come to an end.
+    if (!this.#isOwnTurn || (this.#refused.size === 0 && pause < this.#pause / 2)) this.#isDue = true;
     this.#pause = pause;
     this.#schedule();
     if (this.#options.path !== undefined) this.#noteIn(this.#options.noteInterval);
@@ -205,6 +207,7 @@ export class GapRecovery {
     this.#isOwnTurn = false;
     this.#failures = 0;
     this.#refused.clear();
+    this.#isHopeless = false;
     while (this.#store.gaps.length > this.#options.maxGaps) this.#giveUp(this.#store.gaps[0]!);
   }
 
@@ -224,11 +227,14 @@ export class GapRecovery {
   async #recover(): Promise<void> {
     const { signal } = this.#stop;
     const gaps = this.#store.gaps.filter((gap) => gap.stop !== undefined && !this.#refused.has(gap));
-    if (gaps.length === 0) return;
+    if (gaps.length === 0 || this.#isHopeless) return;
     let history: HistoryConnection | undefined;
     try {
       history = await this.#host.openHistory(signal);
-      for (const gap of gaps) await this.#fill(gap, history, signal);
+      for (const gap of gaps) {
+        await this.#fill(gap, history, signal);
+        if (this.#isHopeless) break;
+      }
       this.#failures = 0;
     } catch (error) {
       if (signal.aborted) return;
@@ -262,8 +268,10 @@ export class GapRecovery {
       const { rest } = filling;
       if (rest !== gap) this.#replace(gap, rest);
       if (!(error instanceof SttpError) || error.code !== "Refused" || signal.aborted) throw error;
+      // Each of them is likely to be refused for the same reason.
+      const isTold = this.#refused.size > 0;
       this.#refused.add(rest);
-      return this.#failed(error, false);
+      return this.#failed(error, false, isTold);
     }
     this.#replace(gap, undefined);
     counters.gaps.filled++;
@@ -288,25 +296,24 @@ export class GapRecovery {
       for await (const batch of history.read(subscription, AbortSignal.any([signal, silence.signal]))) {
         cancel();
         if (batch.length > 0 && timeOf(batch.ticks[batch.length - 1]!) > range.stop + slack) {
-          throw new SttpError(
-            "Refused",
-            "the publisher sent something else than the history that was asked for",
-          );
+          this.#isHopeless = true;
+          throw new SttpError("Refused", "the publisher sent something else than history");
         }
         yield batch;
         cancel = watch();
       }
     } catch (error) {
       if (!silence.signal.aborted || signal.aborted) throw error;
+      this.#isHopeless = true;
       throw new SttpError("Refused", `the publisher sent nothing of its history for ${timeout} ms`);
     } finally {
       cancel();
     }
   }
 
-  #failed(error: SttpError, isTriedAgain: boolean): void {
+  #failed(error: SttpError, isTriedAgain: boolean, isTold: boolean = false): void {
     this.#host.counters.gaps.failures++;
-    this.#host.emit({ kind: "recoveryFailed", error, isTriedAgain });
+    if (!isTold) this.#host.emit({ kind: "recoveryFailed", error, isTriedAgain });
   }
 }
 

@@ -1,9 +1,11 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { MemoryHistory } from "../../history/mod.ts";
 import { Publisher } from "../../publisher/mod.ts";
 import { grid } from "../../publisher/testdata/rig.ts";
 import { Subscriber, type SubscriberOptions } from "../../subscriber/mod.ts";
 import { MeasurementBatch, Ticks } from "../../transport/mod.ts";
+import { TcpProxy } from "../support/tcp_proxy.ts";
+import { Meeting } from "./support.ts";
 
 const ALL = "FILTER ActiveMeasurements WHERE True";
 const SIGNALS = 5;
@@ -125,3 +127,51 @@ Deno.test("a gap outlives the subscriber that saw it begin", async () => {
   assertEquals(recovered.length >= 490 * SIGNALS, true, `${recovered.length}`);
   await Deno.remove(directory, { recursive: true });
 });
+
+/** Publishes on and on until something is so. */
+async function publishUntil(meeting: Meeting, condition: () => boolean): Promise<void> {
+  while (!condition()) {
+    await meeting.publish(1);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+for (const reverse of [false, true]) {
+  const who = reverse ? "the publisher connects" : "the subscriber connects";
+  Deno.test(`a publisher without history is asked once a connection, and live data goes on; ${who}`, async () => {
+    await using meeting = await Meeting.start(4);
+    const { publisher } = meeting;
+    const reconnect = { initialDelay: 1 };
+    const failures: string[] = [];
+    let live = 0;
+    let recovered = 0;
+    const subscriber = meeting.subscriber({
+      reconnect,
+      onBatch: ({ length }) => void (live += length),
+      gapRecovery: { onRecovered: ({ length }) => void (recovered += length), settleTime: 20 },
+    });
+    const status = subscriber.status();
+    const watching = (async () => {
+      for await (const event of status) {
+        if (event.kind === "recoveryFailed") failures.push(`${event.error.code} ${event.isTriedAgain}`);
+      }
+    })();
+    const { port } = reverse ? await subscriber.listen({ port: 0, hostname: "127.0.0.1" }) : publisher;
+    await using proxy = new TcpProxy(port);
+    if (reverse) publisher.connect(proxy.address, { reconnect });
+    else await subscriber.connect(proxy.address);
+    await publishUntil(meeting, () => live > 0);
+    for (let outage = 1; outage <= 2; outage++) {
+      proxy.cut();
+      await publishUntil(meeting, () => failures.length === outage);
+      const before = live;
+      await publishUntil(meeting, () => live > before + 100);
+    }
+    const { open, filled } = subscriber.stats().gaps;
+    await subscriber.disconnect();
+    await watching;
+    assertEquals([failures, recovered, filled], [Array(2).fill("Refused false"), 0, 0]);
+    // Where history took its turn, that made gaps of its own.
+    assert(open >= 2);
+  });
+}
