@@ -11,7 +11,10 @@ import { grid, Rig, type ScriptedPeer, signalId } from "../../../publisher/testd
 import {
   type Channel,
   Command,
+  DefaultOperationalModes,
+  encodeBufferBlockConfirmation,
   encodeCommand,
+  encodeNotificationHash,
   encodeOperationalModes,
   encodeSubscribe,
   FrameReader,
@@ -35,6 +38,7 @@ type Step =
   | { readonly kind: "define"; readonly size: number }
   | { readonly kind: "stall"; readonly on: boolean };
 
+const all = "FILTER ActiveMeasurements WHERE True";
 const codes = Object.values(Command);
 
 /** A command: known or not, its body recorded and damaged. */
@@ -46,7 +50,7 @@ const anyCommand = fc.oneof(
 /** A Subscribe that holds together, in all its variety. */
 const subscribe = fc.record({
   filterExpression: fc.constantFrom(
-    "FILTER ActiveMeasurements WHERE True",
+    all,
     "FILTER TOP 2 ActiveMeasurements WHERE SignalType = 'FREQ' ORDER BY ID",
     `${signalId(1)};PPA:3;${signalId(99)}`,
     "",
@@ -84,6 +88,20 @@ const modes = fc.record({
   )
 );
 
+/** What a subscriber says first, and so gets to where there is data. */
+const opening = joined(
+  encodeCommand(Command.DefineOperationalModes, encodeOperationalModes(DefaultOperationalModes)),
+  encodeCommand(Command.Subscribe, encodeSubscribe({ filterExpression: all }, "utf-8")),
+  encodeCommand(Command.ConfirmUpdateSignalIndexCache),
+);
+
+const confirmation = fc.oneof(
+  fc.nat(6).map((sequence) =>
+    encodeCommand(Command.ConfirmBufferBlock, encodeBufferBlockConfirmation(sequence))
+  ),
+  fc.nat(0xffffffff).map((hash) => encodeCommand(Command.ConfirmNotification, encodeNotificationHash(hash))),
+);
+
 const bare = fc.constantFrom(
   Command.ConfirmUpdateSignalIndexCache,
   Command.Unsubscribe,
@@ -96,6 +114,7 @@ const sent = fc.oneof(
   { weight: 3, arbitrary: anyCommand },
   { weight: 3, arbitrary: subscribe },
   { weight: 4, arbitrary: bare },
+  { weight: 1, arbitrary: confirmation },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 20 }).map((bytes) => new Uint8Array(bytes)) },
   { weight: 1, arbitrary: damaged(recorded().clientSessions) },
 );
@@ -120,6 +139,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 interface Input {
+  readonly latestOnSubscribe: boolean;
+  /** Whether there are signals that the attacker, and nobody else, may not see. */
+  readonly hasRights: boolean;
   readonly greeting: Uint8Array | null;
   readonly steps: readonly Step[];
   /** Sizes of the writes that the attacker's bytes come in. */
@@ -128,7 +150,9 @@ interface Input {
 
 const session = target("publisher-session", 60, () =>
   fc.record({
-    greeting: fc.option(modes, { freq: 8 }),
+    latestOnSubscribe: fc.boolean(),
+    hasRights: fc.boolean(),
+    greeting: fc.option(fc.oneof(fc.constant(opening), modes), { freq: 8 }),
     steps: fc.array(step, { minLength: 1, maxLength: 25 }),
     pieces: fc.array(fc.oneof(fc.constant(1 << 20), fc.integer({ min: 1, max: 50 })), {
       minLength: 1,
@@ -136,12 +160,17 @@ const session = target("publisher-session", 60, () =>
     }),
   }), mustSucceed(run));
 
-async function run({ greeting, steps, pieces }: Input): Promise<void> {
+async function run({ latestOnSubscribe, hasRights, greeting, steps, pieces }: Input): Promise<void> {
   const history = new MemoryHistory({ capacity: 1_000 });
   await using rig = await Rig.start({
     history,
     onUserCommand: ({ payload }) => payload,
     outboundQueueLimit: 262_144,
+    latestOnSubscribe,
+    // The witness is the first to connect.
+    ...hasRights && {
+      access: { authorizeSignals: ({ id }) => id === 1 ? true : { deny: [signalId(2), signalId(3)] } },
+    },
   });
   const faults = faultsOf(rig.publisher.status());
   const witness = new Witness(await rig.subscribe("FILTER ActiveMeasurements WHERE SignalType = 'FREQ'"));

@@ -102,6 +102,11 @@ const asks: readonly ((subscriber: Subscriber) => Promise<unknown>)[] = [
   (subscriber): Promise<unknown> => subscriber.metadataSchema(),
   (subscriber): Promise<unknown> => subscriber.rotateCipherKeys(),
   (subscriber): Promise<unknown> => subscriber.updateProcessingInterval(5),
+  async (subscriber): Promise<unknown> => {
+    let count = 0;
+    for await (const batch of subscriber.history({ start: "*-5m" })) if ((count += batch.length) > 10) break;
+    return count;
+  },
 ];
 
 const sent = fc.oneof(
@@ -135,6 +140,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 interface Input {
   readonly options: SubscriberOptions;
+  /** Whether what an outage takes is asked for. */
+  readonly recovers: boolean;
   /** Whether commands are answered as they should be, beside everything else. */
   readonly obliging: boolean;
   readonly steps: readonly Step[];
@@ -153,17 +160,22 @@ const session = target("subscriber-session", 60, () =>
       overflow: fc.constantFrom("pause" as const, "dropOldest" as const),
       deliveryBuffer: fc.constantFrom(1, 100, 100_000),
     }),
+    recovers: fc.boolean(),
     obliging: fc.integer({ min: 0, max: 5 }).map((n) => n > 0),
     steps: fc.array(step, { minLength: 1, maxLength: 25 }),
   }), mustSucceed(run));
 
-async function run({ options, obliging, steps }: Input): Promise<void> {
+async function run({ options, recovers, obliging, steps }: Input): Promise<void> {
   const clock = new ManualClock();
   const connector = new ScriptedConnector(1 << 20);
   const subscriber = new Subscriber({
     filter: "FILTER ActiveMeasurements WHERE True",
     connector: connector.connect,
     clock,
+    ...recovers && { gapRecovery: { onRecovered: (): void => {} } },
+    onNotification: (text): void => {
+      if (text.length % 2 === 0) throw new Error("not now");
+    },
     limits: {
       responseFrameLength: 1 << 16,
       metadataLength: 1 << 18,
