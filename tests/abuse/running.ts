@@ -16,7 +16,7 @@ export async function look<Look>(program: Program): Promise<Look> {
   return await program.next("look") as unknown as Look;
 }
 
-/** Open files of a process, sockets among them. */
+/** Open files of a process, sockets among them; 0 where the system does not tell. */
 export function openFiles(pid: number): number {
-  return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
+  return Deno.build.os === "linux" ? [...Deno.readDirSync(`/proc/${pid}/fd`)].length : 0;
 }
