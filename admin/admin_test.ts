@@ -37,6 +37,8 @@ Deno.test("a real publisher and subscriber are seen, and the one is disconnected
   while (publisher.stats().groups.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   publisher.publish(batch);
   assertEquals((await batches.next()).value?.length, 3);
+  // What has come has been written; that it was is known a moment later.
+  while (publisher.stats().sent.measurements < 3) await new Promise((resolve) => setTimeout(resolve, 1));
 
   assertEquals((await json("/readyz")).ready, true);
   const { systems } = await json("/api/v1/status");

@@ -75,21 +75,21 @@ export function createApi(context: AdminContext): Hono<AdminEnv> {
   });
 
   api.get("/trend", (c) => {
-    const { directory, meter } = observer.signals(
+    const { directory, meter } = observer.signalsNow(
       new Query(c.req.url, TrendParameters, "signal").text("system"),
     );
     const { handles } = directory.chosen(trendSignals(c.req.url));
     return stream(c, (onEnd) => streamTrend(meter, handles, options.clock, onEnd));
   });
 
-  api.get("/signals", (c) => {
+  api.get("/signals", async (c) => {
     const query = new Query(c.req.url, SignalParameters);
-    return c.json(observer.signals(query.text("system")).directory.signals(query));
+    return c.json((await observer.signals(query.text("system"))).signals(query));
   });
 
-  api.get("/devices", (c) => {
+  api.get("/devices", async (c) => {
     const query = new Query(c.req.url, DeviceParameters);
-    return c.json(observer.signals(query.text("system")).directory.devices(query));
+    return c.json((await observer.signals(query.text("system"))).devices(query));
   });
 
   api.get("/groups", (c) => c.json(observer.groups(new Query(c.req.url, ["system"]).text("system"))));

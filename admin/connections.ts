@@ -58,6 +58,7 @@ const sortKeys: Readonly<Record<string, (connection: ConnectionView) => number |
   sentBytes: ({ sent }) => sent.bytes,
   queueBytes: ({ queue }) => queue.dataBytes + queue.controlBytes,
   stalledFor: ({ queue }) => queue.stalledFor,
+  latency: ({ latency }) => latency ?? -1,
   droppedMeasurements: ({ droppedMeasurements }) => droppedMeasurements,
 };
 

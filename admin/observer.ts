@@ -164,11 +164,19 @@ export class Observer {
   }
 
   /**
-   * The signals of a system, by default of the first that has metadata, with the meter that counts them.
+   * The signals of a system, by default of the first that has metadata, with the meter that counts them. Who asks after a
+   * while waits a second, until there is something to tell.
    *
    * @throws {Problem} When its metadata or measurements are not to be had.
    */
-  signals(name: string | undefined): { readonly directory: SignalDirectory; readonly meter: SignalMeter } {
+  async signals(name: string | undefined): Promise<SignalDirectory> {
+    const { directory, meter } = this.signalsNow(name);
+    await meter.look();
+    return directory;
+  }
+
+  /** The same without waiting. @throws {Problem} */
+  signalsNow(name: string | undefined): { readonly directory: SignalDirectory; readonly meter: SignalMeter } {
     const { system, metadata } = this.metadata(name);
     const found = this.system(system);
     const tapped = tappedSystem(found);

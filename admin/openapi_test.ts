@@ -123,6 +123,7 @@ Deno.test("what is answered is as the document says", async () => {
   const bans = [{ id: 1, kind: "host", name: "192.0.2.9", until: 1, reason: "" }] as const;
   publisher.present = { ...publisher.present, recentlyClosed: [connection(3, { closed })], bans };
   const admin = AskedAdmin.withUsers(publisher, { log: { level: "info" } });
+  await (await admin.look("/api/v1/signals", 1_000, "reader")).body?.cancel();
   publisher.publish([0, 1], EPOCH, NaN);
   const changed = plant();
   changed.table("DeviceDetail")!.set(0, "Name", "X");

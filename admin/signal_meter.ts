@@ -22,6 +22,8 @@ export interface SignalWatcher {
 
 /** Milliseconds between two samples of the counts at least; a shorter time makes noisy rates. */
 const INTERVAL = 1_000;
+/** Milliseconds for which is measured after somebody looked. */
+const ATTENTION = 60_000;
 /** Milliseconds from the year 1, where ticks begin, to 1970. */
 const UNIX_EPOCH = 62_135_596_800_000;
 
@@ -33,37 +35,39 @@ function millisecondsOf(words: Int32Array, i: number): number {
 
 interface Sample {
   readonly at: number;
-  readonly counts: Float64Array;
+  readonly records: Int32Array;
 }
 
 /**
- * Counts the measurements of every signal of a system and keeps the latest of each, from its construction on: a few
- * nanoseconds for each measurement, in columns by handle.
+ * Counts the measurements of every signal of a system and keeps the latest of each, while somebody looks: that takes some
+ * nanoseconds for each measurement, and is nothing to spend when nobody does.
  */
 export class SignalMeter {
   readonly #system: TappedSystem;
   readonly #clock: Clock;
   readonly #end: () => void;
   readonly #watchers = new Set<SignalWatcher>();
-  #counts = new Float64Array(0);
-  #valueBits = new Int32Array(0);
-  #tickWords = new Int32Array(0);
+  /** For each signal four words, so that they are near each other: count, bits of the value, ticks. */
+  #records = new Int32Array(0);
   #flags = new Uint32Array(0);
   /** By how many each signal is watched. */
   #watched = new Uint8Array(0);
   #reference: Sample;
   #last: Sample;
   #delay: number | null = null;
+  /** When measuring began, by the clock's `monotonic()`, and until when it goes on. */
+  #since = 0;
+  #until = -Infinity;
 
   /** @param system Where measurements pass. */
   constructor(system: TappedSystem, clock: Clock) {
     this.#system = system;
     this.#clock = clock;
-    this.#reference = this.#last = { at: clock.monotonic(), counts: new Float64Array(0) };
+    this.#reference = this.#last = { at: clock.monotonic(), records: new Int32Array(0) };
     this.#end = system.tap((batch, from) => this.#take(batch, from));
   }
 
-  /** Counts no more. */
+  /** Measures no more. */
   close(): void {
     this.#end();
   }
@@ -71,27 +75,48 @@ export class SignalMeter {
   #take(batch: MeasurementBatch, from: number): void {
     const { signals, tickWords, valueBits, flags, length } = batch;
     if (from >= length) return;
-    if (this.#system.signals.size > this.#counts.length) this.#grow(this.#system.signals.size);
-    const counts = this.#counts;
-    const size = counts.length;
+    this.#delay = this.#clock.now() - millisecondsOf(tickWords, length - 1);
+    if (this.#watchers.size > 0) this.#tell(batch, from);
+    if (this.#clock.monotonic() > this.#until) return;
+    this.#reserve();
+    const records = this.#records;
+    const latestFlags = this.#flags;
+    const size = latestFlags.length;
     for (let i = from; i < length; i++) {
       const signal = signals[i]!;
       if (signal >>> 0 >= size) continue;
-      counts[signal]!++;
-      this.#valueBits[signal] = valueBits[i]!;
-      this.#tickWords[2 * signal] = tickWords[2 * i]!;
-      this.#tickWords[2 * signal + 1] = tickWords[2 * i + 1]!;
-      this.#flags[signal] = flags[i]!;
+      const record = signal << 2;
+      // It begins again from 0 after 4,294,967,296, which no difference of two counts notices.
+      records[record] = (records[record]! + 1) | 0;
+      records[record + 1] = valueBits[i]!;
+      records[record + 2] = tickWords[2 * i]!;
+      records[record + 3] = tickWords[2 * i + 1]!;
+      latestFlags[signal] = flags[i]!;
     }
-    this.#delay = this.#clock.now() - millisecondsOf(tickWords, length - 1);
-    if (this.#watchers.size > 0) this.#tell(batch, from);
   }
 
-  #grow(size: number): void {
-    const capacity = Math.max(1024, 2 * this.#counts.length, size);
-    this.#counts = grown(this.#counts, new Float64Array(capacity));
-    this.#valueBits = grown(this.#valueBits, new Int32Array(capacity));
-    this.#tickWords = grown(this.#tickWords, new Int32Array(2 * capacity));
+  /**
+   * Somebody looks: measures from now on, until a minute after the last look.
+   *
+   * @returns Resolves when there has been a second to measure.
+   */
+  async look(): Promise<void> {
+    const now = this.#clock.monotonic();
+    if (now > this.#until) {
+      this.#since = now;
+      this.#reference = this.#last = { at: now, records: this.#records.slice() };
+    }
+    this.#until = now + ATTENTION;
+    const left = this.#since + INTERVAL - now;
+    if (left > 0) await new Promise<void>((resolve) => this.#clock.schedule(left, resolve));
+  }
+
+  /** Makes room for all signals that there are. */
+  #reserve(): void {
+    const { size } = this.#system.signals;
+    if (size <= this.#flags.length) return;
+    const capacity = Math.max(1024, 2 * this.#flags.length, size);
+    this.#records = grown(this.#records, new Int32Array(4 * capacity));
     this.#flags = grown(this.#flags, new Uint32Array(capacity));
     this.#watched = grown(this.#watched, new Uint8Array(capacity));
   }
@@ -109,7 +134,7 @@ export class SignalMeter {
 
   /** Tells somebody of every measurement of some signals. @returns What ends it. */
   watch(watcher: SignalWatcher): () => void {
-    if (this.#system.signals.size > this.#counts.length) this.#grow(this.#system.signals.size);
+    this.#reserve();
     this.#watchers.add(watcher);
     for (const handle of watcher.handles) this.#watched[handle]!++;
     return () => {
@@ -123,36 +148,33 @@ export class SignalMeter {
     return this.#delay;
   }
 
-  /** How many measurements of a signal there were. */
-  count(handle: number): number {
-    return this.#counts[handle] ?? 0;
-  }
-
-  /** The latest measurement of a signal; `undefined` before the first. */
+  /** The latest measurement of a signal that was seen; `undefined` before the first. */
   latest(handle: number): LatestMeasurement | undefined {
-    if (this.count(handle) === 0) return undefined;
-    floatBits[0] = this.#valueBits[handle]!;
-    return {
-      value: floatValue[0]!,
-      time: millisecondsOf(this.#tickWords, handle),
-      flags: this.#flags[handle]!,
-    };
+    const record = 4 * handle;
+    const time = millisecondsOf(this.#records, record / 2 + 1);
+    // A count may have come round to 0; a measurement of the year 1 there is not.
+    if (this.#records[record] === undefined || time === -UNIX_EPOCH) return undefined;
+    floatBits[0] = this.#records[record + 1]!;
+    return { value: floatValue[0]!, time, flags: this.#flags[handle]! };
   }
 
   /**
-   * How many measurements of a signal there are a second: over the time since an earlier look, at least 1 s ago, and for
-   * the first look since counting began.
+   * How many measurements of a signal there are a second: over the time since an earlier look, at least 1 s ago, and at
+   * first since measuring began.
    */
   rates(): { readonly seconds: number; readonly of: (handle: number) => number } {
     const now = this.#clock.monotonic();
     if (now - this.#last.at >= INTERVAL) {
       this.#reference = this.#last;
-      this.#last = { at: now, counts: this.#counts.slice() };
+      this.#last = { at: now, records: this.#records.slice() };
     }
-    const { at, counts } = this.#reference;
+    const { at, records: before } = this.#reference;
+    const records = this.#records;
     const seconds = (now - at) / 1000;
-    const of = (handle: number): number =>
-      seconds === 0 ? 0 : (this.count(handle) - (counts[handle] ?? 0)) / seconds;
+    const of = (handle: number): number => {
+      const count = ((records[4 * handle] ?? 0) - (before[4 * handle] ?? 0)) >>> 0;
+      return seconds === 0 ? 0 : count / seconds;
+    };
     return { seconds, of };
   }
 }

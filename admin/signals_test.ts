@@ -2,11 +2,14 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { AskedAdmin, connection, EPOCH, plantPublisher, SCRIPT, signalId } from "./testdata/systems.ts";
 
 /** A plant of which, in 10 s, the first signal comes 30 times a second, the second 15 times, the others not at all. */
-function running(): AskedAdmin {
+async function running(): Promise<AskedAdmin> {
   const admin = new AskedAdmin(plantPublisher([connection(1)]));
+  const looking = admin.get("/api/v1/signals");
+  await new Promise((resolve) => setTimeout(resolve, 0));
   admin.publisher.publish([0], EPOCH - 5, 60);
   for (let i = 1; i < 300; i++) admin.publisher.publish(i % 2 === 0 ? [0] : [0, 1], EPOCH + i, i, i);
   admin.clock.advance(10_000);
+  await (await looking).body?.cancel();
   return admin;
 }
 
@@ -14,7 +17,7 @@ function running(): AskedAdmin {
 const namesOf = ({ signals }: any): string[] => signals.map(({ key }: { key: string }) => key);
 
 Deno.test("signals: what comes against what should, and the latest value", async () => {
-  const { total, seconds, signals } = await running().json("/api/v1/signals");
+  const { total, seconds, signals } = await (await running()).json("/api/v1/signals");
   assertEquals([total, seconds], [4, 10]);
   assertEquals(signals[0], {
     signalId: signalId(1),
@@ -33,7 +36,7 @@ Deno.test("signals: what comes against what should, and the latest value", async
 });
 
 Deno.test("signals are searched, chosen by state and device, sorted and cut", async () => {
-  const admin = running();
+  const admin = await running();
   const names = async (query: string): Promise<string[]> =>
     namesOf(await admin.json(`/api/v1/signals?${query}`));
   assertEquals(await names("search=freq"), ["PPA:1", "PPA:4"]);
@@ -49,7 +52,7 @@ Deno.test("signals are searched, chosen by state and device, sorted and cut", as
 });
 
 Deno.test("devices sum up their signals", async () => {
-  const admin = running();
+  const admin = await running();
   const { devices } = await admin.json("/api/v1/devices?sort=-missing");
   assertEquals(
     devices.map((
@@ -62,7 +65,7 @@ Deno.test("devices sum up their signals", async () => {
 });
 
 Deno.test("rates are over the time between two looks, and latest values over any", async () => {
-  const admin = running();
+  const admin = await running();
   const first = async (): Promise<{ received: number }> => (await admin.json("/api/v1/signals")).signals[0];
   assertEquals((await first()).received, 30);
   for (let i = 0; i < 100; i++) admin.publisher.publish([0], EPOCH, i);
@@ -71,7 +74,7 @@ Deno.test("rates are over the time between two looks, and latest values over any
 });
 
 Deno.test("signals that come later, and metadata that is replaced, are seen", async () => {
-  const admin = running();
+  const admin = await running();
   const before = await admin.json("/api/v1/signals");
   const publisher = plantPublisher();
   publisher.metadata!.dataSet.table("MeasurementDetail")!.set(4, "Enabled", true);
@@ -87,13 +90,13 @@ Deno.test("signals that come later, and metadata that is replaced, are seen", as
 });
 
 Deno.test("measurements of unknown signals are passed over, and NaN is told as none", async () => {
-  const admin = running();
+  const admin = await running();
   admin.publisher.publish([-1, 4_000_000, 0], EPOCH, NaN);
   assertEquals((await admin.json("/api/v1/signals")).signals[0].latest.value, null);
 });
 
 Deno.test("the age of the latest data is told", async () => {
-  const admin = running();
+  const admin = await running();
   admin.publisher.publish([0], admin.clock.now() - 250, 1);
   assertEquals((await admin.json("/api/v1/status")).systems[0].delay, 250);
 });
@@ -108,8 +111,23 @@ Deno.test("what shows no measurements says so", async () => {
   assertStringIncludes(await response.text(), "has no signals");
 });
 
+Deno.test("nothing is measured until somebody looks, nor when nobody has for a minute", async () => {
+  const admin = new AskedAdmin(plantPublisher());
+  admin.publisher.publish([0], EPOCH, 1);
+  assertEquals((await (await admin.look()).json()).signals[0].latest, null);
+  admin.publisher.publish([0], EPOCH, 2);
+  const latest = async (): Promise<number> => (await (await admin.look()).json()).signals[0].latest.value;
+  assertEquals(await latest(), 2);
+  admin.clock.advance(60_001);
+  admin.publisher.publish([0], EPOCH, 3);
+  assertEquals(await latest(), 2);
+  admin.publisher.publish([0], EPOCH, 4);
+  assertEquals(await latest(), 4);
+  assertEquals(admin.clock.pending, 0);
+});
+
 Deno.test("an admin that is closed counts no more", async () => {
-  const admin = running();
+  const admin = await running();
   admin.admin.close();
   admin.publisher.publish([0], EPOCH, -1);
   assertEquals((await admin.json("/api/v1/signals")).signals[0].latest.value, 299);

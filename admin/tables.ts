@@ -96,13 +96,14 @@ function filterRows(metadata: DataSet, table: DataTable, filter: string): DataRo
   }
 }
 
-/** Tells of a row whether one of its cells has a text in it, in any case. */
+/** Tells of a row whether one of its cells has a text in it, in any case; times are for filters. */
 function searchOf(table: DataTable, text: string): (row: number) => boolean {
   const matches = textMatcher(text);
-  // Numbers and times are written out only for what can be part of one.
-  const isInNumbers = /^[\d.,:+\-eTZ NaInfity]+$/i.test(text);
+  // Numbers take long to write out, so that is done only for what can be a part of one.
+  const isInNumbers = /^[\d.e+-]+$|^-?(?:NaN|Infinity)$/i.test(text);
   const columns = table.columns.filter(({ computed, type }) =>
-    !computed && type !== "boolean" && (isInNumbers || type === "string" || type === "guid")
+    !computed &&
+    (type === "string" || type === "guid" || (isInNumbers && type !== "boolean" && type !== "dateTime"))
   );
   return (row) => {
     for (const { type, values } of columns) {

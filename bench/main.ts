@@ -11,6 +11,7 @@ import { assess } from "./goals.ts";
 import { describeMachine } from "./harness/machine.ts";
 import { type Findings, print, type Section } from "./harness/report.ts";
 import { metadata } from "./metadata.ts";
+import { admin } from "./scenarios/admin.ts";
 import { fanOut, filters } from "./scenarios/fan_out.ts";
 import { idleSessions } from "./scenarios/idle_sessions.ts";
 import { latency } from "./scenarios/latency.ts";
@@ -29,6 +30,7 @@ const SECTIONS: readonly Section[] = [
   slowSubscriber,
   size,
   idleSessions,
+  admin,
 ];
 
 /** What the command line says. */

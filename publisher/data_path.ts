@@ -80,6 +80,9 @@ export class DataPath {
   #cipher: PayloadCipher | undefined;
   #bufferBlocks: BufferBlockSender | undefined;
   #overflowed = false;
+  #cacheSentAt = 0;
+  /** How long the latest confirmation of a cache took, in milliseconds. */
+  #latency: number | null = null;
 
   /** See {@linkcode DataPathOwner}; nothing can be subscribed to before {@linkcode DataPath.agree}. */
   constructor(owner: DataPathOwner) {
@@ -94,9 +97,12 @@ export class DataPath {
   }
 
   #createCaches(version: number): CacheSwitch<Subscription> {
-    const { queue, subscriberId } = this.#owner;
+    const { host: { options: { clock } }, queue, subscriberId } = this.#owner;
     return new CacheSwitch<Subscription>(version, {
-      sendCache: ({ cache }, cacheIndex) => queue.pushControl(cache.frame(subscriberId, cacheIndex)),
+      sendCache: ({ cache }, cacheIndex) => {
+        this.#cacheSentAt = clock.monotonic();
+        queue.pushControl(cache.frame(subscriberId, cacheIndex));
+      },
       activate: (subscription, cacheIndex) => this.#activate(subscription, cacheIndex),
       deactivate: () => this.#deactivate(),
     });
@@ -162,7 +168,11 @@ export class DataPath {
 
   /** The subscriber has its new signal index cache. @returns False when none was waiting for that. */
   confirmCache(): boolean {
-    return this.#caches.confirm();
+    // Before the confirmation, which may send the next one.
+    const took = this.#owner.host.options.clock.monotonic() - this.#cacheSentAt;
+    if (!this.#caches.confirm()) return false;
+    this.#latency = took;
+    return true;
   }
 
   /** Changes the pace of history. @returns Whether the latest subscription is about history. */
@@ -408,13 +418,14 @@ export class DataPath {
   /** What operators see. */
   snapshot(): Pick<
     ConnectionSnapshot,
-    "subscription" | "cacheIndex" | "dataChannel" | "cipher" | "bufferBlocks"
+    "subscription" | "cacheIndex" | "latency" | "dataChannel" | "cipher" | "bufferBlocks"
   > {
     const channel = this.#dataChannel;
     const cipher = this.#cipher;
     return {
       subscription: this.#subscriptionSnapshot(),
       cacheIndex: this.#caches.cacheIndex,
+      latency: this.#latency,
       dataChannel: channel === undefined ? null : { to: channel.to, from: channel.from, ...this.#datagrams },
       cipher: cipher === undefined ? null : { index: cipher.index, rotations: cipher.rotations },
       bufferBlocks: this.#bufferBlocks?.snapshot() ?? null,

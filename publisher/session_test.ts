@@ -413,3 +413,18 @@ Deno.test("whatever bytes come, there is an answer or an end, and never an inter
     if (event.kind === "internalError") throw event.cause;
   }
 });
+
+Deno.test("latency: from sending the latest cache to its confirmation", async () => {
+  await using rig = await Rig.start();
+  const peer = await rig.agree();
+  await peer.subscribe({ filterExpression: "FILTER ActiveMeasurements WHERE True" });
+  await peer.expectCache();
+  assertEquals(rig.connection(1).latency, null);
+  rig.clock.advance(25);
+  await peer.confirmCache();
+  await settle();
+  assertEquals(rig.connection(1).latency, 25);
+  await peer.confirmCache();
+  await settle();
+  assertEquals(rig.connection(1).latency, 25, "nothing was to be confirmed");
+});

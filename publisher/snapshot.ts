@@ -149,6 +149,11 @@ export interface ConnectionSnapshot {
   readonly subscription: SubscriptionSnapshot | null;
   /** Which signal index cache its data refers to. */
   readonly cacheIndex: number;
+  /**
+   * Milliseconds from sending its latest signal index cache to its confirmation: what was queued before it, the way there
+   * and back, and the subscriber's work on it. `null` before the first, and at version 1, which has no confirmations.
+   */
+  readonly latency: number | null;
   /** What was written to it. */
   readonly sent: SentTotals;
   /** Where its data goes over UDP; `null` while it goes over the command channel. */

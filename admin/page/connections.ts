@@ -164,7 +164,7 @@ function subscriptionTerms({ cacheIndex, subscription }: ConnectionView): Html {
 }
 
 function flowTerms(
-  { bytesPerMeasurement, bufferBlocks, queue, rates, receivedBytes, sent }: ConnectionView,
+  { bytesPerMeasurement, bufferBlocks, latency, queue, rates, receivedBytes, sent }: ConnectionView,
 ): Html {
   return terms([
     [
@@ -174,6 +174,10 @@ function flowTerms(
     ["Sent", `${plural(sent.measurements, "measurement")}, ${bytes(sent.bytes)}`],
     ["Bytes a measurement", bytesPerMeasurement?.toFixed(2)],
     ["Received", bytes(receivedBytes)],
+    [
+      "Confirmed in",
+      latency === null || latency === undefined ? undefined : duration(latency),
+    ],
     [
       "Queue",
       `${bytes(queue.dataBytes)} of data, ${bytes(queue.controlBytes)} of answers, ${

@@ -82,6 +82,7 @@ Deno.test("no text from outside becomes markup, on any page", async () => {
 Deno.test("no text of metadata becomes markup on the pages of signals, and none of an identity for operators", async () => {
   const admin = AskedAdmin.withUsers(plantPublisher([connection(1, { identity: SCRIPT })]));
   const script = encodeURIComponent(SCRIPT);
+  await (await admin.look("/api/v1/signals", 1_000, "reader")).body?.cancel();
   admin.publisher.publish([0, 1, 2, 3], EPOCH, NaN);
   const changed = plant();
   changed.table("DeviceDetail")!.set(0, "Name", SCRIPT);
@@ -181,6 +182,7 @@ Deno.test("an operator's page has the form that disconnects, and it works withou
 
 Deno.test("pages link and load only what is below their path, and nothing from elsewhere", async () => {
   const admin = new AskedAdmin(plantPublisher([connection(1)]), { basePath: "/admin" });
+  await (await admin.look("/admin/signals")).body?.cancel();
   const paths = [
     "",
     "/",

@@ -27,10 +27,10 @@ export function addPages(app: Hono<AdminEnv>, context: AdminContext): void {
   const page = (
     path: string,
     title: string,
-    content: (context: AdminContext, c: AdminRequest) => Html,
+    content: (context: AdminContext, c: AdminRequest) => Html | Promise<Html>,
     settings: PageSettings = {},
   ): void => {
-    app.get(path, (c) => c.html(layout(context, c, title, content(context, c), settings)));
+    app.get(path, async (c) => c.html(layout(context, c, title, await content(context, c), settings)));
   };
 
   page("/", "Overview", overview, live);

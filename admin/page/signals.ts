@@ -38,10 +38,10 @@ const deviceColumns: readonly Column[] = [
 ];
 
 /** Every signal with its latest value, and what comes of it against what should. */
-export function signalsPage(context: AdminContext, c: AdminRequest): Html {
+export async function signalsPage(context: AdminContext, c: AdminRequest): Promise<Html> {
   const query = new Query(c.req.url, SignalParameters);
   const { basePath } = context.options;
-  const list = context.observer.signals(query.text("system")).directory.signals(query);
+  const list = (await context.observer.signals(query.text("system"))).signals(query);
   const device = query.text("device");
   const rows = list.signals.map((signal) => signalRow(signal, list, basePath));
   const of = device === undefined ? "" : html`<input type="hidden" name="device" value="${device}">`;
@@ -62,9 +62,9 @@ export function signalsPage(context: AdminContext, c: AdminRequest): Html {
 }
 
 /** Every device, and what comes of it against what should. */
-export function devicesPage(context: AdminContext, c: AdminRequest): Html {
+export async function devicesPage(context: AdminContext, c: AdminRequest): Promise<Html> {
   const query = new Query(c.req.url, DeviceParameters);
-  const list = context.observer.signals(query.text("system")).directory.devices(query);
+  const list = (await context.observer.signals(query.text("system"))).devices(query);
   const rows = list.devices.map((device) => deviceRow(device, list, context.options.basePath));
   return html`${tabs(context, c, list.system, "/devices")}
   ${search(query, list)}
@@ -172,14 +172,14 @@ const windows: readonly (readonly [string, string])[] = [
 ];
 
 /** Plots of chosen signals, drawn by the script; without it, their latest values. */
-export function trendsPage(context: AdminContext, c: AdminRequest): Html {
+export async function trendsPage(context: AdminContext, c: AdminRequest): Promise<Html> {
   const { basePath } = context.options;
   const query = new Query(c.req.url, ["system", "signal"], "signal");
-  const { directory } = context.observer.signals(query.text("system"));
   if (query.texts("signal").length === 0) {
     return html`<p class="hint">Nothing is chosen yet. Choose signals to plot in <a href="${basePath}/signals">the list of
       signals</a>; the address of a page of plots can be kept and shared.</p>`;
   }
+  const directory = await context.observer.signals(query.text("system"));
   const { signals } = directory.chosen(trendSignals(c.req.url));
   const without = (id: string): string => {
     const target = new URL(c.req.url);

@@ -45,6 +45,7 @@ export function connection(id: number, changes: Partial<ConnectionSnapshot> = {}
       extra: {},
     } as unknown as ConnectionSnapshot["subscription"],
     cacheIndex: 0,
+    latency: 12.5,
     sent: { measurements: 1000 * id, bytes: 4000 * id },
     dataChannel: null,
     cipher: null,
@@ -234,6 +235,18 @@ export class AskedAdmin {
     const headers = new Headers(init.headers);
     headers.set("authorization", `Bearer ${Secrets[user]}`);
     return this.get(path, { ...init, headers });
+  }
+
+  /** Has the admin measure signals from now on, which takes it a second. @returns What it says then. */
+  async look(
+    path: string = "/api/v1/signals",
+    milliseconds: number = 1_000,
+    user?: keyof typeof Secrets,
+  ): Promise<Response> {
+    const answer = user === undefined ? this.get(path) : this.as(user, path);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    this.clock.advance(milliseconds);
+    return await answer;
   }
 
   /** The JSON of an answer that has to be good. */

@@ -123,6 +123,11 @@ export class PublisherProcess extends Running {
     return this.ask("publish", "published", order);
   }
 
+  /** Switches its HTTP admin on or off. @returns Where it is. */
+  async admin(on: boolean): Promise<string> {
+    return (await this.ask<{ url: string }>("admin", "admin", { on })).url;
+  }
+
   /** @param weigh Whether to collect garbage first, so that memory is that of what is alive. */
   look(weigh = false): Promise<PublisherLook> {
     return this.ask("look", "look", { weigh });

@@ -1,12 +1,13 @@
 /**
  * A publisher that does as it is told.
  *
- * Settings: {@linkcode PublisherSettings}. Commands: `publish` ({@linkcode PublishOrder}), `look`, `quit`.
- * Events: `listening` (port, and what defining the metadata took), `published`, `look`.
+ * Settings: {@linkcode PublisherSettings}. Commands: `publish` ({@linkcode PublishOrder}), `look`, `admin` (`on` or
+ * not), `quit`. Events: `listening` (port, and what defining the metadata took), `published`, `look`, `admin` (`url`).
  *
  * @module
  */
 import { setImmediate } from "node:timers";
+import { type AdminServer, serveAdmin } from "../../admin/mod.ts";
 import { Publisher } from "../../publisher/mod.ts";
 import type { PublisherOptions } from "../../publisher/mod.ts";
 import { MeasurementBatch } from "../../transport/wire/batch.ts";
@@ -51,7 +52,9 @@ const feed = new Feed(Int32Array.from(handles));
 const batch = new MeasurementBatch();
 emit("listening", { port: publisher.port, defineMilliseconds, longestTurn: lag.take() });
 
-await commands({ publish, look });
+let admin: AdminServer | undefined;
+await commands({ publish, look, admin: switchAdmin });
+await admin?.close();
 await publisher.stop({ drain: 0 });
 
 async function publish({ batch: size, seconds, rate, ahead = 2 * 1024 ** 2 }: PublishOrder): Promise<void> {
@@ -177,6 +180,13 @@ function look({ weigh }: { weigh: boolean }): void {
     open: open.length,
     connections: open.map(({ id, sent, dropped, queue, events }) => ({ id, sent, dropped, queue, events })),
   });
+}
+
+/** The HTTP admin of this publisher, on or off. */
+async function switchAdmin({ on }: { on: boolean }): Promise<void> {
+  await admin?.close();
+  admin = on ? serveAdmin(publisher, { port: 0 }) : undefined;
+  emit("admin", { url: admin?.url ?? null });
 }
 
 /** How long the event loop was held up at most, in milliseconds. */
