@@ -104,7 +104,7 @@ export const udpToSttpapi: Scenario[] = [
         const rows: Row[] = [];
         for (const seed of [0, 1, 2, 3, 4, 5, 6, 7]) {
           const table = makeTable({ signalIds: await signalIds(), frames: 100, start: soon(), seed });
-          await publishTable(publisher, table, 50);
+          await publishTable(publisher, table, udp ? 50 : 200);
           rows.push(...table);
         }
         await program.send(`expect ${rows.length}`);
