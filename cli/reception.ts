@@ -6,6 +6,7 @@
 import { MeasurementBatch, SttpError, type Subscriber } from "../mod.ts";
 import type { MeasurementWriter } from "./data/format.ts";
 import type { Meter } from "./meter.ts";
+import { endingAfter } from "./signals.ts";
 
 /** What to receive, and until when. */
 export interface ReceptionOptions {
@@ -23,7 +24,6 @@ export interface ReceptionOptions {
 export class Reception {
   readonly #meter: Meter;
   readonly #options: ReceptionOptions;
-  readonly #end = new AbortController();
   #writer: MeasurementWriter | undefined;
   #last: Promise<void> = Promise.resolve();
 
@@ -49,18 +49,17 @@ export class Reception {
    */
   async run(subscriber: Subscriber, writer: MeasurementWriter): Promise<void> {
     const { signal, duration, past } = this.#options;
-    const end = (): void => this.#end.abort();
-    // Disconnecting, the iteration goes on to what has come.
-    this.#end.signal.addEventListener("abort", () => void subscriber.disconnect());
-    signal.addEventListener("abort", end);
-    const timer = duration === undefined ? undefined : setTimeout(end, duration);
-    if (signal.aborted) end();
+    const end = endingAfter(signal, duration);
+    // Disconnected, the iteration goes on to what has come.
+    const disconnect = (): void => void subscriber.disconnect();
+    end.addEventListener("abort", disconnect);
+    if (end.aborted) disconnect();
     this.#writer = writer;
     try {
       const batches = past === undefined
         ? subscriber.batches()
-        : subscriber.history({ ...past, signal: this.#end.signal });
-      await this.#takeAll(batches);
+        : subscriber.history({ ...past, signal: end });
+      await this.#takeAll(batches, end);
       await subscriber.disconnect();
       await this.#last;
     } catch (error) {
@@ -68,15 +67,14 @@ export class Reception {
       await writer.abandon();
       throw error;
     } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
+      end.removeEventListener("abort", disconnect);
     }
     await writer.finish();
     const reason = await subscriber.closed;
     if (reason.kind !== "disconnected") throw reason.error;
   }
 
-  async #takeAll(batches: AsyncIterable<MeasurementBatch>): Promise<void> {
+  async #takeAll(batches: AsyncIterable<MeasurementBatch>, end: AbortSignal): Promise<void> {
     const { count = Infinity } = this.#options;
     try {
       for await (const batch of batches) {
@@ -84,7 +82,7 @@ export class Reception {
         if (this.#meter.measurements >= count) return;
       }
     } catch (error) {
-      const isEnd = this.#end.signal.aborted && error instanceof SttpError && error.code === "Aborted";
+      const isEnd = end.aborted && error instanceof SttpError && error.code === "Aborted";
       if (!isEnd) throw error;
     }
   }

@@ -42,3 +42,8 @@ export function onReload(reload: () => void): Disposable {
   Deno.addSignalListener("SIGHUP", reload);
   return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGHUP", reload) };
 }
+
+/** A signal that fires with another one, or after so many milliseconds if there is such a limit. */
+export function endingAfter(signal: AbortSignal, duration: number | undefined): AbortSignal {
+  return duration === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(duration)]);
+}

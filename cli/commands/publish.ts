@@ -17,7 +17,7 @@ import { checked, createPublisher, openHistory, publisherOptions, readAccess } f
 import { pump } from "../pump.ts";
 import { PublishingMeter } from "../publishing.ts";
 import { Reporter } from "../reporter.ts";
-import { aborted, onReload } from "../signals.ts";
+import { aborted, endingAfter, onReload } from "../signals.ts";
 import { FileSource, GridSource, type MeasurementSource, StreamSource } from "../source.ts";
 import { readTls, tlsOptions } from "../tls.ts";
 
@@ -134,18 +134,12 @@ export const publish: Command = defineCommand({
     await using _admin = await serveAdminFor({ publisher }, values, context, { log, reloadMetadata: reload });
     using reporter = new Reporter(meter, output, values.progress ?? (output.err.isTerminal ? 1000 : 0));
 
-    const stop = new AbortController();
-    const end = (): void => stop.abort();
-    signal.addEventListener("abort", end);
-    const timer = values.duration === undefined ? undefined : setTimeout(end, values.duration);
-    if (signal.aborted) end();
+    const stop = endingAfter(signal, values.duration);
     try {
       const { subscribers, stay } = values;
-      await pump(measurements, publisher, { signal: stop.signal, subscribers, patient: slow === "wait" });
-      if (stay) await aborted(stop.signal);
+      await pump(measurements, publisher, { signal: stop, subscribers, patient: slow === "wait" });
+      if (stay) await aborted(stop);
     } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
       await publisher.stop({ drain: values.drain });
       await log.flush();
       await reporter.finish();

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { MeasurementBatch, SignalTable, Ticks } from "../../mod.ts";
+import { withFolder } from "../../tests/support/folder.ts";
 import { CommandError } from "../exit_codes.ts";
 import { openWriter, readFile, readStream } from "./files.ts";
 import type { ReadableFormat, WritableFormat } from "./format.ts";
@@ -40,15 +41,6 @@ function rowsOf(batch: MeasurementBatch): unknown[][] {
     batch.values[i],
     batch.flags[i],
   ]);
-}
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "sttp-data-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 async function write(path: string, format: WritableFormat): Promise<void> {

@@ -9,6 +9,7 @@ import {
 import { Subscriber, type SubscriberOptions } from "../../subscriber/mod.ts";
 import { type Measurement, MeasurementBatch, SttpError } from "../../transport/mod.ts";
 import { Program } from "../interop/program.ts";
+import { withFolder } from "../support/folder.ts";
 import { Sttp, sttp, sttpCommand } from "../support/sttp.ts";
 import { testCertificates } from "../support/tls.ts";
 import {
@@ -26,15 +27,13 @@ import {
 const size = 20;
 const local = ["--host", "127.0.0.1", "--port", "0"];
 
-/** A folder with the metadata of twenty signals. */
-async function withFolder(test: (folder: string, metadata: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "sttp-cli-" });
-  try {
-    await Deno.writeTextFile(`${folder}/metadata.xml`, metadataOf(size).toXml());
-    await test(folder, `${folder}/metadata.xml`);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+/** Runs a test with a folder that has the metadata of twenty signals. */
+function withMetadata(test: (folder: string, metadata: string) => Promise<void>): Promise<void> {
+  return withFolder(async (folder) => {
+    const path = `${folder}/metadata.xml`;
+    await Deno.writeTextFile(path, metadataOf(size).toXml());
+    await test(folder, path);
+  });
 }
 
 /** Where a publisher listens that was started with `local`. */
@@ -80,7 +79,7 @@ Deno.test("sttp publish: a synthetic grid, until SIGTERM", async () => {
 });
 
 Deno.test("sttp publish --data: a file as fast as subscribers take it, complete", () =>
-  withFolder(async (folder, metadata) => {
+  withMetadata(async (folder, metadata) => {
     const path = `${folder}/data.ndjson`;
     await Deno.writeTextFile(path, ndjson(50_000));
     const args = ["-m", metadata, "--data", path, "--speed", "max", "--subscribers", "2"];
@@ -110,7 +109,7 @@ Deno.test("sttp publish --data: a file as fast as subscribers take it, complete"
   }));
 
 Deno.test("sttp publish --stdin: CSV with tags; unknown signals are counted", () =>
-  withFolder(async (_, metadata) => {
+  withMetadata(async (_, metadata) => {
     const args = ["--stdin", "--format", "csv", "-m", metadata, "--subscribers", "1"];
     await using running = Sttp.start("publish", ...local, ...args);
     const receiving = receiveAll(await addressOf(running));
@@ -124,7 +123,7 @@ Deno.test("sttp publish --stdin: CSV with tags; unknown signals are counted", ()
   }));
 
 Deno.test("sttp publish --stdin: what came before a wrong line is published", () =>
-  withFolder(async (_, metadata) => {
+  withMetadata(async (_, metadata) => {
     await using running = Sttp.start("publish", ...local, "--stdin", "-m", metadata, "--subscribers", "1");
     const receiving = receiveAll(await addressOf(running));
     await running.input(`${ndjson(3)}{"signalId":5}\n`);
@@ -138,7 +137,7 @@ Deno.test({
   name: "a pipeline of sttp subscribe and sttp publish carries every value",
   ignore: Deno.build.os === "windows",
   fn: () =>
-    withFolder(async (_, metadata) => {
+    withMetadata(async (_, metadata) => {
       await using meeting = await Meeting.start(size);
       const quoted = (...args: string[]): string => sttpCommand(...args).map((arg) => `'${arg}'`).join(" ");
       const upstream = quoted("subscribe", meeting.publisher.address, "-o", "ndjson", "--once");
@@ -178,7 +177,7 @@ Deno.test({
 });
 
 Deno.test("sttp publish --history: what was published can be asked for, also after a restart", () =>
-  withFolder(async (folder, metadata) => {
+  withMetadata(async (folder, metadata) => {
     const args = ["publish", ...local, "-m", metadata, "--history", `${folder}/history.db`];
     const path = `${folder}/data.ndjson`;
     await Deno.writeTextFile(path, ndjson(200));
@@ -196,7 +195,7 @@ Deno.test("sttp publish --history: what was published can be asked for, also aft
   }));
 
 Deno.test("sttp publish --access: rights from a file; SIGHUP reads it and the metadata again", () =>
-  withFolder(async (folder, metadata) => {
+  withMetadata(async (folder, metadata) => {
     const path = `${folder}/access.yaml`;
     await Deno.writeTextFile(
       path,

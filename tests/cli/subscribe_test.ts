@@ -5,15 +5,22 @@ import { MemoryHistory } from "../../history/mod.ts";
 import { DataSet } from "../../metadata/mod.ts";
 import { Publisher } from "../../publisher/mod.ts";
 import { Ticks } from "../../transport/mod.ts";
+import { withFolder } from "../support/folder.ts";
 import { Sttp, sttp } from "../support/sttp.ts";
 import { testCertificates } from "../support/tls.ts";
 import { Meeting, metadataOf, signalId, ticksOf, until, valueOf } from "../integration/support.ts";
 
 const size = 20;
 
-/** Waits for a subscription of a child to be in force, so that nothing is published past it. */
-async function subscribed({ publisher }: Meeting): Promise<void> {
-  await until(() => publisher.stats().open.some(({ subscription }) => subscription?.confirmed === true));
+/** Waits for a child's subscription to be in force, so that nothing is published past it. */
+async function subscribed({ publisher }: Meeting, running: Sttp): Promise<void> {
+  const confirmed = until(() =>
+    publisher.stats().open.some(({ subscription }) => subscription?.confirmed === true)
+  );
+  const ended = running.ended.then(({ stderr }) => {
+    throw new Error(`ended without a subscription: ${stderr}`);
+  });
+  await Promise.race([confirmed, ended]);
 }
 
 interface Line {
@@ -43,19 +50,10 @@ function sorted(lines: Line[]): Line[] {
   return lines.sort((a, b) => a.value - b.value || a.time.localeCompare(b.time));
 }
 
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "sttp-cli-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 Deno.test("sttp subscribe: every measurement as NDJSON, until SIGTERM", async () => {
   await using meeting = await Meeting.start(size);
   await using running = Sttp.start("subscribe", meeting.publisher.address);
-  await subscribed(meeting);
+  await subscribed(meeting, running);
   await meeting.publish(50);
   await until(() => running.stdout.split("\n").length > 50 * size);
   const { code, stdout, stderr } = await running.terminate();
@@ -83,7 +81,7 @@ Deno.test("sttp subscribe: ends after so many measurements; a filter; columns; -
       "--json",
     ],
   );
-  await subscribed(meeting);
+  await subscribed(meeting, running);
   // Two rounds of five signals.
   await meeting.publish(2);
   const { code, stdout, stderr } = await running.ended;
@@ -125,7 +123,7 @@ Deno.test("sttp subscribe --once: the connection is lost; a file that was there 
     await using meeting = await Meeting.start(size);
     const path = `${folder}/data.csv`;
     await using running = Sttp.start("subscribe", meeting.publisher.address, "--once", "-o", path);
-    await subscribed(meeting);
+    await subscribed(meeting, running);
     await meeting.publish(10);
     await meeting.publisher.stop();
     const { code, stderr } = await running.ended;
@@ -137,7 +135,7 @@ Deno.test("sttp subscribe --once: the connection is lost; a file that was there 
 Deno.test("sttp subscribe: comes back after a lost connection, and says so", async () => {
   await using meeting = await Meeting.start(size);
   await using running = Sttp.start("subscribe", meeting.publisher.address, "--log-level", "info");
-  await subscribed(meeting);
+  await subscribed(meeting, running);
   await meeting.publish(1);
   await until(() => running.stdout.split("\n").length > size);
   meeting.publisher.disconnect(1);
@@ -204,7 +202,7 @@ Deno.test("sttp subscribe --listen: the publisher connects", async () => {
   const [, port] = await running.says(/^Listening on .*:(\d+)\n/m);
   await using meeting = await Meeting.start(size, { listen: false });
   await using _link = meeting.publisher.connect(`127.0.0.1:${port}`);
-  await subscribed(meeting);
+  await subscribed(meeting, running);
   await meeting.publish(1);
   const { code, stdout, stderr } = await running.ended;
   assertEquals(code, 0, stderr);
@@ -225,7 +223,7 @@ Deno.test("sttp with TLS: certificates from files, and a publisher that is not t
     await using running = Sttp.start(
       ...["subscribe", meeting.publisher.address, "--ca", path("ca.pem"), ...own, "-n", String(size)],
     );
-    await subscribed(meeting);
+    await subscribed(meeting, running);
     await meeting.publish(1);
     const { code, stdout, stderr } = await running.ended;
     assertEquals(code, 0, stderr);
