@@ -1,7 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { DataSet } from "../metadata/data_set.ts";
 import { serveAdmin } from "./mod.ts";
-import { connection, StillPublisher } from "./testdata/systems.ts";
+import { connection, plantPublisher } from "./testdata/systems.ts";
 
 const hasCurl = await new Deno.Command("curl", { args: ["--version"], stdout: "null" }).output()
   .then(({ success }) => success, () => false);
@@ -9,16 +8,16 @@ const hasCurl = await new Deno.Command("curl", { args: ["--version"], stdout: "n
 Deno.test("the recipes of the documentation work", { ignore: !hasCurl }, async () => {
   const text = await Deno.readTextFile(new URL("../docs/admin.md", import.meta.url));
   const recipes = /```sh\n([^`]*)```/.exec(text)![1]!;
-  const publisher = new StillPublisher([connection(3)]);
-  const dataSet = new DataSet();
-  const table = dataSet.addTable("MeasurementDetail");
-  table.addColumn("SignalAcronym", "string");
-  for (const kind of ["FREQ", "STAT"]) table.addRow([kind]);
-  publisher.metadata = { dataSet };
+  const publisher = plantPublisher([connection(3)]);
+  const bans = [{ id: 1, kind: "host", name: "192.0.2.9", until: 0, reason: "" }] as const;
+  publisher.present = { ...publisher.present, bans };
+  const log = { level: "info" as "info" | "debug" };
   await using server = serveAdmin(publisher, {
     port: 0,
     credentials: [{ name: "otto", role: "operator", secret: "another-long-random-text" }],
     actions: true,
+    reloadMetadata: () => void publisher.asked.push("reload"),
+    log: log as { level: "info" },
     onAction: () => {},
   });
   const script = recipes.replace("http://localhost:8080", server.url.slice(0, -1))
@@ -28,6 +27,18 @@ Deno.test("the recipes of the documentation work", { ignore: !hasCurl }, async (
   const answers = new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "" && line !== "ok");
   assertEquals(answers.length, [...recipes.matchAll(/^curl /gm)].length - 1);
   const rows = answers.map((line) => JSON.parse(line)).find(({ values }) => values !== undefined);
-  assertEquals(rows.values, [{ SignalAcronym: "FREQ" }]);
+  assertEquals(rows.values.map((row: Record<string, unknown>) => row["PointTag"]), [
+    "SHELBY:FREQ",
+    "CORDOVA:FREQ",
+    "CORDOVA:OLD",
+  ]);
   assertEquals(publisher.disconnected, [[3, "disconnected by otto: too slow"]]);
+  assertEquals(publisher.asked, [
+    ["ban", 3, 600_000],
+    ["liftBan", 1],
+    ["notify", "maintenance at noon", undefined],
+    ["rotateCipherKeys", undefined],
+    "reload",
+  ]);
+  assertEquals(log.level, "debug");
 });

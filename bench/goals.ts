@@ -154,6 +154,15 @@ const GOALS: readonly Goal[] = [
     isMet: ({ idleSubscribed, idleExpected, idleDropped }) =>
       idleSubscribed === idleExpected && idleDropped === 0,
   },
+  atMost(
+    "the admin answers at 1,000 connections and 100,000 signals: 100 ms",
+    "adminSlowest",
+    100,
+    "ms",
+    1,
+    1,
+  ),
+  atMost("publishing with the admin open slows by no more than 5 %", "adminCost", 0.05, "%", 0.01, 1),
 ];
 
 /** Holds figures against the goals; those whose figures were not measured are left out. */

@@ -26,7 +26,7 @@ function views(scene: Scene): Readonly<Record<string, string>> {
     connections: "connections?sort=-stalledFor",
     connection: `connections/${scene.stalled}?system=grid`,
     encoders: "groups",
-    signals: "signals?system=grid&sort=-missing&limit=14",
+    signals: "signals?system=grid&limit=20",
     devices: "devices?system=grid&sort=-missing&limit=16",
     trends: `trends?system=grid&${trend}`,
     metadata: "metadata/MeasurementDetail?system=grid&filter=SignalAcronym+%3D+%27FREQ%27&limit=15",
@@ -42,7 +42,7 @@ async function open(browser: Browser, dark: boolean, size: keyof typeof sizes, u
   const context = await browser.newContext({
     colorScheme: dark ? "dark" : "light",
     viewport: sizes[size],
-    deviceScaleFactor: size === "phone" ? 2 : 1.5,
+    deviceScaleFactor: size === "phone" ? 1.5 : 1,
     httpCredentials: { username, password },
     locale: "en",
   });
