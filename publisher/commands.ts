@@ -9,6 +9,7 @@ import {
   usesGzipMetadata,
 } from "../transport/wire/operational_modes.ts";
 import { decodeSubscribe } from "../transport/wire/subscribe.ts";
+import { isEnding } from "./command_reader.ts";
 import { formatName } from "./delivery.ts";
 import { updateProcessingInterval } from "./processing_interval.ts";
 import { getPrimaryMetadataSchema, getSignalSelectionSchema } from "./schemas.ts";
@@ -90,10 +91,17 @@ async function refreshMetadata(session: Session, body: Uint8Array): Promise<void
   }
   const filter = decodeMetadataRefresh(body, encoding, options.limits);
   await session.rights.with(
-    async (definition) =>
-      await definition?.metadataBody(filter, encoding, usesGzipMetadata(modes)) ?? { pieces: [], length: 0 },
+    async (definition) => {
+      if (definition === undefined) return { pieces: [], length: 0 };
+      return await inTurn(session, () => definition.metadataBody(filter, encoding, usesGzipMetadata(modes)));
+    },
     (metadata) => session.respond(Response.Succeeded, Command.MetadataRefresh, metadata),
   );
+}
+
+/** Evaluates a filter expression, which may be costly. */
+function inTurn<Result>(session: Session, work: () => Promise<Result>): Promise<Result> {
+  return session.host.costlyTurns.run(work, () => !isEnding(session.state));
 }
 
 /** §4. */
@@ -102,7 +110,8 @@ async function subscribe(session: Session, body: Uint8Array): Promise<void> {
   const request = decodeSubscribe(body, encoding, options.limits);
   const dataChannel = request.dataChannel && await session.openDataChannel(request.dataChannel);
   await session.rights.with(
-    (definition) => createSubscription(request, modes, definition, options, dataChannel),
+    (definition) =>
+      inTurn(session, () => createSubscription(request, modes, definition, options, dataChannel)),
     (subscription) => {
       session.subscribe(subscription);
       const form = formatName(subscription.delivery);

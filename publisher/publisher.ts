@@ -14,6 +14,7 @@ import { type AccessOptions, checkAccess } from "./access_options.ts";
 import { BufferPayload } from "./buffer_blocks.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { Connections } from "./connections.ts";
+import { CostlyTurns } from "./costly_turns.ts";
 import { DatagramSockets } from "./datagram_sockets.ts";
 import { Definition } from "./definition.ts";
 import { parcelSize } from "./group.ts";
@@ -147,6 +148,7 @@ export class Publisher implements AsyncDisposable {
       router,
       writeBuffers: new BufferPool(WRITE_BUFFER_SIZE),
       datagramSockets: checked.udp && new DatagramSockets(checked.udp),
+      costlyTurns: new CostlyTurns(checked.clock),
       notifications: this.#notifications,
       get definition(): Definition | undefined {
         return definition();
