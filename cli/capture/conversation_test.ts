@@ -25,7 +25,8 @@ import {
 } from "../../mod.ts";
 import { Capture, captureNames } from "../../tests/support/capture.ts";
 import { Conversation, type Message } from "./conversation.ts";
-import { readCapture, type Sender } from "./format.ts";
+import type { Sender } from "./format.ts";
+import { readRecording } from "./recording.ts";
 
 const ticks = 638_700_000_000_000_000n;
 const signalId = "9ae6dd95-bddb-5dd8-8717-57da1268b9ca";
@@ -66,7 +67,7 @@ for (const name of captureNames()) {
   Deno.test(`recorded session ${name}: every message is named, every measurement read`, async () => {
     const conversation = new Conversation();
     const messages: Kept[] = [];
-    for await (const event of readCapture(await file(name))) {
+    for await (const event of readRecording(await file(name))) {
       assert(event.kind === "bytes");
       // Frames come in pieces, too.
       messages.push(
@@ -237,7 +238,7 @@ Deno.test("TLS and what is no STTP are told apart; what follows is counted and n
 });
 
 Deno.test("damage anywhere in a recorded session is told, never thrown", async () => {
-  const events = await Array.fromAsync(readCapture(await file("gosub-cpppub-compact-udp")));
+  const events = await Array.fromAsync(readRecording(await file("gosub-cpppub-compact-udp")));
   for (let seed = 1; seed <= 60; seed++) {
     const conversation = new Conversation();
     for (const [i, event] of events.entries()) {

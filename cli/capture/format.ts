@@ -19,7 +19,8 @@
  *
  * @module
  */
-import { CommandError, ExitCode } from "../exit_codes.ts";
+import type { CommandError } from "../exit_codes.ts";
+import { badInput, type ByteSource } from "./byte_source.ts";
 
 /** Who sent something. */
 export type Sender = "subscriber" | "publisher" | "datagram";
@@ -123,55 +124,52 @@ function encode(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Reads a recording, gzipped or not. What is given out is whole even when the file is not.
+ * Reads a recording. What is given out is whole even when the file is not.
  *
- * @param stream The file, which is read to its end or cancelled.
+ * @param source The file, from its beginning.
  * @throws {CommandError} `BadInput`, with the offset, when it is no recording, or ends before its last record does.
  */
 export async function* readCapture(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  source: ByteSource,
 ): AsyncGenerator<CaptureEvent, void, undefined> {
-  const source = new ByteSource(await unpacked(stream));
-  try {
-    let ticks: bigint | undefined;
-    let connection = 1;
-    for (let isFirst = true;; isFirst = false) {
-      const { offset } = source;
-      const header = await source.take(HEADER_LENGTH);
-      if (header === undefined) {
-        if (isFirst) throw wrong("the file is empty");
-        return;
-      }
-      const kind = String.fromCharCode(header[0]!);
-      const length = viewOf(header).getUint32(1);
-      if (isFirst && !"ics".includes(kind)) throw notACapture();
-      if (length > MAX_RECORD_LENGTH) {
-        if (isFirst) throw notACapture();
-        throw wrong(`a record of ${length} bytes at offset ${offset}, at most ${MAX_RECORD_LENGTH} expected`);
-      }
-      const contents = length === 0 ? new Uint8Array(0) : await source.take(length);
-      if (contents === undefined) throw source.cutShort();
-      if (isFirst) checkFirst(kind, contents);
-
-      const from = senders[kind];
-      if (from !== undefined) {
-        yield { kind: "bytes", from, connection, ticks, offset, bytes: contents };
-      } else if (kind === "t") {
-        if (length !== 8) throw wrong(`a time of ${length} bytes at offset ${offset}, 8 expected`);
-        ticks = viewOf(contents).getBigInt64(0);
-      } else if (kind === "n") {
-        if (length !== 4) {
-          throw wrong(`a connection's number of ${length} bytes at offset ${offset}, 4 expected`);
-        }
-        connection = viewOf(contents).getUint32(0);
-      } else if (kind === "o") {
-        yield { kind: "opened", connection, ticks, offset, peers: readPeers(contents) };
-      } else if (kind === "e") {
-        yield { kind: "ended", connection, ticks, offset, reason: new TextDecoder().decode(contents) };
-      }
+  let ticks: bigint | undefined;
+  let connection = 1;
+  for (let isFirst = true;; isFirst = false) {
+    const { offset } = source;
+    const header = await source.take(HEADER_LENGTH);
+    if (header === undefined) {
+      if (isFirst) throw badInput("the file is empty");
+      return;
     }
-  } finally {
-    await source.cancel();
+    const kind = String.fromCharCode(header[0]!);
+    const length = viewOf(header).getUint32(1);
+    if (isFirst && !"ics".includes(kind)) throw notACapture();
+    if (length > MAX_RECORD_LENGTH) {
+      if (isFirst) throw notACapture();
+      throw badInput(
+        `a record of ${length} bytes at offset ${offset}, at most ${MAX_RECORD_LENGTH} expected`,
+      );
+    }
+    const contents = length === 0 ? new Uint8Array(0) : await source.take(length);
+    if (contents === undefined) throw source.cutShort();
+    if (isFirst) checkFirst(kind, contents);
+
+    const from = senders[kind];
+    if (from !== undefined) {
+      yield { kind: "bytes", from, connection, ticks, offset, bytes: contents };
+    } else if (kind === "t") {
+      if (length !== 8) throw badInput(`a time of ${length} bytes at offset ${offset}, 8 expected`);
+      ticks = viewOf(contents).getBigInt64(0);
+    } else if (kind === "n") {
+      if (length !== 4) {
+        throw badInput(`a connection's number of ${length} bytes at offset ${offset}, 4 expected`);
+      }
+      connection = viewOf(contents).getUint32(0);
+    } else if (kind === "o") {
+      yield { kind: "opened", connection, ticks, offset, peers: readPeers(contents) };
+    } else if (kind === "e") {
+      yield { kind: "ended", connection, ticks, offset, reason: new TextDecoder().decode(contents) };
+    }
   }
 }
 
@@ -183,7 +181,9 @@ function checkFirst(kind: string, contents: Uint8Array): void {
   }
   const { sttpCapture: version } = parseJson(contents);
   if (typeof version !== "number") throw notACapture();
-  if (version !== 1) throw wrong(`a recording of version ${version}, 1 expected: a newer program wrote it`);
+  if (version !== 1) {
+    throw badInput(`a recording of version ${version}, 1 expected: a newer program wrote it`);
+  }
 }
 
 function readPeers(contents: Uint8Array): CapturedPeers {
@@ -205,111 +205,6 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-function wrong(problem: string): CommandError {
-  return new CommandError(ExitCode.BadInput, problem);
-}
-
 function notACapture(): CommandError {
-  return wrong("the file is no recording of an STTP session");
-}
-
-/** The stream, unpacked when it begins as gzip does. */
-async function unpacked(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
-  const reader = stream.getReader();
-  let head: Uint8Array<ArrayBuffer> = new Uint8Array(0);
-  let isDone = false;
-  while (head.length < 2 && !isDone) {
-    const { value, done } = await reader.read();
-    if (value !== undefined) head = concatenate(head, value);
-    isDone = done;
-  }
-  const whole = new ReadableStream<Uint8Array<ArrayBuffer>>({
-    start: (controller) => {
-      if (head.length > 0) controller.enqueue(head);
-      if (isDone) controller.close();
-    },
-    pull: async (controller) => {
-      const { value, done } = await reader.read();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: (reason) => reader.cancel(reason),
-  });
-  const isGzip = head[0] === 0x1f && head[1] === 0x8b;
-  return isGzip ? whole.pipeThrough(new DecompressionStream("gzip")) : whole;
-}
-
-function concatenate(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(a.length + b.length);
-  joined.set(a);
-  joined.set(b, a.length);
-  return joined;
-}
-
-/** Takes bytes from a stream in pieces of any size. */
-class ByteSource {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
-  #chunk: Uint8Array = new Uint8Array(0);
-  /** How many bytes were taken. */
-  offset = 0;
-
-  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
-    this.#reader = stream.getReader();
-  }
-
-  /**
-   * Takes so many bytes, at least one; what is given is the caller's to keep.
-   *
-   * @returns `undefined` when the stream ends before the first of them.
-   * @throws {CommandError} When it ends after it, or can't be unpacked.
-   */
-  async take(length: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    // A length that was announced is no reason to take memory; what is there is.
-    const pieces: Uint8Array[] = [];
-    let missing = length;
-    while (missing > 0) {
-      if (this.#chunk.length === 0 && !await this.#more()) break;
-      const piece = this.#chunk.subarray(0, missing);
-      this.#chunk = this.#chunk.subarray(piece.length);
-      missing -= piece.length;
-      pieces.push(piece);
-    }
-    this.offset += length - missing;
-    if (missing === length) return undefined;
-    if (missing > 0) throw this.cutShort();
-    const bytes = new Uint8Array(length);
-    let at = 0;
-    for (const piece of pieces) {
-      bytes.set(piece, at);
-      at += piece.length;
-    }
-    return bytes;
-  }
-
-  /** The stream has ended where it should not. */
-  cutShort(): CommandError {
-    return wrong(`the file ends at offset ${this.offset}, in the middle of a record`);
-  }
-
-  async #more(): Promise<boolean> {
-    try {
-      const { value, done } = await this.#reader.read();
-      if (value !== undefined) this.#chunk = value;
-      return !done;
-    } catch (error) {
-      // Of what was packed; a file that can't be read fails in another way.
-      if (!(error instanceof TypeError)) throw error;
-      throw wrong(
-        `the file can't be unpacked beyond offset ${this.offset + this.#chunk.length}: ${error.message}`,
-      );
-    }
-  }
-
-  async cancel(): Promise<void> {
-    await this.#reader.cancel().catch(() => {
-      // It broke already.
-    });
-  }
+  return badInput("the file is no recording of an STTP session");
 }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CommandError } from "../exit_codes.ts";
-import { type CaptureEvent, CaptureWriter, readCapture } from "./format.ts";
+import { type CaptureEvent, CaptureWriter } from "./format.ts";
+import { readRecording } from "./recording.ts";
 
 const ticks = 638_700_000_000_000_000n;
 
@@ -32,7 +33,7 @@ async function read(
 ): Promise<{ events: CaptureEvent[]; error: unknown }> {
   const events: CaptureEvent[] = [];
   try {
-    for await (const event of readCapture(streamOf(bytes, piece))) events.push(event);
+    for await (const event of readRecording(streamOf(bytes, piece))) events.push(event);
     return { events, error: undefined };
   } catch (error) {
     return { events, error };
@@ -124,7 +125,7 @@ Deno.test("a file that is something else is told from a recording", async () => 
     ["an odd recording", record("i", text.encode("[1]")), /no recording/],
   ];
   for (const [name, bytes, expected] of files) {
-    const error = await assertRejects(() => Array.fromAsync(readCapture(streamOf(bytes, 5))), CommandError);
+    const error = await assertRejects(() => Array.fromAsync(readRecording(streamOf(bytes, 5))), CommandError);
     assert(expected.test(error.message), `${name}: ${error.message}`);
   }
 });

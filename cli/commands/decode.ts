@@ -4,12 +4,13 @@
  * @module
  */
 import { Conversation, type Message } from "../capture/conversation.ts";
-import { type CaptureEvent, readCapture } from "../capture/format.ts";
+import type { CaptureEvent } from "../capture/format.ts";
+import { readRecording } from "../capture/recording.ts";
 import { elapsed, measurementLines, messageText, messageValue, type TextOptions } from "../capture/render.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
 import { timeText } from "../data/cell_text.ts";
 import { ExitCode } from "../exit_codes.ts";
-import { file, flag, list } from "../option.ts";
+import { file, flag, list, port } from "../option.ts";
 import { many, plain } from "../text.ts";
 
 /** `sttp decode`. */
@@ -17,7 +18,8 @@ export const decode: Command = defineCommand({
   name: "decode",
   summary: "Explain a recorded session, message by message",
   description:
-    "Reads what `sttp capture` recorded and says what was said: who sent each message, when, and what is in it; " +
+    "Reads what `sttp capture` recorded, or tcpdump or Wireshark (pcap, pcapng), and says what was said: who sent " +
+    "each message, when, and what is in it; " +
     "and where something is wrong. What was said over TLS can't be seen. Payloads that are encrypted " +
     "are read where the recording has the keys, which the publisher sends. " +
     "Ends with exit code 5 when something could not be understood.",
@@ -25,6 +27,9 @@ export const decode: Command = defineCommand({
   options: {
     values: flag({ summary: "show every measurement" }),
     full: flag({ summary: "show long texts to their end" }),
+    port: port({
+      summary: "of a network's recording show all connections to this TCP port, whatever is said",
+    }),
     only: list({ summary: "show only messages of this name, such as Subscribe; may be given several times" }),
   },
   examples: [
@@ -46,6 +51,7 @@ interface DecodeOptions {
   readonly file: string;
   readonly values: boolean;
   readonly full: boolean;
+  readonly port: number | undefined;
   readonly only: readonly string[];
 }
 
@@ -69,11 +75,12 @@ class Explaining {
 
   async run(): Promise<ExitCode> {
     const { output, input, signal } = this.#context;
-    const { file } = this.#options;
+    const { file, port } = this.#options;
+    const note = (text: string): void => void output.note(text).catch(() => {});
     const stream = file === "-" ? input : (await Deno.open(file)).readable;
     let failure: unknown;
     try {
-      for await (const event of readCapture(stream)) {
+      for await (const event of readRecording(stream, { port, note })) {
         if (signal.aborted) break;
         await this.#take(event);
       }

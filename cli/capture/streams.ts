@@ -1,0 +1,275 @@
+/**
+ * TCP connections out of segments: each side's bytes in order, each once, and whose they are.
+ *
+ * @module
+ */
+import { Command, Response } from "../../mod.ts";
+import { many } from "../text.ts";
+import type { CapturedPart, Sender } from "./format.ts";
+import type { Segment } from "./network.ts";
+
+/** Something that happened to a connection. */
+export type StreamEvent = CapturedPart & { readonly connection: number };
+
+/** Bytes that wait for those before them, over all connections. */
+const MAX_WAITING = 64 * 1024 ** 2;
+/** Connections that are known at a time, with those that are something else. */
+const MAX_CONNECTIONS = 65_536;
+
+/** By so many bytes of what is said first it is told whether it is STTP. */
+const RECOGNISED = 6;
+
+/** Finds the STTP connections among all that there are. */
+export class Streams {
+  readonly #port: number | undefined;
+  readonly #connections = new Map<string, Connection>();
+  /** Bytes that wait. */
+  readonly #waiting = { bytes: 0 };
+  #count = 0;
+  #others = 0;
+
+  /** @param port One whose connections count whatever they say. */
+  constructor(port: number | undefined) {
+    this.#port = port;
+  }
+
+  /** Takes the next segment or datagram. @returns What it leads to. */
+  add(segment: Segment): StreamEvent[] {
+    if (segment.protocol === "udp") return this.#datagram(segment);
+    const { source, destination, sourcePort, destinationPort, isSyn, isAck } = segment;
+    const key = source < destination ? `${source} ${destination}` : `${destination} ${source}`;
+    let connection = this.#connections.get(key);
+    // The same ports may be used again.
+    if (connection === undefined || (isSyn && !isAck && connection.hasData)) {
+      const isChosen = sourcePort === this.#port || destinationPort === this.#port;
+      connection = new Connection(isSyn && isAck ? destination : source, isChosen, this.#waiting);
+      this.#connections.delete(key);
+      this.#connections.set(key, connection);
+      if (this.#connections.size > MAX_CONNECTIONS) {
+        this.#connections.delete(this.#connections.keys().next().value!);
+      }
+    }
+    const parts = connection.add(segment);
+    if (connection.isOther && !connection.isCounted) {
+      connection.isCounted = true;
+      this.#others++;
+    }
+    if (parts.length > 0 && connection.number === 0) connection.number = ++this.#count;
+    const { number } = connection;
+    return parts.map((part) => ({ ...part, connection: number }));
+  }
+
+  /** Data over UDP goes from the publisher's host to the subscriber's. */
+  #datagram({ source, destination, payload }: Segment): StreamEvent[] {
+    const isData = payload[0] === Response.DataPacket || payload[0] === Response.BufferBlock;
+    if (!isData || payload[1] !== Command.Subscribe) return [];
+    const connection = [...this.#connections.values()].findLast(({ publisher, subscriber }) =>
+      hostOf(publisher) === hostOf(source) && hostOf(subscriber) === hostOf(destination)
+    );
+    if (connection === undefined || connection.number === 0) return [];
+    return [{ kind: "bytes", from: "datagram", bytes: payload, connection: connection.number }];
+  }
+
+  /** The recording is at its end. */
+  end(): StreamEvent[] {
+    return [...this.#connections.values()].flatMap((connection) => {
+      const { number } = connection;
+      return connection.end().map((part) => ({ ...part, connection: number }));
+    });
+  }
+
+  /** What was no STTP. */
+  passedOver(): string[] {
+    return this.#others === 0
+      ? []
+      : [`${many(this.#others, "connection")} passed over: no STTP, or not from the start`];
+  }
+}
+
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":"));
+}
+
+/** One TCP connection. */
+class Connection {
+  /** Its number among those that are STTP; 0 for none. */
+  number = 0;
+  /** Who is what; empty texts until it is known. */
+  subscriber = "";
+  publisher = "";
+  isOther = false;
+  isCounted = false;
+  hasData = false;
+  readonly #initiator: string;
+  readonly #isChosen: boolean;
+  readonly #waiting: { bytes: number };
+  readonly #sides = new Map<string, Side>();
+  #hasEnded = false;
+
+  constructor(initiator: string, isChosen: boolean, waiting: { bytes: number }) {
+    this.#initiator = initiator;
+    this.#isChosen = isChosen;
+    this.#waiting = waiting;
+  }
+
+  add(segment: Segment): CapturedPart[] {
+    if (this.isOther || this.#hasEnded) return [];
+    const { source, destination, payload, isFin, isReset } = segment;
+    let side = this.#sides.get(source);
+    if (side === undefined) this.#sides.set(source, side = new Side(this.#waiting));
+    if (payload.length > 0) this.hasData = true;
+    const parts: CapturedPart[] = [];
+    for (const next of side.add(segment)) {
+      const bytes = side.withHeld(next);
+      if (this.subscriber === "") {
+        if (bytes.length < RECOGNISED) {
+          side.hold(bytes);
+          continue;
+        }
+        if (!this.#recognise(source, destination, bytes, parts)) return [];
+      }
+      parts.push({ kind: "bytes", from: this.#roleOf(source), bytes });
+    }
+    if (side.isBroken) return [...parts, ...this.#ended(`${side.missing}`)];
+    if (this.subscriber === "") return [];
+    if (isReset) return [...parts, ...this.#ended(`the ${this.#roleOf(source)} reset the connection`)];
+    if (isFin && side.isWhole) {
+      return [...parts, ...this.#ended(`the ${this.#roleOf(source)} closed the connection`)];
+    }
+    return parts;
+  }
+
+  #roleOf(address: string): Exclude<Sender, "datagram"> {
+    return address === this.subscriber ? "subscriber" : "publisher";
+  }
+
+  /** Finds out by what is said first whether it is STTP, and who is who. */
+  #recognise(from: string, to: string, bytes: Uint8Array, parts: CapturedPart[]): boolean {
+    const code = bytes[4];
+    // A subscriber speaks first, of its modes; a publisher only to say that it does not want to.
+    const isModes = bytes[0] === 0 && bytes[1] === 0 && code === Command.DefineOperationalModes;
+    const isRefusal = bytes[0] === 0 && code === Response.Failed && bytes[5] === Command.Connect;
+    if (!isModes && !isRefusal && !this.#isChosen) {
+      this.isOther = true;
+      for (const side of this.#sides.values()) side.forget();
+      return false;
+    }
+    const isSubscriber = isModes || (!isRefusal && from === this.#initiator);
+    [this.subscriber, this.publisher] = isSubscriber ? [from, to] : [to, from];
+    parts.push({ kind: "opened", peers: { subscriber: this.subscriber, publisher: this.publisher } });
+    return true;
+  }
+
+  #ended(reason: string): CapturedPart[] {
+    this.#hasEnded = true;
+    for (const side of this.#sides.values()) side.forget();
+    return this.number > 0 || this.subscriber !== "" ? [{ kind: "ended", reason }] : [];
+  }
+
+  end(): CapturedPart[] {
+    if (this.#hasEnded || this.number === 0) return [];
+    const missing = [...this.#sides.values()].find((side) => side.isWaiting)?.missing;
+    return this.#ended(missing ?? "the recording ends");
+  }
+}
+
+/** The bytes of one side of a connection. */
+class Side {
+  readonly #total: { bytes: number };
+  /** The number of the next byte; `undefined` before the first segment. */
+  #next: number | undefined;
+  /** Segments that came too early, by the number of their first byte. */
+  readonly #early = new Map<number, Uint8Array>();
+  #earlyBytes = 0;
+  /** Too few bytes to tell what this is. */
+  #held: Uint8Array = new Uint8Array(0);
+  /** Whether bytes are missing that will not come any more. */
+  isBroken = false;
+
+  constructor(total: { bytes: number }) {
+    this.#total = total;
+  }
+
+  /** Keeps bytes for the next time. */
+  hold(bytes: Uint8Array): void {
+    this.#held = bytes;
+  }
+
+  /** Bytes behind those that were kept. */
+  withHeld(bytes: Uint8Array): Uint8Array {
+    if (this.#held.length === 0) return bytes;
+    const joined = new Uint8Array(this.#held.length + bytes.length);
+    joined.set(this.#held);
+    joined.set(bytes, this.#held.length);
+    this.#held = new Uint8Array(0);
+    return joined;
+  }
+
+  get isWaiting(): boolean {
+    return this.#early.size > 0;
+  }
+
+  /** Whether all bytes are there that can be known of. */
+  get isWhole(): boolean {
+    return !this.isWaiting;
+  }
+
+  /** What is missing, in words. */
+  get missing(): string {
+    const nearest = Math.min(
+      ...[...this.#early.keys()].map((sequence) => (sequence - (this.#next ?? 0)) >>> 0),
+    );
+    return `${many(nearest, "byte")} missing in the recording`;
+  }
+
+  forget(): void {
+    this.#total.bytes -= this.#earlyBytes;
+    this.#earlyBytes = 0;
+    this.#early.clear();
+  }
+
+  /** The bytes that are next, so far as they are there. */
+  *add({ sequence, isSyn, payload }: Segment): Generator<Uint8Array, void, undefined> {
+    if (this.isBroken) return;
+    if (isSyn) {
+      this.#next = (sequence + 1) >>> 0;
+      return;
+    }
+    this.#next ??= sequence;
+    if (payload.length === 0) return;
+    const early = (sequence - this.#next) | 0;
+    if (early > 0) {
+      // It came before; the longer one has more to say.
+      const before = this.#early.get(sequence);
+      if (before !== undefined && before.length >= payload.length) return;
+      const more = payload.length - (before?.length ?? 0);
+      this.#early.set(sequence, payload);
+      this.#earlyBytes += more;
+      this.#total.bytes += more;
+      this.isBroken = this.#total.bytes > MAX_WAITING;
+      return;
+    }
+    const fresh = this.#take(sequence, payload);
+    if (fresh.length > 0) yield fresh;
+    for (let found = true; found;) {
+      found = false;
+      for (const [start, bytes] of this.#early) {
+        if (((start - this.#next) | 0) > 0) continue;
+        this.#early.delete(start);
+        this.#earlyBytes -= bytes.length;
+        this.#total.bytes -= bytes.length;
+        const next = this.#take(start, bytes);
+        if (next.length > 0) yield next;
+        found = true;
+      }
+    }
+  }
+
+  /** What is new in a segment that begins at the next byte or before it. */
+  #take(sequence: number, payload: Uint8Array): Uint8Array {
+    const known = (this.#next! - sequence) | 0;
+    if (known >= payload.length) return payload.subarray(payload.length);
+    this.#next = (sequence + payload.length) >>> 0;
+    return payload.subarray(known);
+  }
+}
