@@ -1,6 +1,6 @@
 /** `sttp capture` and `sttp decode` as programs, with our publisher and subscriber. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { readCapture } from "../../cli/capture/format.ts";
+import { readRecording } from "../../cli/capture/recording.ts";
 import { createTestCertificates, Publisher, Subscriber, Ticks } from "../../mod.ts";
 import {
   all,
@@ -14,18 +14,9 @@ import {
   until,
   valueOf,
 } from "../integration/support.ts";
+import { withFolder } from "../support/folder.ts";
 import { Sttp, sttp, sttpCommand } from "../support/sttp.ts";
 import { noTerminal, Terminal } from "../support/terminal.ts";
-
-/** Runs a test with a folder for files. */
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "sttp-capture-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 /** What `sttp decode --json` says. */
 interface Decoded {
@@ -65,7 +56,7 @@ function roundsOf({ lines }: Decoded): Map<number, number[]> {
 async function recordedBytes(path: string): Promise<number> {
   let bytes = 0;
   try {
-    for await (const event of readCapture((await Deno.open(path)).readable)) {
+    for await (const event of readRecording((await Deno.open(path)).readable)) {
       if (event.kind === "bytes" && event.from === "publisher") bytes += event.bytes.length;
     }
   } catch {
