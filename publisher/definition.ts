@@ -1,10 +1,11 @@
 import { deriveActiveMeasurements } from "../metadata/active_measurements.ts";
 import { DataSet } from "../metadata/data_set.ts";
-import { filterMetadata, parseFilter, selectSignalIds } from "../metadata/filter/mod.ts";
+import { type CompileOptions, filterMetadata, parseFilter, selectSignalIds } from "../metadata/filter/mod.ts";
 import { KnownColumns, textOf, type Values } from "../metadata/known_columns.ts";
 import { parseMeasurementKey } from "../metadata/measurement_key.ts";
 import { type MeasurementRecord, Metadata } from "../metadata/records.ts";
 import type { Clock } from "../transport/clock.ts";
+import type { Limits } from "../transport/limits.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import { GUID_LENGTH } from "../transport/wire/guid.ts";
 import { SttpError } from "../transport/errors.ts";
@@ -45,7 +46,10 @@ interface Origin {
   readonly report: UnauthorizedReport;
 }
 
-type DefinitionOptions = Pick<CheckedOptions, "nodeId" | "clock">;
+type DefinitionOptions = Pick<CheckedOptions, "nodeId" | "clock"> & {
+  /** `filterMilliseconds` is applied. */
+  readonly limits?: Partial<Limits>;
+};
 
 /**
  * One definition of a publisher's metadata, with all that is derived from it, each made once; or what of one somebody
@@ -162,9 +166,18 @@ export class Definition {
     return selection;
   }
 
+  /** How subscribers' filter expressions are evaluated. */
+  get #compileOptions(): CompileOptions {
+    const maxMilliseconds = this.#options.limits?.filterMilliseconds;
+    return { clock: this.#clock, ...maxMilliseconds !== undefined && { limits: { maxMilliseconds } } };
+  }
+
   /** The handles of the signals that a filter expression about ActiveMeasurements comes to. */
   #select(filter: string, dataSet: DataSet): Int32Array {
-    const ids = selectSignalIds(dataSet, filter, { primaryTable: "ActiveMeasurements", clock: this.#clock });
+    const ids = selectSignalIds(dataSet, filter, {
+      primaryTable: "ActiveMeasurements",
+      ...this.#compileOptions,
+    });
     // All are in the table already; `add` looks them up without taking note of their texts.
     const handles = Int32Array.from(ids, (id) => this.#signals.add(id));
     const visibility = this.#origin?.visibility;
@@ -307,7 +320,7 @@ export class Definition {
     const kept = this.#shelf.filteredBodies.get(key) ?? this.#bodiesToCome.get(key);
     if (kept !== undefined) return await kept;
     const toCome = encodeMetadata(
-      filterMetadata(this.dataSet, filter, { clock: this.#clock }),
+      filterMetadata(this.dataSet, filter, this.#compileOptions),
       encoding,
       gzip,
     );

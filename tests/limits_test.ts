@@ -1,15 +1,17 @@
 /** docs/limits.md says what the code does; and tests of limits that are nowhere else. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DataSet, DEFAULT_FILTER_LIMITS } from "../metadata/mod.ts";
+import { Definition } from "../publisher/definition.ts";
 import { checkOptions as checkPublisher } from "../publisher/options.ts";
 import { readMetadata } from "../subscriber/metadata.ts";
 import { checkOptions as checkSubscriber } from "../subscriber/options.ts";
-import { DefaultLimits, gzip, SttpError } from "../transport/mod.ts";
+import { DefaultLimits, gzip, SignalTable, SttpError, systemClock } from "../transport/mod.ts";
 import {
   decodeCacheUpdate,
   encodeSignalIndexCache,
   SignalIndexCache,
 } from "../transport/wire/signal_index_cache.ts";
+import { metadataOf } from "./integration/support.ts";
 import { assertSttpError } from "./support/hostile.ts";
 
 const text = Deno.readTextFileSync(new URL("../docs/limits.md", import.meta.url));
@@ -131,4 +133,20 @@ Deno.test("metadata: a tag longer than the limit", async () => {
   await DataSet.fromXml(document, { maxTagLength: 400 });
   const error = await assertRejects(() => DataSet.fromXml(document, { maxTagLength: 250 }), SttpError);
   assertEquals(error.code, "LimitExceeded");
+});
+
+Deno.test("filter expressions take as long as they may, and no longer", () => {
+  let looks = 0;
+  // A millisecond passes with each look at the clock.
+  const clock = { ...systemClock, monotonic: () => looks++ };
+  const select = (filterMilliseconds: number): number => {
+    looks = 0;
+    const limits = { filterMilliseconds };
+    const options = { nodeId: undefined, clock, limits };
+    return new Definition(1, metadataOf(5_000), new SignalTable(), options).select(costly).set.size;
+  };
+  const costly = `FILTER ActiveMeasurements WHERE ${Array(50).fill("LEN(PointTag) > 1").join(" AND ")}`;
+  assertEquals(select(1_000_000), 5_000);
+  const needed = looks;
+  assertSttpError("InvalidFilter", () => select(Math.floor(needed / 2)), "it took longer than");
 });

@@ -15,7 +15,8 @@
  * | `responseFrameLength` | 512 MiB | a publisher that fills the subscriber's memory with one endless response |
  * | `connectionStringLength` | 4 MiB | a Subscribe whose text costs more to take apart than to send |
  * | `connectionStringPairs` | 1,024 | a Subscribe of a million tiny pairs, each of which costs far more than its bytes |
- * | `filterLength` | 2 Mi characters | a filter expression that keeps the parser busy |
+ * | `filterLength` | 2 Mi characters | a filter expression that takes long to read |
+ * | `filterMilliseconds` | 2,000 | a filter expression that keeps the publisher busy |
  * | `metadataLength` | 1 GiB | a gzip bomb in place of metadata |
  * | `cacheLength` | 128 MiB | a gzip bomb in place of a signal index cache |
  * | `gzipRatio` | 250 | a gzip bomb under the other limits: a MiB or more of output from next to nothing |
@@ -37,6 +38,11 @@ export interface Limits {
   readonly connectionStringPairs: number;
   /** Characters of a filter expression, in a Subscribe or a MetadataRefresh; room for 50,000 signal IDs. */
   readonly filterLength: number;
+  /**
+   * Milliseconds that the evaluation of one filter expression may take. Meanwhile nothing is published; after what takes
+   * long, as much time passes before the next.
+   */
+  readonly filterMilliseconds: number;
   /** Bytes of metadata after decompression. */
   readonly metadataLength: number;
   /** Bytes of a signal index cache after decompression. */
@@ -61,6 +67,7 @@ export const DefaultLimits: Limits = Object.freeze({
   connectionStringLength: 4 * 1024 ** 2,
   connectionStringPairs: 1024,
   filterLength: 2 * 1024 ** 2,
+  filterMilliseconds: 2_000,
   metadataLength: 1024 ** 3,
   cacheLength: 128 * 1024 ** 2,
   gzipRatio: 250,
