@@ -27,6 +27,7 @@ const attacks: readonly Attack[] = [
   "half-open connections",
   "flood of commands",
   "resubscription storm",
+  "costly filters",
   "stalled readers",
   "caches never confirmed",
   "connections dropped",

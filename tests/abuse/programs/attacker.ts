@@ -24,6 +24,7 @@ export type Attack =
   | "half-open connections"
   | "flood of commands"
   | "resubscription storm"
+  | "costly filters"
   | "stalled readers"
   | "caches never confirmed"
   | "connections dropped"
@@ -163,6 +164,19 @@ const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
           joined(subscribe(`FILTER TOP ${1 + i % 97} ActiveMeasurements WHERE True`), confirm),
         );
         await awaitResponse(peer, frames, Response.Succeeded);
+      }
+    }),
+
+  /** Filter expressions as long as they may be, each another one, so that no result is there already. */
+  "costly filters": () =>
+    many(6, async (peer) => {
+      const frames = new FrameReader({ maxLength: 1 << 24 });
+      await write(peer, modes);
+      await awaitResponse(peer, frames, Response.Succeeded);
+      for (let i = counts.bytes; isTime(); i++) {
+        const terms = Array.from({ length: 50_000 }, (_, n) => `LEN(PointTag) = ${(n + i) % 7 + 100}`);
+        await write(peer, subscribe(`FILTER ActiveMeasurements WHERE ${terms.join(" OR ")}`));
+        await awaitResponse(peer, frames, Response.Failed);
       }
     }),
 
