@@ -13,7 +13,7 @@ import { findMetadata } from "../metadata_source.ts";
 import { metadataTree } from "../metadata_tree.ts";
 import { file, flag, list, text, whole, words } from "../option.ts";
 import { columnsToShow, writeRows } from "../rows.ts";
-import { alignColumns, count, plain } from "../text.ts";
+import { alignColumns, count, counted, plain } from "../text.ts";
 
 /** `sttp metadata`: gets, shows, keeps and compares metadata. */
 export const metadata: Command = defineCommand({
@@ -91,7 +91,9 @@ async function saveTo(path: string, dataSet: DataSet, { output, signal }: Contex
   }
   await replaceFile(path, (file) => xml.pipeTo(file.writable, { signal }));
   const rows = dataSet.tables.reduce((sum, { rowCount }) => sum + rowCount, 0);
-  await output.note(`${count(rows)} rows of ${dataSet.tables.length} tables written to ${path}`);
+  await output.note(
+    `${counted(rows, "row")} of ${counted(dataSet.tables.length, "table")} written to ${path}`,
+  );
 }
 
 async function showTables({ name, tables }: DataSet, { output }: Context): Promise<void> {
@@ -137,5 +139,5 @@ async function showTable(
   }
   await writeRows(rows, shown, output);
   const more = rows.length < table.rowCount ? `, the first ${count(rows.length)} shown` : "";
-  await output.note(`${count(table.rowCount)} rows${more}`);
+  await output.note(`${counted(table.rowCount, "row")}${more}`);
 }

@@ -8,6 +8,11 @@ import type { MeasurementBatch } from "../../mod.ts";
 import { CommandError } from "../exit_codes.ts";
 import { LONGEST_RECORD, readHeadings, type Row, type RowReader } from "./reader.ts";
 
+const QUOTE = 0x22;
+const LINE_END = 0x0a;
+/** The parser looks up to three characters ahead: without these, the last line would wait for what comes after it. */
+const PADDING: readonly number[] = [LINE_END, LINE_END, LINE_END, LINE_END];
+
 /**
  * Reads CSV. Each batch has what came together, so that nothing waits for what comes later.
  *
@@ -18,6 +23,9 @@ export async function* readCsv(
   rows: RowReader,
 ): AsyncGenerator<MeasurementBatch, void> {
   let failure: Error | undefined;
+  let quotes = 0;
+  // Empty lines that are not in the data.
+  let added = 0;
   const parser = parse({
     columns: readHeadings,
     bom: true,
@@ -25,7 +33,7 @@ export async function* readCsv(
     record_delimiter: ["\r\n", "\n"],
     max_record_size: LONGEST_RECORD,
     on_record: (record: Row, { lines }) => {
-      rows.add(record, () => `line ${lines}`);
+      rows.add(record, () => `line ${lines - added}`);
       // Nothing is left for the stream to hand on.
       return null;
     },
@@ -38,8 +46,10 @@ export async function* readCsv(
   parser.on("end", ended.resolve);
   parser.resume();
   for await (const chunk of bytes) {
-    // The parser takes a chunk at once: its records are there when the call returns.
-    parser.write(chunk);
+    for (const byte of chunk) if (byte === QUOTE) quotes++;
+    const isWhole = chunk.at(-1) === LINE_END && quotes % 2 === 0;
+    await new Promise((taken) => parser.write(isWhole ? padded(chunk) : chunk, taken));
+    if (isWhole) added += PADDING.length;
     yield* rows.taken();
     if (failure !== undefined) throw failure;
   }
@@ -47,4 +57,11 @@ export async function* readCsv(
   await ended.promise;
   yield* rows.taken();
   if (failure !== undefined) throw failure;
+}
+
+function padded(chunk: Uint8Array): Uint8Array {
+  const longer = new Uint8Array(chunk.length + PADDING.length);
+  longer.set(chunk);
+  longer.set(PADDING, chunk.length);
+  return longer;
 }

@@ -143,6 +143,41 @@ Deno.test("ndjson: numbers and texts, empty lines, no line end at the end", asyn
   }
 });
 
+for (const format of ["csv", "ndjson"] as const) {
+  Deno.test(`${format}: what has come does not wait for what comes later`, async () => {
+    const lines = format === "csv"
+      ? [
+        'time,pointTag,value,note\n2024-03-01T12:30:00Z,A,1,"a ""b"""\n',
+        '2024-03-01,B,2,"not yet\n',
+        '"\n',
+        "x,A,3,\n",
+      ]
+      : [
+        '{"key":"A","time":"2024-03-01","value":1}\n',
+        '{"key":"B","time":"2024-03-01",\t',
+        '"value":2}\n',
+        "x\n",
+      ];
+    const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>();
+    const writer = writable.getWriter();
+    const batches = readStream(readable, format, new RowReader("data", (name) => name === "A" ? 0 : 1));
+    const send = (line: string): Promise<void> => writer.write(new TextEncoder().encode(line));
+    const values = async (): Promise<number[]> => {
+      const { value } = await batches.next();
+      return [...value!.values.subarray(0, value!.length)];
+    };
+    send(lines[0]!);
+    assertEquals(await values(), [1]);
+    send(lines[1]!);
+    send(lines[2]!);
+    assertEquals(await values(), [2]);
+    send(lines[3]!);
+    const place = format === "csv" ? "data, line 5: " : "data, line 3: ";
+    await assertRejects(() => batches.next(), CommandError, place);
+    await writer.close().catch(() => {});
+  });
+}
+
 Deno.test("what makes no sense is refused with its place", async () => {
   const cases: ["csv" | "ndjson", string, string][] = [
     [
