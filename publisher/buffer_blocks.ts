@@ -4,11 +4,12 @@
  * @module
  */
 import type { Clock } from "../transport/clock.ts";
+import { DefaultLimits } from "../transport/limits.ts";
 import { BUFFER_BLOCK_HEAD_LENGTH, writeBufferBlockHead } from "../transport/wire/buffer_block.ts";
 import { BufferBlockFlags, Command, Response } from "../transport/wire/codes.ts";
 import { parseConnectionString } from "../transport/wire/connection_string.ts";
 import { FRAME_HEADER_LENGTH, RESPONSE_HEADER_LENGTH, writeResponseHeader } from "../transport/wire/frame.ts";
-import { gzip } from "../transport/wire/gzip.ts";
+import { gzip, isSuspicious } from "../transport/wire/gzip.ts";
 import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import type { CheckedBufferBlockOptions } from "./buffer_block_options.ts";
 import type { PayloadCipher } from "./payload_cipher.ts";
@@ -25,11 +26,14 @@ export class BufferPayload {
     this.plain = plain;
   }
 
-  /** Gzipped; the plain bytes themselves where that gains nothing. */
+  /** Gzipped; the plain bytes themselves where that gains nothing, or so much that it would be taken for a bomb. */
   get compressed(): Uint8Array {
     if (this.#compressed === undefined) {
       const compressed = gzip(this.plain, 1);
-      this.#compressed = compressed.length < this.plain.length ? compressed : this.plain;
+      const { length } = this.plain;
+      const isOfUse = compressed.length < length &&
+        !isSuspicious(length, compressed.length, DefaultLimits.gzipRatio);
+      this.#compressed = isOfUse ? compressed : this.plain;
     }
     return this.#compressed;
   }
@@ -65,13 +69,18 @@ export interface BufferBlockTarget {
 
 interface Block {
   readonly sequence: number;
-  readonly handle: number;
-  readonly payload: BufferPayload;
+  /** -1 when it is withdrawn. */
+  handle: number;
+  payload: BufferPayload;
   place: SignalPlace;
   /** Counts transmissions of all blocks. */
   transmission: number;
   dueAt: number;
 }
+
+/** What goes out in place of a block that is withdrawn: nothing, for a signal that no cache has. */
+const NOTHING = new BufferPayload(new Uint8Array(0));
+const NO_SIGNAL = 0xffffffff;
 
 /** The range of the time-out that a subscriber asks for, in milliseconds. */
 const LEAST_TIMEOUT = 100;
@@ -158,8 +167,23 @@ export class BufferBlockSender {
   #retransmit(block: Block): void {
     if (this.#target.waitingBytes() >= BUSY) return;
     this.#retransmitted++;
-    block.place = this.#target.placeOf(block.handle) ?? block.place;
+    const place = this.#target.placeOf(block.handle);
+    if (place === undefined) this.#withdraw(block);
+    else block.place = place;
     this.#transmit(block);
+  }
+
+  /**
+   * The subscriber has its signal no more: its index may be another's by now, or it may not be seen. The sequence still
+   * has to be filled.
+   */
+  #withdraw(block: Block): void {
+    if (block.handle < 0) return;
+    this.#dropped++;
+    this.#bytes -= block.payload.plain.length;
+    block.handle = -1;
+    block.payload = NOTHING;
+    block.place = { ...block.place, signalIndex: NO_SIGNAL };
   }
 
   #transmit(block: Block): void {

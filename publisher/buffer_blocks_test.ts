@@ -190,6 +190,47 @@ Deno.test("without confirmation they are sent once; in the older layout with a b
   assertEquals((await block(peer)).sequence, 0);
 });
 
+Deno.test("what compresses like a bomb is sent as it is", async () => {
+  await using rig = await Rig.start();
+  const peer = await rig.subscribe();
+  const payload = new Uint8Array(2 * 1024 ** 2);
+  rig.publisher.publishBufferBlock(signalId(0), payload);
+  const { flags, payload: received } = await block(peer);
+  assertEquals([flags, received.length], [ConfirmationRequired, payload.length]);
+});
+
+for (const version of [1, 2]) {
+  Deno.test(`version ${version}: a signal that is subscribed to no more: its block is withdrawn, not sent as another's`, async () => {
+    await using rig = await Rig.start();
+    const peer = await rig.subscribe(signalId(0), { version });
+    const subscribeTo = async (n: number): Promise<void> => {
+      await peer.subscribe({ filterExpression: signalId(n) });
+      await peer.expectCache();
+      await peer.expect(Response.Succeeded);
+      if (version > 1) await peer.confirmCache();
+      await settle();
+    };
+    rig.publisher.publishBufferBlock(signalId(0), Uint8Array.of(1, 2, 3));
+    assertEquals((await block(peer)).payload, Uint8Array.of(1, 2, 3));
+    // Index 0 of the cache that it was sent under is now another signal's.
+    await subscribeTo(1);
+    await subscribeTo(2);
+    rig.publisher.publishBufferBlock(signalId(2), Uint8Array.of(4));
+    assertEquals((await block(peer)).sequence, 1);
+    await confirm(peer, 1);
+    const again = await block(peer);
+    assertEquals([again.sequence, again.index, again.payload.length], [0, 0xffffffff, 0]);
+    // Nor does it come back when its signal does.
+    await subscribeTo(0);
+    rig.clock.advance(5000);
+    await settle();
+    assertEquals((await block(peer)).index, 0xffffffff);
+    await confirm(peer, 0);
+    const { waiting, waitingBytes, dropped } = rig.connection().bufferBlocks!;
+    assertEquals([waiting, waitingBytes, dropped], [0, 0, 1]);
+  });
+}
+
 Deno.test("an end of the subscription ends what was to be sent again; wrong arguments", async () => {
   await using rig = await Rig.start();
   const peer = await rig.subscribe();

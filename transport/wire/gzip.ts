@@ -106,6 +106,11 @@ export function* gunzipChunks(
   if (crc !== checksum) throw new SttpError("MalformedFrame", "gzip data fails its checksum");
 }
 
+/** Whether so many bytes out of so few are what a bomb has. */
+export function isSuspicious(length: number, gzipLength: number, maxRatio: number): boolean {
+  return length > UNSUSPICIOUS_LENGTH && length > maxRatio * gzipLength;
+}
+
 interface Member {
   /** Where deflate data starts. */
   readonly start: number;
@@ -129,7 +134,7 @@ function member(bytes: Uint8Array, options: GunzipOptions): Member {
   if (length > maxLength) {
     throw new SttpError("LimitExceeded", `gzip data of ${length} bytes, at most ${maxLength} expected`);
   }
-  if (length > UNSUSPICIOUS_LENGTH && length > maxRatio * bytes.length) {
+  if (isSuspicious(length, bytes.length, maxRatio)) {
     throw new SttpError(
       "LimitExceeded",
       `gzip data of ${length} bytes in ${bytes.length}, at most ${maxRatio} times as many expected`,
