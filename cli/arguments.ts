@@ -50,29 +50,43 @@ export function readArguments(args: readonly string[], operands: Options, option
       add(name, token.value);
       continue;
     }
-    const negated = !names.has(token.name) && token.name.startsWith("no-");
-    const name = names.get(negated ? token.name.slice(3) : token.name);
-    const isFlag = name !== undefined && options[name]!.placeholder === undefined;
-    if (name === undefined || (negated && !isFlag)) {
-      throw new UsageError(unknown(token.rawName, names.keys()));
-    }
-    if (isFlag) {
-      if (token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`);
-      add(name, String(!negated));
-      continue;
-    }
-    const { value } = token;
-    if (value === undefined) {
-      throw new UsageError(`${token.rawName} needs a value, ${token.rawName} ${options[name]!.placeholder}`);
-    }
-    if (!token.inlineValue && value.startsWith("-") && value !== "-") {
-      throw new UsageError(
-        `${token.rawName} needs a value; for one that begins with a hyphen write --${token.name}=${value}`,
-      );
-    }
-    add(name, value);
+    add(...readOption(token, options, names));
   }
   return given;
+}
+
+/** An option as it stands on the line. */
+interface OptionToken {
+  readonly name: string;
+  /** As it was written, such as `-f`. */
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  readonly inlineValue?: boolean | undefined;
+}
+
+/** @returns The option's name in the declarations, and what was given. */
+function readOption(
+  { name, rawName, value, inlineValue }: OptionToken,
+  options: Options,
+  names: ReadonlyMap<string, string>,
+): [string, string] {
+  const isNegated = !names.has(name) && name.startsWith("no-");
+  const found = names.get(isNegated ? name.slice("no-".length) : name);
+  const placeholder = found === undefined ? undefined : options[found]!.placeholder;
+  if (found === undefined || (isNegated && placeholder !== undefined)) {
+    throw new UsageError(unknown(rawName, names.keys()));
+  }
+  if (placeholder === undefined) {
+    if (value !== undefined) throw new UsageError(`${rawName} takes no value`);
+    return [found, String(!isNegated)];
+  }
+  if (value === undefined) throw new UsageError(`${rawName} needs a value, ${rawName} ${placeholder}`);
+  if (!inlineValue && value.startsWith("-") && value !== "-") {
+    throw new UsageError(
+      `${rawName} needs a value; for one that begins with a hyphen write --${name}=${value}`,
+    );
+  }
+  return [found, value];
 }
 
 function unknown(given: string, known: Iterable<string>): string {
