@@ -28,6 +28,7 @@ const attacks: readonly Attack[] = [
   "flood of commands",
   "resubscription storm",
   "costly filters",
+  "history storm",
   "stalled readers",
   "caches never confirmed",
   "connections dropped",
@@ -54,6 +55,7 @@ Deno.test("ten subscribers do not notice", async (test) => {
   const settings: PublisherSettings = {
     signals: SIGNALS,
     rate: RATE,
+    history: true,
     options: {
       maxConnections: 3_000,
       handshakeTimeout: 2_000,

@@ -25,6 +25,7 @@ export type Attack =
   | "flood of commands"
   | "resubscription storm"
   | "costly filters"
+  | "history storm"
   | "stalled readers"
   | "caches never confirmed"
   | "connections dropped"
@@ -44,7 +45,7 @@ const end = performance.now() + seconds * 1000;
 const modes = encodeCommand(Command.DefineOperationalModes, encodeOperationalModes(DefaultOperationalModes));
 const confirm = encodeCommand(Command.ConfirmUpdateSignalIndexCache);
 /** What came of it, for the report. */
-const counts = { connections: 0, refused: 0, bytes: 0 };
+const counts = { connections: 0, refused: 0, bytes: 0, replays: 0 };
 
 function subscribe(filterExpression = all): Uint8Array {
   return encodeCommand(Command.Subscribe, encodeSubscribe({ filterExpression }, "utf-8"));
@@ -177,6 +178,23 @@ const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
         const terms = Array.from({ length: 50_000 }, (_, n) => `LEN(PointTag) = ${(n + i) % 7 + 100}`);
         await write(peer, subscribe(`FILTER ActiveMeasurements WHERE ${terms.join(" OR ")}`));
         await awaitResponse(peer, frames, Response.Failed);
+      }
+    }),
+
+  /** All of history as fast as it comes, again and again. */
+  "history storm": () =>
+    many(6, async (peer) => {
+      const frames = new FrameReader({ maxLength: 1 << 24 });
+      await write(peer, modes);
+      await awaitResponse(peer, frames, Response.Succeeded);
+      const request = { filterExpression: all, startTimeConstraint: "*-1h", processingInterval: 0 };
+      while (isTime()) {
+        await write(
+          peer,
+          joined(encodeCommand(Command.Subscribe, encodeSubscribe(request, "utf-8")), confirm),
+        );
+        await awaitResponse(peer, frames, Response.ProcessingComplete);
+        counts.replays++;
       }
     }),
 
