@@ -62,6 +62,21 @@ Deno.test("a real publisher and subscriber are seen, and the one is disconnected
     assertEquals((await ask(path)).status, 200, path);
   }
 
+  for (
+    const path of [
+      "/groups",
+      "/signals?system=client",
+      "/devices",
+      "/security",
+      "/operate",
+      "/metadata-changes",
+    ]
+  ) {
+    assertEquals((await ask(path)).status, 200, path);
+  }
+  const { signals } = await json("/api/v1/signals?system=client");
+  assertEquals(signals.map(({ type }: { type: string }) => type), ["FREQ", "FREQ", "FREQ"]);
+
   const path = `/api/v1/connections/${connection.id}/disconnect?system=grid`;
   assertEquals((await ask(path, { method: "POST", body: '{"reason":"test"}' })).status, 200);
   assertEquals((await subscriber.closed).kind, "lost");

@@ -161,6 +161,11 @@ Deno.test("what is not there is told so", async () => {
   const admin = new AskedAdmin();
   assertEquals(await admin.problem("/api/v1/metadata/Nothing"), [404, "NoTable"]);
   assertEquals(await admin.problem("/api/v2/status"), [404, "NotFound"]);
+  for (
+    const path of ["/assets/", "/assets/..%2fadmin.ts", "/assets/admin.css/..%2f..", "/assets/__proto__"]
+  ) {
+    assertEquals(await admin.problem(path), [404, "NotFound"], path);
+  }
   assertEquals(await admin.problem("/api/v1/metadata/..%2f..%2fetc%2fpasswd"), [404, "NoTable"]);
   admin.publisher.metadata = undefined;
   assertEquals(await admin.problem("/api/v1/metadata"), [404, "NoMetadata"]);

@@ -18,6 +18,9 @@ const sections: readonly (readonly [path: string, label: string, also?: string])
   ["/security", "Security"],
 ];
 
+/** Sections that are about publishers only. */
+const aboutPublishers: readonly string[] = ["/connections", "/groups", "/security"];
+
 /** What a page is besides its content. */
 export interface PageSettings {
   /** Whether the script keeps it up to date. */
@@ -39,7 +42,10 @@ export function layout(
   const path = pathOf(c.req.raw, basePath);
   const { name, role } = c.env.user;
   const operates = AdminActionNames.some((action) => mayAct(context, c.env.user, action));
-  const shown = operates ? [...sections, ["/operate", "Operate"] as const] : sections;
+  const shown = [
+    ...sections.filter(([to]) => context.observer.publishers.length > 0 || !aboutPublishers.includes(to)),
+    ...operates ? [["/operate", "Operate"] as const] : [],
+  ];
   const asset = (name: string): string => `${basePath}/assets/${name}`;
   return html`
     <!DOCTYPE html>

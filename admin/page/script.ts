@@ -18,10 +18,16 @@ button.addEventListener("click", () => { paused = !paused; show(paused ? "Resume
 show("Pause");
 document.querySelector(".aside").prepend(button);
 
+// What somebody has typed or chosen is not to be lost.
+const isTouched = (field) => {
+  if (field.type === "checkbox") return field.checked !== field.defaultChecked;
+  if (field.options === undefined) return field.value !== field.defaultValue;
+  return field.selectedIndex !== Math.max(0, [...field.options].findIndex((option) => option.defaultSelected));
+};
 const isBusy = () => {
   const { activeElement } = document;
   const typing = activeElement !== null && activeElement.closest("form") !== null;
-  return typing || String(getSelection()) !== "" || document.querySelector("main input:checked") !== null;
+  return typing || String(getSelection()) !== "" || [...live.querySelectorAll("input, select, textarea")].some(isTouched);
 };
 
 // The course of a number since the page was opened.
@@ -64,7 +70,16 @@ async function update() {
 async function run() {
   // Numbers are looked at every other second; what happens shows at once.
   let wake = () => {};
-  new EventSource(eventsUrl).addEventListener("message", () => wake());
+  let events;
+  // A browser has few connections for all tabs together: those that nobody sees leave theirs.
+  const listen = () => {
+    events?.close();
+    if (document.hidden) return;
+    events = new EventSource(eventsUrl);
+    events.addEventListener("message", () => wake());
+  };
+  document.addEventListener("visibilitychange", listen);
+  listen();
   for (;;) {
     await new Promise((done) => setTimeout(done, shortest));
     await new Promise((done) => { wake = done; setTimeout(done, interval - shortest); });

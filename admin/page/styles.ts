@@ -51,6 +51,7 @@ h2 { font-size: 13.5px; font-weight: 600; margin: 0 0 6px; }
 .card, .scroll, .plot { background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
 .cards { columns: 3 350px; column-gap: 14px; margin: 0 0 2px; }
 .cards .card { break-inside: avoid; margin: 0 0 14px; }
+.cards + .hint { margin-top: 10px; }
 .card { padding: 13px 16px 10px; min-width: 0; }
 .card p { margin: 0 0 8px; }
 .system { margin: 0 0 16px; padding: 0; }
@@ -158,7 +159,9 @@ ${Array.from({ length: 8 }, (_, i) => `.swatch.s${i} { background: var(--s${i});
   .figure dd { font-size: 18px; }
   .head .at { margin-left: 0; width: 100%; }
   .clip { max-width: 22ch; }
-  label.wide { flex-basis: 100%; }
+  form.query label { flex: 1 1 90px; }
+  form.query input[type=search] { width: 100%; }
+  form.query label.wide { flex-basis: 100%; }
   dt { flex-basis: 38%; }
 }
 @media (prefers-reduced-motion: no-preference) { .pill, button, nav a { transition: background .12s, color .12s; } }

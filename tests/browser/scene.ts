@@ -10,7 +10,7 @@ import { Logger } from "../../log/mod.ts";
 import { DataSet } from "../../metadata/mod.ts";
 import { Publisher } from "../../publisher/mod.ts";
 import { Subscriber, type SubscriberOptions } from "../../subscriber/mod.ts";
-import { CertificateAuthority, MeasurementBatch } from "../../transport/mod.ts";
+import { CertificateAuthority, MeasurementBatch, Ticks } from "../../transport/mod.ts";
 import { until } from "../integration/support.ts";
 
 /** Who may use the scene's admin. */
@@ -136,15 +136,15 @@ export class Scene implements AsyncDisposable {
     await this.#stall();
   }
 
-  /** Publishes thirty frames a second to the end of the scene. */
+  /** Publishes thirty frames a second to the end of the scene, late ones too where the machine is busy. */
   #publish(): void {
-    const stop = new AbortController();
-    const publishing = (async () => {
-      const whole = new MeasurementBatch();
-      const batch = new MeasurementBatch();
-      const deviceOf = this.grid.devices.flatMap((device, i) => device.signals.map(() => i));
-      let frame = 0;
-      for await (const ticks of this.grid.frames({ signal: stop.signal })) {
+    const whole = new MeasurementBatch();
+    const batch = new MeasurementBatch();
+    const deviceOf = this.grid.devices.flatMap((device, i) => device.signals.map(() => i));
+    let frame = 0;
+    let ticks = this.grid.frameTime(Ticks.now());
+    const timer = setInterval(() => {
+      for (; ticks <= Ticks.now(); ticks = this.grid.nextFrameTime(ticks)) {
         whole.clear();
         batch.clear();
         this.grid.write(whole, ticks);
@@ -156,11 +156,8 @@ export class Scene implements AsyncDisposable {
         }
         this.publisher.publish(batch);
       }
-    })();
-    this.#things.defer(async () => {
-      stop.abort();
-      await publishing;
-    });
+    }, 10);
+    this.#things.defer(() => clearInterval(timer));
   }
 
   async #stall(): Promise<void> {

@@ -237,6 +237,10 @@ Deno.test("the admin in a browser", { sanitizeOps: false, sanitizeResources: fal
       const id = scene.stalled;
       await visitor.go(`connections/${id}?system=grid`);
       await page.getByLabel("Reason").fill("reads nothing");
+      // What was typed stays, though the page goes on being kept up to date.
+      await page.locator("h1").click();
+      await page.waitForTimeout(4_500);
+      assertEquals(await page.getByLabel("Reason").inputValue(), "reads nothing");
       await page.getByLabel("It may come back").selectOption("3600");
       await page.getByRole("button", { name: "Disconnect" }).click();
       await page.getByText("disconnected by otto: reads nothing").waitFor();
