@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { createAdmin } from "../../../admin/mod.ts";
 import { Conversation } from "../../../cli/capture/conversation.ts";
-import { readCapture } from "../../../cli/capture/format.ts";
+import { readRecording } from "../../../cli/capture/recording.ts";
 import { CommandError } from "../../../cli/exit_codes.ts";
 import { Publisher } from "../../../publisher/mod.ts";
 import { checkOptions } from "../../../subscriber/options.ts";
@@ -106,7 +106,7 @@ const recordings = target("recordings", 60, () => {
 }, async (file) => {
   const conversation = new Conversation();
   try {
-    for await (const event of readCapture(ReadableStream.from([file]))) {
+    for await (const event of readRecording(ReadableStream.from([file]))) {
       if (event.kind !== "bytes") continue;
       for await (const { name, problems } of conversation.add(event.from, event.bytes, event.ticks)) {
         assert(name !== "" || problems.length > 0, "a message without name and problem");
