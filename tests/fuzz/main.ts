@@ -1,5 +1,6 @@
 /**
- * Fuzzes for as long as one likes: `deno task fuzz --minutes 30 [--target name] [--seed number]`.
+ * Fuzzes for as long as one likes: `deno task fuzz --minutes 30 [--target name] [--seed number]`. The time is that of all
+ * targets together.
  *
  * Each target runs in a process of its own with little memory, which is ended when it says nothing for too long; so a
  * hang and a leak are findings like any other. A finding says how to see it again: with `--seed` and `--path`.
@@ -15,7 +16,7 @@ import { targets } from "./targets/mod.ts";
 const MAX_HEAP = 512;
 const MAX_RSS = 1024;
 /** Inputs between two lines of a process. */
-const ROUND = 300;
+const ROUND = 100;
 
 const { values: options } = parseArgs({
   args: Deno.args,
@@ -28,8 +29,13 @@ const { values: options } = parseArgs({
   },
 });
 const seed = options.seed === undefined ? Math.floor(Math.random() * 0x7fffffff) : Number(options.seed);
-const milliseconds = Number(options.minutes) * 60_000;
+const minutes = Number(options.minutes);
+const milliseconds = minutes * 60_000;
 const chosen = targets.filter(({ name }) => options.target === undefined || options.target.includes(name));
+if (!(minutes > 0) || !Number.isInteger(seed)) {
+  console.error("--minutes takes a number over 0, --seed a whole number");
+  Deno.exit(2);
+}
 if (chosen.length === 0) {
   console.error(`no such target; there are ${targets.map(({ name }) => name).join(", ")}`);
   Deno.exit(2);
@@ -74,7 +80,7 @@ async function parent(): Promise<void> {
   console.log(`seed ${seed}, ${options.minutes} minutes over ${chosen.length} targets`);
   const queue = [...chosen.keys()];
   const workers = Math.max(1, Math.min(queue.length, navigator.hardwareConcurrency - 1));
-  const share = options.minutes === undefined ? 0 : Number(options.minutes) * workers / chosen.length;
+  const share = minutes * workers / chosen.length;
   const findings: string[] = [];
   await Promise.all(Array.from({ length: workers }, async () => {
     for (let index = queue.shift(); index !== undefined; index = queue.shift()) {
@@ -88,14 +94,14 @@ async function parent(): Promise<void> {
 }
 
 /** Runs a target in a process. @returns What was found. */
-async function watch(name: string, minutes: number): Promise<string | undefined> {
+async function watch(name: string, share: number): Promise<string | undefined> {
   const process = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
       "-A",
       `--v8-flags=--max-old-space-size=${MAX_HEAP}`,
       import.meta.filename!,
-      ...["--child", "--target", name, "--seed", String(seed), "--minutes", String(minutes)],
+      ...["--child", "--target", name, "--seed", String(seed), "--minutes", String(share)],
     ],
     stdout: "piped",
     stderr: "inherit",
@@ -126,9 +132,9 @@ async function watch(name: string, minutes: number): Promise<string | undefined>
   if (code !== 0) {
     finding ??= `${name}: its process ended with ${code}; deno task fuzz --target ${name} --seed ${last}`;
   }
-  const share = runs === 0 ? 0 : Math.round(100 * accepted / runs);
+  const taken = runs === 0 ? 0 : Math.round(100 * accepted / runs);
   console.log(
-    `${name.padEnd(20)} ${String(runs).padStart(9)} inputs, ${share} % taken, ${rss} MiB at most` +
+    `${name.padEnd(20)} ${String(runs).padStart(9)} inputs, ${taken} % taken, ${rss} MiB at most` +
       `${finding === undefined ? "" : ", FINDING"}`,
   );
   return finding;
