@@ -35,6 +35,7 @@ Deno.test("user commands: one that fails is answered, and only an SttpError's me
   await using rig = await Rig.start({
     onUserCommand: ({ number }) => {
       if (number === 0) throw new SttpError("Refused", "the breaker is locked");
+      if (number === 2) return "done" as never;
       return Promise.reject(new Error("password is 1234"));
     },
   });
@@ -44,12 +45,15 @@ Deno.test("user commands: one that fails is answered, and only an SttpError's me
   assertEquals(await peer.expectText(Response.Failed, FIRST), "the breaker is locked");
   await peer.send(FIRST + 1);
   assertEquals(await peer.expectText(Response.Failed, FIRST + 1), "UserCommand01 failed.");
+  await peer.send(FIRST + 2);
+  assertEquals(await peer.expectText(Response.Failed, FIRST + 2), "UserCommand02 failed.");
   await rig.publisher.stop({ drain: 0 });
   const causes: unknown[] = [];
   for await (const event of status) {
     if (event.kind === "commandFailed") causes.push((event.cause as Error).message);
   }
-  assertEquals(causes, ["the breaker is locked", "password is 1234"]);
+  const noBytes = 'onUserCommand gave "done", a Uint8Array or nothing expected';
+  assertEquals(causes, ["the breaker is locked", "password is 1234", noBytes]);
 });
 
 Deno.test("user commands: a slow one holds up neither other commands nor memory, and the rest keep their order", async () => {

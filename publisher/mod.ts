@@ -5,7 +5,7 @@
  */
 export { Publisher, type StopOptions } from "./publisher.ts";
 export type { LinkOptions, OutboundLink, OutboundLinkEnd, OutboundLinkState } from "./link.ts";
-export type { PublisherOptions, SlowSubscriberPolicy } from "./options.ts";
+export type { PublisherLimits, PublisherOptions, SlowSubscriberPolicy } from "./options.ts";
 export type { AccessRefusalReason } from "./access.ts";
 export type {
   AccessOptions,

@@ -27,6 +27,28 @@ import { type CheckedUdpOptions, checkUdpOptions, type PublisherUdpOptions } fro
  */
 export type SlowSubscriberPolicy = "drop" | "disconnect";
 
+/** Bounds on what a subscriber can make a publisher spend; `Limits` has each one's default and what it stops. */
+export type PublisherLimits = Partial<
+  Pick<
+    Limits,
+    | "handshakeFrameLength"
+    | "commandFrameLength"
+    | "connectionStringLength"
+    | "connectionStringPairs"
+    | "filterLength"
+    | "filterMilliseconds"
+  >
+>;
+
+const limitNames: readonly (keyof PublisherLimits)[] = [
+  "handshakeFrameLength",
+  "commandFrameLength",
+  "connectionStringLength",
+  "connectionStringPairs",
+  "filterLength",
+  "filterMilliseconds",
+];
+
 /** Settings of a `Publisher`; every one has a default. */
 export interface PublisherOptions {
   /** TCP port to listen on; 0 takes a free one. Default 7165, with TLS 7167. */
@@ -94,7 +116,7 @@ export interface PublisherOptions {
    */
   readonly handshakeTimeout?: number;
   /** Limits on what subscribers send; those left out have their defaults. */
-  readonly limits?: Partial<Limits>;
+  readonly limits?: PublisherLimits;
   /**
    * Where connections come from; default TCP or TLS at `hostname` and `port`. `false`: from nowhere, the publisher only
    * connects ({@linkcode Publisher.connect}) and serves the channels that it is given.
@@ -206,7 +228,7 @@ export function checkOptions(options: PublisherOptions): CheckedOptions {
     onUserCommand: options.onUserCommand,
     heartbeatInterval: milliseconds("heartbeatInterval", options.heartbeatInterval ?? 5000, 1),
     handshakeTimeout: milliseconds("handshakeTimeout", options.handshakeTimeout ?? 10_000, 1),
-    limits: checkLimits(options.limits, DefaultLimits),
+    limits: checkLimits<Limits>(options.limits, DefaultLimits, limitNames),
     tls,
     listen,
     clock: options.clock ?? systemClock,

@@ -506,6 +506,8 @@ Deno.test("options that do not exist, of a wrong kind, and limits that would swi
     [{ listen: true }, "listen must be false or a function"],
     [{ limits: { commandFrameLenght: 1 } }, 'limits has no option "commandFrameLenght"'],
     [{ limits: { commandFrameLength: "1" } }, 'limits: "commandFrameLength" must be a number, not "1"'],
+    // A subscriber's.
+    [{ limits: { cacheEntries: 1 } }, 'limits has no option "cacheEntries"'],
     [{ limits: [], clock: null }, '"clock" must be an object, not null'],
   ];
   for (const [options, message] of wrong) {

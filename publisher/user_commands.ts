@@ -1,4 +1,5 @@
 import { SttpError } from "../transport/errors.ts";
+import { describe } from "../transport/option_checks.ts";
 import { Command, commandName, Response } from "../transport/wire/codes.ts";
 import type { Session } from "./session.ts";
 import type { ConnectionReference } from "./status.ts";
@@ -76,11 +77,13 @@ export class UserCommands {
     const number = code - Command.UserCommand00;
     try {
       const answer = await handler({ number, payload, connection: session.reference });
-      if (answer === undefined) session.reply(Response.Succeeded, code, "");
-      else {session.respond(Response.UserResponse00 + number, code, {
-          pieces: [answer],
-          length: answer.length,
-        });}
+      if (answer === undefined) return session.reply(Response.Succeeded, code, "");
+      if (!(answer instanceof Uint8Array)) {
+        throw new TypeError(`onUserCommand gave ${describe(answer)}, a Uint8Array or nothing expected`);
+      }
+      // What is sent waits for its turn; the application may use its bytes again.
+      const pieces = [answer.slice()];
+      session.respond(Response.UserResponse00 + number, code, { pieces, length: answer.length });
     } catch (error) {
       session.failed(
         code,

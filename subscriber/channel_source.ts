@@ -7,6 +7,7 @@ import { acceptAll } from "../transport/accept_loop.ts";
 import { customaryPort, parseTarget } from "../transport/address.ts";
 import type { Channel, ChannelListener } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
+import { checkKinds } from "../transport/option_checks.ts";
 import { connectTcp, listenTcp } from "../transport/tcp.ts";
 import { connectTls, listenTls } from "../transport/tls.ts";
 import type { CheckedOptions, ListenOptions } from "./options.ts";
@@ -135,6 +136,7 @@ export async function openListening(
 ): Promise<{ source: Incoming; listener: ChannelListener }> {
   const { counters, emit } = host;
   const { tls, clock, connectTimeout } = host.options;
+  checkKinds(options, { port: "number", hostname: "string" }, "listen()");
   const { hostname = "0.0.0.0", port = customaryPort(tls) } = options;
   const listener = tls === undefined ? listenTcp({ hostname, port }) : await listenTls({
     hostname,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkKinds, describe } from "../transport/option_checks.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { formatTicks } from "../transport/wire/ticks.ts";
 import type { ChannelSource } from "./channel_source.ts";
@@ -28,16 +29,26 @@ export interface HistoryOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const kinds: Readonly<Record<keyof HistoryOptions, string>> = {
+  start: "any",
+  stop: "any",
+  filter: "string",
+  processingInterval: "number",
+  parameters: "string",
+  signal: "object",
+};
+
 /**
  * A Subscribe that asks for this.
  *
- * @throws {TypeError} When a time is neither ticks nor a text, or an option is of a wrong type.
+ * @throws {TypeError} When a time is neither ticks nor a text, or an option does not exist or is of a wrong type.
  * @throws {RangeError} When a number is out of its range.
  */
 export function temporalSubscription(
   options: HistoryOptions,
   subscription: SubscribeOptions,
 ): SubscribeOptions {
+  checkKinds(options, kinds, "history()");
   const { start, stop, filter, processingInterval = 0, parameters } = options;
   const { throttled: _live, ...rest } = subscription;
   return checkSubscribeOptions({
@@ -53,7 +64,7 @@ export function temporalSubscription(
 function timeText(name: string, time: unknown): string {
   if (typeof time === "bigint") return formatTicks(time);
   if (typeof time === "string" && time !== "") return time;
-  throw new TypeError(`${name} is a ${typeof time}, ticks or a text expected`);
+  throw new TypeError(`${name} is ${describe(time)}, ticks or a text expected`);
 }
 
 /** Where history can be read, part by part. */

@@ -207,6 +207,19 @@ Deno.test("serve(): not while the subscriber makes its own connections, or liste
   await connecting;
 });
 
+Deno.test("options of listen() and history() that do not exist, or of a wrong kind", async () => {
+  const subscriber = new Subscriber();
+  await assertRejects(
+    () => subscriber.listen({ prot: 1 } as never),
+    TypeError,
+    'listen() has no option "prot"',
+  );
+  await assertRejects(() => subscriber.listen({ port: "1" } as never), TypeError, '"port" must be a number');
+  const read = (options: object): unknown => subscriber.history(options as never);
+  assertThrows(() => read({ start: "*", begin: "*" }), TypeError, 'history() has no option "begin"');
+  assertThrows(() => read({ stop: "*" }), TypeError, "start is undefined, ticks or a text expected");
+});
+
 Deno.test("disconnect() while waiting, and serving again afterwards", async () => {
   const { subscriber } = observed();
   const publisher = await accepted(serve(subscriber));

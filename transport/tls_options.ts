@@ -122,6 +122,11 @@ function checkAuthorities(texts: readonly string[]): string[] {
 function checkTrusted(text: string): string {
   const hex = text.replaceAll(":", "").trim().toLowerCase();
   if (/^[0-9a-f]{64}$/.test(hex)) return hex;
+  if (!text.includes("-----BEGIN")) {
+    throw new TypeError(
+      "tls: trustedCertificates has neither a certificate in PEM nor a SHA-256 fingerprint",
+    );
+  }
   const found = certificatesIn(text, "trustedCertificates");
   if (found.length > 1) throw new TypeError("tls: trustedCertificates has several certificates in one text");
   return fingerprintOf(found[0]!);
