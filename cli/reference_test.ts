@@ -1,4 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import { type AdminCredential, createAdmin } from "../admin/mod.ts";
+import { type AccessOptions, Publisher } from "../mod.ts";
 import { readArguments, readValues } from "./arguments.ts";
 import { commonOptions } from "./command.ts";
 import { Config } from "./config.ts";
@@ -67,4 +69,12 @@ Deno.test("docs/cli.md: the configuration file is one, the exit codes are those 
   new Config(YamlFile.parse("sttp.yaml", config!), commands);
   const codes = [...guide!.matchAll(/^\| (\d+) +\|/gm)].map((match) => Number(match[1]));
   assertEquals(codes, Object.values(ExitCode));
+});
+
+Deno.test("docs/cli.md: access rights and credentials are such", () => {
+  const [access] = blocks("yaml").filter((block) => block.startsWith("allow:"));
+  new Publisher({ listen: false, access: YamlFile.parse("access.yaml", access!).toJs() as AccessOptions });
+  const [list] = blocks("yaml").filter((block) => block.startsWith("- {"));
+  const credentials = YamlFile.parse("credentials.yaml", list!).toJs() as AdminCredential[];
+  createAdmin(new Publisher({ listen: false }), { credentials, actions: true });
 });
