@@ -126,13 +126,8 @@ export class SignalDirectory {
 
   /** The signals that a request asks for. @throws {Problem} When a parameter makes no sense. */
   signals(query: Query): RateList & { readonly signals: readonly SignalView[] } {
-    const state = query.word("state", RateStates, "all");
-    const sort = query.word("sort", SignalOrders, "order");
-    const limit = query.whole("limit", 100, 1, 1_000);
-    const offset = query.whole("offset", 0, 0, 1_000_000_000);
-    const search = query.text("search");
+    const { state, sort, limit, offset, matches } = readList(query, SignalOrders);
     const device = query.text("device");
-    const matches = search === undefined ? undefined : textMatcher(search);
     const { seconds, of } = this.#meter.rates();
     const found: number[] = [];
     for (let i = 0; i < this.#records.length; i++) {
@@ -190,16 +185,11 @@ export class SignalDirectory {
 
   /** The devices that a request asks for. @throws {Problem} When a parameter makes no sense. */
   devices(query: Query): RateList & { readonly devices: readonly DeviceView[] } {
-    const state = query.word("state", RateStates, "all");
-    const sort = query.word("sort", DeviceOrders, "order");
-    const limit = query.whole("limit", 100, 1, 1_000);
-    const offset = query.whole("offset", 0, 0, 1_000_000_000);
-    const search = query.text("search");
-    const matches = search === undefined ? () => true : textMatcher(search);
+    const { state, sort, limit, offset, matches } = readList(query, DeviceOrders);
     const { seconds, devices } = this.#sumUp();
     const found = devices.filter((view) =>
       (state === "all" || (state === "silent" ? view.silent > 0 : view.received < ENOUGH * view.expected)) &&
-      (matches(view.device) || matches(view.name))
+      (matches === undefined || matches(view.device) || matches(view.name))
     );
     const name = sort.replace(/^-/, "") as typeof DeviceSorts[number];
     const key = name === "missing"
@@ -253,6 +243,27 @@ export class SignalDirectory {
     }
     return { handles, signals };
   }
+}
+
+/** What lists have in common. */
+interface ListRequest {
+  readonly state: typeof RateStates[number];
+  readonly sort: string;
+  readonly limit: number;
+  readonly offset: number;
+  /** Whether a text has the one in it that is searched for; `undefined`: there is none. */
+  readonly matches: ((text: string) => boolean) | undefined;
+}
+
+function readList(query: Query, orders: readonly string[]): ListRequest {
+  const search = query.text("search");
+  return {
+    state: query.word("state", RateStates, "all"),
+    sort: query.word("sort", orders, "order"),
+    limit: query.whole("limit", 100, 1, 1_000),
+    offset: query.whole("offset", 0, 0, 1_000_000_000),
+    matches: search === undefined ? undefined : textMatcher(search),
+  };
 }
 
 /** What the device of a signal should send of it a second; 0 where that can't be told. */
