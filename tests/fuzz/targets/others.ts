@@ -102,7 +102,7 @@ const recordings = target("recordings", 60, () => {
       ...recorded().serverSessions[i]!.map((frame) => record("s", frame)),
     )
   );
-  return damaged(records);
+  return damaged([...records, ...recorded().clientSessions.slice(0, 6).map(networkRecording)]);
 }, async (file) => {
   const conversation = new Conversation();
   try {
@@ -116,6 +116,34 @@ const recordings = target("recordings", 60, () => {
     if (!(error instanceof CommandError)) throw error;
   }
 });
+
+/** What a subscriber said as pcap has it: raw IPv4, a segment for each hundred bytes. */
+function networkRecording(bytes: Uint8Array): Uint8Array {
+  const header = new Uint8Array(24);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, 0xa1b2c3d4);
+  view.setUint16(4, 2);
+  view.setUint16(6, 4);
+  view.setUint32(16, 65_535);
+  view.setUint32(20, 101);
+  const packets: Uint8Array[] = [];
+  for (let offset = 0; offset < bytes.length; offset += 100) {
+    const data = bytes.subarray(offset, offset + 100);
+    const packet = new Uint8Array(16 + 40 + data.length);
+    const fields = new DataView(packet.buffer);
+    fields.setUint32(8, 40 + data.length);
+    fields.setUint32(12, 40 + data.length);
+    packet.set([0x45, 0, 0, 40 + data.length, 0, 0, 0, 0, 64, 6, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1], 16);
+    fields.setUint16(36, 50_000);
+    fields.setUint16(38, 7165);
+    fields.setUint32(40, 1 + offset);
+    packet[48] = 0x50;
+    packet[49] = 0x18;
+    packet.set(data, 56);
+    packets.push(packet);
+  }
+  return joined(header, ...packets);
+}
 
 function record(kind: string, bytes: Uint8Array): Uint8Array {
   const head = new Uint8Array(5);
