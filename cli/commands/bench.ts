@@ -11,6 +11,7 @@ import { connectionOptions, subscriberOptions } from "../connection.ts";
 import { CommandError, ExitCode, UsageError } from "../exit_codes.ts";
 import { address, duration, flag, port, text, whole } from "../option.ts";
 import { alignColumns, count } from "../text.ts";
+import { assemblyInfo } from "../version.ts";
 
 const publishing = { group: "Publishing" } as const;
 
@@ -113,7 +114,14 @@ async function measure(
   { filter, duration, timeout: wait }: ReceivingValues,
   { signal }: Context,
 ): Promise<Received> {
-  return await receive({ address, options: { ...options, filter }, wait, warmUp: WARM_UP, duration, signal });
+  return await receive({
+    address,
+    options: { ...options, filter, assemblyInfo: assemblyInfo("bench") },
+    wait,
+    warmUp: WARM_UP,
+    duration,
+    signal,
+  });
 }
 
 /** Measures with a publisher in another process. */

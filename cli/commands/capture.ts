@@ -4,17 +4,18 @@
  * @module
  */
 import { customaryPort, listenTcp, listenTls, parseHostPort, Subscriber, type TlsSource } from "../../mod.ts";
-import settings from "../../deno.json" with { type: "json" };
 import { handOn, type RecordedConnection, Recorder, witnessedChannel } from "../capture/recorder.ts";
 import { RecordingFile } from "../capture/recording_file.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
 import { dial } from "../dial.ts";
 import { connectionOptions, type ConnectionValues, subscriberOptions } from "../connection.ts";
-import { ExitCode, UsageError } from "../exit_codes.ts";
-import { address, bytes, duration, file, text } from "../option.ts";
-import { aborted } from "../signals.ts";
+import { CommandError, ExitCode, UsageError } from "../exit_codes.ts";
+import { address, bytes, duration, file, flag, text } from "../option.ts";
+import type { Output } from "../output.ts";
+import { aborted, endingAfter } from "../signals.ts";
 import { listenTlsOptions, readListenTls, readTls } from "../tls.ts";
 import { many } from "../text.ts";
+import { assemblyInfo, PROGRAM, VERSION } from "../version.ts";
 
 /** `sttp capture`. */
 export const capture: Command = defineCommand({
@@ -33,6 +34,7 @@ export const capture: Command = defineCommand({
       short: "o",
       required: true,
     }),
+    overwrite: flag({ summary: "write over a file that is there" }),
     listen: address({
       summary: "wait for subscribers here, in place of subscribing",
       placeholder: "ADDRESS",
@@ -68,15 +70,14 @@ export const capture: Command = defineCommand({
     }
     const { output } = context;
     const over = new AbortController();
-    const signal = AbortSignal.any([context.signal, over.signal]);
-    const timer = values.duration === undefined ? undefined : setTimeout(() => over.abort(), values.duration);
-    const file = await RecordingFile.create(path, { program: `sttp ${settings.version}` });
+    const signal = AbortSignal.any([endingAfter(context.signal, values.duration), over.signal]);
+    if (!values.overwrite) await checkAbsent(path);
+    const file = await RecordingFile.create(path, { program: `${PROGRAM} ${VERSION}` });
     const recorder = new Recorder(file.writer, { limit, onStop: () => over.abort() });
     try {
       if (listen === undefined) await subscribe(values, recorder, { ...context, signal });
       else await standBetween({ ...values, listen, near }, recorder, { ...context, signal });
     } finally {
-      clearTimeout(timer);
       await file.close();
     }
     const { connections, size } = recorder;
@@ -96,17 +97,16 @@ interface Values extends ConnectionValues {
 async function subscribe(values: Values, recorder: Recorder, { output, signal }: Context): Promise<void> {
   const { publisher, filter, timeout } = values;
   const { tls, ...options } = await subscriberOptions(values);
-  const connections: RecordedConnection[] = [];
+  let connection: RecordedConnection | undefined;
   await using subscriber = new Subscriber({
     ...options,
     filter,
+    assemblyInfo: assemblyInfo("capture"),
     onBatch: () => {},
     connector: async (address, { signal }) => {
       const channel = await dial(address, tls, timeout, signal);
       try {
-        const peers = { subscriber: "", publisher: channel.peer.address };
-        const connection = await recorder.open(peers);
-        connections.push(connection);
+        connection = await recorder.open({ subscriber: "", publisher: channel.peer.address });
         return witnessedChannel(channel, connection);
       } catch (error) {
         channel.close();
@@ -114,9 +114,9 @@ async function subscribe(values: Values, recorder: Recorder, { output, signal }:
       }
     },
   });
+  const told = tell(subscriber, output);
   try {
     await subscriber.connect(publisher, { signal });
-    await output.note(`connected to ${publisher}`);
     const reason = await Promise.race([subscriber.closed, aborted(signal)]);
     if (reason && reason.kind !== "disconnected") throw reason.error;
   } catch (error) {
@@ -124,8 +124,24 @@ async function subscribe(values: Values, recorder: Recorder, { output, signal }:
     if (!signal.aborted) throw error;
   } finally {
     await subscriber.disconnect();
-    for (const connection of connections) await connection.end("the recording was ended").catch(() => {});
+    await told;
+    await connection?.end("the recording was ended").catch(() => {});
   }
+}
+
+/** Tells of connections that come and go, until the subscriber has ended. */
+async function tell(subscriber: Subscriber, output: Output): Promise<void> {
+  for await (const event of subscriber.status()) {
+    if (event.kind === "connected") await output.note(`connected to ${event.peer}`);
+    else if (event.kind === "connectionLost") await output.note(`connection lost: ${event.error.message}`);
+  }
+}
+
+/** @throws {CommandError} When there is a file, which may be a recording of something that does not come again. */
+async function checkAbsent(path: string): Promise<void> {
+  const there = await Deno.stat(path).catch(() => undefined);
+  if (!there?.isFile || there.size === 0) return;
+  throw new CommandError(ExitCode.Failed, `${path} is there already; --overwrite writes over it`);
 }
 
 /** Hands subscribers on to the publisher, and records what is said, until the signal fires. */

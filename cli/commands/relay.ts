@@ -14,7 +14,7 @@ import { checked, createPublisher, openHistory, publisherOptions, readAccess } f
 import { PublishingMeter } from "../publishing.ts";
 import { Relay, type RelayEvent } from "../relay/relay.ts";
 import { Reporter } from "../reporter.ts";
-import { aborted, onReload } from "../signals.ts";
+import { aborted, endingAfter, onReload } from "../signals.ts";
 import { listenTlsOptions, readListenTls } from "../tls.ts";
 import { assemblyInfo } from "../version.ts";
 
@@ -134,16 +134,13 @@ export const relay: Command = defineCommand({
     const undescribed = (): number => relay.stats().reduce((sum, { undescribed }) => sum + undescribed, 0);
     const meter = new PublishingMeter(publisher, undescribed);
     using reporter = new Reporter(meter, output, values.progress ?? (output.err.isTerminal ? 1000 : 0));
-    const stop = new AbortController();
-    const timer = values.duration === undefined ? undefined : setTimeout(() => stop.abort(), values.duration);
-    const ending = AbortSignal.any([signal, stop.signal]);
+    const ending = endingAfter(signal, values.duration);
     try {
       const running = relay.run();
       await Promise.race([running, aborted(ending)]);
       await relay[Symbol.asyncDispose]();
       await running;
     } finally {
-      clearTimeout(timer);
       await publisher.stop({ drain: values.drain });
       await reporter.finish();
     }

@@ -14,6 +14,7 @@ import {
 } from "../../mod.ts";
 import { Conversation, type Message } from "../capture/conversation.ts";
 import { witnessedChannel } from "../capture/recorder.ts";
+import { assemblyInfo } from "../version.ts";
 import type { DataReport, SessionReport, WayReport } from "./report.ts";
 
 /** How to subscribe. */
@@ -242,7 +243,12 @@ async function tryWay(
 }
 
 function commonOptions({ timeout }: SessionOptions): SubscriberOptions {
-  return { reconnect: false, connectTimeout: timeout, commandTimeout: timeout };
+  return {
+    reconnect: false,
+    connectTimeout: timeout,
+    commandTimeout: timeout,
+    assemblyInfo: assemblyInfo("probe"),
+  };
 }
 
 /** Notes why there is no metadata. Resolves when the subscriber has ended. */

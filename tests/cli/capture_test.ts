@@ -189,6 +189,7 @@ Deno.test("capture and decode say what is wrong, with their exit codes", () =>
       [["capture", `127.0.0.1:${port}`], 2, /--output/],
       [["capture", "localhost", "-o", path, "--listen-key", "x"], 2, /belong together/],
       [["capture", "localhost", "-o", `${folder}/none/x`], 1, /No such file/],
+      [["capture", "localhost", "-o", `${folder}/text`], 1, /is there already; --overwrite/],
       [["decode", `${folder}/none`], 1, /No such file/],
       [["decode", `${folder}/text`], 5, /no recording of an STTP session/],
     ];

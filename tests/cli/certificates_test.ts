@@ -1,11 +1,11 @@
 /** `sttp certificates` as a program. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { Publisher, Subscriber, type TlsOptions } from "../../mod.ts";
+import { withFolder } from "../support/folder.ts";
 import { sttp } from "../support/sttp.ts";
 
-Deno.test("certificates are made for two peers that trust each other, are shown, and are never written over", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "sttp-certificates-" });
-  try {
+Deno.test("certificates are made for two peers that trust each other, are shown, and are never written over", () =>
+  withFolder(async (folder) => {
     const made = await sttp(["certificates", "--make", folder, "--days", "30", "--json"]);
     assertEquals(made.code, 0, made.stderr);
     const files = made.stdout.trimEnd().split("\n").map((line) =>
@@ -54,14 +54,10 @@ Deno.test("certificates are made for two peers that trust each other, are shown,
     assertEquals(again.code, 1);
     assertMatch(again.stderr, /exists/i);
     assertEquals(await read("ca.key"), key);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+  }));
 
-Deno.test("wrong certificates and wrong names are told", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "sttp-certificates-" });
-  try {
+Deno.test("wrong certificates and wrong names are told", () =>
+  withFolder(async (folder) => {
     await Deno.writeTextFile(
       `${folder}/x.pem`,
       "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
@@ -79,7 +75,4 @@ Deno.test("wrong certificates and wrong names are told", async () => {
       assertEquals(finished.code, code, finished.stderr);
       assertMatch(finished.stderr, expected);
     }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+  }));

@@ -4,6 +4,7 @@ import type { ProbeReport } from "../../cli/probe/report.ts";
 import type { Finding, Severity } from "../../cli/probe/verdict.ts";
 import { CertificateAuthority, Publisher, Ticks } from "../../mod.ts";
 import { Meeting, metadataOf } from "../integration/support.ts";
+import { withFolder } from "../support/folder.ts";
 import { sttp } from "../support/sttp.ts";
 
 interface Probed extends ProbeReport {
@@ -94,9 +95,8 @@ Deno.test("a publisher that sends nothing is a warning, and critical where data 
   assertMatch(refused.report.problem!, /refused to subscribe/);
 });
 
-Deno.test("certificates: trusted, about to expire, not trusted", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "sttp-probe-" });
-  try {
+Deno.test("certificates: trusted, about to expire, not trusted", () =>
+  withFolder(async (folder) => {
     const authority = await CertificateAuthority.create();
     const validTo = new Date(Date.now() + 5.5 * 86_400_000);
     const server = await authority.issue({ name: "west", validTo });
@@ -122,10 +122,7 @@ Deno.test("certificates: trusted, about to expire, not trusted", async () => {
     assertEquals(foreign.report.tls?.certificate?.subject, "CN=west");
     assertMatch(foreign.report.findings[0]!.message, /comes from no trusted authority/);
     assertEquals(foreign.report.findings.map(({ severity }) => severity), ["critical", "warning"]);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+  }));
 
 Deno.test("nobody, somebody who says nothing, and somebody who speaks something else are critical", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

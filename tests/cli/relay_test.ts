@@ -11,6 +11,7 @@ import {
   signalId,
   until,
 } from "../integration/support.ts";
+import { withFolder } from "../support/folder.ts";
 import { Sttp, sttp } from "../support/sttp.ts";
 
 /** Where a relay that has just started listens. */
@@ -61,9 +62,8 @@ Deno.test("a relay carries every measurement, and goes on when its publisher has
   assertMatch(stderr, /relay\.live .*[^]*relay\.lost .*[^]*relay\.live/);
 });
 
-Deno.test("a relay with TLS on both sides, rights and history of its own", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "sttp-relay-" });
-  try {
+Deno.test("a relay with TLS on both sides, rights and history of its own", () =>
+  withFolder(async (folder) => {
     const { authority, server, client } = await createTestCertificates();
     const files = {
       "ca.pem": authority.certificate,
@@ -114,10 +114,7 @@ Deno.test("a relay with TLS on both sides, rights and history of its own", async
     assertEquals(count, 45);
     assert(!seen.has(3));
     assertEquals((await relay.terminate()).code, 0);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+  }));
 
 Deno.test("a relay ends with the reason when no publisher is left", async () => {
   await using full = new Publisher({ port: 0, hostname: "127.0.0.1", maxConnections: 0 });
