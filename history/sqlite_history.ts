@@ -6,6 +6,7 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { type Clock, systemClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
+import { checkKinds } from "../transport/option_checks.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
 import { formatTicks, timeOf } from "../transport/wire/ticks.ts";
@@ -25,6 +26,13 @@ export interface SqliteHistoryOptions {
   /** Time and timers; default the machine's. */
   readonly clock?: Clock;
 }
+
+const kinds: Readonly<Record<keyof SqliteHistoryOptions, string>> = {
+  maxAge: "number",
+  maxBytes: "number",
+  commitInterval: "number",
+  clock: "object",
+};
 
 /** Of the file; another number is another layout. */
 const LAYOUT = 1;
@@ -125,9 +133,11 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
    *
    * @param path Where it is; `:memory:` for none.
    * @throws {SttpError} `InvalidState` when it can't be opened: it is something else, or another process has it.
+   * @throws {TypeError} When an option does not exist or is of a wrong type.
    * @throws {RangeError} When an option is out of its range.
    */
   static open(path: string, options: SqliteHistoryOptions = {}): SqliteHistory {
+    checkKinds(options, kinds, "the history");
     const checked = {
       maxAge: inRange("maxAge", options.maxAge ?? 7 * 86_400_000, 1, Number.MAX_SAFE_INTEGER),
       maxBytes: inRange("maxBytes", options.maxBytes ?? 1024 ** 3, 1024 ** 2, Number.MAX_SAFE_INTEGER),

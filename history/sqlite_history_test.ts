@@ -222,6 +222,8 @@ Deno.test("options out of range", () => {
   for (const options of [{ maxAge: 0 }, { maxBytes: 1000 }, { commitInterval: 1001 }, { maxAge: NaN }]) {
     assertThrows(() => SqliteHistory.open(":memory:", options), RangeError);
   }
+  const misspelt = { maxBites: 1_000_000 } as object;
+  assertThrows(() => SqliteHistory.open(":memory:", misspelt), TypeError, 'has no option "maxBites"');
 });
 
 /** Runs the recorder until it has recorded for so many milliseconds, and kills it. @returns What it said. */

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
-import { inRange, longestDelay } from "../transport/option_checks.ts";
+import { checkKinds, inRange, longestDelay } from "../transport/option_checks.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { timeOf } from "../transport/wire/ticks.ts";
@@ -47,14 +47,22 @@ export type CheckedGapRecoveryOptions =
   & Required<Omit<GapRecoveryOptions, "path">>
   & Pick<GapRecoveryOptions, "path">;
 
+const kinds: Readonly<Record<keyof GapRecoveryOptions, string>> = {
+  onRecovered: "function",
+  path: "string",
+  noteInterval: "number",
+  settleTime: "number",
+  maxGaps: "number",
+};
+
 /** Checks the options. @throws {TypeError} or RangeError. */
 export function checkGapRecovery(
   options: GapRecoveryOptions | undefined,
 ): CheckedGapRecoveryOptions | undefined {
   if (options === undefined) return undefined;
+  checkKinds(options, kinds, "gapRecovery");
   const { onRecovered, path, settleTime = 5000, noteInterval = 10_000, maxGaps = 100 } = options;
-  if (typeof onRecovered !== "function") throw new TypeError("gapRecovery needs a function onRecovered");
-  if (path !== undefined && typeof path !== "string") throw new TypeError("gapRecovery.path must be a text");
+  if (onRecovered === undefined) throw new TypeError("gapRecovery needs a function onRecovered");
   return {
     onRecovered,
     ...path !== undefined && { path },

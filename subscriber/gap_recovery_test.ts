@@ -422,6 +422,8 @@ Deno.test("options of gap recovery", () => {
   const onRecovered = (): void => {};
   assertEquals(checkGapRecovery(undefined), undefined);
   assertThrows(() => checkGapRecovery({} as { onRecovered: () => void }), TypeError, "onRecovered");
+  const misspelt = { onRecovered: () => {}, setleTime: 1 };
+  assertThrows(() => checkGapRecovery(misspelt), TypeError, 'gapRecovery has no option "setleTime"');
   assertThrows(() => checkGapRecovery({ onRecovered, settleTime: 0 }), RangeError, "settleTime");
   assertThrows(() => checkGapRecovery({ onRecovered, maxGaps: 0.5 }), RangeError, "maxGaps");
 });
