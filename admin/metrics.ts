@@ -117,6 +117,17 @@ function addPublisher(metrics: Metrics, system: string, stats: PublisherStats): 
     queued += queue.dataBytes + queue.controlBytes;
     stall = Math.max(stall, queue.stalledFor);
   }
+  for (const [reason, count] of Object.entries(stats.access.refused)) {
+    counter("refused_connections", "Connections that were refused, by reason.", count, { reason });
+  }
+  for (const [decision, count] of Object.entries(stats.access.failed)) {
+    counter(
+      "access_failures",
+      "Decisions about access that failed, and so refused, by what they were about.",
+      count,
+      { decision },
+    );
+  }
   gauge("bans", "Peers that may not connect at present.", stats.bans.length);
   gauge("pending_notifications", "Notifications that are not confirmed.", stats.notifications.pending);
   let expiry = Infinity;

@@ -3,7 +3,7 @@ import { mayAct } from "../actions.ts";
 import { type ConnectionView, listConnections, ListParameters } from "../connections.ts";
 import type { AdminContext, AdminRequest } from "../context.ts";
 import { clip, Query } from "../query.ts";
-import { type Column, type Html, type Order, pager, pill, select, table, terms } from "./layout.ts";
+import { type Column, counters, type Html, type Order, pager, pill, select, table, terms } from "./layout.ts";
 import { bytes, count, duration, moment, plural, rate } from "./text.ts";
 
 /** Milliseconds without progress from which on a subscriber counts as slow. */
@@ -115,7 +115,7 @@ export function connectionPage(context: AdminContext, c: AdminRequest, connectio
 }
 
 function peerTerms({ options }: AdminContext, connection: ConnectionView): Html {
-  const { certificate, cipher, dataChannel, modes } = connection;
+  const { certificate, cipher, dataChannel, modes, rights } = connection;
   const now = options.clock.now();
   return terms([
     ["Publisher", connection.system],
@@ -125,6 +125,12 @@ function peerTerms({ options }: AdminContext, connection: ConnectionView): Html 
     [
       "Certificate",
       certificate === null ? "none" : `${certificate.name}, expires ${moment(certificate.validTo)}`,
+    ],
+    [
+      "May see",
+      rights === null
+        ? undefined
+        : `${count(rights.visible)} of ${plural(rights.visible + rights.hidden, "signal")}`,
     ],
     ["Connected", `${moment(connection.connectedAt)}, ${duration(now - connection.connectedAt)} ago`],
     ["Last heard of", `${duration(now - connection.lastReceivedAt)} ago`],
@@ -216,11 +222,4 @@ function disconnectForm({ options }: AdminContext, { id, system }: ConnectionVie
       </form>
     </section>
   `;
-}
-
-function counters(counts: Readonly<Record<string, number>>): Html {
-  const entries = Object.entries(counts);
-  return entries.length === 0
-    ? html`<p class="empty">None.</p>`
-    : terms(entries.map(([name, number]) => [name, count(number)]), "counts");
 }

@@ -4,6 +4,7 @@ import { mayAct } from "../actions.ts";
 import type { AdminContext, AdminRequest } from "../context.ts";
 import { AdminActionNames } from "../options.ts";
 import { pathOf } from "../query.ts";
+import { count } from "./text.ts";
 
 /** A piece of a page, in which every value is escaped. */
 export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
@@ -104,6 +105,14 @@ export function terms(
       `
     )
   }</dl>`;
+}
+
+/** Counts by what was counted. */
+export function counters(counts: Readonly<Record<string, number>>): Html {
+  const entries = Object.entries(counts);
+  return entries.length === 0
+    ? html`<p class="empty">None.</p>`
+    : terms(entries.map(([name, number]) => [name, count(number)]), "counts");
 }
 
 /** A state, in the colour that tells how things are. */

@@ -4,8 +4,8 @@ import type { AdminContext, AdminRequest } from "../context.ts";
 import type { CertificateView } from "../observer.ts";
 import { clip, Query } from "../query.ts";
 import { doneNotice } from "./operate.ts";
-import { type Html, pill, systemTabs, table } from "./layout.ts";
-import { duration, moment, plural } from "./text.ts";
+import { counters, type Html, pill, systemTabs, table, terms } from "./layout.ts";
+import { count, duration, moment, plural } from "./text.ts";
 
 /** Milliseconds before its end from which on a certificate is to be replaced: 30 days. */
 const SOON = 30 * 86_400_000;
@@ -16,7 +16,7 @@ export function securityPage(context: AdminContext, c: AdminRequest): Html {
   const query = new Query(c.req.url, ["system", "done"]);
   const { system, certificates } = observer.certificates(query.text("system"));
   const publisher = observer.publisher(system);
-  const { bans, open } = publisher.system.stats();
+  const { access, bans, open } = publisher.system.stats();
   const now = options.clock.now();
   const canLift = mayAct(context, c.env.user, "liftBan", publisher);
   const banRows = bans.map(({ id, kind, name, reason, until }) =>
@@ -37,18 +37,24 @@ export function securityPage(context: AdminContext, c: AdminRequest): Html {
     `
   );
   const encrypted = open.filter(({ cipher }) => cipher !== null).length;
-  return html`${systemTabs(c.req.url, observer.publishers, system)}${doneNotice(query)}
-  ${
-    table(
-      plural(certificates.length, "certificate"),
-      ["Name", "Expires", "", "Connection", "Fingerprint"].map((label) => ({ label })),
-      certificates.map((certificate) => certificateRow(context, system, certificate, now)),
-    )
-  }
-  ${table(plural(bans.length, "ban"), ["Who", "Until", "Why", ""].map((label) => ({ label })), banRows)}
-  <p class="hint">${plural(encrypted, "connection")} of ${open.length} ${
-    encrypted === 1 ? "has" : "have"
-  } encrypted payloads.</p>`;
+  return html`
+    ${systemTabs(c.req.url, observer.publishers, system)}${doneNotice(query)}
+      ${table(
+        plural(certificates.length, "certificate"),
+        ["Name", "Expires", "", "Connection", "Fingerprint"].map((label) => ({ label })),
+        certificates.map((certificate) => certificateRow(context, system, certificate, now)),
+      )}
+      ${table(plural(bans.length, "ban"), ["Who", "Until", "Why", ""].map((label) => ({ label })), banRows)}
+      <div class="cards">
+      <section class="card"><h2>Access</h2>${terms([
+        ["Rules about signals", count(access.rules)],
+        ["Signals taken away from subscriptions", count(access.revoked)],
+        ["Connections with encrypted payloads", `${count(encrypted)} of ${count(open.length)}`],
+      ], "counts")}</section>
+      <section class="card"><h2>Refused connections</h2>${counters(access.refused)}</section>
+      <section class="card"><h2>Decisions that failed</h2>${counters(access.failed)}</section>
+    </div>
+  `;
 }
 
 function certificateRow({ options }: AdminContext, system: string, view: CertificateView, now: number): Html {

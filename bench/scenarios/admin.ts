@@ -32,7 +32,7 @@ const median = (values: readonly number[]): number => values.toSorted((a, b) => 
 
 async function run({ quick }: Settings): Promise<Findings> {
   const connections = quick ? 100 : 1000;
-  const rounds = quick ? 2 : 5;
+  const rounds = quick ? 2 : 11;
   await using publisher = await PublisherProcess.start({
     signals: SIGNALS,
     options: { maxConnections: connections + 10 },
@@ -58,7 +58,7 @@ async function run({ quick }: Settings): Promise<Findings> {
       url = await publisher.admin(which !== "without");
       const stop = new AbortController();
       const watching = which === "watched" ? watch(url, stop.signal) : Promise.resolve();
-      const { cpu, measurements } = await publisher.publish({ batch: 1000, seconds: quick ? 2 : 8 });
+      const { cpu, measurements } = await publisher.publish({ batch: 1000, seconds: quick ? 2 : 3 });
       stop.abort();
       await watching;
       cost[which].push(cpu / measurements * 1e6);

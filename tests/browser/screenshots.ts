@@ -1,6 +1,6 @@
 /**
- * Pictures of the admin's pages for the documentation: `deno run -A tests/browser/screenshots.ts [FOLDER]`, by default
- * `docs/screenshots`. Each page is taken in light and dark, and some as a phone shows them.
+ * Pictures of the admin's pages for the documentation: `deno run -A tests/browser/screenshots.ts [VIEW...]` takes all of
+ * them, or those named, into `docs/screenshots`: each in light and dark, and some as a phone shows them.
  *
  * @module
  */
@@ -8,7 +8,9 @@ import type { Browser, Page } from "playwright-core";
 import { launch } from "./chromium.ts";
 import { Scene, Users } from "./scene.ts";
 
-const folder = Deno.args[0] ?? new URL("../../docs/screenshots", import.meta.url).pathname;
+const folder = new URL("../../docs/screenshots", import.meta.url).pathname;
+/** Views that are taken as a phone shows them, too. */
+const onPhone: readonly string[] = ["overview", "connections", "trends"];
 /** A monitor's window, and a phone's. */
 const sizes = { wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } } as const;
 
@@ -61,11 +63,10 @@ if (import.meta.main) {
   things.defer(() => browser.close());
   const taken: Promise<void>[] = [];
   for (const [name, path] of Object.entries(views(scene))) {
+    if (Deno.args.length > 0 && !Deno.args.includes(name)) continue;
     for (const dark of [false, true]) {
       for (const size of ["wide", "phone"] as const) {
-        if (
-          size === "phone" && !["overview", "connections", "trends"].includes(name) && Deno.args[1] !== "all"
-        ) continue;
+        if (size === "phone" && !onPhone.includes(name)) continue;
         const page = await open(browser, dark, size, new URL(path, scene.admin.url).href);
         taken.push((async () => {
           // So that there is a course to see.
