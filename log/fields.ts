@@ -27,7 +27,7 @@ const maxDepth = 6;
 
 /** Fields of these names are not shown, whatever they are. */
 const secretName =
-  /^(?:pass(?:word|phrase|wd)?|pwd|secrets?|tokens?|credentials?|authorization|cookies?|keys?|(?:private|api|cipher)_?keys?)$/i;
+  /^(?:pass(?:word|phrase|wd)?|pwd|secrets?|tokens?|credentials?|authorization|cookies?|(?:private|secret|api|cipher)_?keys?)$/i;
 /** Secrets in texts: a private key, and a pair such as in a connection string. */
 const privateKey = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g;
 const secretPair = /\b(pass(?:word|phrase|wd)|pwd|secret|token)(\s*[=:]\s*)[^\s;,}]+/gi;

@@ -139,6 +139,9 @@ Deno.test("secrets are left out", () => {
   assert(!lines[0]!.includes("MHcC"), lines[0]);
   assertMatch(lines[0]!, /"bytes":"\[7 bytes\]"/);
   assertMatch(lines[0]!, /before \[redacted\] after/);
+  // A measurement's key is none.
+  log.info("a.b", { key: "PPA:4" });
+  assertMatch(lines[1]!, /"key":"PPA:4"/);
 });
 
 Deno.test("values that JSON does not know are texts", () => {
