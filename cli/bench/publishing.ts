@@ -5,7 +5,8 @@
  */
 import { setImmediate } from "node:timers";
 import { Grid } from "../../grid/mod.ts";
-import { MeasurementBatch, type Publisher, UnixEpochTicks } from "../../mod.ts";
+import { MeasurementBatch, type Publisher } from "../../mod.ts";
+import { preciseNow } from "../precise_now.ts";
 
 /** How to publish. */
 export interface LoadOptions {
@@ -102,11 +103,6 @@ export class Load {
     batch.ticks.fill(preciseNow(), 0, batch.length);
     this.#publisher.publish(batch);
   }
-}
-
-/** The time in ticks, to the microsecond: by the machine's clock at the start of the process, and evenly from there. */
-export function preciseNow(): bigint {
-  return UnixEpochTicks + BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 10n;
 }
 
 function pause(milliseconds: number): Promise<void> {

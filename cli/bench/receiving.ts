@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { type MeasurementBatch, SttpError, Subscriber, type SubscriberOptions } from "../../mod.ts";
-import { preciseNow } from "./publishing.ts";
+import { preciseNow } from "../precise_now.ts";
 
 /** What to receive. */
 export interface ReceivingOptions {

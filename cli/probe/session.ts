@@ -10,10 +10,10 @@ import {
   Subscriber,
   type SubscriberOptions,
   Ticks,
-  UnixEpochTicks,
 } from "../../mod.ts";
 import { Conversation, type Message } from "../capture/conversation.ts";
 import { witnessedChannel } from "../capture/recorder.ts";
+import { preciseNow } from "../precise_now.ts";
 import { assemblyInfo } from "../version.ts";
 import type { DataReport, SessionReport, WayReport } from "./report.ts";
 
@@ -85,7 +85,7 @@ class Tally {
   readonly signals = new Set<number>();
 
   add({ signals, ticks, length }: MeasurementBatch): void {
-    const now = now100ns();
+    const now = preciseNow();
     this.measurements += length;
     for (let i = 0; i < length; i++) {
       this.signals.add(signals[i]!);
@@ -98,15 +98,10 @@ class Tally {
   }
 }
 
-/** The time of this machine, finer than a millisecond. */
-function now100ns(): bigint {
-  return UnixEpochTicks + BigInt(Math.round((performance.timeOrigin + performance.now()) * 10)) * 1000n;
-}
-
 /**
  * Subscribes with everything compressed and counts what comes.
  *
- * @throws {SttpError} When the connection fails, or the subscription is refused.
+ * @throws {SttpError} When the connection fails or is lost, or the subscription is refused.
  */
 export async function probeSession(options: SessionOptions): Promise<SessionReport> {
   const { address, filter, version, duration, wait, signal } = options;
@@ -136,9 +131,13 @@ export async function probeSession(options: SessionOptions): Promise<SessionRepo
     before = { measurements: tally.measurements, dataBytes: subscriber.stats().dataBytes };
     await comes(never, duration, ending);
   }
+  if (ending.aborted && !signal.aborted) {
+    const reason = await subscriber.closed;
+    if (reason.kind !== "disconnected") throw reason.error;
+  }
   const seconds = (performance.now() - start) / 1000;
   const { signals, dropped, dataBytes } = subscriber.stats();
-  const age = tally.measurements === 0 ? null : Number(now100ns() - tally.newest) / 10_000;
+  const age = tally.measurements === 0 ? null : Number(preciseNow() - tally.newest) / 10_000;
   const unauthorized = subscriber.unauthorized.length;
   await subscriber.disconnect();
   await following;

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { ProbeReport } from "../../cli/probe/report.ts";
 import type { Finding, Severity } from "../../cli/probe/verdict.ts";
 import { CertificateAuthority, Publisher, Ticks } from "../../mod.ts";
-import { Meeting, metadataOf } from "../integration/support.ts";
+import { Meeting, metadataOf, until } from "../integration/support.ts";
 import { withFolder } from "../support/folder.ts";
 import { sttp } from "../support/sttp.ts";
 
@@ -153,4 +153,15 @@ Deno.test("nobody, somebody who says nothing, and somebody who speaks something 
   const nobody = await probe(address);
   assertEquals([nobody.code, nobody.report.versions], [2, []]);
   assertMatch(nobody.report.problem!, /no connection to/);
+});
+
+Deno.test("a publisher that goes while it is looked at is critical", async () => {
+  await using meeting = await Meeting.start(10);
+  const { publisher } = meeting;
+  const probing = probe(publisher.address, "--quick", "--wait", "1h");
+  await until(() => publisher.stats().open[0]?.subscription?.confirmed === true);
+  await publisher.stop({ drain: 0 });
+  const { code, report } = await probing;
+  assertEquals([code, report.session], [2, null]);
+  assertMatch(report.problem!, /closed the connection|connection lost|connection to/i);
 });
