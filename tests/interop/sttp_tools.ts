@@ -81,6 +81,7 @@ export const sttpTools: Scenario[] = [
     const lines = await subscribed(stage, Number(downstream), rows.length, async () => {
       let isReady = false;
       while (!isReady) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
         const response = await fetch(new URL("api/v1/connections?system=publisher", admin));
         isReady = /"confirmed":true/.test(await response.text());
       }
