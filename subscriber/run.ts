@@ -248,9 +248,9 @@ export class Run {
     }
     const session: Session = new Session(channel, {
       ...this.#host,
-      observe: (batch: MeasurementBatch, from: number) => {
+      observe: (batch: MeasurementBatch, from: number, isDatagram: boolean) => {
         taps.show(batch, from);
-        if (gaps !== undefined && isWhole(wanted.subscription)) gaps.observe(batch, from);
+        if (gaps !== undefined && !isDatagram && isWhole(wanted.subscription)) gaps.observe(batch, from);
       },
       configurationChanged: () => {
         counters.configurationChanges++;

@@ -267,6 +267,7 @@ export class Session {
       counters.measurements -= excess;
       if (excess > 0) drop("overflow", "the consumer is too slow", excess);
     }
+    this.#host.observe?.(batch, before, true);
     delivery.trim();
     delivery.commit();
   }
@@ -442,7 +443,7 @@ export class Session {
     const { filling } = delivery;
     const from = filling.length;
     this.#packets.read(body, filling);
-    if (this.#replay === undefined) this.#host.observe?.(filling, from);
+    if (this.#replay === undefined) this.#host.observe?.(filling, from, false);
     else if (delivery.ended) this.#discard(filling, from);
     delivery.trim();
   }

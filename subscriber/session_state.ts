@@ -57,8 +57,8 @@ export interface SessionHost {
   readonly bufferBlocks: BufferBlockInbox;
   /** Where notifications go. */
   readonly notifications: Notifications;
-  /** Watches live data go by. */
-  readonly observe?: ((batch: MeasurementBatch, from: number) => void) | undefined;
+  /** Watches live data go by, over the connection or as datagrams. */
+  readonly observe?: ((batch: MeasurementBatch, from: number, isDatagram: boolean) => void) | undefined;
   /** Reports an event. */
   readonly emit: (event: SubscriberStatus) => void;
   /** Counts something dropped, and reports it now and then. */

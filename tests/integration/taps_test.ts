@@ -36,3 +36,17 @@ Deno.test("taps of publisher and subscriber see what is published and what comes
   await receive(subscriber, 40, all);
   assertEquals([published.length, received.length], [30, 30]);
 });
+
+Deno.test("a subscriber's tap sees what comes over UDP, too", async () => {
+  await using meeting = await Meeting.start(10);
+  const subscriber = await meeting.subscribed({ udp: true });
+  const tapped: [number, number][] = [];
+  subscriber.tap(noteInto(tapped, subscriber.signals));
+  await meeting.publish(1);
+  const received: [number, number][] = [];
+  for await (const { signalId, value } of subscriber.measurements()) {
+    received.push([numberOf(signalId), value]);
+    if (received.length === 10) break;
+  }
+  assertEquals(tapped, received);
+});
