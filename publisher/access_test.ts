@@ -431,3 +431,20 @@ Deno.test("wrong options are refused at once", () => {
   const error = assertThrows(() => new Publisher({ access: { signals: [{ deny: "FILTER" }] } }), SttpError);
   assertEquals(error.code, "InvalidFilter");
 });
+
+Deno.test("the application may take longer than a handshake; the subscriber may not, once it is let in", async () => {
+  const decisions: ((answer: boolean) => void)[] = [];
+  await using rig = await start({
+    authorizeConnection: () => new Promise((resolve) => decisions.push(resolve)),
+    authorizeTimeout: 60_000,
+  });
+  const peers = [rig.connect(), rig.connect()];
+  rig.clock.advance(30_000);
+  for (const decide of decisions) decide(true);
+  await settle();
+  await isServed(peers[0]!);
+  rig.clock.advance(10_000);
+  await peers[1]!.expectEnd();
+  await settle();
+  assertEquals(rig.publisher.stats().connections.closed, { handshakeTimeout: 1 });
+});

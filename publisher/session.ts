@@ -112,9 +112,14 @@ export class Session implements CommandTaker, DataPathOwner {
     });
     this.data = new DataPath(this);
     this.rights = new SessionRights(host, () => this.subject, this.#ended.signal);
-    this.#cancelTimer = clock.schedule(
-      options.handshakeTimeout,
-      () => this.close("handshakeTimeout", `no operational modes within ${options.handshakeTimeout} ms`),
+    this.#cancelTimer = this.#limitHandshake();
+  }
+
+  #limitHandshake(): () => void {
+    const { clock, handshakeTimeout } = this.host.options;
+    return clock.schedule(
+      handshakeTimeout,
+      () => this.close("handshakeTimeout", `no operational modes within ${handshakeTimeout} ms`),
     );
   }
 
@@ -186,9 +191,12 @@ export class Session implements CommandTaker, DataPathOwner {
   async #admit(): Promise<void> {
     const { access } = this.host;
     if (this.direction === "outgoing" || this.#isEnding() || !access.asksAboutConnections) return;
+    // The application has a time-out of its own, and the subscriber is not listened to meanwhile.
+    this.#cancelTimer();
     const refusal = await access.authorizeConnection(this.subject, this.#ended.signal);
-    if (refusal === undefined || this.#isEnding()) return;
-    this.refuse(Command.Connect, "denied", refusal.text, refusal.reason);
+    if (this.#isEnding()) return;
+    this.#cancelTimer = this.#limitHandshake();
+    if (refusal !== undefined) this.refuse(Command.Connect, "denied", refusal.text, refusal.reason);
   }
 
   #fail(error: unknown): void {
