@@ -118,10 +118,11 @@ export class BufferBlockInbox {
       if (signal?.aborted) throw abortError(signal, "the iteration");
       const block = this.#take();
       if (block !== undefined || this.#isEnded) return block;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        signal?.addEventListener("abort", () => resolve(), { once: true });
-      });
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const wake = this.#wake = (): void => resolve();
+      signal?.addEventListener("abort", wake);
+      await promise;
+      signal?.removeEventListener("abort", wake);
       this.#wake = undefined;
     }
   }
