@@ -63,6 +63,11 @@ export function textOf(value: CellValue | undefined): string {
   return typeof value === "object" ? formatDecimal(value) : String(value);
 }
 
+/** A name, in the one spelling in which it is looked up: case does not count. */
+export function nameOf(value: CellValue | undefined): string {
+  return textOf(value).toLowerCase();
+}
+
 /** A cell as a number; `undefined` where there is none. */
 export function numberOf(value: CellValue | undefined): number | undefined {
   switch (typeof value) {

@@ -1,5 +1,6 @@
 import { parseFilter } from "../metadata/filter/parser.ts";
 import type { PeerInfo } from "../transport/channel.ts";
+import { SttpError } from "../transport/errors.ts";
 import { checkKinds, describe, duration, inRange } from "../transport/option_checks.ts";
 import { isGuid, normalizeGuid } from "../transport/wire/guid.ts";
 import { AddressRanges } from "./address_ranges.ts";
@@ -191,7 +192,12 @@ export function checkRights(
 function checkSignals(selector: SignalSelector | undefined, where: string): SignalSelector | undefined {
   if (selector === undefined) return undefined;
   if (typeof selector === "string") {
-    parseFilter(selector);
+    try {
+      parseFilter(selector);
+    } catch (error) {
+      if (!(error instanceof SttpError)) throw error;
+      throw new SttpError(error.code, `${where}: ${error.message}`, { cause: error });
+    }
     return selector;
   }
   if (!Array.isArray(selector)) {

@@ -430,6 +430,7 @@ Deno.test("wrong options are refused at once", () => {
   }
   const error = assertThrows(() => new Publisher({ access: { signals: [{ deny: "FILTER" }] } }), SttpError);
   assertEquals(error.code, "InvalidFilter");
+  assertMatch(error.message, /^access\.signals\[0\]\.deny: /);
 });
 
 Deno.test("the application may take longer than a handshake; the subscriber may not, once it is let in", async () => {

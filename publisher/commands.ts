@@ -11,6 +11,7 @@ import {
 import { decodeSubscribe } from "../transport/wire/subscribe.ts";
 import { isEnding } from "./command_reader.ts";
 import { formatName } from "./delivery.ts";
+import { partAskedFor } from "./metadata_part.ts";
 import { updateProcessingInterval } from "./processing_interval.ts";
 import { getPrimaryMetadataSchema, getSignalSelectionSchema } from "./schemas.ts";
 import type { Session } from "./session.ts";
@@ -93,7 +94,11 @@ async function refreshMetadata(session: Session, body: Uint8Array): Promise<void
   await session.rights.with(
     async (definition) => {
       if (definition === undefined) return { pieces: [], length: 0 };
-      return await inTurn(session, () => definition.metadataBody(filter, encoding, usesGzipMetadata(modes)));
+      const gzip = usesGzipMetadata(modes);
+      return await inTurn(
+        session,
+        () => definition.metadataBody(filter, encoding, gzip, partAskedFor(modes)),
+      );
     },
     (metadata) => session.respond(Response.Succeeded, Command.MetadataRefresh, metadata),
   );

@@ -14,6 +14,7 @@ import type { TextEncoding } from "../transport/wire/text.ts";
 import type { SignalSelector, UnauthorizedReport } from "./access_options.ts";
 import { Kept } from "./kept.ts";
 import { encodeMetadata, type MetadataBody } from "./metadata_body.ts";
+import { type MetadataPart, partOf } from "./metadata_part.ts";
 import type { CheckedOptions } from "./options.ts";
 import { noSignals, Selection } from "./selection.ts";
 import { SignalSet } from "./signal_set.ts";
@@ -299,14 +300,20 @@ export class Definition {
 
   /**
    * The body of the answer to a MetadataRefresh (§3). Made when first asked for; those of the whole are kept for
-   * good, of the filtered ones and those of views some.
+   * good, of the filtered ones, of parts and those of views some.
    *
    * @param filter Filter expressions; empty for all.
+   * @param part Which part of it they are applied to.
    * @throws {SttpError} `InvalidFilter`.
    */
-  async metadataBody(filter: string, encoding: TextEncoding, gzip: boolean): Promise<MetadataBody> {
-    const form = `${encoding} ${gzip}`;
-    if (filter.trim() === "" && this.#origin === undefined) {
+  async metadataBody(
+    filter: string,
+    encoding: TextEncoding,
+    gzip: boolean,
+    part: MetadataPart = "all",
+  ): Promise<MetadataBody> {
+    const form = `${encoding} ${gzip} ${part}`;
+    if (filter.trim() === "" && this.#origin === undefined && part === "all") {
       let body = this.#bodies.get(form);
       if (body === undefined) {
         body = encodeMetadata(this.dataSet, encoding, gzip);
@@ -320,7 +327,7 @@ export class Definition {
     const kept = this.#shelf.filteredBodies.get(key) ?? this.#bodiesToCome.get(key);
     if (kept !== undefined) return await kept;
     const toCome = encodeMetadata(
-      filterMetadata(this.dataSet, filter, this.#compileOptions),
+      filterMetadata(partOf(this.dataSet, part), filter, this.#compileOptions),
       encoding,
       gzip,
     );

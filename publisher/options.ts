@@ -84,8 +84,9 @@ export interface PublisherOptions {
   /** Bytes of a data packet's body at most, 512 to 32,767; default 32,767. */
   readonly maxPacketSize?: number;
   /**
-   * Whether subscribers may ask for metadata; default true. They get all of it, whatever their operational modes say
-   * about internal and external metadata: nothing in it tells one from the other. Their filters narrow it.
+   * Whether subscribers may ask for metadata; default true. One whose operational modes ask for internal metadata only
+   * gets measurements that are `Internal` and devices without `OriginalSource`, and one that asks for external
+   * metadata only the others; filters narrow it further.
    */
   readonly allowMetadataRefresh?: boolean;
   /** Whether NaN values are left out: `allow` subscribers to ask for it, `forbid` it, or `force` it; default `allow`. */

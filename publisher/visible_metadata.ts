@@ -1,6 +1,6 @@
 import { DataSet } from "../metadata/data_set.ts";
 import type { DataTable } from "../metadata/data_table.ts";
-import { KnownColumns, numberOf, textOf, type Values } from "../metadata/known_columns.ts";
+import { KnownColumns, nameOf, numberOf } from "../metadata/known_columns.ts";
 
 /** Which signals somebody may see, by ID. */
 export type IsVisible = (signalId: string) => boolean;
@@ -40,7 +40,7 @@ class Shown {
     for (let row = 0; row < columns.rowCount; row++) {
       const signalId = signalIds[row];
       if (!signalId || !isVisible(signalId)) continue;
-      const device = nameIn(devices, row);
+      const device = nameOf(devices[row]);
       if (device !== "") this.#devices.add(device);
       const phasor = numberOf(phasors[row]);
       if (phasor !== undefined) this.#phasors?.add(`${phasor} ${device}`);
@@ -53,8 +53,8 @@ class Shown {
     const parents = columns.values("ParentAcronym");
     const parentOf = new Map<string, string>();
     for (let row = 0; row < columns.rowCount; row++) {
-      const parent = nameIn(parents, row);
-      if (parent !== "") parentOf.set(nameIn(acronyms, row), parent);
+      const parent = nameOf(parents[row]);
+      if (parent !== "") parentOf.set(nameOf(acronyms[row]), parent);
     }
     // A set is walked together with what is added on the way, each once: circles end.
     for (const device of this.#devices) {
@@ -84,14 +84,14 @@ class Shown {
       }
       case "devicedetail": {
         const acronyms = columns.values("Acronym");
-        return (row) => devices.has(nameIn(acronyms, row));
+        return (row) => devices.has(nameOf(acronyms[row]));
       }
       case "phasordetail": {
         const phasors = this.#phasors;
         const acronyms = columns.values("DeviceAcronym");
         const indexes = columns.values("SourceIndex");
         return (row) => {
-          const device = nameIn(acronyms, row);
+          const device = nameOf(acronyms[row]);
           return phasors?.has(`${numberOf(indexes[row])} ${device}`) ?? devices.has(device);
         };
       }
@@ -99,14 +99,9 @@ class Shown {
     const signalIds = columns.guids("SignalID");
     const acronyms = columns.values("DeviceAcronym");
     return (row) => {
-      const device = nameIn(acronyms, row);
+      const device = nameOf(acronyms[row]);
       const signalId = signalIds[row];
       return (device === "" || devices.has(device)) && (!signalId || this.#isVisible(signalId));
     };
   }
-}
-
-/** A device's name, in one spelling. */
-function nameIn(values: Values, row: number): string {
-  return textOf(values[row]).toLowerCase();
 }

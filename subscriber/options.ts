@@ -96,10 +96,9 @@ export interface SubscriberOptions extends SubscribeOptions {
   /** Ask for a gzipped signal index cache. Default true. */
   compressSignalIndexCache?: boolean;
   /**
-   * Ask for metadata of signals that the publisher itself received from elsewhere. What is external and whether it is
-   * left out is the publisher's to say: the protocol names only the bit, and this library's publisher sends all
-   * metadata in any case, since nothing in it tells one kind from the other. Use `metadataFilters` to narrow it.
-   * Default true.
+   * Ask for metadata of signals that the publisher itself received from elsewhere: measurements that are not
+   * `Internal`, and devices that have an `OriginalSource`. Default true. With this and `receiveInternalMetadata` the same
+   * a publisher sends all.
    */
   receiveExternalMetadata?: boolean;
   /** Ask for metadata of the publisher's own signals; see `receiveExternalMetadata`. Default true. */
