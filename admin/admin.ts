@@ -27,8 +27,9 @@ export interface Admin {
 const OPEN_PATHS = ["/healthz", "/readyz"];
 
 /**
- * Makes an HTTP admin for a publisher, a subscriber or several of them: JSON at `/api/v1`, metrics for Prometheus at
- * `/metrics`, `/healthz` and `/readyz`. It looks at the systems when it is asked, and remembers their last 1,000 events.
+ * Makes an HTTP admin for a publisher, a subscriber or several of them: pages for people, JSON at `/api/v1`, metrics for
+ * Prometheus at `/metrics`, `/healthz` and `/readyz`. It looks at the systems when it is asked, and remembers their last
+ * 1,000 events.
  *
  * @param systems One, or several by name; a name has letters, digits, `-`, `_` and `.`.
  * @throws {TypeError} When an option does not exist or is of a wrong kind, or there is no system.

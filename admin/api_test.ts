@@ -57,7 +57,9 @@ Deno.test("a connection is told whole, also when it has ended", async () => {
   const open = await admin.json("/api/v1/connections/2");
   assertEquals(open.queue.stalledFor, 12_000);
   assertEquals(open.bytesPerMeasurement, 4);
-  assertEquals((await admin.json("/api/v1/connections/4")).closed, closed);
+  assertEquals(open.encoderResets, 1);
+  const past = await admin.json("/api/v1/connections/4");
+  assertEquals([past.closed, past.encoderResets], [closed, null]);
   for (const id of ["9", "0", "-1", "1e0", "x", "999999999999999999"]) {
     assertEquals(await admin.problem(`/api/v1/connections/${id}`), [404, "NoConnection"], id);
   }

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../transport/clock.ts";
+import { addressBytes } from "../transport/ip_address.ts";
 import type { AdminCredential, AdminRole } from "./options.ts";
 
 /** Who asks. */
@@ -106,8 +107,8 @@ function digest(text: string | Uint8Array): Buffer {
   return createHash("sha256").update(text).digest();
 }
 
-/** An IPv6 host has a whole network of 64 bits to send from; it counts as one. */
+/** An IPv6 host has a whole network of 64 bits to send from; it counts as one, however its address is spelled. */
 function networkOf(address: string): string {
-  if (!address.includes(":") || address.startsWith("::")) return address;
-  return address.split(":").slice(0, 4).join(":");
+  const bytes = addressBytes(address);
+  return bytes === undefined ? address : bytes.subarray(0, 8).join(".");
 }

@@ -13,6 +13,8 @@ export interface ConnectionView extends ConnectionSnapshot {
   readonly bytesPerMeasurement: number | null;
   /** Measurements that it did not get, for all reasons. */
   readonly droppedMeasurements: number;
+  /** How often the encoder that serves it started afresh; `null` while none does. */
+  readonly encoderResets: number | null;
 }
 
 const closedRates: Rates = { measurementsPerSecond: 0, bytesPerSecond: 0, seconds: 0 };
@@ -25,6 +27,7 @@ export function viewConnection(
   system: string,
   snapshot: ConnectionSnapshot,
   rates: Rates = closedRates,
+  encoderResets: number | null = null,
 ): ConnectionView {
   const { sent, dropped, subscription } = snapshot;
   return {
@@ -34,6 +37,7 @@ export function viewConnection(
     rates,
     bytesPerMeasurement: sent.measurements === 0 ? null : sent.bytes / sent.measurements,
     droppedMeasurements: Object.values(dropped).reduce((sum, count) => sum + count, 0),
+    encoderResets,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * An HTTP admin for publishers and subscribers: who is connected, what they get, who is slow; as JSON and as metrics
- * for Prometheus.
+ * An HTTP admin for publishers and subscribers: who is connected, what they get, who is slow; as pages, as JSON and as
+ * metrics for Prometheus.
  *
  * @module
  */

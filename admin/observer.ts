@@ -1,6 +1,6 @@
 import type { DataSet } from "../metadata/data_set.ts";
 import type { Metadata } from "../metadata/records.ts";
-import type { GroupSnapshot, PublisherStats } from "../publisher/snapshot.ts";
+import type { ConnectionSnapshot, GroupSnapshot, PublisherStats } from "../publisher/snapshot.ts";
 import type { SubscriberStats } from "../subscriber/stats.ts";
 import type { PeerCertificate } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
@@ -216,30 +216,25 @@ export class Observer {
   connections(name: string | undefined): ConnectionView[] {
     const publishers = name === undefined ? this.publishers : [this.publisher(name)];
     const views: ConnectionView[] = [];
-    const keys = new Set(this.systems.map((system) => system.name));
     for (const { name, system } of publishers) {
-      const { open, recentlyClosed } = system.stats();
-      for (const snapshot of open) {
-        const key = `${name}/${snapshot.id}`;
-        keys.add(key);
-        const rates = this.#meters.of(key).read(snapshot.sent, snapshot.connectedAt);
-        views.push(viewConnection(name, snapshot, rates));
-      }
+      const stats = system.stats();
+      const { open, recentlyClosed } = stats;
+      const resets = resetsByGroup(stats);
+      for (const snapshot of open) views.push(this.#viewOpen(name, snapshot, resets));
       for (const snapshot of recentlyClosed) views.push(viewConnection(name, snapshot));
+      this.#forgetEnded(name, open);
     }
-    if (name === undefined) this.#meters.keep(keys);
     return views;
   }
 
   /** One connection, open or recently closed. @throws {Problem} When there is none of this number. */
   connection(name: string | undefined, id: number): ConnectionView {
     const publisher = this.publisher(name);
-    const { open, recentlyClosed } = publisher.system.stats();
+    const stats = publisher.system.stats();
+    const { open, recentlyClosed } = stats;
+    this.#forgetEnded(publisher.name, open);
     const present = open.find((snapshot) => snapshot.id === id);
-    if (present !== undefined) {
-      const meter = this.#meters.of(`${publisher.name}/${id}`);
-      return viewConnection(publisher.name, present, meter.read(present.sent, present.connectedAt));
-    }
+    if (present !== undefined) return this.#viewOpen(publisher.name, present, resetsByGroup(stats));
     const past = recentlyClosed.find((snapshot) => snapshot.id === id);
     if (past !== undefined) return viewConnection(publisher.name, past);
     throw new Problem(
@@ -247,6 +242,17 @@ export class Observer {
       "NoConnection",
       `${publisher.name} has no connection ${id}, and none that ended lately`,
     );
+  }
+
+  #viewOpen(name: string, snapshot: ConnectionSnapshot, resets: ReadonlyMap<number, number>): ConnectionView {
+    const { connectedAt, id, sent, subscription } = snapshot;
+    const rates = this.#meters.of(`${name}/${id}`).read(sent, connectedAt);
+    return viewConnection(name, snapshot, rates, resets.get(subscription?.group ?? 0));
+  }
+
+  /** Forgets the rates of connections of a publisher that have ended. */
+  #forgetEnded(name: string, open: readonly ConnectionSnapshot[]): void {
+    this.#meters.keep(`${name}/`, new Set(open.map(({ id }) => `${name}/${id}`)));
   }
 
   /** Whether the systems do what they are for. */
@@ -264,6 +270,11 @@ export class Observer {
       ];
     });
   }
+}
+
+/** How often the encoder of each group started afresh. */
+function resetsByGroup({ groups }: PublisherStats): ReadonlyMap<number, number> {
+  return new Map(groups.map(({ id, resets }) => [id, resets]));
 }
 
 function find<System extends NamedSystem>(

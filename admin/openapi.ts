@@ -174,6 +174,10 @@ const schemas: Json = {
     closed: orNull(shape({ at: whole, reason: text, message: text })),
     rates: reference("Rates"),
     bytesPerMeasurement: orNull({ type: "number" }),
+    encoderResets: {
+      ...orNull(whole),
+      description: "How often the encoder that serves it started afresh; null while none does.",
+    },
   }, { additionalProperties: true }),
   Signal: shape({
     signalId: { ...text, format: "uuid" },

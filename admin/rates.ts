@@ -79,10 +79,10 @@ export class RateMeters {
     return meter;
   }
 
-  /** Forgets what is there no more. */
-  keep(keys: ReadonlySet<string>): void {
+  /** Forgets, of the things whose keys begin like this, those that are there no more. */
+  keep(beginning: string, keys: ReadonlySet<string>): void {
     for (const key of this.#meters.keys()) {
-      if (!keys.has(key)) this.#meters.delete(key);
+      if (key.startsWith(beginning) && !keys.has(key)) this.#meters.delete(key);
     }
   }
 }

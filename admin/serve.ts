@@ -54,11 +54,17 @@ export function serveAdmin(
   }
   const admin: Admin = createAdmin(systems, adminOptions);
   const stop = new AbortController();
-  const server = Deno.serve(
-    { hostname, port, signal: stop.signal, onListen: () => {} },
-    (request, { remoteAddr }) =>
-      admin.fetch(request, { remoteAddr: "hostname" in remoteAddr ? remoteAddr : undefined }),
-  );
+  let server: Deno.HttpServer<Deno.NetAddr>;
+  try {
+    server = Deno.serve(
+      { hostname, port, signal: stop.signal, onListen: () => {} },
+      (request, { remoteAddr }) =>
+        admin.fetch(request, { remoteAddr: "hostname" in remoteAddr ? remoteAddr : undefined }),
+    );
+  } catch (error) {
+    admin.close();
+    throw error;
+  }
   const { addr } = server;
   const host = addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname;
   const close = async (): Promise<void> => {

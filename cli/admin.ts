@@ -63,8 +63,15 @@ export async function serveAdminFor(
   const credentials = adminCredentials === undefined ? [] : await readCredentials(adminCredentials);
   let server: AdminServer;
   try {
-    const where = { port: admin, hostname: adminHost };
-    server = serveAdmin(systems, { ...where, ...hooks, credentials, actions: adminActions });
+    server = serveAdmin(systems, {
+      port: admin,
+      hostname: adminHost,
+      credentials,
+      actions: adminActions,
+      // Whatever the log leaves out, and not into the middle of a line of progress.
+      onAction: (action) => void output.noteValue({ action }).catch(() => {}),
+      ...hooks,
+    });
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message);
     throw error;

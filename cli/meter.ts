@@ -5,7 +5,7 @@
  */
 import { type Clock, type MeasurementBatch, type SubscriberStats, systemClock, Ticks } from "../mod.ts";
 import type { Reported } from "./reporter.ts";
-import { count, counted } from "./text.ts";
+import { count, many } from "./text.ts";
 
 /** How it stands. */
 export interface Progress {
@@ -98,8 +98,8 @@ export class Meter implements Reported {
 /** Progress in a line. */
 function describeProgress({ measurements, signals, rate, lag, lost }: Progress): string {
   return [
-    counted(measurements, "measurement"),
-    counted(signals, "signal"),
+    many(measurements, "measurement"),
+    many(signals, "signal"),
     `${count(Math.round(rate))}/s`,
     lag === null ? "nothing yet" : `lag ${describeLag(lag)}`,
     `lost ${count(lost)}`,
@@ -110,9 +110,7 @@ function describeProgress({ measurements, signals, rate, lag, lost }: Progress):
 function describeTotal(total: Progress): string {
   const { measurements, signals, seconds, rate, lost, bytesPerMeasurement } = total;
   if (measurements === 0) return "no measurements";
-  return `${counted(measurements, "measurement")} of ${counted(signals, "signal")} in ${
-    seconds.toFixed(1)
-  } s ` +
+  return `${many(measurements, "measurement")} of ${many(signals, "signal")} in ${seconds.toFixed(1)} s ` +
     `(${count(Math.round(rate))}/s), ${(bytesPerMeasurement ?? 0).toFixed(2)} bytes each, lost ${
       count(lost)
     }`;

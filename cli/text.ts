@@ -38,11 +38,6 @@ export function many(n: number, noun: string): string {
   return `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
 }
 
-/** A number of things, such as `1 row` and `2 rows`. */
-export function counted(n: number, thing: string): string {
-  return `${count(n)} ${thing}${n === 1 ? "" : "s"}`;
-}
-
 /** A column of a table of text. */
 export interface TextColumn {
   readonly heading: string;

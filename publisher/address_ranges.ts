@@ -1,5 +1,4 @@
-import { isIP } from "node:net";
-import { canonicalHost } from "../transport/address.ts";
+import { addressBytes } from "../transport/ip_address.ts";
 
 interface Range {
   readonly address: Uint8Array;
@@ -20,14 +19,14 @@ export class AddressRanges {
 
   /** Whether an address is one of them or in one of them; a name never is. */
   has(host: string): boolean {
-    const address = bytesOf(canonicalHost(host));
+    const address = addressBytes(host);
     return address !== undefined && this.#ranges.some((range) => isIn(address, range));
   }
 }
 
 function parseRange(text: string): Range {
   const [, host, prefix] = /^\s*([0-9a-fA-F.:]+)(?:\/(\d{1,3}))?\s*$/.exec(text) ?? [];
-  const address = host === undefined ? undefined : bytesOf(canonicalHost(host));
+  const address = host === undefined ? undefined : addressBytes(host);
   if (address === undefined || host === undefined) throw wrongRange(text);
   const most = 8 * address.length;
   // The prefix of a mapped address counts the 96 bits in front of the IPv4 address.
@@ -49,24 +48,4 @@ function isIn(address: Uint8Array, range: Range): boolean {
     if ((address[i]! ^ range.address[i]!) >> ignored !== 0) return false;
   }
   return true;
-}
-
-/** The bytes of an address in its canonical spelling; `undefined` when it is none. */
-function bytesOf(host: string): Uint8Array | undefined {
-  switch (isIP(host)) {
-    case 4:
-      return Uint8Array.from(host.split("."), Number);
-    case 6: {
-      const [front, back] = host.split("::").map((half) => half === "" ? [] : half.split(":"));
-      const missing = 8 - front!.length - (back?.length ?? 0);
-      const groups = back === undefined
-        ? front!
-        : [...front!, ...new Array<string>(missing).fill("0"), ...back];
-      return Uint8Array.from(groups.flatMap((group) => {
-        const value = parseInt(group, 16);
-        return [value >> 8, value & 255];
-      }));
-    }
-  }
-  return undefined;
 }

@@ -170,7 +170,8 @@ function subscriptionTerms({ cacheIndex, subscription }: ConnectionView): Html {
 }
 
 function flowTerms(
-  { bytesPerMeasurement, bufferBlocks, latency, queue, rates, receivedBytes, sent }: ConnectionView,
+  { bytesPerMeasurement, bufferBlocks, encoderResets, latency, queue, rates, receivedBytes, sent }:
+    ConnectionView,
 ): Html {
   return terms([
     [
@@ -179,6 +180,7 @@ function flowTerms(
     ],
     ["Sent", `${plural(sent.measurements, "measurement")}, ${bytes(sent.bytes)}`],
     ["Bytes a measurement", bytesPerMeasurement?.toFixed(2)],
+    ["Encoder resets", encoderResets === null ? undefined : count(encoderResets)],
     ["Received", bytes(receivedBytes)],
     [
       "Confirmed in",

@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Hono } from "hono";
 import { DataSet } from "../../metadata/data_set.ts";
+import { createAdmin } from "../admin.ts";
 import {
   AskedAdmin,
   connection,
@@ -197,7 +199,9 @@ Deno.test("pages link and load only what is below their path, and nothing from e
     "/metadata-changes",
     "/security",
   ].map((path) => `/admin${path}`);
-  for (const path of paths) {
+  // An application that mounts it may take its path off addresses.
+  const shortened = paths.map((path) => path.slice("/admin".length) || "/");
+  for (const path of [...paths, ...shortened]) {
     const text = await page(admin, path);
     for (const [, target] of text.matchAll(/\b(?:href|src|action|data-stream)="([^"]*)"/g)) {
       assertMatch(target!, /^(?:\/admin\/|\?|#)/, path);
@@ -210,6 +214,18 @@ Deno.test("pages link and load only what is below their path, and nothing from e
     const markup = text.replaceAll(/"[^"]*"/g, "");
     assert(!/<style|<[^>]*\s(?:style|on\w+)=/.test(markup), "the content security policy forbids these");
   }
+});
+
+Deno.test("a Hono application mounts it", async () => {
+  const admin = createAdmin(new StillPublisher([connection(1)]), { basePath: "/grid" });
+  const app = new Hono().get("/", (c) => c.text("the application's own")).mount("/grid", admin.fetch);
+  assertEquals(await (await app.request("http://localhost/")).text(), "the application's own");
+  for (const path of ["", "/", "/connections", "/api/v1/status", "/assets/admin.css"]) {
+    const response = await app.request(`http://localhost/grid${path}`);
+    assertEquals(response.status, 200, path);
+    await response.body?.cancel();
+  }
+  admin.close();
 });
 
 Deno.test("style sheet and script are served as what they are, to users only", async () => {

@@ -185,7 +185,7 @@ export async function trendsPage(context: AdminContext, c: AdminRequest): Promis
     const target = new URL(c.req.url);
     target.searchParams.delete("signal");
     for (const { signalId } of signals) if (signalId !== id) target.searchParams.append("signal", signalId);
-    return `${target.pathname}${target.search}`;
+    return `${basePath}/trends${target.search}`;
   };
   const rows = signals.map((signal, i) =>
     html`

@@ -30,7 +30,7 @@ export const decode: Command = defineCommand({
     port: port({
       summary: "of a network's recording show all connections to this TCP port, whatever is said",
     }),
-    only: list({ summary: "show only messages of this name, such as Subscribe; may be given several times" }),
+    only: list({ summary: "show only messages of this name, such as Subscribe" }),
   },
   examples: [
     { line: "decode session.sttpcap", explanation: "what was said, a line for each message" },

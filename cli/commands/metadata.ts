@@ -13,15 +13,15 @@ import { findMetadata } from "../metadata_source.ts";
 import { metadataTree } from "../metadata_tree.ts";
 import { file, flag, list, text, whole, words } from "../option.ts";
 import { columnsToShow, writeRows } from "../rows.ts";
-import { alignColumns, count, counted, plain } from "../text.ts";
+import { alignColumns, count, many, plain } from "../text.ts";
 
 /** `sttp metadata`: gets, shows, keeps and compares metadata. */
 export const metadata: Command = defineCommand({
   name: "metadata",
   summary: "Get metadata from a publisher or a file, show it, save it, or compare it",
   description:
-    "Without options it shows which tables there are. A publisher connects to nobody for this: metadata " +
-    "of one that listens is asked for at its address.",
+    "Without options it shows which tables there are. A publisher has to listen: this command does not wait for " +
+    "one that connects to its subscribers.",
   operands: {
     source: text({
       summary: "a file, - for standard input, or a publisher's address",
@@ -92,7 +92,7 @@ async function saveTo(path: string, dataSet: DataSet, { output, signal }: Contex
   await replaceFile(path, (file) => xml.pipeTo(file.writable, { signal }));
   const rows = dataSet.tables.reduce((sum, { rowCount }) => sum + rowCount, 0);
   await output.note(
-    `${counted(rows, "row")} of ${counted(dataSet.tables.length, "table")} written to ${path}`,
+    `${many(rows, "row")} of ${many(dataSet.tables.length, "table")} written to ${path}`,
   );
 }
 
@@ -139,5 +139,5 @@ async function showTable(
   }
   await writeRows(rows, shown, output);
   const more = rows.length < table.rowCount ? `, the first ${count(rows.length)} shown` : "";
-  await output.note(`${counted(table.rowCount, "row")}${more}`);
+  await output.note(`${many(table.rowCount, "row")}${more}`);
 }

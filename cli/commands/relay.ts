@@ -32,7 +32,7 @@ export const relay: Command = defineCommand({
     "SIGHUP makes it read its access rights again; certificates are read for each connection.",
   operands: {
     publisher: list({
-      summary: "where a publisher is, host:port; may be given several times",
+      summary: "where a publisher is, host:port",
       placeholder: "ADDRESS",
       required: true,
     }),
@@ -130,7 +130,7 @@ export const relay: Command = defineCommand({
     using _reloading = onReload(() => void reload());
     await publisher.start();
     for (const address of values.connect) checked(() => publisher.connect(address));
-    await using _admin = await serveAdminFor({ publisher, ...relay.subscribers }, values, context);
+    await using _admin = await serveAdminFor({ publisher, ...relay.subscribers }, values, context, { log });
     const undescribed = (): number => relay.stats().reduce((sum, { undescribed }) => sum + undescribed, 0);
     const meter = new PublishingMeter(publisher, undescribed);
     using reporter = new Reporter(meter, output, values.progress ?? (output.err.isTerminal ? 1000 : 0));
