@@ -12,6 +12,7 @@ import { decodeSubscribe } from "../transport/wire/subscribe.ts";
 import { isEnding } from "./command_reader.ts";
 import { formatName } from "./delivery.ts";
 import { partAskedFor } from "./metadata_part.ts";
+import { hostOf } from "./peer_host.ts";
 import { updateProcessingInterval } from "./processing_interval.ts";
 import { getPrimaryMetadataSchema, getSignalSelectionSchema } from "./schemas.ts";
 import type { Session } from "./session.ts";
@@ -106,7 +107,7 @@ async function refreshMetadata(session: Session, body: Uint8Array): Promise<void
 
 /** Evaluates a filter expression, which may be costly. */
 function inTurn<Result>(session: Session, work: () => Promise<Result>): Promise<Result> {
-  return session.host.costlyTurns.run(work, () => !isEnding(session.state));
+  return session.host.costlyTurns.run(hostOf(session.peer.address), work, () => !isEnding(session.state));
 }
 
 /** §4. */
