@@ -1,5 +1,5 @@
 /**
- * What goes into a log line: plain values of bounded size, without secrets.
+ * What goes into a log line: plain values of bounded size, without (?:private|secret|api|access|cipher)[_-]?keys?)$/is.
  *
  * @module
  */
@@ -25,12 +25,14 @@ const maxElements = 100;
 /** Objects in objects. */
 const maxDepth = 6;
 
-/** Fields of these names are not shown, whatever they are. */
+/** Fields whose names end so are not shown, whatever they are. */
 const secretName =
-  /^(?:pass(?:word|phrase|wd)?|pwd|secrets?|tokens?|credentials?|authorization|cookies?|(?:private|secret|api|cipher)_?keys?)$/i;
-/** Secrets in texts: a private key, and a pair such as in a connection string. */
+  /(?:^pass|pass(?:word|phrase|wd)|pwd|secrets?|tokens?|credentials?|authorization|cookies?|(?:private|secret|api|access|cipher)[_-]?keys?)$/i;
+/** Secrets in texts: a private key, a pair such as in a connection string or in JSON, and a header's token. */
 const privateKey = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g;
-const secretPair = /\b(pass(?:word|phrase|wd)|pwd|secret|token)(\s*[=:]\s*)[^\s;,}]+/gi;
+const secretPair =
+  /\b(\w*(?:pass(?:word|phrase|wd)|pwd|secret|token))(["']?\s*[=:]\s*)(?:"[^"]*"|'[^']*'|\{[^}]*\}|[^\s;,}]+)/gi;
+const bearer = /\b(bearer\s+)[\w+/=.~-]{16,}/gi;
 
 /** Stands for a secret. */
 const redacted = "[redacted]";
@@ -114,5 +116,7 @@ class Cleaner {
 }
 
 function withoutSecrets(text: string): string {
-  return text.replace(privateKey, redacted).replace(secretPair, `$1$2${redacted}`);
+  return text.replace(privateKey, redacted)
+    .replace(secretPair, `$1$2${redacted}`)
+    .replace(bearer, `$1${redacted}`);
 }

@@ -78,7 +78,11 @@ export class LineWriter implements LogOutput {
       const count = this.#gatherable();
       const bytes = new TextEncoder().encode(`${this.#lines.slice(0, count).join("\n")}\n`);
       try {
-        for (let from = 0; from < bytes.length;) from += await this.#sink.write(bytes.subarray(from));
+        for (let from = 0; from < bytes.length;) {
+          const written = await this.#sink.write(bytes.subarray(from));
+          if (!(written > 0)) throw new Error("the sink takes nothing");
+          from += written;
+        }
       } catch {
         this.#lost += count;
       }

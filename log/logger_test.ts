@@ -134,11 +134,17 @@ Deno.test("secrets are left out", () => {
     cut: pem.slice(0, 40),
     bytes: new TextEncoder().encode("hunter2"),
     error: new Error("wrong password=hunter2", { cause: new Error("secret=hunter2") }),
+    accessToken: "hunter2",
+    "x-api-key": "hunter2",
+    json: '{"clientSecret": "hunter2", "user": "me"}',
+    quoted: "password={hunter2; hunter2}; passphrase='hunter2 hunter2'; done",
+    header: "Authorization: Bearer hunter2hunter2hunter2",
   });
   assert(!lines[0]!.includes("hunter2"), lines[0]);
   assert(!lines[0]!.includes("MHcC"), lines[0]);
   assertMatch(lines[0]!, /"bytes":"\[7 bytes\]"/);
   assertMatch(lines[0]!, /before \[redacted\] after/);
+  assertMatch(lines[0]!, /done"/);
   // A measurement's key is none.
   log.info("a.b", { key: "PPA:4" });
   assertMatch(lines[1]!, /"key":"PPA:4"/);
@@ -213,6 +219,13 @@ Deno.test("a full disk loses lines, counted, and later ones are written", async 
   log.info("a.c");
   await log.flush();
   assertMatch(written.join(""), /a\.c\n.*log\.lost count=2 total=2\n$/);
+});
+
+Deno.test("a sink that takes nothing is not asked for ever", async () => {
+  const output = new LineWriter({ write: () => Promise.resolve(0) });
+  output.write("lost");
+  await output.flush();
+  assertEquals(output.lost, 1);
 });
 
 Deno.test("wrong options and names are refused", () => {
