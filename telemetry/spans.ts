@@ -8,6 +8,9 @@ export interface SpanMaker<Event> extends Disposable {
   take(event: Event): void;
 }
 
+/** Events that one span may have: a connection may last for months, and its peer can cause some as fast as it likes. */
+const MAX_EVENTS = 128;
+
 /** Ends of a connection that are no error. */
 const orderly: readonly string[] = ["peerClosed", "disconnected", "stopped"];
 
@@ -15,7 +18,7 @@ const orderly: readonly string[] = ["peerClosed", "disconnected", "stopped"];
 export class PublisherSpans implements SpanMaker<PublisherStatus> {
   readonly #tracer: Tracer;
   readonly #system: string;
-  readonly #open = new Map<number, Span>();
+  readonly #open = new Map<number, ConnectionSpan>();
 
   constructor(tracer: Tracer, system: string) {
     this.#tracer = tracer;
@@ -32,22 +35,15 @@ export class PublisherSpans implements SpanMaker<PublisherStatus> {
         "sttp.connection": id,
         "network.peer.address": address,
       };
-      this.#open.set(
-        id,
-        this.#tracer.startSpan("sttp.publisher.connection", { kind: SpanKind.SERVER, attributes }),
-      );
+      const span = this.#tracer.startSpan("sttp.publisher.connection", { kind: SpanKind.SERVER, attributes });
+      this.#open.set(id, new ConnectionSpan(span));
       return;
     }
     const span = this.#open.get(id);
     if (span === undefined) return;
-    if (event.kind !== "disconnected") {
-      span.addEvent(event.kind, simple(event));
-      return;
-    }
-    span.setAttribute("sttp.close_reason", event.reason);
-    if (!orderly.includes(event.reason)) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: event.message });
-    }
+    if (event.kind !== "disconnected") return span.add(event);
+    span.span.setAttribute("sttp.close_reason", event.reason);
+    if (!orderly.includes(event.reason)) span.fail(event.message);
     span.end();
     this.#open.delete(id);
   }
@@ -62,7 +58,7 @@ export class PublisherSpans implements SpanMaker<PublisherStatus> {
 export class SubscriberSpans implements SpanMaker<SubscriberStatus> {
   readonly #tracer: Tracer;
   readonly #system: string;
-  #span: Span | undefined;
+  #span: ConnectionSpan | undefined;
 
   constructor(tracer: Tracer, system: string) {
     this.#tracer = tracer;
@@ -73,10 +69,8 @@ export class SubscriberSpans implements SpanMaker<SubscriberStatus> {
     if (event.kind === "connected") {
       this[Symbol.dispose]();
       const attributes = { "sttp.system": this.#system, "network.peer.address": event.peer };
-      this.#span = this.#tracer.startSpan("sttp.subscriber.connection", {
-        kind: SpanKind.CLIENT,
-        attributes,
-      });
+      const options = { kind: SpanKind.CLIENT, attributes };
+      this.#span = new ConnectionSpan(this.#tracer.startSpan("sttp.subscriber.connection", options));
       return;
     }
     if (event.kind === "metadata") {
@@ -85,16 +79,38 @@ export class SubscriberSpans implements SpanMaker<SubscriberStatus> {
       this.#tracer.startSpan("sttp.subscriber.metadata", { startTime, attributes }).end();
       return;
     }
-    this.#span?.addEvent(event.kind, simple(event));
-    if (event.kind === "connectionLost") {
-      this.#span?.setStatus({ code: SpanStatusCode.ERROR, message: event.error.message });
-    }
+    this.#span?.add(event);
+    if (event.kind === "connectionLost") this.#span?.fail(event.error.message);
     if (event.kind === "connectionLost" || event.kind === "closed") this[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {
     this.#span?.end();
     this.#span = undefined;
+  }
+}
+
+/** A span with no more than so many events. */
+class ConnectionSpan {
+  readonly span: Span;
+  #events = 0;
+
+  constructor(span: Span) {
+    this.span = span;
+  }
+
+  add(event: { readonly kind: string }): void {
+    if (++this.#events <= MAX_EVENTS) this.span.addEvent(event.kind, simple(event));
+  }
+
+  fail(message: string): void {
+    this.span.setStatus({ code: SpanStatusCode.ERROR, message: message.slice(0, MAX_TEXT) });
+  }
+
+  end(): void {
+    const left = this.#events - MAX_EVENTS;
+    if (left > 0) this.span.setAttribute("sttp.events_left_out", left);
+    this.span.end();
   }
 }
 

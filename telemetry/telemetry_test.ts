@@ -1,7 +1,10 @@
+import type { Tracer } from "@opentelemetry/api";
 import { assert, assertEquals } from "@std/assert";
+import type { PublisherStatus } from "../publisher/status.ts";
 import { metadataOf, until } from "../tests/integration/support.ts";
 import { Publisher } from "../publisher/mod.ts";
 import { instrument } from "./mod.ts";
+import { PublisherSpans } from "./spans.ts";
 
 interface Named {
   readonly name: string;
@@ -89,4 +92,24 @@ Deno.test("while OpenTelemetry is off, nobody reads the events", async () => {
   using _ = instrument({ east: watched });
   await publisher.start();
   assertEquals(asked, 0);
+});
+
+Deno.test("whoever causes events without end does not make a span grow without end", () => {
+  const events: string[] = [];
+  const attributes: Record<string, unknown> = {};
+  const span = {
+    addEvent: (name: string): unknown => events.push(name),
+    setAttribute: (name: string, value: unknown): unknown => attributes[name] = value,
+    setStatus: (): void => {},
+    end: (): void => {},
+  };
+  const spans = new PublisherSpans({ startSpan: () => span } as unknown as Tracer, "east");
+  const connection = { id: 1, address: "192.0.2.1:5000" };
+  const take = (kind: PublisherStatus["kind"]): void =>
+    spans.take({ kind, connection, reason: "peerClosed" } as PublisherStatus);
+  take("connected");
+  for (let i = 0; i < 1_000; i++) take("commandFailed");
+  take("disconnected");
+  assertEquals(events.length, 128);
+  assertEquals(attributes["sttp.events_left_out"], 872);
 });
