@@ -44,8 +44,8 @@ const [hostname, port] = address.split(":");
 const end = performance.now() + seconds * 1000;
 const modes = encodeCommand(Command.DefineOperationalModes, encodeOperationalModes(DefaultOperationalModes));
 const confirm = encodeCommand(Command.ConfirmUpdateSignalIndexCache);
-/** What came of it, for the report. */
-const counts = { connections: 0, refused: 0, bytes: 0, replays: 0 };
+/** What came of it. `answers` are those that it waited for. */
+const counts = { connections: 0, refused: 0, bytes: 0, answers: 0 };
 
 function subscribe(filterExpression = all): Uint8Array {
   return encodeCommand(Command.Subscribe, encodeSubscribe({ filterExpression }, "utf-8"));
@@ -105,7 +105,7 @@ async function read(from: Deno.TcpConn): Promise<void> {
 async function awaitResponse(from: Deno.TcpConn, frames: FrameReader, awaited: number): Promise<void> {
   for (;;) {
     for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
-      for (const { code } of readResponses(frame)) if (code === awaited) return;
+      for (const { code } of readResponses(frame)) if (code === awaited) return void counts.answers++;
     }
     const length = await from.read(frames.writable());
     if (length === null) return;
@@ -194,7 +194,6 @@ const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
           joined(encodeCommand(Command.Subscribe, encodeSubscribe(request, "utf-8")), confirm),
         );
         await awaitResponse(peer, frames, Response.ProcessingComplete);
-        counts.replays++;
       }
     }),
 
