@@ -36,8 +36,13 @@ if (!(minutes > 0) || !Number.isInteger(seed)) {
   console.error("--minutes takes a number over 0, --seed a whole number");
   Deno.exit(2);
 }
-if (chosen.length === 0) {
-  console.error(`no such target; there are ${targets.map(({ name }) => name).join(", ")}`);
+const unknown = options.target?.filter((name) => !targets.some((target) => target.name === name)) ?? [];
+if (unknown.length > 0) {
+  console.error(`no target ${unknown.join(", ")}; there are ${targets.map(({ name }) => name).join(", ")}`);
+  Deno.exit(2);
+}
+if (options.path !== undefined && (options.seed === undefined || chosen.length !== 1)) {
+  console.error("--path takes the --target and --seed of its finding");
   Deno.exit(2);
 }
 

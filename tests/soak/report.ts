@@ -24,23 +24,30 @@ export interface SoakResult {
   readonly failures: readonly string[];
 }
 
-/** By how much the heap may be larger at the end: 5 %, or what counts as nothing. */
+/** By how much a heap may be larger at the end. */
 const MOST_GROWTH = 0.05;
+/** What counts as nothing in a run of less than ten minutes, in which code is still being compiled. */
 const NOTHING = 2 * 1024 ** 2;
 
 /** Sums a run up. The first fifth is warming up, at most five minutes of it. */
 export function summarise(
   samples: readonly Sample[],
-  { minutes, polls, connections }: { minutes: number; polls: number; connections: number },
+  run: { minutes: number; polls: number; connections: number; problems: readonly string[] },
 ): SoakResult {
-  const failures: string[] = [];
+  const { minutes, polls, connections } = run;
+  const failures = [...run.problems];
   const warm = samples.filter(({ at }) => at > Math.min(5, minutes / 5));
   const third = Math.max(1, Math.floor(warm.length / 3));
   const first = warm.slice(0, third);
   const last = warm.slice(-third);
   const heap = (part: readonly Sample[]): number => median(part.map(({ publisher }) => publisher.heap));
+  const theirHeap = (part: readonly Sample[]): number =>
+    median(part.map(({ subscribers }) => subscribers.heap));
   const growth = heap(last) - heap(first);
-  if (growth > Math.max(NOTHING, MOST_GROWTH * heap(first))) failures.push("the heap has grown");
+  for (const [whose, of] of [["publisher's", heap], ["subscribers'", theirHeap]] as const) {
+    const most = Math.max(minutes < 10 ? NOTHING : 0, MOST_GROWTH * of(first));
+    if (of(last) - of(first) > most) failures.push(`the ${whose} heap has grown`);
+  }
   const most = (part: readonly Sample[], of: (sample: Sample) => number): number => Math.max(...part.map(of));
   // Those that come and go make them go up and down: what counts is whether the peaks rise.
   const grown = (of: (sample: Sample) => number): boolean => most(last, of) > most(first, of) + 10;
@@ -56,9 +63,9 @@ export function summarise(
   const p99 = samples.map(({ subscribers }) => subscribers.latency.p99);
   const text = `# Soak of ${minutes} minutes
 
-**Heap growth after warming up: ${mib(growth)} (${(100 * growth / heap(first)).toFixed(1)} %), from ${
-    mib(heap(first))
-  } to ${mib(heap(last))}**
+**Growth of the publisher's heap after warming up: ${mib(growth)} (${
+    (100 * growth / heap(first)).toFixed(1)
+  } %), from ${mib(heap(first))} to ${mib(heap(last))}**
 
 | what | value |
 | --- | --- |
@@ -77,6 +84,8 @@ export function summarise(
 | resident memory, at first and at last | ${mib(median(first.map(({ publisher }) => publisher.resident)))}, ${
     mib(median(last.map(({ publisher }) => publisher.resident)))
   } |
+| heap of the 20 subscribers, at first and at last | ${mib(theirHeap(first))}, ${mib(theirHeap(last))} |
+| counted as lost by the subscribers, by reason | ${list(end.subscribers.losses)} |
 | missing, by kind of subscriber, with a reason counted | ${list(explained)} |
 | dropped by the publisher, by reason | ${list(end.publisher.dropped)} |
 | missing without a reason | ${unexplained} |

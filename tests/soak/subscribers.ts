@@ -15,12 +15,16 @@ export interface MixedLook {
   readonly received: number;
   /** Delays since the last look, in milliseconds; of those that are neither throttled nor slow. */
   readonly latency: Latency;
-  /** Measurements so far that are missing, by the reason that was counted for them. */
+  /** Measurements so far that are missing and were counted as lost, by the kind of subscriber. */
   readonly explained: Readonly<Record<string, number>>;
   /** Measurements so far that are missing without a reason. */
   readonly unexplained: number;
+  /** What the subscribers have counted as lost so far, by reason. */
+  readonly losses: Readonly<Record<string, number>>;
   /** Values under a wrong name. */
   readonly wrong: number;
+  /** Their heap, when its garbage is collected. */
+  readonly heap: number;
   readonly resident: number;
 }
 
@@ -49,10 +53,10 @@ class Mixed {
     return this.kind === "throttled" ? 0 : this.checker.missed;
   }
 
-  /** What its losses are counted as. */
-  get counted(): number {
+  /** What it has counted as lost, by reason. */
+  get losses(): Readonly<Record<string, number>> {
     const { udp } = this.subscriber.stats();
-    return Object.values(dropped(this.subscriber)).reduce((sum, count) => sum + count, 0) + udp.lost;
+    return { ...dropped(this.subscriber), ...udp.lost > 0 && { lostOverUdp: udp.lost } };
   }
 
   async run(): Promise<void> {
@@ -89,6 +93,7 @@ await commands({
   look(): void {
     const latencies: number[] = [];
     const explained: Record<string, number> = {};
+    const losses: Record<string, number> = {};
     let unexplained = 0;
     let received = 0;
     let wrong = 0;
@@ -98,17 +103,26 @@ await commands({
       if (mixed.isLive) latencies.push(...taken.latencies);
       wrong += mixed.checker.wrong;
       // It is counted before it is missed: a loss shows when the next value of the signal has come.
-      const known = Math.min(mixed.missed, mixed.counted);
+      let counted = 0;
+      for (const [reason, count] of Object.entries(mixed.losses)) {
+        losses[reason] = (losses[reason] ?? 0) + count;
+        counted += count;
+      }
+      const known = Math.min(mixed.missed, counted);
       if (known > 0) explained[mixed.kind] = (explained[mixed.kind] ?? 0) + known;
       unexplained += mixed.missed - known;
     }
+    (globalThis as { gc?: () => void }).gc?.();
+    const { heapUsed, rss } = Deno.memoryUsage();
     const look: MixedLook = {
       received,
       latency: latencyOf(latencies),
       explained,
       unexplained,
+      losses,
       wrong,
-      resident: Deno.memoryUsage().rss,
+      heap: heapUsed,
+      resident: rss,
     };
     emit("look", look);
   },
