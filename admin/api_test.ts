@@ -1,4 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Subscriber } from "../subscriber/mod.ts";
+import { ManualClock } from "../transport/clock.ts";
+import { type AdminSubscriber, createAdmin } from "./mod.ts";
 import { AskedAdmin, connection, EPOCH, SCRIPT, StillPublisher } from "./testdata/systems.ts";
 
 const closed = { at: EPOCH - 5, reason: "stalled", message: "it read nothing for 30 s" } as const;
@@ -109,6 +112,46 @@ Deno.test("certificates tell when they expire", async () => {
     [
       ["Relay", true, 3],
     ],
+  );
+});
+
+Deno.test("the publisher's own certificate and that of a subscriber's publisher are told, too", async () => {
+  const certificate = (name: string, validTo: number) => ({ name, fingerprint: "cd".repeat(32), validTo });
+  const publisher = threeConnections();
+  const own = certificate("West", EPOCH + 86_400_000);
+  publisher.present = { ...publisher.present, address: "192.0.2.8:7167", certificate: own };
+  const subscriber: AdminSubscriber = {
+    state: "connected",
+    subscription: {},
+    peer: { address: "192.0.2.9:7167", certificate: certificate("East", EPOCH + 3_600_000) },
+    stats: () => new Subscriber().stats(),
+  };
+  const admin = createAdmin({ west: publisher, east: subscriber }, { clock: new ManualClock() });
+  const ask = (path: string): Promise<Response> => admin.fetch(new Request(`http://localhost${path}`));
+  const told = async (system: string): Promise<unknown> => {
+    const { certificates } = await (await ask(`/api/v1/certificates?system=${system}`)).json();
+    return certificates.map(({ name, own, connection, address }: Record<string, unknown>) => [
+      name,
+      own,
+      connection,
+      address,
+    ]);
+  };
+  assertEquals(await told("west"), [
+    ["Relay", false, 3, "192.0.2.3:40000"],
+    ["West", true, null, "192.0.2.8:7167"],
+  ]);
+  assertEquals(await told("east"), [["East", false, null, "192.0.2.9:7167"]]);
+  assertStringIncludes(await (await ask("/security")).text(), "the publisher&#39;s own <small");
+  const metrics = await (await ask("/metrics")).text();
+  const seconds = EPOCH / 1000;
+  assertStringIncludes(
+    metrics,
+    `\nsttp_publisher_own_certificate_expiry_time_seconds{system="west"} ${seconds + 86_400}\n`,
+  );
+  assertStringIncludes(
+    metrics,
+    `\nsttp_subscriber_publisher_certificate_expiry_time_seconds{system="east"} ${seconds + 3_600}\n`,
   );
 });
 

@@ -1,7 +1,6 @@
 import type { PublisherStats } from "../publisher/snapshot.ts";
-import type { SubscriberStats } from "../subscriber/stats.ts";
 import type { Metric, MetricSample } from "./exposition.ts";
-import type { NamedSystem } from "./system.ts";
+import type { AdminSubscriber, NamedSystem } from "./system.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -41,7 +40,7 @@ export function metricsOf(systems: readonly NamedSystem[], own?: OwnCounters): M
   const metrics = new Metrics();
   for (const { kind, name, system } of systems) {
     if (kind === "publisher") addPublisher(metrics, name, system.stats());
-    else addSubscriber(metrics, name, system.state, system.stats());
+    else addSubscriber(metrics, name, system);
   }
   if (own !== undefined) addOwn(metrics, own);
   return metrics.all();
@@ -130,6 +129,10 @@ function addPublisher(metrics: Metrics, system: string, stats: PublisherStats): 
   }
   gauge("bans", "Peers that may not connect at present.", stats.bans.length);
   gauge("pending_notifications", "Notifications that are not confirmed.", stats.notifications.pending);
+  if (stats.certificate) {
+    const help = "When the publisher's own certificate expires, since 1970.";
+    gauge("own_certificate_expiry_time_seconds", help, stats.certificate.validTo / 1000);
+  }
   let expiry = Infinity;
   for (const { certificate } of stats.open) expiry = Math.min(expiry, certificate?.validTo ?? Infinity);
   if (expiry < Infinity) {
@@ -156,13 +159,19 @@ function addPublisher(metrics: Metrics, system: string, stats: PublisherStats): 
   );
 }
 
-function addSubscriber(metrics: Metrics, system: string, state: string, stats: SubscriberStats): void {
+function addSubscriber(metrics: Metrics, system: string, subscriber: AdminSubscriber): void {
+  const { peer, state } = subscriber;
+  const stats = subscriber.stats();
   const gauge = (name: string, help: string, value: number): void =>
     metrics.add("gauge", `sttp_subscriber_${name}`, help, { system }, value);
   const counter = (name: string, help: string, value: number, labels: Labels = {}): void =>
     metrics.add("counter", `sttp_subscriber_${name}`, help, { system, ...labels }, value);
 
   gauge("connected", "Whether the subscriber is connected and ready: 1 or 0.", state === "connected" ? 1 : 0);
+  if (peer?.certificate) {
+    const help = "When the publisher's certificate expires, since 1970.";
+    gauge("publisher_certificate_expiry_time_seconds", help, peer.certificate.validTo / 1000);
+  }
   gauge("signals", "Signals in the signal index cache in force.", stats.signals);
   gauge("waiting_measurements", "Measurements that wait for the consumer.", stats.waiting);
   counter("connections", "Connections that came about.", stats.connections);

@@ -50,13 +50,15 @@ export interface GroupView extends GroupSnapshot {
   readonly connections: readonly number[];
 }
 
-/** A certificate that a connected subscriber has shown. */
+/** A certificate: the system's own, or one that the other end of a connection has shown. */
 export interface CertificateView extends PeerCertificate {
   /** Whether it has expired since. */
   readonly expired: boolean;
-  /** The connection's number. */
-  readonly connection: number;
-  /** Where it comes from. */
+  /** Whether it is the system's own. */
+  readonly own: boolean;
+  /** The number of the connection; `null` for the own, and for that of a subscriber's publisher. */
+  readonly connection: number | null;
+  /** Where it is shown, or comes from. */
   readonly address: string;
 }
 
@@ -141,19 +143,20 @@ export class Observer {
     };
   }
 
-  /** Certificates of a publisher's connections, the one that expires first before the others. @throws {Problem} */
+  /**
+   * The certificates of a system, the one that expires first before the others: a publisher's own and those of its
+   * connections; that of a subscriber's publisher.
+   *
+   * @throws {Problem} When there is no such system.
+   */
   certificates(
     name: string | undefined,
   ): { readonly system: string; readonly certificates: CertificateView[] } {
-    const publisher = this.publisher(name);
+    const found = name === undefined ? this.publishers[0] ?? this.system(name) : this.system(name);
     const now = this.#options.clock.now();
-    const certificates = publisher.system.stats().open.flatMap(({ id, address, certificate }) =>
-      certificate === null
-        ? []
-        : [{ ...certificate, expired: certificate.validTo <= now, connection: id, address }]
-    );
+    const certificates = certificatesOf(found).map((view) => ({ ...view, expired: view.validTo <= now }));
     certificates.sort((one, other) => one.validTo - other.validTo);
-    return { system: publisher.name, certificates };
+    return { system: found.name, certificates };
   }
 
   /** What changed when a system's metadata was replaced last. @throws {Problem} When it has none. */
@@ -270,6 +273,20 @@ export class Observer {
       ];
     });
   }
+}
+
+function certificatesOf({ kind, system }: NamedSystem): Omit<CertificateView, "expired">[] {
+  if (kind === "subscriber") {
+    const { address = "", certificate } = system.peer ?? {};
+    return certificate ? [{ ...certificate, own: false, connection: null, address }] : [];
+  }
+  const { address, certificate: own, open } = system.stats();
+  return [
+    ...own ? [{ ...own, own: true, connection: null, address: address ?? "" }] : [],
+    ...open.flatMap(({ id, address, certificate }) =>
+      certificate ? [{ ...certificate, own: false, connection: id, address }] : []
+    ),
+  ];
 }
 
 /** How often the encoder of each group started afresh. */

@@ -204,6 +204,15 @@ const schemas: Json = {
     expected: number,
     received: number,
   }),
+  Certificate: shape({
+    name: text,
+    fingerprint: { ...text, description: "SHA-256, in hex." },
+    validTo: { ...whole, description: "Milliseconds since 1970." },
+    expired: { type: "boolean" },
+    own: { type: "boolean", description: "Whether it is the system's own." },
+    connection: orNull(whole),
+    address: text,
+  }),
   Ban: shape({
     id: whole,
     kind: { ...text, enum: ["certificate", "host"] },
@@ -394,9 +403,13 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
   },
   "/api/v1/certificates": {
     get: {
-      summary: "Certificates of connected subscribers, the one to expire first before the others",
+      summary: "The own certificate and those of the other ends, the one to expire first before the others",
       parameters: [system],
-      responses: answers("The certificates.", shape({ system: text, certificates: list(object) }), notFound),
+      responses: answers(
+        "The certificates.",
+        shape({ system: text, certificates: list(reference("Certificate")) }),
+        notFound,
+      ),
     },
   },
   "/api/v1/metadata": {

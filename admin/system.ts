@@ -9,6 +9,7 @@ import type { PublisherStats } from "../publisher/snapshot.ts";
 import type { PublisherStatus } from "../publisher/status.ts";
 import type { SubscriberStats } from "../subscriber/stats.ts";
 import type { SubscriberStatus } from "../subscriber/status.ts";
+import type { PeerCertificate } from "../transport/channel.ts";
 import type { MeasurementTap } from "../transport/taps.ts";
 
 /** What handles in batches stand for. */
@@ -55,6 +56,8 @@ export interface AdminSubscriber extends Partial<TappedSystem> {
   readonly state: string;
   /** What it subscribes to. */
   readonly subscription: { readonly filter?: string | undefined };
+  /** The publisher that it is connected to; without it its certificate is not shown. */
+  readonly peer?: { readonly address: string; readonly certificate?: PeerCertificate } | undefined;
   /** The counters at this moment. */
   stats(): SubscriberStats;
   /** What happens from now on; without it there are no events to show. */

@@ -234,7 +234,15 @@ export class Connections {
   /** What operators see. */
   snapshot(): Pick<
     PublisherStats,
-    "address" | "sent" | "dropped" | "connections" | "open" | "recentlyClosed" | "links" | "bans"
+    | "address"
+    | "certificate"
+    | "sent"
+    | "dropped"
+    | "connections"
+    | "open"
+    | "recentlyClosed"
+    | "links"
+    | "bans"
   > {
     const open = Array.from(this.#sessions.keys(), (session) => session.snapshot());
     const dropped = new Counters();
@@ -248,6 +256,7 @@ export class Connections {
     }
     return {
       address: this.#listener?.address ?? null,
+      certificate: this.#listener?.certificate ?? null,
       sent: { measurements, bytes },
       dropped: dropped.toObject(),
       connections: {

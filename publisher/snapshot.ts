@@ -269,6 +269,8 @@ export interface PublisherStats {
   readonly state: PublisherState;
   /** Where it listens, `host:port`; `null` when it does not. */
   readonly address: string | null;
+  /** The certificate that it shows there, as it was when somebody last connected; `null` without TLS. */
+  readonly certificate: PeerCertificate | null;
   /** When it was last started, in milliseconds since 1970; `null` before that. */
   readonly startedAt: number | null;
   /** The metadata in force; `null` when none is defined. */

@@ -46,6 +46,8 @@ export interface ChannelListener {
   readonly address: string;
   /** The port in use. */
   readonly port: number;
+  /** What it shows to peers, as it was when the last one came; none without TLS. */
+  readonly certificate?: PeerCertificate | undefined;
   /** Waits for the next peer; `null` after {@linkcode ChannelListener.close}. */
   accept(): Promise<Channel | null>;
   /** Stops listening; channels already accepted stay open. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Channel, ChannelListener, PeerInfo } from "./channel.ts";
+import type { Channel, ChannelListener, PeerCertificate, PeerInfo } from "./channel.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { SttpError } from "./errors.ts";
 import { connectTcp, type ConnectTcpOptions, listenTcp, type ListenTcpOptions } from "./tcp.ts";
@@ -129,6 +129,10 @@ class TlsListener implements ChannelListener {
     this.#clock = clock ?? systemClock;
     this.#handshakeTimeout = handshakeTimeout;
     this.#onRefused = onRefused ?? (() => {});
+  }
+
+  get certificate(): PeerCertificate | undefined {
+    return this.#provider.own;
   }
 
   accept(): Promise<Channel | null> {

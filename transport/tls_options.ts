@@ -4,6 +4,7 @@
  * @module
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { PeerCertificate } from "./channel.ts";
 import { checkKinds } from "./option_checks.ts";
 
 /**
@@ -44,7 +45,9 @@ export type TlsSource = TlsOptions | (() => TlsOptions | Promise<TlsOptions>);
 /** {@linkcode TlsOptions}, checked. */
 export interface TlsSettings {
   /** The own certificate, with its key without password. */
-  readonly own: { readonly certificate: string; readonly key: string } | undefined;
+  readonly own:
+    | { readonly certificate: string; readonly key: string; readonly identity: PeerCertificate }
+    | undefined;
   readonly ca: readonly string[] | undefined;
   /** Fingerprints, lower-case hex. */
   readonly trusted: ReadonlySet<string> | undefined;
@@ -109,7 +112,11 @@ function checkOwn({ certificate, key, passphrase }: TlsOptions): TlsSettings["ow
     throw new TypeError(`tls: key is not a private key in PEM${hint}`, { cause });
   }
   if (!own!.checkPrivateKey(privateKey)) throw new TypeError("tls: key is not the key of certificate");
-  return { certificate, key: privateKey.export({ type: "pkcs8", format: "pem" }) as string };
+  return {
+    certificate,
+    key: privateKey.export({ type: "pkcs8", format: "pem" }) as string,
+    identity: identityOf(own!),
+  };
 }
 
 function checkAuthorities(texts: readonly string[]): string[] {
@@ -148,6 +155,13 @@ export function fingerprintOf(certificate: X509Certificate): string {
   return certificate.fingerprint256.replaceAll(":", "").toLowerCase();
 }
 
+/** What identifies a certificate. */
+function identityOf(certificate: X509Certificate): PeerCertificate {
+  const { subject, validToDate } = certificate;
+  const name = /^CN=(.+)$/m.exec(subject)?.[1] ?? subject.replaceAll("\n", ", ");
+  return { name, fingerprint: fingerprintOf(certificate), validTo: validToDate.getTime() };
+}
+
 /**
  * SHA-256 of a certificate in PEM, lower-case hex: how a trusted certificate is named where its text is too long.
  *
@@ -170,6 +184,11 @@ export class TlsProvider {
   constructor(source: TlsSource) {
     this.#source = source;
     if (typeof source !== "function") this.#prepare(source);
+  }
+
+  /** The own certificate, as it was when the settings were asked for last; `undefined` before that. */
+  get own(): PeerCertificate | undefined {
+    return this.#known?.settings.own?.identity;
   }
 
   /**

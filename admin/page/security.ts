@@ -58,22 +58,21 @@ export function securityPage(context: AdminContext, c: AdminRequest): Html {
 }
 
 function certificateRow({ options }: AdminContext, system: string, view: CertificateView, now: number): Html {
-  const { address, connection, expired, fingerprint, name, validTo } = view;
+  const { address, connection, expired, fingerprint, name, own, validTo } = view;
   const left = validTo - now;
   const state = expired
     ? pill("expired", "bad")
     : left < SOON
     ? pill(`in ${daysOf(left)}`, "warn")
     : pill(`in ${daysOf(left)}`, "good");
+  const path = `${options.basePath}/connections/${connection}?system=${encodeURIComponent(system)}`;
+  const shown = own ? "the publisher's own" : html`<a href="${path}">${connection}</a>`;
   return html`
     <tr>
       <td>${clip(name, 80)}</td>
       <td class="nowrap">${moment(validTo)}</td>
       <td>${state}</td>
-      <td
-        class="nowrap"><a href="${options.basePath}/connections/${connection}?system=${encodeURIComponent(
-          system,
-        )}">${connection}</a> <small class="beside">${address}</small></td>
+      <td class="nowrap">${shown} <small class="beside">${address}</small></td>
       <td><code>${clip(fingerprint, 80)}</code></td>
     </tr>
   `;

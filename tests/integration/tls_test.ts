@@ -195,10 +195,14 @@ Deno.test("a lost connection comes back over TLS, with the certificate that is i
   await using subscriber = subscriberTo(publisher, { ca }, { reconnect: { initialDelay: 1, maxDelay: 1 } });
   await subscriber.connect();
   assertEquals(subscriber.peer?.certificate?.name, "server");
+  assertEquals(publisher.stats().certificate?.name, "server");
   own = renewed;
   publisher.disconnect(1);
   await until(() => subscriber.stats().connections === 2 && subscriber.state === "connected");
   assertEquals(subscriber.peer?.certificate?.name, "renewed");
+  const { certificate } = publisher.stats();
+  assertEquals(certificate?.fingerprint, certificateFingerprint(renewed.certificate));
+  assertEquals(certificate, subscriber.peer?.certificate);
 });
 
 Deno.test("a publisher that can't be trusted any more is tried again, and comes back with a good certificate", async () => {
