@@ -96,14 +96,28 @@ export class BufferBlockReceiver {
   }
 
   #decrypt({ flags, rest }: BufferBlockHead): Uint8Array | undefined {
-    const { decryption } = this.#options.packets;
+    const { packets } = this.#options;
+    const { decryption } = packets;
     if (decryption === undefined) return rest;
-    const isPlausible = (payload: Uint8Array): boolean => payload.length >= 4;
+    const hasIndex = (content: Uint8Array): boolean => content.length >= 4;
+    const hasKnownIndex = (content: Uint8Array): boolean =>
+      hasIndex(content) &&
+      packets.signalOf(
+          decodeBufferBlockContent(content).signalIndex,
+          (flags & BufferBlockFlags.CacheIndex) !== 0,
+        ) !==
+        undefined;
     const isOdd = (flags & BufferBlockFlags.CipherIndex) !== 0;
-    const decrypted = decryption.decrypt(rest, isOdd, isPlausible);
     // The older layout does not tell which key it is.
-    if (decrypted !== undefined || this.#options.options.layout === "standard") return decrypted;
-    return decryption.decrypt(rest, !isOdd, isPlausible);
+    const keys = this.#options.options.layout === "standard" ? [isOdd] : [isOdd, !isOdd];
+    // One wrong key in 256 gives something; hardly any gives a signal that there is.
+    for (const isPlausible of [hasKnownIndex, hasIndex]) {
+      for (const key of keys) {
+        const content = decryption.decrypt(rest, key, isPlausible);
+        if (content !== undefined) return content;
+      }
+    }
+    return undefined;
   }
 
   /** @returns `undefined` for a block that can't be used; it would not be better if it came again. */

@@ -1,6 +1,6 @@
 /** Publishers that do what the protocol does not expect, when it is not expected. */
 import { assertEquals } from "@std/assert";
-import { encryptPayload, generateCipherKey } from "../transport/cipher.ts";
+import { decryptPayload, encryptPayload, generateCipherKey } from "../transport/cipher.ts";
 import { decodeBufferBlockConfirmation, encodeBufferBlock } from "../transport/wire/buffer_block.ts";
 import { type CipherKey, type CipherKeys, encodeCipherKeys } from "../transport/wire/cipher_keys.ts";
 import { BufferBlockFlags, Command, DataPacketFlags, Response } from "../transport/wire/codes.ts";
@@ -88,6 +88,19 @@ Deno.test("packets that are not encrypted any more, or with keys that never came
   assertEquals([values, droppedBy(fixture.subscriber)], [[3, 4], { undecipherable: 3 }]);
 });
 
+/** A key of which none of those makes anything: of one in 256 they would. */
+function strangeKey(known: readonly CipherKey[], sequence: number): CipherKey {
+  for (;;) {
+    const key = generateCipherKey();
+    const payload = encryptPayload(
+      encodeBufferBlock(sequence, 0, 0, Uint8Array.of(sequence)).subarray(5),
+      key,
+      0,
+    );
+    if (known.every((other) => decryptPayload(payload, other) === undefined)) return key;
+  }
+}
+
 for (const layout of ["standard", "older"] as const satisfies readonly BufferBlockLayout[]) {
   Deno.test(`buffer blocks under either key, ${layout} layout: those that can't be read are not confirmed`, async () => {
     const found: number[] = [];
@@ -113,7 +126,7 @@ for (const layout of ["standard", "older"] as const satisfies readonly BufferBlo
     await publisher.send(keysFrame(next));
     await publisher.next(Command.ConfirmUpdateCipherKeys).catch(() => {});
     await send(2, next.odd, true);
-    await send(3, generateCipherKey(), true);
+    await send(3, strangeKey([keys.odd, keys.even, next.even], 3), true);
     // Sent again, with a key that came.
     await send(3, next.even, false);
     await settle();
