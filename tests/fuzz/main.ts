@@ -1,39 +1,37 @@
 /**
- * Fuzzes for as long as one likes: `deno task fuzz --minutes 30 [--target name] [--seed number]`. The time is that of all
- * targets together.
+ * Fuzzes for as long as one likes: `deno task fuzz --minutes 30 [--jobs 2] [--target name] [--seed number] [--report file]`.
+ * The time is that of each target; `--jobs` says how many of them are tried at a time.
  *
  * Each target runs in a process of its own with little memory, which is ended when it says nothing for too long; so a
- * hang and a leak are findings like any other. A finding says how to see it again: with `--seed` and `--path`.
+ * hang and a leak are findings like any other. A finding says how to see it again: with `--seed` and `--path`. At the
+ * end, and when it is interrupted, there is a table of what was tried, and with `--report` the same as JSON.
  *
  * @module
  */
 import { parseArgs } from "node:util";
-import { TextLineStream } from "@std/streams";
-import { HANG } from "./target.ts";
+import { tryForLong } from "./child.ts";
+import { runTargets } from "./fleet.ts";
+import { type FuzzReport, tableOf } from "./report.ts";
 import { targets } from "./targets/mod.ts";
-
-/** What a process may hold, in MiB: no target needs more than a fraction. */
-const MAX_HEAP = 512;
-const MAX_RSS = 1024;
-/** Inputs between two lines of a process. */
-const ROUND = 100;
 
 const { values: options } = parseArgs({
   args: Deno.args,
   options: {
     minutes: { type: "string", default: "1" },
+    jobs: { type: "string", default: String(navigator.hardwareConcurrency) },
     seed: { type: "string" },
     target: { type: "string", multiple: true },
     path: { type: "string" },
+    report: { type: "string" },
     child: { type: "boolean", default: false },
   },
 });
 const seed = options.seed === undefined ? Math.floor(Math.random() * 0x7fffffff) : Number(options.seed);
 const minutes = Number(options.minutes);
-const milliseconds = minutes * 60_000;
+const jobs = Number(options.jobs);
 const chosen = targets.filter(({ name }) => options.target === undefined || options.target.includes(name));
-if (!(minutes > 0) || !Number.isInteger(seed)) {
-  console.error("--minutes takes a number over 0, --seed a whole number");
+if (!(minutes > 0) || !Number.isInteger(seed) || !(Number.isInteger(jobs) && jobs > 0)) {
+  console.error("--minutes takes a number over 0, --seed a whole number, --jobs a whole number over 0");
   Deno.exit(2);
 }
 const unknown = options.target?.filter((name) => !targets.some((target) => target.name === name)) ?? [];
@@ -47,7 +45,7 @@ if (options.path !== undefined && (options.seed === undefined || chosen.length !
 }
 
 if (options.path !== undefined) await replay(options.path);
-else if (options.child) await child();
+else if (options.child) await tryForLong(chosen[0]!, seed, minutes);
 else await parent();
 
 /** Tries the input of a finding again. */
@@ -57,90 +55,27 @@ async function replay(path: string): Promise<void> {
   Deno.exit(finding === undefined ? 0 : 1);
 }
 
-/** One target, round by round. */
-async function child(): Promise<void> {
-  const [target] = chosen;
-  const end = performance.now() + milliseconds;
-  // What nobody caught is a finding, too.
-  globalThis.addEventListener("unhandledrejection", (event) => {
-    console.log(JSON.stringify({ finding: `unhandled: ${event.reason?.stack ?? event.reason}` }));
-    Deno.exit(1);
-  });
-  for (let next = seed; performance.now() < end; next++) {
-    console.log(JSON.stringify({ seed: next }));
-    const { runs, accepted, finding } = await target!.check(next, ROUND, end - performance.now());
-    const rss = Math.round(Deno.memoryUsage().rss / 1024 ** 2);
-    console.log(JSON.stringify({ runs, accepted, finding, rss }));
-    if (finding !== undefined) Deno.exit(1);
-    if (rss > MAX_RSS) {
-      console.log(JSON.stringify({ finding: `${rss} MiB in use, at most ${MAX_RSS} expected` }));
-      Deno.exit(1);
-    }
-  }
-  Deno.exit(0);
-}
-
-/** All targets, as many at a time as there are processors but one. */
+/** All targets, so many at a time. */
 async function parent(): Promise<void> {
-  console.log(`seed ${seed}, ${options.minutes} minutes over ${chosen.length} targets`);
-  const queue = [...chosen.keys()];
-  const workers = Math.max(1, Math.min(queue.length, navigator.hardwareConcurrency - 1));
-  const share = minutes * workers / chosen.length;
-  const findings: string[] = [];
-  await Promise.all(Array.from({ length: workers }, async () => {
-    for (let index = queue.shift(); index !== undefined; index = queue.shift()) {
-      const finding = await watch(chosen[index]!.name, share);
-      if (finding !== undefined) findings.push(finding);
-    }
-  }));
-  for (const finding of findings) console.log(`\nFINDING ${finding}`);
-  console.log(`${findings.length} findings`);
-  Deno.exit(findings.length === 0 ? 0 : 1);
-}
-
-/** Runs a target in a process. @returns What was found. */
-async function watch(name: string, share: number): Promise<string | undefined> {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "-A",
-      `--v8-flags=--max-old-space-size=${MAX_HEAP}`,
-      import.meta.filename!,
-      ...["--child", "--target", name, "--seed", String(seed), "--minutes", String(share)],
-    ],
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  let finding: string | undefined;
-  let last = seed;
-  let runs = 0;
-  let accepted = 0;
-  let rss = 0;
-  const stop = (): void => {
-    finding ??= `${name}: nothing for a while, it hangs; deno task fuzz --target ${name} --seed ${last}`;
-    process.kill("SIGKILL");
-  };
-  let watchdog = setTimeout(stop, 6 * HANG);
-  const lines = process.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
-  for await (const line of lines) {
-    clearTimeout(watchdog);
-    watchdog = setTimeout(stop, 6 * HANG);
-    const report = JSON.parse(line);
-    last = report.seed ?? last;
-    runs += report.runs ?? 0;
-    accepted += report.accepted ?? 0;
-    rss = Math.max(rss, report.rss ?? 0);
-    finding ??= report.finding;
+  console.log(`seed ${seed}, ${minutes} minutes for each of ${chosen.length} targets, ${jobs} at a time`);
+  const stop = new AbortController();
+  // Windows knows no SIGTERM.
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  for (const name of signals) Deno.addSignalListener(name, () => stop.abort());
+  const started = new Date().toISOString();
+  const reports = await runTargets(chosen.map(({ name }) => name), {
+    seed,
+    minutes,
+    jobs,
+    signal: stop.signal,
+  });
+  const interrupted = stop.signal.aborted;
+  for (const { findings } of reports) for (const finding of findings) console.log(`\nFINDING ${finding}`);
+  const findings = reports.reduce((sum, report) => sum + report.findings.length, 0);
+  console.log(`\n${tableOf(reports)}\n\n${findings} findings${interrupted ? "; interrupted" : ""}`);
+  if (options.report !== undefined) {
+    const report: FuzzReport = { seed, minutes, jobs, started, interrupted, targets: reports };
+    await Deno.writeTextFile(options.report, `${JSON.stringify(report, undefined, 2)}\n`);
   }
-  clearTimeout(watchdog);
-  const { code } = await process.status;
-  if (code !== 0) {
-    finding ??= `${name}: its process ended with ${code}; deno task fuzz --target ${name} --seed ${last}`;
-  }
-  const taken = runs === 0 ? 0 : Math.round(100 * accepted / runs);
-  console.log(
-    `${name.padEnd(20)} ${String(runs).padStart(9)} inputs, ${taken} % taken, ${rss} MiB at most` +
-      `${finding === undefined ? "" : ", FINDING"}`,
-  );
-  return finding;
+  Deno.exit(findings > 0 ? 1 : interrupted ? 130 : 0);
 }
