@@ -101,7 +101,9 @@ export interface CheckedOptions {
   readonly clock: Clock;
 }
 
-const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
+/** What the machine calls itself. */
+export const LoopbackHosts: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
+
 const KNOWN = [
   "credentials",
   "actions",
@@ -148,7 +150,7 @@ export function checkOptions(options: AdminOptions): CheckedOptions {
   if (!(stallLimit > 0)) {
     throw new RangeError(`stallLimit is ${stallLimit}, a number of milliseconds expected`);
   }
-  const hosts = options.hosts ?? (credentials.length === 0 ? LOOPBACK_HOSTS : undefined);
+  const hosts = options.hosts ?? (credentials.length === 0 ? LoopbackHosts : undefined);
   return {
     credentials: credentials.map(({ name, role, secret }) => ({ name, role, secret })),
     actions: new Set(allowed),

@@ -237,9 +237,3 @@ Deno.test("it does not listen beyond the machine without credentials", () => {
     );
   }
 });
-
-Deno.test("it is served over HTTP, under a path of its own", async () => {
-  await using server = serveAdmin(new StillPublisher(), { port: 0, basePath: "/admin" });
-  const response = await fetch(new URL("api/v1/status", server.url));
-  assertEquals((await response.json()).systems[0].name, "grid");
-});

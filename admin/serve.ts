@@ -1,5 +1,5 @@
 import { type Admin, createAdmin } from "./admin.ts";
-import type { AdminOptions } from "./options.ts";
+import { type AdminOptions, LoopbackHosts } from "./options.ts";
 import type { AdminSystem } from "./system.ts";
 
 /** Options of {@linkcode serveAdmin}. */
@@ -52,7 +52,9 @@ export function serveAdmin(
       `the admin can't listen on ${hostname} without credentials; give some, or use 127.0.0.1`,
     );
   }
-  const admin: Admin = createAdmin(systems, adminOptions);
+  // 127.0.0.2 is the machine's own, too, and is asked under that name.
+  const hosts = adminOptions.hosts ?? (withCredentials ? undefined : [...LoopbackHosts, hostname]);
+  const admin: Admin = createAdmin(systems, { ...adminOptions, ...hosts && { hosts } });
   const stop = new AbortController();
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {

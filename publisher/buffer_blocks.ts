@@ -26,6 +26,23 @@ export class BufferPayload {
     this.plain = plain;
   }
 
+  /**
+   * A copy of what an application gave.
+   *
+   * @throws {TypeError} When it is no array of bytes.
+   * @throws {RangeError} When it is too long.
+   */
+  static copy(payload: Uint8Array): BufferPayload {
+    if (!(payload instanceof Uint8Array)) {
+      throw new TypeError("a buffer block's payload must be a Uint8Array");
+    }
+    const { bufferBlockLength: most } = DefaultLimits;
+    if (payload.length > most) {
+      throw new RangeError(`buffer block of ${payload.length} bytes, at most ${most} expected`);
+    }
+    return new BufferPayload(payload.slice());
+  }
+
   /** Gzipped; the plain bytes themselves where that gains nothing, or so much that it would be taken for a bomb. */
   get compressed(): Uint8Array {
     if (this.#compressed === undefined) {

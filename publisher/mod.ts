@@ -3,7 +3,8 @@
  *
  * @module
  */
-export { Publisher, type StopOptions } from "./publisher.ts";
+export { Publisher } from "./publisher.ts";
+export type { StartOptions, StopOptions } from "./run_options.ts";
 export type { LinkOptions, OutboundLink, OutboundLinkEnd, OutboundLinkState } from "./link.ts";
 export type { PublisherLimits, PublisherOptions, SlowSubscriberPolicy } from "./options.ts";
 export type { AccessRefusalReason } from "./access.ts";

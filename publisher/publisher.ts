@@ -1,10 +1,9 @@
+import type { HistorySource } from "../history/source.ts";
 import { DataSet } from "../metadata/data_set.ts";
 import { parseFilter } from "../metadata/filter/parser.ts";
 import type { MeasurementRecord, Metadata } from "../metadata/records.ts";
 import type { Channel, ChannelListener } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
-import { DefaultLimits } from "../transport/limits.ts";
-import { describe } from "../transport/option_checks.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { StatusStream } from "../transport/status_stream.ts";
 import { type MeasurementTap, Taps } from "../transport/taps.ts";
@@ -20,19 +19,15 @@ import { Definition } from "./definition.ts";
 import { parcelSize } from "./group.ts";
 import { LatestMeasurements } from "./latest_on_subscribe.ts";
 import type { LinkOptions, OutboundLink } from "./link.ts";
+import { fillBatch } from "./measurement_objects.ts";
 import { Notifications } from "./notifications.ts";
 import { type CheckedOptions, checkOptions, type PublisherOptions } from "./options.ts";
 import { Published } from "./published.ts";
 import { Router } from "./router.ts";
+import { startAdmin, type StartOptions, type StopOptions } from "./run_options.ts";
 import type { SessionHost } from "./session_host.ts";
 import type { PublisherState, PublisherStats } from "./snapshot.ts";
 import type { PublisherStatus } from "./status.ts";
-
-/** How {@linkcode Publisher.stop} stops. */
-export interface StopOptions {
-  /** Milliseconds that subscribers get to take what was published for them; default 1,000. */
-  readonly drain?: number;
-}
 
 /** Bytes of small frames that one write gathers. */
 const WRITE_BUFFER_SIZE = 131_072;
@@ -104,6 +99,7 @@ export class Publisher implements AsyncDisposable {
   #stopping: Promise<void> | undefined;
   #run: PromiseWithResolvers<void> | undefined;
   #startedAt: number | null = null;
+  #admin: AsyncDisposable | undefined;
 
   readonly #published = new Published();
   #notStarted = 0;
@@ -255,6 +251,11 @@ export class Publisher implements AsyncDisposable {
     return [];
   }
 
+  /** The history that temporal subscriptions are served from; `undefined` when there is none. */
+  get history(): HistorySource | undefined {
+    return this.#options.history;
+  }
+
   // ---- data ----
 
   /**
@@ -289,15 +290,8 @@ export class Publisher implements AsyncDisposable {
    * @throws {TypeError} When a signal ID is not a GUID, or another field not of its kind; then none are published.
    */
   publishMeasurements(measurements: Iterable<Measurement>): void {
-    const batch = this.#objects;
-    batch.clear();
-    for (const { signalId, ticks, value, flags } of measurements) {
-      if (typeof ticks !== "bigint") throw wrongField("ticks", "bigint", ticks);
-      if (typeof value !== "number") throw wrongField("value", "number", value);
-      if (typeof flags !== "number") throw wrongField("flags", "number", flags);
-      batch.add(this.signals.handleOf(signalId) ?? -1, ticks, value, flags);
-    }
-    this.publish(batch);
+    fillBatch(this.#objects, measurements, this.signals);
+    this.publish(this.#objects);
   }
 
   /**
@@ -311,15 +305,8 @@ export class Publisher implements AsyncDisposable {
    * @throws {RangeError} When the payload is too long.
    */
   publishBufferBlock(signal: number | string, payload: Uint8Array): number {
-    if (!(payload instanceof Uint8Array)) {
-      throw new TypeError("a buffer block's payload must be a Uint8Array");
-    }
-    const { bufferBlockLength: most } = DefaultLimits;
-    if (payload.length > most) {
-      throw new RangeError(`buffer block of ${payload.length} bytes, at most ${most} expected`);
-    }
+    const block = BufferPayload.copy(payload);
     const handle = typeof signal === "string" ? this.signals.handleOf(signal) ?? -1 : signal;
-    const block = new BufferPayload(payload.slice());
     let count = 0;
     for (const session of this.#connections.sessions) {
       if (session.sendBufferBlock(handle, block)) count++;
@@ -372,24 +359,27 @@ export class Publisher implements AsyncDisposable {
   // ---- connections ----
 
   /**
-   * Starts to listen, unless `listen` is off.
+   * Starts to listen, unless `listen` is off, and starts what accompanies it.
    *
+   * @param options See {@linkcode StartOptions}.
    * @throws {SttpError} `InvalidState` when it is not stopped; `ConnectFailed` when the address can't be had.
    * @throws {TypeError} When the function that gives the TLS options gives some that can't be used; or what it throws.
+   * @throws What the option `admin` throws; and {TypeError} when that gives nothing that can be disposed of.
    */
-  start(): Promise<void> {
+  start({ admin }: StartOptions = {}): Promise<void> {
     if (this.#state !== "stopped") {
       return Promise.reject(new SttpError("InvalidState", `the publisher is ${this.#state}, not stopped`));
     }
     this.#state = "starting";
-    this.#starting = this.#open();
+    this.#starting = this.#open(admin);
     return this.#starting;
   }
 
-  async #open(): Promise<void> {
+  async #open(admin: StartOptions["admin"]): Promise<void> {
     try {
       await this.#notifications.load();
       await this.#connections.open();
+      await this.#accompany(admin);
     } catch (error) {
       this.#state = "stopped";
       throw error;
@@ -400,6 +390,16 @@ export class Publisher implements AsyncDisposable {
     this.#state = "running";
     this.#startedAt = this.#options.clock.now();
     this.#status.emit({ kind: "started", address: this.#connections.listener?.address ?? null });
+  }
+
+  async #accompany(admin: StartOptions["admin"]): Promise<void> {
+    try {
+      this.#admin = await startAdmin(this, admin);
+    } catch (error) {
+      await this.#connections.stopConnecting();
+      await this.#close();
+      throw error;
+    }
   }
 
   /**
@@ -490,8 +490,8 @@ export class Publisher implements AsyncDisposable {
   }
 
   /**
-   * Stops: no new connections, a moment for what was published to be taken, then the connections end. The publisher
-   * can be started again; metadata and totals stay. Does nothing while stopped.
+   * Stops: what accompanies it first, then no new connections, a moment for what was published to be taken, then the
+   * connections end. The publisher can be started again; metadata and totals stay. Does nothing while stopped.
    */
   async stop(options: StopOptions = {}): Promise<void> {
     const { drain = 1000 } = options;
@@ -504,17 +504,26 @@ export class Publisher implements AsyncDisposable {
 
   async #end(drain: number): Promise<void> {
     this.#state = "stopping";
-    await this.#connections.stopConnecting();
-    this.#router.flush();
-    if (drain > 0) await this.#drain(drain);
+    try {
+      await this.#admin?.[Symbol.asyncDispose]();
+    } finally {
+      this.#admin = undefined;
+      await this.#connections.stopConnecting();
+      this.#router.flush();
+      if (drain > 0) await this.#drain(drain);
+      await this.#close();
+      this.#state = "stopped";
+      this.#status.emit({ kind: "stopped" });
+      this.#status.end();
+      this.#run?.resolve();
+      this.#run = undefined;
+    }
+  }
+
+  async #close(): Promise<void> {
     await this.#connections.close();
     await this.#host.datagramSockets?.close();
     await this.#notifications.close();
-    this.#state = "stopped";
-    this.#status.emit({ kind: "stopped" });
-    this.#status.end();
-    this.#run?.resolve();
-    this.#run = undefined;
   }
 
   /** Waits until nothing is queued any more, but no longer than this. */
@@ -585,8 +594,4 @@ export class Publisher implements AsyncDisposable {
       notifications: this.#notifications.snapshot(),
     };
   }
-}
-
-function wrongField(name: string, kind: string, value: unknown): TypeError {
-  return new TypeError(`a measurement's ${name} must be a ${kind}, not ${describe(value)}`);
 }
