@@ -103,7 +103,13 @@ const GOALS: readonly Goal[] = [
   linear("Frames", "30 x 20,000 a second"),
   linear("Devices", "600 x 1,000 a second"),
   atMost("latency at 600,000/s: p99 under 5 ms (600 x 1,000)", "latencySpreadP99", 5, "ms", 1, 2),
-  atMost("latency at 600,000/s: p99 under 5 ms (30 x 20,000)", "latencyFramesP99", 5, "ms", 1, 2),
+  {
+    goal: "latency at 600,000/s: p99 under 5 ms (30 x 20,000)",
+    needs: ["latencyFramesP99", "latencyBareP99"],
+    measured: ({ latencyFramesP99, latencyBareP99 }) =>
+      `${fixed(latencyFramesP99!, 2)} ms; plain TCP and spinning ${fixed(latencyBareP99!, 2)}`,
+    isMet: ({ latencyFramesP99 }) => latencyFramesP99! < 5,
+  },
   {
     goal: "one of 15 stalled: the others lose nothing, their p99 at most doubles",
     needs: ["slowCalmP99", "slowStalledP99", "slowOthersMissing"],

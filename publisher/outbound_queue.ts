@@ -20,9 +20,12 @@ export interface OutboundQueueOptions {
   readonly channel: Channel;
   /** For how long writes take. */
   readonly clock: Clock;
-  /** Bytes of droppable frames to hold, those being written included. */
+  /** Bytes of droppable frames to hold, those being written and the objects around frames included. */
   readonly limit: number;
-  /** Bytes of answers to hold, where each counts for at most 1 MiB: long ones are shared, and asked for one by one. */
+  /**
+   * Bytes of answers to hold, the objects around them included; each counts for at most 1 MiB: long ones are shared, and
+   * asked for one by one.
+   */
   readonly controlLimit: number;
   /** Where small frames are gathered to go out in one write. */
   readonly buffers: BufferPool;
@@ -54,6 +57,8 @@ const DIRECT_WRITE = 65_536;
 const SMALL_WRITE = 16_384;
 /** The most that one write carries, so that a long frame shows progress. */
 const MAX_WRITE = 262_144;
+/** What the objects around the bytes of a frame take, at most. */
+export const FRAME_OVERHEAD = 512;
 /** What an answer counts for at most when it meets the limit. */
 const MAX_CHARGE = 1024 ** 2;
 
@@ -61,6 +66,9 @@ interface QueuedFrame extends OutboundFrame {
   /** With the last piece of an answer: what the answer counts for. */
   readonly charge?: number;
 }
+
+/** In the place of a frame that has been taken, so that its bytes are not held until the list is shortened. */
+const TAKEN: QueuedFrame = { bytes: new Uint8Array(), measurements: 0, droppable: false };
 
 /**
  * What waits to be written to one subscriber, in order, bounded in bytes, with the loop that writes it.
@@ -79,6 +87,8 @@ export class OutboundQueue {
   #head = 0;
   /** How much of the first frame has been written already. */
   #headOffset = 0;
+  /** Frames of data that wait. */
+  #dataFrames = 0;
   #dataBytes = 0;
   #controlBytes = 0;
   #charged = 0;
@@ -139,7 +149,7 @@ export class OutboundQueue {
     if (this.#closed) return;
     const pieces = (answer instanceof Uint8Array ? [answer] : answer).filter(({ length }) => length > 0);
     const length = pieces.reduce((sum, { length }) => sum + length, 0);
-    const charge = Math.min(length, MAX_CHARGE);
+    const charge = Math.min(length, MAX_CHARGE) + FRAME_OVERHEAD * pieces.length;
     if (this.#charged + charge > this.#controlLimit) {
       this.#closed = true;
       this.#events.onControlOverflow();
@@ -175,11 +185,12 @@ export class OutboundQueue {
       this.#events.onDropped("closed", frame.measurements, frame.bytes.length);
       return true;
     }
-    if (this.dataBytes + frame.bytes.length > this.#limit) {
+    if (this.dataBytes + frame.bytes.length + FRAME_OVERHEAD * (this.#dataFrames + 1) > this.#limit) {
       this.#dropData("overflow", frame.measurements, frame.bytes.length);
       return false;
     }
     this.#frames.push(frame);
+    this.#dataFrames++;
     this.#dataBytes += frame.bytes.length;
     this.#start();
     return true;
@@ -232,6 +243,7 @@ export class OutboundQueue {
     }
     this.#frames = kept;
     this.#head = 0;
+    this.#dataFrames = keptBytes > 0 ? 1 : 0;
     this.#dataBytes = keptBytes;
     if (bytes > 0) this.#events.onDropped(reason, measurements, bytes);
   }
@@ -310,7 +322,7 @@ export class OutboundQueue {
 
   #take(frame: QueuedFrame, bytes: number): void {
     this.#headOffset = 0;
-    this.#head++;
+    this.#frames[this.#head++] = TAKEN;
     if (this.#head === this.#frames.length) {
       this.#frames.length = 0;
       this.#head = 0;
@@ -321,6 +333,7 @@ export class OutboundQueue {
     this.#account(frame, bytes);
     this.#writingMeasurements += frame.measurements;
     this.#charged -= frame.charge ?? 0;
+    if (frame.droppable) this.#dataFrames--;
   }
 
   /** Moves bytes from those that wait to those being written. */

@@ -3,7 +3,7 @@ import type { Channel } from "../transport/channel.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { BufferPool } from "./buffer_pool.ts";
-import { type OutboundFrame, OutboundQueue } from "./outbound_queue.ts";
+import { FRAME_OVERHEAD, type OutboundFrame, OutboundQueue } from "./outbound_queue.ts";
 
 /** A channel whose writes are recorded and settle when the test says so, unless it is open. */
 class GatedChannel implements Channel {
@@ -110,7 +110,7 @@ Deno.test("a write gathers no more than its buffer holds", async () => {
 });
 
 Deno.test("overflow drops all data that waits, keeps answers, and counts exactly", async () => {
-  const { channel, queue, log } = createRig({ open: false, limit: 100 });
+  const { channel, queue, log } = createRig({ open: false, limit: 100 + 2 * FRAME_OVERHEAD });
   queue.pushData(data(40, 4));
   await settle();
   assertEquals(channel.lengths, [40], "in progress: can't be dropped any more");
@@ -129,7 +129,7 @@ Deno.test("overflow drops all data that waits, keeps answers, and counts exactly
 });
 
 Deno.test("too many answers are reported once and end the queue", async () => {
-  const { channel, queue, log } = createRig({ open: false, controlLimit: 1_100_000 });
+  const { channel, queue, log } = createRig({ open: false, controlLimit: 1_100_000 + 4 * FRAME_OVERHEAD });
   queue.pushControl([new Uint8Array(5_000_000), new Uint8Array(5_000_000)]);
   queue.pushControl(new Uint8Array(51_424));
   assertEquals(log, [], "a long answer counts for no more than a mebibyte");
@@ -143,7 +143,7 @@ Deno.test("too many answers are reported once and end the queue", async () => {
 });
 
 Deno.test("answers that were written do not count any more", async () => {
-  const { queue, log } = createRig({ controlLimit: 100 });
+  const { queue, log } = createRig({ controlLimit: 100 + 2 * FRAME_OVERHEAD });
   for (let i = 0; i < 10; i++) {
     queue.pushControl([new Uint8Array(60), new Uint8Array(40)]);
     await queue.drained();

@@ -5,6 +5,7 @@
  */
 import { filePath } from "../../tests/interop/partners.ts";
 import { Program } from "../../tests/interop/program.ts";
+import type { BareOrder, BareSettings } from "../programs/bare.ts";
 import type { CrowdSettings } from "../programs/crowd.ts";
 import type { PublisherSettings, PublishOrder } from "../programs/publisher.ts";
 import type { SubscriberSettings } from "../programs/subscriber.ts";
@@ -193,6 +194,40 @@ export class CrowdProcess extends Running {
 
   look(): Promise<{ cpu: number; bytes: number }> {
     return this.ask("look", "look");
+  }
+}
+
+/** Two processes that exchange bytes by plain TCP. */
+export class BarePair implements AsyncDisposable {
+  readonly #from: Program;
+  readonly #to: Program;
+
+  private constructor(from: Program, to: Program) {
+    this.#from = from;
+    this.#to = to;
+  }
+
+  static async start(settings: BareSettings): Promise<BarePair> {
+    const from = startDeno("bare", settings);
+    const { port } = await from.next("listening");
+    const to = startDeno("bare", { ...settings, port });
+    await to.next("connected");
+    return new BarePair(from, to);
+  }
+
+  /** @returns Delays, and by how many milliseconds each message missed its time. */
+  async send(order: BareOrder): Promise<{ delays: number[]; late: number[] }> {
+    await this.#from.send(`send ${JSON.stringify(order)}`);
+    const { late } = await this.#from.next("sent");
+    await pause(200);
+    await this.#to.send("look");
+    const { delays } = await this.#to.next("look");
+    return { delays: delays as number[], late: late as number[] };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#to[Symbol.asyncDispose]();
+    await this.#from[Symbol.asyncDispose]();
   }
 }
 

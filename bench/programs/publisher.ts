@@ -36,6 +36,8 @@ export interface PublishOrder {
   readonly rate?: number;
   /** Bytes that may wait when it publishes as fast as that; default 2 MiB. */
   readonly ahead?: number;
+  /** Whether memory is weighed while a queue is nearly full, which holds up everything; only with a `rate`. */
+  readonly weigh?: boolean;
 }
 
 const { signals, options } = settings<PublisherSettings>();
@@ -57,7 +59,9 @@ await commands({ publish, look, admin: switchAdmin });
 await admin?.close();
 await publisher.stop({ drain: 0 });
 
-async function publish({ batch: size, seconds, rate, ahead = 2 * 1024 ** 2 }: PublishOrder): Promise<void> {
+async function publish(
+  { batch: size, seconds, rate, ahead = 2 * 1024 ** 2, weigh = false }: PublishOrder,
+): Promise<void> {
   lag.take();
   const before = { ...resources(), ...publisher.stats().published, time: performance.now() };
   let peak = before.resident;
@@ -68,8 +72,7 @@ async function publish({ batch: size, seconds, rate, ahead = 2 * 1024 ** 2 }: Pu
   else {
     late = await publishPaced(size, seconds, rate, () => {
       peak = Math.max(peak, resources().resident);
-      // Garbage is collected for this, which holds up all subscribers: only when there is something to be seen.
-      if (fullest() <= 0.75 * queueLimit || performance.now() - weighedAt < 1000) return;
+      if (!weigh || fullest() <= 0.75 * queueLimit || performance.now() - weighedAt < 1000) return;
       heaviest = Math.max(heaviest ?? 0, weight());
       weighedAt = performance.now();
     });

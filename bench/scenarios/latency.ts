@@ -1,5 +1,12 @@
 import { fixed } from "../harness/format.ts";
-import { ALL, pause, PublisherProcess, PythonProcess, SubscriberProcess } from "../harness/programs.ts";
+import {
+  ALL,
+  BarePair,
+  pause,
+  PublisherProcess,
+  PythonProcess,
+  SubscriberProcess,
+} from "../harness/programs.ts";
 import type { Findings, Section, Settings } from "../harness/report.ts";
 import { median, percentiles, type Weighted } from "../harness/statistics.ts";
 import { withDocument } from "./document.ts";
@@ -41,6 +48,14 @@ async function ours(
   return { delays: takers.flatMap(({ delays }) => delays), late };
 }
 
+/** As many bytes as 20,000 measurements take, in their rhythm, with the time that encoding and decoding them takes. */
+async function bare(seconds: number): Promise<Outcome> {
+  await using pair = await BarePair.start({ bytes: 44_000, busy: 0.9 });
+  await pair.send({ rate: 30, seconds: 1.5 });
+  const { delays, late } = await pair.send({ rate: 30, seconds });
+  return { delays: delays.map((delay) => [delay, 1] as const), late };
+}
+
 async function sttpapi(
   python: string,
   metadata: string,
@@ -71,6 +86,7 @@ async function run({ quick, python }: Settings): Promise<Findings> {
         figure: "Frames",
         run: (seconds) => ours(20_000, 20_000, 600_000, 1, seconds),
       },
+      { name: "plain TCP, 30 x 44,000 bytes, each end 0.9 ms busy", figure: "Bare", run: bare },
       {
         name: "600 x 1,000 a second, 1 subscriber, maxPublishInterval 20 ms",
         figure: "Gathered",
