@@ -2,11 +2,12 @@ import { logThresholds } from "../log/level.ts";
 import type { LogThreshold } from "../log/level.ts";
 import { SttpError } from "../transport/errors.ts";
 import type { AdminUser } from "./authentication.ts";
-import type { Field, Values } from "./bodies.ts";
-import type { AdminContext } from "./context.ts";
+import type { Field, readJson, Values } from "./bodies.ts";
+import { type AdminContext, type AdminRequest, numberIn } from "./context.ts";
 import { isOwnRequest } from "./guard.ts";
 import type { AdminActionName } from "./options.ts";
 import { Problem } from "./problems.ts";
+import { clip, Query } from "./query.ts";
 import type { NamedSystem } from "./system.ts";
 
 /** What an action is asked to do. */
@@ -183,12 +184,8 @@ export function mayAct(
     systems.some((one) => offered(context, one));
 }
 
-/**
- * Checks that an action may be taken: before anything of the request is read.
- *
- * @throws {Problem} When it is off, the user is no operator, or the request may be somebody else's.
- */
-export function checkAction(context: AdminContext, user: AdminUser, action: Action, request: Request): void {
+/** @throws {Problem} When it is off, the user is no operator, or the request may be somebody else's. */
+function checkAction(context: AdminContext, user: AdminUser, action: Action, request: Request): void {
   if (!context.options.actions.has(action.name)) {
     throw new Problem(403, "ActionsOff", `${action.name} is not enabled here`);
   }
@@ -204,33 +201,58 @@ export function checkAction(context: AdminContext, user: AdminUser, action: Acti
   }
 }
 
+/** What has become of a request to act. */
+interface Taken {
+  /** The number in its path. */
+  readonly id: number | undefined;
+  /** What the answer says. */
+  readonly answer: Readonly<Record<string, unknown>>;
+}
+
 /**
- * Takes an action, and tells who did.
+ * Does what a request to act asks for, and tells who asked, whether or not it was done. Whether it may be done is settled
+ * before anything of the request is read.
  *
- * @throws {Problem} When there is nothing to do it to, or it can't be done.
+ * @param readBody Reads the body: JSON or a form.
+ * @throws {Problem} When it may not be done, or can't be, or there is nothing to do it to.
  */
-export async function act(
+export async function takeAction(
   context: AdminContext,
-  user: AdminUser,
+  c: AdminRequest,
   action: Action,
-  request: ActionRequest,
-): Promise<Readonly<Record<string, unknown>>> {
+  readBody: typeof readJson,
+): Promise<Taken> {
+  const { clock } = context.options;
+  const { address, user } = c.env;
+  let request: ActionRequest = { system: undefined, id: undefined, values: {} };
   let outcome: ActionOutcome | undefined;
+  let refusal: string | null = null;
   try {
+    checkAction(context, user, action, c.req.raw);
+    const system = new Query(c.req.url, ["system"]).text("system");
+    const id = action.path.includes(":id") ? numberIn(c) : undefined;
+    request = { system, id, values: {} };
+    request = { system, id, values: await readBody(c.req.raw, action.fields, clock) };
     outcome = await action.perform(context, user, request);
+    if (!outcome.done) throw nothingThere(action, outcome, request);
+    return { id, answer: { ...outcome.answer, ...outcome.system !== null && { system: outcome.system } } };
+  } catch (error) {
+    refusal = error instanceof Problem ? error.code : "InternalError";
+    throw error;
   } finally {
-    context.options.onAction({
-      at: context.options.clock.now(),
+    context.actions.add({
+      at: clock.now(),
       user: user.name,
+      address,
       action: action.name,
-      system: outcome?.system ?? request.system ?? null,
+      system: outcome?.system ?? (request.system === undefined ? null : clip(request.system, 64)),
       id: request.id ?? null,
       parameters: request.values,
-      done: outcome?.done ?? false,
+      done: refusal === null,
+      refusal,
+      repeated: 1,
     });
   }
-  if (!outcome.done) throw nothingThere(action, outcome, request);
-  return { ...outcome.answer, ...outcome.system !== null && { system: outcome.system } };
 }
 
 function nothingThere({ name }: Action, { system }: ActionOutcome, { id, values }: ActionRequest): Problem {

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { AdminOptions } from "./mod.ts";
-import { AskedAdmin, connection, EPOCH, plant, StillPublisher } from "./testdata/systems.ts";
+import { AskedAdmin, connection, EPOCH, plant, Secrets, StillPublisher } from "./testdata/systems.ts";
 
 const post = (body: unknown): RequestInit => ({
   method: "POST",
@@ -37,6 +37,11 @@ const actions = [
   ["/log-level", { level: "debug" }, { level: "debug" }, "debug"],
 ] as const;
 
+/** Who was refused, and why. */
+function refusals({ actions }: AskedAdmin): unknown[][] {
+  return actions.filter(({ done }) => !done).map(({ user, refusal }) => [user, refusal]);
+}
+
 function withEverything(options: AdminOptions = {}): { admin: AskedAdmin; log: { level: "info" | "debug" } } {
   const log = { level: "info" as "info" | "debug" };
   const admin: AskedAdmin = operated({
@@ -65,8 +70,8 @@ Deno.test("operators act through JSON and through forms, and each action is told
     assertEquals(rest, answer as unknown);
     assertEquals(system, path === "/log-level" ? undefined : "publisher");
     assertEquals(admin.publisher.asked, [asked] as unknown);
-    const [action] = admin.actions as [Record<string, unknown>];
-    assertEquals([action["user"], action["parameters"], action["done"]], ["otto", body, true] as unknown);
+    const { user, parameters, done, refusal, repeated } = admin.actions[0]!;
+    assertEquals([user, parameters, done, refusal, repeated], ["otto", body, true, null, 1] as unknown);
 
     const strings = Object.fromEntries(Object.entries(body).map(([name, value]) => [name, String(value)]));
     const fromForm = await admin.as("operator", path, form(strings));
@@ -91,10 +96,12 @@ Deno.test("no action without the role, without being enabled, or for a foreign p
       assertEquals(await code(admin, "reader"), "NotAllowed");
       assertEquals(await code(admin, "operator", { origin: "http://evil.example" }), "ForeignRequest");
       assertEquals((await admin.get(where, init)).status, 401);
-      assertEquals([admin.publisher.asked, admin.publisher.disconnected, admin.actions], [[], [], []]);
+      assertEquals([admin.publisher.asked, admin.publisher.disconnected], [[], []]);
+      assertEquals(refusals(admin), [["rita", "NotAllowed"], ["otto", "ForeignRequest"]]);
       const off = withEverything({ actions: false }).admin;
       assertEquals(await code(off, "operator"), "ActionsOff");
       assertEquals(off.publisher.asked, []);
+      assertEquals(refusals(off), [["otto", "ActionsOff"]]);
     }
   }
 });
@@ -127,8 +134,14 @@ Deno.test("what is not there can't be acted on, and is told as not done", async 
   assertEquals(await code("/cipher-keys/rotate", { connection: 2 }), [409, "NotRotated"]);
   assertEquals(await code("/connections/9/disconnect", {}), [404, "NoConnection"]);
   assertEquals(await code("/bans/7/lift?system=other", {}), [404, "NoSystem"]);
-  assertEquals(admin.actions.length, 5);
-  assertEquals(admin.actions.some((action) => (action as { done: boolean }).done), false);
+  assertEquals(refusals(admin).map(([, why]) => why), [
+    "NoBan",
+    "NoBan",
+    "NoSubscriber",
+    "NotRotated",
+    "NoConnection",
+    "NoSystem",
+  ]);
   assertEquals(await code("/notifications", {}), [400, "InvalidBody"]);
   assertEquals(await code("/notifications", { text: "x".repeat(4_001) }), [400, "InvalidBody"]);
   assertEquals(await code("/notifications", { text: "x", __proto__x: 1 }), [400, "InvalidBody"]);
@@ -136,7 +149,76 @@ Deno.test("what is not there can't be acted on, and is told as not done", async 
   assertEquals(await code("/connections/1/disconnect", { banSeconds: 1e9 }), [400, "InvalidBody"]);
   assertEquals(await code("/log-level", { level: "loud" }), [400, "InvalidBody"]);
   assertEquals(await code("/log-level", {}), [400, "InvalidBody"]);
-  assertEquals(admin.actions.length, 5, "what can't be read is no action");
+  assertEquals(admin.actions.length, 6 + 7);
+  assertEquals(admin.actions.some(({ done }) => done), false);
+  const { action, system, id, parameters } = admin.actions.at(-4)!;
+  assertEquals([action, system, id, parameters], ["disconnect", null, 1, {}], "a wrong body is not told");
+});
+
+Deno.test("refused actions are told with who asked, from where and why, and never with what they sent along", async () => {
+  const { admin } = withEverything();
+  const headers = { authorization: `Bearer ${Secrets.reader}`, "content-type": "application/json" };
+  const body = JSON.stringify({ reason: Secrets.operator });
+  const response = await admin.get("/api/v1/connections/1/disconnect?system=publisher", {
+    method: "POST",
+    headers,
+    body,
+  }, "192.0.2.7");
+  assertEquals(response.status, 403);
+  assertEquals(admin.actions, [{
+    at: EPOCH,
+    user: "rita",
+    address: "192.0.2.7",
+    action: "disconnect",
+    system: null,
+    id: null,
+    parameters: {},
+    done: false,
+    refusal: "NotAllowed",
+    repeated: 1,
+  }]);
+  const anonymous = new AskedAdmin(new StillPublisher());
+  await anonymous.get("/connections/1/disconnect", form({ reason: "x" }), "::1");
+  const { user, address, refusal } = anonymous.actions[0]!;
+  assertEquals([user, address, refusal], ["anonymous", "::1", "ActionsOff"]);
+});
+
+Deno.test("a flood of refused actions is told in short, each user's for itself", async () => {
+  const { admin } = withEverything();
+  const ask = async (user: "reader" | "operator", path: string): Promise<void> => {
+    await (await admin.as(user, `/api/v1${path}`, post({}))).body?.cancel();
+  };
+  for (let i = 0; i < 500; i++) await ask("reader", "/bans/7/lift");
+  assertEquals(admin.actions.length, 60);
+  await ask("operator", "/bans/8/lift");
+  await ask("operator", "/bans/7/lift");
+  assertEquals(admin.actions.slice(60).map(({ user, done }) => [user, done]), [["otto", false], [
+    "otto",
+    true,
+  ]]);
+  admin.clock.advance(60_000);
+  assertEquals(admin.actions.slice(62).map(({ user, repeated }) => [user, repeated]), [["rita", 440]]);
+  for (let i = 0; i < 61; i++) await ask("reader", "/bans/7/lift");
+  admin.admin.close();
+  assertEquals(admin.actions.length, 63 + 61, "what was left out is told at the end");
+  assertEquals(admin.clock.pending, 0);
+});
+
+Deno.test("an application's log that fails takes nothing back", async () => {
+  const { error } = console;
+  const told: unknown[] = [];
+  console.error = (problem) => told.push(problem);
+  try {
+    const { admin } = withEverything({
+      onAction: () => {
+        throw new Error("disk full");
+      },
+    });
+    assertEquals((await admin.as("operator", "/api/v1/bans/7/lift", post({}))).status, 200);
+  } finally {
+    console.error = error;
+  }
+  assertEquals(String(told), "Error: disk full");
 });
 
 Deno.test("what a system does not offer is refused, and a failing reload tells nothing of the inside", async () => {

@@ -1,8 +1,9 @@
+import { ActionLog } from "./action_log.ts";
 import { createApp } from "./app.ts";
 import { type AdminUser, Authenticator } from "./authentication.ts";
 import type { AdminContext } from "./context.ts";
 import { EventLog } from "./event_log.ts";
-import { isForHost, secure } from "./guard.ts";
+import { isForeignFetch, isForHost, secure } from "./guard.ts";
 import { Observer } from "./observer.ts";
 import { type AdminOptions, checkOptions } from "./options.ts";
 import { Problem } from "./problems.ts";
@@ -59,10 +60,12 @@ export function createAdmin(
   const named = nameSystems(systems);
   const observer = new Observer(named, checked);
   const log = new EventLog(named, clock, () => observer.noteMetadata());
+  const actions = new ActionLog(checked.onAction, clock);
   const context: AdminContext = {
     options: checked,
     observer,
     log,
+    actions,
     counters: () => ({ requests, authenticationFailures: authenticator.failures }),
   };
   const app = createApp(context);
@@ -71,12 +74,13 @@ export function createAdmin(
     if (!isForHost(request, hosts)) {
       return respond(new Problem(421, "WrongHost", "this host name is not one of the admin's"));
     }
+    if (isForeignFetch(request)) {
+      return respond(new Problem(403, "ForeignRequest", "pages of other sites can only lead here"));
+    }
+    const address = info?.remoteAddr?.hostname;
     let user: AdminUser = { name: "anonymous", role: "reader" };
     if (!OPEN_PATHS.includes(pathOf(request, basePath))) {
-      const result = authenticator.authenticate(
-        request.headers.get("authorization"),
-        info?.remoteAddr?.hostname,
-      );
+      const result = authenticator.authenticate(request.headers.get("authorization"), address);
       if (result.kind === "unknown") return respond(unauthorized, { "www-authenticate": CHALLENGE });
       if (result.kind === "tooMany") {
         const problem = new Problem(429, "TooManyAttempts", "too many wrong credentials came from there");
@@ -84,7 +88,7 @@ export function createAdmin(
       }
       user = result.user;
     }
-    return app.fetch(request, { user });
+    return app.fetch(request, { user, address: address ?? null });
   };
 
   return {
@@ -97,6 +101,7 @@ export function createAdmin(
     close(): void {
       observer.close();
       log.close();
+      actions.close();
     },
   };
 }

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { act, Actions, checkAction } from "./actions.ts";
+import { Actions, takeAction } from "./actions.ts";
 import { readJson } from "./bodies.ts";
 import { type AdminContext, type AdminEnv, type AdminRequest, numberIn } from "./context.ts";
 import { positionOf, streamEvents } from "./event_stream.ts";
@@ -42,14 +42,7 @@ export function createApi(context: AdminContext): Hono<AdminEnv> {
   });
 
   for (const action of Actions) {
-    api.post(action.path, async (c) => {
-      const query = new Query(c.req.url, ["system"]);
-      const request = c.req.raw;
-      checkAction(context, c.env.user, action, request);
-      const id = action.path.includes(":id") ? numberIn(c) : undefined;
-      const values = await readJson(request, action.fields);
-      return c.json(await act(context, c.env.user, action, { system: query.text("system"), id, values }));
-    });
+    api.post(action.path, async (c) => c.json((await takeAction(context, c, action, readJson)).answer));
   }
 
   /** @param open Makes the body, given what is to be called when its reader has gone. */

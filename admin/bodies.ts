@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Clock } from "../transport/clock.ts";
 import { mediaType } from "./guard.ts";
 import { Problem } from "./problems.ts";
 import { clip } from "./query.ts";
@@ -26,12 +27,18 @@ export type Values = Readonly<Record<string, string | number>>;
 /** Bytes that a body may have: a notification and its frame, each byte escaped. */
 const MAX_BODY = 65_536;
 
-/** Reads a body of JSON: an object, or nothing. @throws {Problem} When it does not fit the fields. */
-export async function readJson(request: Request, fields: Readonly<Record<string, Field>>): Promise<Values> {
+/** Milliseconds that a body may take to come. */
+const PATIENCE = 10_000;
+
+/** What a body may say, by the names of its fields. */
+type Fields = Readonly<Record<string, Field>>;
+
+/** Reads a body of JSON: an object, or nothing. @throws {Problem} When it does not fit the fields, or is slow. */
+export async function readJson(request: Request, fields: Fields, clock: Clock): Promise<Values> {
   if (mediaType(request) !== "application/json") {
     throw new Problem(415, "NotJson", "the body has to be sent as application/json");
   }
-  const text = await readBody(request);
+  const text = await readBody(request, clock);
   let body: unknown;
   try {
     body = text.trim() === "" ? {} : JSON.parse(text);
@@ -44,12 +51,12 @@ export async function readJson(request: Request, fields: Readonly<Record<string,
   return check(Object.entries(body), fields);
 }
 
-/** Reads a form that was sent. @throws {Problem} When it does not fit the fields. */
-export async function readForm(request: Request, fields: Readonly<Record<string, Field>>): Promise<Values> {
+/** Reads a form that was sent. @throws {Problem} When it does not fit the fields, or is slow. */
+export async function readForm(request: Request, fields: Fields, clock: Clock): Promise<Values> {
   if (mediaType(request) !== "application/x-www-form-urlencoded") {
     throw new Problem(415, "NotForm", "the body has to be a form");
   }
-  const form = new URLSearchParams(await readBody(request));
+  const form = new URLSearchParams(await readBody(request, clock));
   const entries = [...form].map(([name, text]): [string, unknown] => {
     const isNumber = Object.hasOwn(fields, name) && fields[name]!.kind === "whole" && /^\d{1,15}$/.test(text);
     return [name, isNumber ? Number(text) : text];
@@ -57,7 +64,7 @@ export async function readForm(request: Request, fields: Readonly<Record<string,
   return check(entries, fields);
 }
 
-function check(entries: readonly [string, unknown][], fields: Readonly<Record<string, Field>>): Values {
+function check(entries: readonly [string, unknown][], fields: Fields): Values {
   const values: Record<string, string | number> = {};
   for (const [name, value] of entries) {
     if (!Object.hasOwn(fields, name)) {
@@ -97,15 +104,35 @@ function checkField(name: string, value: unknown, field: Field): string | number
   }
 }
 
-async function readBody(request: Request): Promise<string> {
+async function readBody(request: Request, clock: Clock): Promise<string> {
   if (request.body === null) return "";
+  const reader = request.body.getReader();
   const decoder = new TextDecoder();
   let text = "";
   let size = 0;
-  for await (const chunk of request.body) {
-    size += chunk.length;
-    if (size > MAX_BODY) throw new Problem(413, "BodyTooLong", `the body has more than ${MAX_BODY} bytes`);
-    text += decoder.decode(chunk, { stream: true });
+  let isLate = false;
+  const cancelTimer = clock.schedule(PATIENCE, () => {
+    isLate = true;
+    giveUp(reader);
+  });
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (isLate) throw new Problem(408, "BodyTooSlow", `the body took more than ${PATIENCE / 1000} s`);
+      if (done) return text + decoder.decode();
+      size += value.length;
+      if (size > MAX_BODY) throw new Problem(413, "BodyTooLong", `the body has more than ${MAX_BODY} bytes`);
+      text += decoder.decode(value, { stream: true });
+    }
+  } catch (error) {
+    giveUp(reader);
+    throw error instanceof Problem ? error : new Problem(400, "InvalidBody", "the body broke off");
+  } finally {
+    cancelTimer();
   }
-  return text + decoder.decode();
+}
+
+/** Reads no further; that this may fail is of no interest to anybody. */
+function giveUp(reader: ReadableStreamDefaultReader): void {
+  reader.cancel().catch(() => {});
 }

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { ActionLog } from "./action_log.ts";
 import type { AdminUser } from "./authentication.ts";
 import type { EventLog } from "./event_log.ts";
 import type { CheckedOptions } from "./options.ts";
@@ -11,13 +12,18 @@ export interface AdminContext {
   readonly options: CheckedOptions;
   readonly observer: Observer;
   readonly log: EventLog;
+  readonly actions: ActionLog;
   /** What the admin itself has counted so far. */
   counters(): OwnCounters;
 }
 
 /** What a request brings along besides itself. */
 export interface AdminEnv {
-  Bindings: { readonly user: AdminUser };
+  Bindings: {
+    readonly user: AdminUser;
+    /** Where it comes from; `null` where that is not known. */
+    readonly address: string | null;
+  };
 }
 
 /** A request on its way through a route. */

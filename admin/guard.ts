@@ -47,6 +47,16 @@ function hostNameOf(host: string): string {
 }
 
 /**
+ * Whether a page of somebody else's asks for this, otherwise than by leading its reader here. It could not read the
+ * answer, but it could have the admin work for it. What acts is judged by `isOwnRequest`.
+ */
+export function isForeignFetch({ headers, method }: Request): boolean {
+  const site = headers.get("sec-fetch-site");
+  return method !== "POST" && (site === "cross-site" || site === "same-site") &&
+    headers.get("sec-fetch-dest") !== "document";
+}
+
+/**
  * Whether an action can't have been sent by a page of somebody else's in the operator's browser. Browsers say where a
  * request comes from; programs that don't have to send JSON, which a foreign page can't without being asked about it.
  */

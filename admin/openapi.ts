@@ -498,6 +498,7 @@ const posts = new Map(Actions.map(({ name, path, fields }): [string, Readonly<Re
       ...notFound,
       "403": problem("The action is not enabled, the user is no operator, or a foreign page asks."),
       "409": problem("The system does not offer it, or it failed."),
+      "408": problem("The body does not come."),
       "413": problem("The body is too long."),
       "415": problem("The body is not JSON."),
     }),

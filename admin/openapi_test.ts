@@ -1,5 +1,6 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { assert, assertEquals } from "@std/assert";
+import { ActionLog } from "./action_log.ts";
 import { createApp } from "./app.ts";
 import { ListParameters } from "./connections.ts";
 import { EventLog } from "./event_log.ts";
@@ -44,6 +45,7 @@ Deno.test("the document has every route, and no other", () => {
     options,
     observer,
     log,
+    actions: new ActionLog(options.onAction, options.clock),
     counters: () => ({ requests: {}, authenticationFailures: 0 }),
   });
   const routes = app.routes.filter(({ path }) => isMachine(path)).map(({ method, path }) =>

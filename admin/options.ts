@@ -40,22 +40,28 @@ export const AdminActionNames: readonly AdminActionName[] = [
   "setLogLevel",
 ];
 
-/** An action that somebody took or tried to take. */
+/** An action that somebody took or was refused. */
 export interface AdminAction {
   /** When, in milliseconds since 1970. */
   readonly at: number;
-  /** Who, by the name of the credential. */
+  /** Who, by the name of the credential; `anonymous` where there are no credentials. */
   readonly user: string;
+  /** The address that the request came from; `null` where that is not known. */
+  readonly address: string | null;
   /** What. */
   readonly action: AdminActionName;
-  /** In which system; `null` where it is about none. */
+  /** In which system; `null` where it is about none, or was refused before that was clear. */
   readonly system: string | null;
   /** To which connection or ban; `null` where it is about none. */
   readonly id: number | null;
-  /** What else the operator gave, such as a `reason`. */
+  /** What else the operator gave, such as a `reason`; nothing where it was refused before that was read. */
   readonly parameters: Readonly<Record<string, string | number>>;
-  /** Whether it was done: there was something to do it to, and it did not fail. */
+  /** Whether it was done: it was allowed, there was something to do it to, and it did not fail. */
   readonly done: boolean;
+  /** Why it was not done, as the error code of the answer, such as `NotAllowed`; `null` when it was. */
+  readonly refusal: string | null;
+  /** For how many refused ones of this user this one stands: of more than 60 a minute, the last is told for the rest. */
+  readonly repeated: number;
 }
 
 /** Options of `createAdmin`. */
@@ -81,7 +87,7 @@ export interface AdminOptions {
   readonly reloadMetadata?: (system: string) => void | Promise<void>;
   /** The log whose level operators may change, such as a `Logger`. Without it, that action is not there. */
   readonly log?: { level: LogThreshold };
-  /** Gets every action. Default: a line of JSON to standard error. */
+  /** Gets every action, and those that were refused. Default: a line of JSON to standard error. */
   readonly onAction?: (action: AdminAction) => void;
   /** Where it takes the time from. Default: the machine's clock. */
   readonly clock?: Clock;

@@ -3,7 +3,7 @@ import type { FilterError } from "../metadata/filter/errors.ts";
 /** Why a request can't be answered: a status and what the answer says. */
 export class Problem extends Error {
   /** The HTTP status. */
-  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 421 | 429 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 421 | 429 | 503;
   /** For programs. */
   readonly code: string;
   /** More of it, for programs. */

@@ -102,11 +102,14 @@ Deno.test("an operator ends a connection, and it is told who did", async () => {
   assertEquals(admin.actions, [{
     at: admin.clock.now(),
     user: "otto",
+    address: null,
     action: "disconnect",
     system: "publisher",
     id: 1,
     parameters: { reason: "too slow" },
     done: true,
+    refusal: null,
+    repeated: 1,
   }]);
   const gone = await admin.as("operator", "/api/v1/connections/2/disconnect", post(""));
   assertEquals([gone.status, (await gone.json()).error.code], [404, "NoConnection"]);

@@ -1,6 +1,6 @@
 import type { Hono } from "hono";
 import { html } from "hono/html";
-import { act, type Action, Actions, checkAction } from "../actions.ts";
+import { type Action, Actions, takeAction } from "../actions.ts";
 import { readForm } from "../bodies.ts";
 import { type AdminContext, type AdminEnv, type AdminRequest, numberIn } from "../context.ts";
 import type { Problem } from "../problems.ts";
@@ -76,11 +76,7 @@ const assets: Readonly<Record<string, readonly [text: string, type: string]>> = 
 
 /** An action from a form, which leads back to its page. */
 async function takeFromForm(context: AdminContext, c: AdminRequest, action: Action): Promise<Response> {
-  const query = new Query(c.req.url, ["system"]);
-  checkAction(context, c.env.user, action, c.req.raw);
-  const id = action.path.includes(":id") ? numberIn(c) : undefined;
-  const values = await readForm(c.req.raw, action.fields);
-  const { system } = await act(context, c.env.user, action, { system: query.text("system"), id, values });
+  const { id, answer: { system } } = await takeAction(context, c, action, readForm);
   const target = new URLSearchParams({ done: action.name });
   const page = action.page(id);
   if (system !== undefined && page !== "/operate") target.set("system", String(system));

@@ -12,7 +12,7 @@ import { MeasurementBatch } from "../../transport/wire/batch.ts";
 import { DefaultOperationalModes } from "../../transport/wire/operational_modes.ts";
 import { Ticks } from "../../transport/wire/ticks.ts";
 import { type Admin, createAdmin } from "../admin.ts";
-import type { AdminOptions } from "../options.ts";
+import type { AdminAction, AdminOptions } from "../options.ts";
 import type { AdminPublisher } from "../system.ts";
 
 /** What tests pass off as a text of a hostile subscriber or metadata author. */
@@ -205,7 +205,7 @@ export const Secrets = { reader: "reader-secret-0001", operator: "operator-secre
 export class AskedAdmin {
   readonly clock: ManualClock = new ManualClock();
   readonly publisher: StillPublisher;
-  readonly actions: unknown[] = [];
+  readonly actions: AdminAction[] = [];
   readonly admin: Admin;
 
   constructor(publisher: StillPublisher = new StillPublisher(), options: AdminOptions = {}) {
