@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { X509Certificate } from "node:crypto";
+import { type KeyObject, X509Certificate } from "node:crypto";
 import { CommandError, ExitCode } from "./exit_codes.ts";
 import { count, plain } from "./text.ts";
 
@@ -34,8 +34,22 @@ export interface CertificateInfo {
 
 const DAY = 86_400_000;
 
-/** Looks into a certificate. @param now Milliseconds since 1970. */
+/**
+ * Looks into a certificate.
+ *
+ * @param now Milliseconds since 1970.
+ * @throws {CommandError} `BadInput` when it says what makes no sense, such as a name that is not UTF-8.
+ */
 export function certificateInfo(certificate: X509Certificate, now: number = Date.now()): CertificateInfo {
+  try {
+    return infoOf(certificate, now);
+  } catch (cause) {
+    const message = `the certificate can't be read: ${(cause as Error).message}`;
+    throw new CommandError(ExitCode.BadInput, message, { cause });
+  }
+}
+
+function infoOf(certificate: X509Certificate, now: number): CertificateInfo {
   const { subject, issuer, subjectAltName = "", validFromDate: from, validToDate: to } = certificate;
   return {
     subject: oneLine(subject),
@@ -85,7 +99,13 @@ function oneLine(name: string | undefined): string {
   return (name ?? "").replaceAll("\n", ", ");
 }
 
-function keyKind({ publicKey }: X509Certificate): string {
+function keyKind(certificate: X509Certificate): string {
+  let publicKey: KeyObject;
+  try {
+    ({ publicKey } = certificate);
+  } catch {
+    return "of an unknown kind";
+  }
   const { asymmetricKeyType = "unknown", asymmetricKeyDetails } = publicKey;
   const size = asymmetricKeyDetails?.modulusLength ?? asymmetricKeyDetails?.namedCurve;
   return size === undefined ? asymmetricKeyType : `${asymmetricKeyType} ${size}`;

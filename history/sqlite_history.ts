@@ -165,11 +165,11 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
     }
   }
 
-  /** From when to when there is history. @throws {SttpError} `Closed`. */
+  /** From when to when there is history. @throws {SttpError} `Closed`; `InvalidState` when the file is damaged. */
   range(): HistoryRange | undefined {
     this.#checkOpen();
     this.flush();
-    const { first, last } = this.#range.get()!;
+    const { first, last } = this.#ask(() => this.#range.get()!);
     return typeof first === "bigint" && typeof last === "bigint" ? { first, last } : undefined;
   }
 
@@ -266,7 +266,8 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
   /**
    * Measurements of the past, those just recorded included; see {@linkcode HistorySource.read}.
    *
-   * @throws {SttpError} `Aborted`; `Closed`, also when that happens meanwhile.
+   * @throws {SttpError} `Aborted`; `Closed`, also when that happens meanwhile; `InvalidState` when the file is damaged
+   * in such a way that nothing more can be read. Single blocks that are damaged are passed over, and counted.
    */
   async *read(request: HistoryRequest): AsyncIterable<MeasurementBatch> {
     const { signals, handles, start, stop, signal } = request;
@@ -279,13 +280,13 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
     for (let second = secondOf(start) - 1;;) {
       if (signal?.aborted) throw new SttpError("Aborted", "reading history was aborted");
       this.#checkOpen();
-      const next = this.#nextSecond.get(second)!.second as number | null;
+      const next = this.#ask(() => this.#nextSecond.get(second)!.second as number | null);
       if (next === null || next > lastSecond) return;
       second = next;
       batch.clear();
-      for (const { data } of this.#blocksOf.all(second, start, stop)) {
+      for (const { data } of this.#ask(() => this.#blocksOf.all(second, start, stop))) {
         const from = batch.length;
-        this.#readBlock(data as Uint8Array, batch);
+        this.#readBlock(data, batch);
         keepWanted(batch, from, wanted, start, stop);
       }
       sortByTime(batch);
@@ -296,8 +297,11 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
     }
   }
 
-  #readBlock(data: Uint8Array, into: MeasurementBatch): void {
+  #readBlock(data: unknown, into: MeasurementBatch): void {
     try {
+      if (!(data instanceof Uint8Array)) {
+        throw new SttpError("MalformedPacket", "a block that is not of bytes");
+      }
       this.#reader.read(data, into);
     } catch (error) {
       if (!(error instanceof SttpError)) throw error;
@@ -305,19 +309,46 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
     }
   }
 
-  /** For operators; of a closed history only what was counted. */
+  /** For operators; of a closed or damaged history only what was counted. */
   stats(): HistoryStats {
-    const range = this.#closed ? undefined : this.range();
+    const { range, blocks, bytes } = this.#look();
     return {
       first: range === undefined ? null : formatTicks(range.first),
       last: range === undefined ? null : formatTicks(range.last),
       recorded: this.#recorded,
       lost: this.#lost,
-      blocks: this.#closed ? 0 : Number(this.#countBlocks.get()!.count),
-      bytes: this.#closed ? 0 : this.#bytes(),
+      blocks,
+      bytes,
       damagedBlocks: this.#damagedBlocks,
       problem: this.#problem,
     };
+  }
+
+  /** What the file says of itself, if it can. */
+  #look(): { range: HistoryRange | undefined; blocks: number; bytes: number } {
+    const nothing = { range: undefined, blocks: 0, bytes: 0 };
+    if (this.#closed) return nothing;
+    try {
+      const range = this.range();
+      return this.#ask(() => ({
+        range,
+        blocks: Number(this.#countBlocks.get()!.count),
+        bytes: this.#bytes(),
+      }));
+    } catch (error) {
+      if (!(error instanceof SttpError)) throw error;
+      return nothing;
+    }
+  }
+
+  /** Asks the file something. What it can't answer is a problem for operators, too. */
+  #ask<Answer>(query: () => Answer): Answer {
+    try {
+      return query();
+    } catch (cause) {
+      this.#problem = messageOf(cause);
+      throw new SttpError("InvalidState", `history can't be read: ${this.#problem}`, { cause });
+    }
   }
 
   #checkOpen(): void {

@@ -144,7 +144,10 @@ function certificatesIn(text: string, option: string): X509Certificate[] {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   try {
     if (blocks.length === 0) throw new TypeError("nothing between BEGIN and END CERTIFICATE lines");
-    return blocks.map((block) => new X509Certificate(block));
+    const found = blocks.map((block) => new X509Certificate(block));
+    // Names that can't be read are told here, not when somebody asks for them.
+    for (const certificate of found) identityOf(certificate);
+    return found;
   } catch (cause) {
     throw new TypeError(`tls: ${option} is not a certificate in PEM`, { cause });
   }

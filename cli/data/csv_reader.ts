@@ -40,7 +40,7 @@ export async function* readCsv(
   });
   const ended = Promise.withResolvers<void>();
   parser.on("error", (error: CsvError | Error) => {
-    failure ??= error instanceof CommandError ? error : rows.wrong(error.message);
+    failure ??= error instanceof CommandError ? error : rows.wrong(inOurLines(error.message, added));
     ended.resolve();
   });
   parser.on("end", ended.resolve);
@@ -57,6 +57,11 @@ export async function* readCsv(
   await ended.promise;
   yield* rows.taken();
   if (failure !== undefined) throw failure;
+}
+
+/** A message of the parser, which counts the empty lines that were added, too. */
+function inOurLines(message: string, added: number): string {
+  return message.replace(/\bline (\d+)/, (_, line) => `line ${Number(line) - added}`);
 }
 
 function padded(chunk: Uint8Array): Uint8Array {

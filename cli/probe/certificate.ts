@@ -62,12 +62,20 @@ function shown(
     socket.once("error", () => end(nothing));
     socket.once("close", () => end(nothing));
     socket.once("secureConnect", () => {
-      const { raw } = socket.getPeerCertificate();
-      const info = raw ? certificateInfo(new X509Certificate(raw)) : null;
       end({
-        certificate: info,
+        certificate: infoOf(socket.getPeerCertificate().raw),
         protocol: [socket.getProtocol(), socket.getCipher()?.name].filter(Boolean).join(" "),
       });
     });
   });
+}
+
+/** What a certificate says; `null` when there is none, or it makes no sense. */
+function infoOf(raw: Uint8Array | undefined): CertificateInfo | null {
+  if (raw === undefined) return null;
+  try {
+    return certificateInfo(new X509Certificate(raw));
+  } catch {
+    return null;
+  }
 }

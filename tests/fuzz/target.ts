@@ -19,6 +19,9 @@ export interface FuzzTarget {
   replay(seed: number, path: string): Promise<FuzzResult>;
 }
 
+// deno-lint-ignore no-explicit-any -- whatever its constructor takes
+type ErrorKind = abstract new (...args: any[]) => Error;
+
 /** How it went. */
 export interface FuzzResult {
   /** Inputs tried. */
@@ -40,13 +43,15 @@ const TURNS = 100;
  * Makes a target.
  *
  * @param input What to try; made at the first use, as it may read recordings.
- * @param run Tries it. A return and an `SttpError` are good outcomes; anything else thrown is a finding.
+ * @param run Tries it. A return and a refusal are good outcomes; anything else thrown is a finding.
+ * @param refusals The errors that say that the input can't be used.
  */
 export function target<Input>(
   name: string,
   shortRuns: number,
   input: () => fc.Arbitrary<Input>,
   run: (input: Input) => unknown,
+  refusals: readonly ErrorKind[] = [SttpError],
 ): FuzzTarget {
   let made: fc.Arbitrary<Input> | undefined;
   let accepted = 0;
@@ -57,8 +62,9 @@ export function target<Input>(
         await withinReason(run(value));
         accepted++;
       } catch (error) {
-        if (!(error instanceof SttpError)) throw error;
-        if (error.message === "") throw new Error(`an SttpError ${error.code} without a message`);
+        const isRefusal = error instanceof Error && refusals.some((kind) => error instanceof kind);
+        if (!isRefusal) throw error;
+        if (error.message === "") throw new Error(`a refusal without a message: ${error.stack}`);
       }
       const took = processorTime() - started;
       if (took > HANG) throw new Error(`took ${Math.round(took)} ms`);

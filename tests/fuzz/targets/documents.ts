@@ -5,12 +5,16 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { mergeMetadata } from "../../../cli/relay/merge_metadata.ts";
 import {
+  compareDataSets,
   compileExpression,
   DataSet,
   filterMetadata,
   formatFilter,
+  formatSignalReference,
   FUNCTION_NAMES,
+  Metadata,
   parseFilter,
   parseSignalReference,
   selectSignalIds,
@@ -67,7 +71,8 @@ const times = target(
   () => damagedText([...someTimes, "2026-11-22T10:30:.5Z", "11/22/2026"]),
   (text) => {
     const ticks = tryParseTicks(text);
-    if (ticks !== undefined) assertEquals(tryParseTicks(Ticks.format(ticks)), ticks);
+    if (ticks === undefined) return void Ticks.parse(text);
+    assertEquals(tryParseTicks(Ticks.format(ticks)), ticks);
   },
 );
 
@@ -89,7 +94,10 @@ const signalReferences = target(
   "signal-references",
   200,
   () => textOf(["SHELBY", "-", "PA", "PM", "FQ", "SF", "1", "!", ":", "AV"], 8),
-  (text) => parseSignalReference(text),
+  (text) => {
+    const reference = parseSignalReference(text);
+    assertEquals(parseSignalReference(formatSignalReference(reference)), reference);
+  },
 );
 
 /** Expressions that mostly hold together. */
@@ -222,10 +230,38 @@ const filters = target("filters", 300, () => filterText, (text) => {
   assertEquals(new Set(ids).size, ids.length, "a signal twice");
 });
 
-const metadataFilters = target("metadata-filters", 150, () => filterText, (text) => {
-  const narrowed = filterMetadata(metadata(), text, { limits: filterLimits });
-  assertEquals(narrowed.tables.length, metadata().tables.length);
-});
+/** What narrows a table of metadata: conditions and orders that it has the columns for. */
+function narrowing(
+  table: string,
+  conditions: readonly string[],
+  orders: readonly string[],
+): fc.Arbitrary<string> {
+  return fc.tuple(
+    fc.constantFrom("", "", "TOP 3 ", "TOP 0 "),
+    fc.constantFrom("True", "1 = 2", ...conditions),
+    fc.constantFrom("", ...orders.map((order) => ` ORDER BY ${order}`)),
+  ).map(([top, where, order]) => `FILTER ${top}${table} WHERE ${where}${order}`);
+}
+
+const ofMeasurements = ["SignalAcronym <> 'STAT'", "SignalID IS NOT NULL", "PointTag LIKE '%1'"];
+const metadataFilterText = fc.array(
+  fc.oneof(
+    { weight: 6, arbitrary: narrowing("MeasurementDetail", ofMeasurements, ["PointTag DESC", "SignalID"]) },
+    { weight: 3, arbitrary: narrowing("DeviceDetail", ["Acronym > 'A'", "Name IS NULL"], ["Acronym"]) },
+    { weight: 1, arbitrary: statement },
+  ),
+  { minLength: 1, maxLength: 3 },
+).map((list) => list.join(";"));
+
+const metadataFilters = target(
+  "metadata-filters",
+  150,
+  () => fc.oneof(metadataFilterText, filterText),
+  (text) => {
+    const narrowed = filterMetadata(metadata(), text, { limits: filterLimits });
+    assertEquals(narrowed.tables.length, metadata().tables.length);
+  },
+);
 
 const expressions = target("expressions", 300, () => expression.any, (text) => {
   const table = metadata().table("ActiveMeasurements")!;
@@ -259,6 +295,12 @@ async function readXml(
   const read = await DataSet.fromXml(xml, { ...xmlLimits, ...lenient && { invalidValues: "null" } });
   const rows = read.tables.reduce((sum, { rowCount }) => sum + rowCount, 0);
   assert(rows <= xmlLimits.maxRows);
+  // What is made of it: records, what is subscribed to, how it differs from what was there, and both in one.
+  new Metadata(read);
+  deriveActiveMeasurements(read);
+  String(compareDataSets(metadata(), read));
+  const merged = mergeMetadata([metadata(), read]).dataSet;
+  assert(merged.tables.length >= metadata().tables.length);
   const again = await DataSet.fromXml(read.toXml());
   assertEquals(
     again.tables.map(({ name, rowCount }) => [name, rowCount]),

@@ -1,6 +1,8 @@
 /** Everything that is fuzzed. */
 import type { FuzzTarget } from "../target.ts";
+import { channelTargets } from "./channels.ts";
 import { documentTargets } from "./documents.ts";
+import { fileTargets } from "./files.ts";
 import { otherTargets } from "./others.ts";
 import { publisherTargets } from "./publisher_session.ts";
 import { subscriberTargets } from "./subscriber_session.ts";
@@ -9,7 +11,9 @@ import { wireTargets } from "./wire.ts";
 /** All targets. */
 export const targets: readonly FuzzTarget[] = [
   ...wireTargets,
+  ...channelTargets,
   ...documentTargets,
+  ...fileTargets,
   ...otherTargets,
   ...publisherTargets,
   ...subscriberTargets,

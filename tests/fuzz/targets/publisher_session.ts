@@ -11,6 +11,7 @@ import { grid, Rig, type ScriptedPeer, signalId } from "../../../publisher/testd
 import {
   type Channel,
   Command,
+  createChannelPair,
   DefaultOperationalModes,
   encodeBufferBlockConfirmation,
   encodeCommand,
@@ -36,7 +37,8 @@ type Step =
   | { readonly kind: "block"; readonly length: number }
   | { readonly kind: "notify" }
   | { readonly kind: "define"; readonly size: number }
-  | { readonly kind: "stall"; readonly on: boolean };
+  | { readonly kind: "stall"; readonly on: boolean }
+  | { readonly kind: "flood" };
 
 const all = "FILTER ActiveMeasurements WHERE True";
 const codes = Object.values(Command);
@@ -62,8 +64,11 @@ const subscribe = fc.record({
   useMillisecondResolution: fc.boolean(),
   requestNaNValueFilter: fc.boolean(),
   processingInterval: fc.constantFrom(-1, 0, 10),
-  startTimeConstraint: fc.constantFrom("", "*-1m", "2024-01-01", "nonsense"),
-  stopTimeConstraint: fc.constantFrom("", "*", "2024-01-02"),
+  // What is published here is of September 2022.
+  startTimeConstraint: fc.constantFrom("", "", "", "2022-01-01", "2022-01-01", "*-1m", "nonsense"),
+  stopTimeConstraint: fc.constantFrom("", "*", "2023-01-01"),
+  // Nobody listens there.
+  dataChannel: fc.constant({ localPort: 9 }),
 }, { requiredKeys: ["filterExpression"] }).map((options) =>
   encodeCommand(Command.Subscribe, encodeSubscribe(options, "utf-8"))
 );
@@ -136,12 +141,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant("define" as const), size: fc.integer({ min: 8, max: 12 }) }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("stall" as const), on: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.constant({ kind: "flood" as const }) },
 );
 
 interface Input {
   readonly latestOnSubscribe: boolean;
   /** Whether there are signals that the attacker, and nobody else, may not see. */
   readonly hasRights: boolean;
+  /** Whether what goes over UDP is encrypted. */
+  readonly encrypts: boolean;
+  /** Whether the attacker confirms what it gets, beside everything else. */
+  readonly confirms: boolean;
   readonly greeting: Uint8Array | null;
   readonly steps: readonly Step[];
   /** Sizes of the writes that the attacker's bytes come in. */
@@ -152,6 +162,8 @@ const session = target("publisher-session", 60, () =>
   fc.record({
     latestOnSubscribe: fc.boolean(),
     hasRights: fc.boolean(),
+    encrypts: fc.boolean(),
+    confirms: fc.boolean(),
     greeting: fc.option(fc.oneof(fc.constant(opening), modes), { freq: 8 }),
     steps: fc.array(step, { minLength: 1, maxLength: 25 }),
     pieces: fc.array(fc.oneof(fc.constant(1 << 20), fc.integer({ min: 1, max: 50 })), {
@@ -160,12 +172,15 @@ const session = target("publisher-session", 60, () =>
     }),
   }), mustSucceed(run));
 
-async function run({ latestOnSubscribe, hasRights, greeting, steps, pieces }: Input): Promise<void> {
+async function run(input: Input): Promise<void> {
+  const { latestOnSubscribe, hasRights, encrypts, confirms, greeting, steps, pieces } = input;
   const history = new MemoryHistory({ capacity: 1_000 });
   await using rig = await Rig.start({
     history,
     onUserCommand: ({ payload }) => payload,
     outboundQueueLimit: 262_144,
+    hostname: "127.0.0.1",
+    udp: { encrypt: encrypts },
     latestOnSubscribe,
     // The witness is the first to connect.
     ...hasRights && {
@@ -174,8 +189,14 @@ async function run({ latestOnSubscribe, hasRights, greeting, steps, pieces }: In
   });
   const faults = faultsOf(rig.publisher.status());
   const witness = new Witness(await rig.subscribe("FILTER ActiveMeasurements WHERE SignalType = 'FREQ'"));
-  const channel = rig.connect(4_096).channel;
-  const attacker = new Attacker(channel, pieces);
+  const [near, channel] = createChannelPair({ bufferLimit: 4_096 });
+  rig.publisher.serve({
+    peer: { address: "127.0.0.1:50000" },
+    read: (into) => near.read(into),
+    write: (bytes) => near.write(bytes),
+    close: () => near.close(),
+  });
+  const attacker = new Attacker(channel, pieces, confirms);
   if (greeting !== null) attacker.send(greeting);
   let published = 0;
   for (const step of steps) {
@@ -204,6 +225,15 @@ async function run({ latestOnSubscribe, hasRights, greeting, steps, pieces }: In
         break;
       case "stall":
         attacker.stalled = step.on;
+        break;
+      case "flood":
+        // More than a queue holds, to one who does not read.
+        attacker.stalled = true;
+        for (let i = 0; i < FLOODS; i++) {
+          rig.publisher.publish(noise());
+          published += 6 * noise().length / 8;
+          await briefly(() => witness.received >= published, () => rig.clock.advance(10));
+        }
     }
     await turns(2);
     assert(
@@ -220,6 +250,21 @@ async function run({ latestOnSubscribe, hasRights, greeting, steps, pieces }: In
   JSON.stringify(rig.publisher.stats());
   await attacker.ended;
   assertEquals(faults, []);
+}
+
+/** So many batches of {@linkcode noise} overflow a queue. */
+const FLOODS = 12;
+let noisy: MeasurementBatch | undefined;
+
+/** Values that do not compress, of all signals. */
+function noise(): MeasurementBatch {
+  if (noisy !== undefined) return noisy;
+  noisy = new MeasurementBatch(4_000);
+  for (let n = 0; n < 4_000; n++) {
+    noisy.add(n % 8, 638_000_000_000_000_000n + BigInt(Math.imul(n, 0x9e3779b1) >>> 0), 0);
+    noisy.valueBits[n] = Math.imul(n, 0x85ebca6b);
+  }
+  return noisy;
 }
 
 /** Collects what the publisher calls its own faults. */
@@ -258,12 +303,14 @@ class Attacker {
   #goOn: PromiseWithResolvers<void> | undefined;
   readonly #channel: Channel;
   readonly #pieces: readonly number[];
+  readonly #confirms: boolean;
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(channel: Channel, pieces: readonly number[]) {
+  constructor(channel: Channel, pieces: readonly number[], confirms: boolean) {
     this.#channel = channel;
     this.#pieces = pieces;
+    this.#confirms = confirms;
     this.ended = this.#read();
   }
 
@@ -295,8 +342,21 @@ class Attacker {
       if (length === null) return;
       frames.commit(length);
       for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
-        for (const { body } of readResponses(frame)) joined(body);
+        for (const { code, body } of readResponses(frame)) if (this.#confirms) this.#confirm(code, body);
       }
+    }
+  }
+
+  #confirm(code: number, body: Uint8Array): void {
+    const number = (): number => new DataView(body.buffer, body.byteOffset).getUint32(0);
+    if (code === Response.UpdateSignalIndexCache) {
+      this.send(encodeCommand(Command.ConfirmUpdateSignalIndexCache));
+    } else if (code === Response.UpdateCipherKeys) {
+      this.send(encodeCommand(Command.ConfirmUpdateCipherKeys));
+    } else if (code === Response.BufferBlock) {
+      this.send(encodeCommand(Command.ConfirmBufferBlock, encodeBufferBlockConfirmation(number())));
+    } else if (code === Response.Notify) {
+      this.send(encodeCommand(Command.ConfirmNotification, encodeNotificationHash(number())));
     }
   }
 }

@@ -18,18 +18,20 @@ import {
 } from "../../../subscriber/testdata/scripted_publisher.ts";
 import {
   Command,
+  DataPacketFlags,
   encodeBufferBlock,
   encodeCipherKeys,
   encodeNotification,
-  generateCipherKey,
+  encryptPayload,
   ManualClock,
+  type MeasurementBatch,
   Response,
   SttpError,
   TsscEncoder,
 } from "../../../transport/mod.ts";
 import { metadataOf } from "../../integration/support.ts";
 import { recorded, responseBodies } from "../corpus.ts";
-import { damaged } from "../mutate.ts";
+import { damaged, joined } from "../mutate.ts";
 import { type FuzzTarget, mustSucceed, target } from "../target.ts";
 import { briefly, turns } from "./turns.ts";
 
@@ -58,8 +60,22 @@ const anyResponse = fc.record({
   return damaged(bodies).map((body) => responseFrame(code, inResponseTo, body));
 });
 
+/** The same in every run, so that a finding can be seen again. */
+const keys = [1, 2].map((n) => ({ key: new Uint8Array(32).fill(n), iv: new Uint8Array(16).fill(16 * n) }));
+
+/** A data packet that is encrypted with one of the keys. */
+function encryptedFrame(index: 0 | 1): Uint8Array {
+  const body = compactFrame(batchOf([0, 1, 2])).subarray(10);
+  const flags = body[0]! | (index === 1 ? DataPacketFlags.CipherIndex : 0);
+  const payload = encryptPayload(body.subarray(1), keys[index]!);
+  return responseFrame(Response.DataPacket, Command.Subscribe, joined(new Uint8Array([flags]), payload));
+}
+
 /** What a publisher could send, though not here and now. */
 const goodFrames = [
+  new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n"),
+  encryptedFrame(0),
+  encryptedFrame(1),
   compactFrame(batchOf([0, 1, 2])),
   compactFrame(batchOf([0, 7]), 0x10),
   cacheFrame(cacheOf([1, 2, 3]), 2, 1),
@@ -76,7 +92,7 @@ const goodFrames = [
   responseFrame(
     Response.UpdateCipherKeys,
     0xff,
-    encodeCipherKeys({ cipherIndex: 1, even: generateCipherKey(), odd: generateCipherKey() }),
+    encodeCipherKeys({ cipherIndex: 1, even: keys[0]!, odd: keys[1]! }),
   ),
   responseFrame(Response.ConfigurationChanged, 0xff),
   responseFrame(Response.ProcessingComplete, Command.Subscribe, "done"),
@@ -144,6 +160,10 @@ interface Input {
   readonly recovers: boolean;
   /** Whether commands are answered as they should be, beside everything else. */
   readonly obliging: boolean;
+  /** How the program takes measurements. */
+  readonly takes: "batches" | "measurements" | "frames" | "nothing";
+  /** Whether it takes buffer blocks. */
+  readonly takesBlocks: boolean;
   readonly steps: readonly Step[];
 }
 
@@ -162,10 +182,12 @@ const session = target("subscriber-session", 60, () =>
     }),
     recovers: fc.boolean(),
     obliging: fc.integer({ min: 0, max: 5 }).map((n) => n > 0),
+    takes: fc.constantFrom("batches", "batches", "measurements", "frames", "nothing"),
+    takesBlocks: fc.boolean(),
     steps: fc.array(step, { minLength: 1, maxLength: 25 }),
   }), mustSucceed(run));
 
-async function run({ options, recovers, obliging, steps }: Input): Promise<void> {
+async function run({ options, recovers, obliging, takes, takesBlocks, steps }: Input): Promise<void> {
   const clock = new ManualClock();
   const connector = new ScriptedConnector(1 << 20);
   const subscriber = new Subscriber({
@@ -190,7 +212,10 @@ async function run({ options, recovers, obliging, steps }: Input): Promise<void>
     if (fault !== undefined) faults.push(fault);
   };
   const watching = watch(subscriber, note);
-  const reading = consume(subscriber, note);
+  const reading = Promise.all([
+    consume(subscriber, takes, note),
+    takesBlocks && consumeBlocks(subscriber, note),
+  ]);
   const connecting = subscriber.connect("anywhere:1").catch(note);
   let publisher: ScriptedPublisher | undefined;
   const accepting = (async (): Promise<void> => {
@@ -259,13 +284,39 @@ async function watch(subscriber: Subscriber, note: (error: unknown) => void): Pr
 }
 
 /** Whatever is handed out belongs to a signal. */
-async function consume(subscriber: Subscriber, note: (error: unknown) => void): Promise<void> {
+async function consume(
+  subscriber: Subscriber,
+  takes: Input["takes"],
+  note: (error: unknown) => void,
+): Promise<void> {
+  const check = (batch: MeasurementBatch): void => {
+    for (let i = 0; i < batch.length; i++) {
+      assert(subscriber.signals.idOf(batch.signals[i]!) !== undefined, "a measurement of no signal");
+    }
+  };
   try {
-    for await (const batch of subscriber.batches()) {
-      for (let i = 0; i < batch.length; i++) {
-        assert(subscriber.signals.idOf(batch.signals[i]!) !== undefined, "a measurement of no signal");
+    if (takes === "batches") { for await (const batch of subscriber.batches()) check(batch); }
+    if (takes === "frames") {
+      let last = -1n;
+      for await (
+        const { ticks, measurements } of subscriber.frames({ lagTime: 0, useLocalClockAsRealTime: false })
+      ) {
+        assert(ticks > last, "a frame that is not after the one before");
+        last = ticks;
+        check(measurements);
       }
     }
+    if (takes === "measurements") {
+      for await (const { signalId } of subscriber.measurements()) assertEquals(signalId.length, 36);
+    }
+  } catch (error) {
+    note(error);
+  }
+}
+
+async function consumeBlocks(subscriber: Subscriber, note: (error: unknown) => void): Promise<void> {
+  try {
+    for await (const { payload } of subscriber.bufferBlocks()) assert(payload.length <= 1 << 24);
   } catch (error) {
     note(error);
   }

@@ -1,0 +1,175 @@
+/**
+ * What comes over channels beside a session's commands: datagrams from anybody, and TLS handshakes.
+ *
+ * @module
+ */
+import { assert } from "@std/assert";
+import fc from "fast-check";
+import { DataChannel } from "../../../subscriber/data_channel.ts";
+import { checkOptions } from "../../../subscriber/options.ts";
+import { PacketReader } from "../../../subscriber/packets.ts";
+import { Counters } from "../../../subscriber/stats.ts";
+import { batchOf, cacheOf, compactFrame } from "../../../subscriber/testdata/scripted_publisher.ts";
+import { checkUdpOptions } from "../../../subscriber/udp_options.ts";
+import {
+  createChannelPair,
+  DataPacketFlags,
+  decodeCacheUpdate,
+  encodeCacheUpdate,
+  encodeCipherKeys,
+  encryptPayload,
+  ManualClock,
+  MeasurementBatch,
+  openUdp,
+  Response,
+  SignalTable,
+  SttpError,
+} from "../../../transport/mod.ts";
+import { secureChannel } from "../../../transport/tls_channel.ts";
+import { checkTlsOptions } from "../../../transport/tls_options.ts";
+import {
+  authorityCertificate,
+  clientFlight,
+  serverCertificate,
+  serverFlight,
+  serverKey,
+} from "../tls_session.ts";
+import { responseBodies } from "../corpus.ts";
+import { damaged, joined } from "../mutate.ts";
+import { type FuzzTarget, mustSucceed, target } from "../target.ts";
+import { turns } from "./turns.ts";
+
+/** The same in every run, so that a finding can be seen again. */
+const keys = [1, 2].map((n) => ({ key: new Uint8Array(32).fill(n), iv: new Uint8Array(16).fill(16 * n) }));
+const keysBody = encodeCipherKeys({ cipherIndex: 0, even: keys[0]!, odd: keys[1]! });
+
+/** A data packet as a datagram, encrypted with one of the keys or with none. */
+function datagram(body: Uint8Array, encrypted?: number): Uint8Array {
+  const flags = body[0]! | (encrypted === 1 ? DataPacketFlags.CipherIndex : 0);
+  const payload = encrypted === undefined
+    ? body.subarray(1)
+    : encryptPayload(body.subarray(1), keys[encrypted]!);
+  const head = new Uint8Array([Response.DataPacket, 0x02, 0, 0, 0, 0, flags]);
+  new DataView(head.buffer).setUint32(2, payload.length + 1);
+  return joined(head, payload);
+}
+
+/** Bodies of compact packets: recorded ones, and one whose signals are in the cache. */
+function bodies(): Uint8Array[] {
+  const recordedOnes = responseBodies(Response.DataPacket).filter((body) =>
+    (body[0]! & DataPacketFlags.Compressed) === 0
+  );
+  return [compactFrame(batchOf([0, 1, 2])).subarray(10), ...recordedOnes.slice(0, 20)];
+}
+
+/** Datagrams from whoever knows the port, as a subscription over UDP takes them. */
+const datagrams = target(
+  "datagrams",
+  60,
+  () => {
+    const good = bodies().flatMap((body) => [datagram(body), datagram(body, 0), datagram(body, 1)]);
+    // Damaged before it is encrypted, it gets through.
+    const sealed = fc.tuple(damaged(bodies()).filter((body) => body.length > 0), fc.constantFrom(0, 1))
+      .map(([body, key]) => datagram(body, key));
+    return fc.record({
+      isEncrypted: fc.boolean(),
+      datagrams: fc.array(fc.oneof(damaged(good), sealed), { minLength: 1, maxLength: 20 }),
+    });
+  },
+  mustSucceed(async ({ isEncrypted, datagrams }) => {
+    const counters = new Counters();
+    const signals = new SignalTable();
+    const drop: PacketReaderDrop = (reason, message, count = 1) => {
+      assert(message !== "", "nothing is said of what is dropped");
+      counters.dropped[reason] += count;
+    };
+    const { limits } = checkOptions({ limits: { packetMeasurements: 2_000, signals: 100 } });
+    const reader = new PacketReader({
+      version: 2,
+      limits,
+      signals,
+      clock: new ManualClock(),
+      counters,
+      drop,
+    });
+    const block = encodeCacheUpdate(cacheOf([1, 2, 3, 4]), { version: 2, cacheIndex: 0 });
+    const format = { includeTime: true, useMillisecondResolution: false };
+    reader.installCache(0, decodeCacheUpdate(block, { version: 2, gzip: false }).cache, format);
+    if (isEncrypted) reader.updateCipherKeys(keysBody);
+    const into = new MeasurementBatch();
+    const faults: unknown[] = [];
+    const channel = await DataChannel.open({
+      udp: checkUdpOptions({ interface: "127.0.0.1" })!,
+      peer: "127.0.0.1:7165",
+      counters,
+      drop,
+      receive: ({ code, body }) => {
+        try {
+          if (code === Response.DataPacket) reader.read(body, into, true);
+        } catch (error) {
+          if (!(error instanceof SttpError)) faults.push(error);
+        }
+        for (let i = 0; i < into.length; i++) {
+          assert(into.signals[i]! < signals.size, "a measurement of no signal");
+        }
+        into.clear();
+      },
+      onError: (error) => void faults.push(error),
+    });
+    const sender = await openUdp({ hostname: "127.0.0.1" });
+    try {
+      const to = { hostname: "127.0.0.1", port: channel.settings.localPort };
+      for (const bytes of datagrams) sender.send(bytes, to, () => {});
+      // One may be lost, though hardly ever here; that is no finding.
+      for (let i = 0; i < 50 && counters.udp.datagrams < datagrams.length; i++) await turns(2);
+    } finally {
+      await sender.close();
+      await channel.close();
+    }
+    if (faults.length > 0) throw faults[0];
+  }),
+);
+
+type PacketReaderDrop = ConstructorParameters<typeof PacketReader>[0]["drop"];
+
+const clientSettings = checkTlsOptions({ ca: authorityCertificate, serverName: "localhost" });
+const serverSettings = checkTlsOptions({ certificate: serverCertificate, key: serverKey });
+
+/** A peer that does not keep to TLS. */
+function handshakeTarget(side: "client" | "server"): FuzzTarget {
+  return target(`tls-${side}`, 40, () => {
+    const [other, own] = side === "client" ? [serverFlight, clientFlight] : [clientFlight, serverFlight];
+    return fc.record({
+      bytes: damaged([other, other, own, new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n")]),
+      piece: fc.constantFrom(1 << 20, 1 << 20, 100, 7),
+    });
+  }, async ({ bytes, piece }) => {
+    const [near, far] = createChannelPair();
+    const clock = new ManualClock();
+    const settings = side === "client" ? clientSettings : serverSettings;
+    const secured = secureChannel(near, { side, settings, hostname: "localhost", timeout: 1_000, clock });
+    const attack = (async (): Promise<void> => {
+      for (let from = 0; from < bytes.length; from += piece) {
+        await far.write(bytes.subarray(from, from + piece));
+      }
+      await turns(4);
+      far.close();
+    })();
+    try {
+      const channel = await secured;
+      channel.close();
+    } finally {
+      far.close();
+      await attack.catch((error) => {
+        if (!(error instanceof SttpError)) throw error;
+      });
+    }
+  });
+}
+
+/** All targets of channels. */
+export const channelTargets: readonly FuzzTarget[] = [
+  datagrams,
+  handshakeTarget("client"),
+  handshakeTarget("server"),
+];
