@@ -11,7 +11,7 @@ import {
   serveAdmin,
 } from "../admin/mod.ts";
 import type { Context } from "./command.ts";
-import { UsageError } from "./exit_codes.ts";
+import { checked, UsageError } from "./exit_codes.ts";
 import { file, flag, type Option, port, text, type ValuesOf } from "./option.ts";
 import { readYaml } from "./yaml.ts";
 
@@ -34,16 +34,23 @@ export const adminOptions: AdminOptionTable = {
     summary: "the address for that; others than this machine's own need credentials",
     placeholder: "HOST",
     default: "127.0.0.1",
+    needs: ["admin"],
   }),
   adminCredentials: file({
     group,
     summary: "who may look: a file, YAML or JSON, with a list of name, role, secret",
+    needs: ["admin"],
   }),
-  adminActions: flag({ group, summary: "let operators act, such as disconnect a subscriber" }),
+  adminActions: flag({
+    group,
+    summary: "let operators act, such as disconnect a subscriber",
+    needs: ["admin", "adminCredentials"],
+  }),
 };
 
 /**
- * Serves the admin, if it was asked for.
+ * Serves the admin, if it was asked for: to be called before anything else listens, as it may be told to do what it must
+ * not.
  *
  * @param hooks What operators can do besides what needs none.
  * @throws {UsageError} When the credentials can't be used, or others than this machine could look without any.
@@ -56,14 +63,10 @@ export async function serveAdminFor(
   hooks: Pick<AdminOptions, "log" | "reloadMetadata"> = {},
 ): Promise<AdminServer | undefined> {
   const { admin, adminHost, adminCredentials, adminActions } = values;
-  if (admin === undefined) {
-    if (adminCredentials === undefined && !adminActions) return undefined;
-    throw new UsageError("--admin-credentials and --admin-actions need --admin");
-  }
+  if (admin === undefined) return undefined;
   const credentials = adminCredentials === undefined ? [] : await readCredentials(adminCredentials);
-  let server: AdminServer;
-  try {
-    server = serveAdmin(systems, {
+  const server = checked(() =>
+    serveAdmin(systems, {
       port: admin,
       hostname: adminHost,
       credentials,
@@ -71,12 +74,9 @@ export async function serveAdminFor(
       // Whatever the log leaves out, and not into the middle of a line of progress.
       onAction: (action) => void output.noteValue({ action }).catch(() => {}),
       ...hooks,
-    });
-  } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message);
-    throw error;
-  }
-  await output.note(`The admin is at ${server.url}`);
+    })
+  );
+  await output.note(`The admin is at ${server.url}`, { admin: server.url });
   return server;
 }
 

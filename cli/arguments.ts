@@ -6,10 +6,8 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { closest, distance } from "fastest-levenshtein";
 import { UsageError } from "./exit_codes.ts";
+import { type Given, nameOnLine } from "./given.ts";
 import { type Options, spelled } from "./option.ts";
-
-/** What was given, by the names of options and operands; for a flag `true` or `false`. */
-export type GivenTexts = Map<string, string[]>;
 
 /**
  * Takes the arguments of a command apart.
@@ -17,7 +15,7 @@ export type GivenTexts = Map<string, string[]>;
  * @param args What comes after the command's name.
  * @throws {UsageError} When an option does not exist, has no value or one too many, or there are too many operands.
  */
-export function readArguments(args: readonly string[], operands: Options, options: Options): GivenTexts {
+export function readArguments(args: readonly string[], operands: Options, options: Options): Given {
   const names = new Map(Object.keys(options).map((name) => [spelled(name), name]));
   const config: NonNullable<ParseArgsConfig["options"]> = {};
   for (const [spelling, name] of names) {
@@ -36,7 +34,7 @@ export function readArguments(args: readonly string[], operands: Options, option
     allowPositionals: true,
     tokens: true,
   });
-  const given: GivenTexts = new Map();
+  const given = new Map<string, string[]>();
   const add = (name: string, text: string): void => {
     given.set(name, [...given.get(name) ?? [], text]);
   };
@@ -52,7 +50,9 @@ export function readArguments(args: readonly string[], operands: Options, option
     }
     add(...readOption(token, options, names));
   }
-  return given;
+  return new Map(
+    [...given].map(([name, texts]) => [name, { texts, name: nameOnLine(name, operands), place: "" }]),
+  );
 }
 
 /** An option as it stands on the line. */
@@ -103,29 +103,21 @@ export function suggestion(word: string, candidates: Iterable<string>): string |
 /**
  * The values of operands and options.
  *
- * @param find Gives the texts for a name, and what to call it in an error if not by its name; `undefined` when it was
- * not given anywhere.
  * @throws {UsageError} When one is missing or makes no sense.
  */
-export function readValues(
-  operands: Options,
-  options: Options,
-  find: (name: string) => { readonly texts: readonly string[]; readonly where?: string } | undefined,
-): Record<string, unknown> {
+export function readValues(operands: Options, options: Options, given: Given): Record<string, unknown> {
   const values: Record<string, unknown> = {};
-  for (const [declared, isOperand] of [[operands, true], [options, false]] as const) {
-    for (const [name, option] of Object.entries(declared)) {
-      const found = find(name);
-      const called = isOperand ? spelled(name).toUpperCase() : `--${spelled(name)}`;
-      if (found === undefined && option.required) {
-        throw new UsageError(`${called} is missing: ${option.summary}`);
-      }
-      try {
-        values[name] = option.read(found?.texts ?? []);
-      } catch (error) {
-        if (!(error instanceof TypeError)) throw error;
-        throw new UsageError(`${found?.where ?? called} ${error.message}`);
-      }
+  for (const [name, option] of Object.entries({ ...operands, ...options })) {
+    const found = given.get(name);
+    const called = nameOnLine(name, operands);
+    if (found === undefined && option.required) {
+      throw new UsageError(`${called} is missing: ${option.summary}`);
+    }
+    try {
+      values[name] = option.read(found?.texts ?? []);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      throw new UsageError(`${found?.place ?? ""}${found?.name ?? called} ${error.message}`);
     }
   }
   return values;

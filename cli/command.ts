@@ -4,6 +4,7 @@
  * @module
  */
 import type { ExitCode } from "./exit_codes.ts";
+import type { Given } from "./given.ts";
 import { flag, type Option, type Options, text, type ValuesOf } from "./option.ts";
 import type { Output } from "./output.ts";
 
@@ -15,6 +16,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Standard input. */
   readonly input: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** The operands and options that were given for this command, by name; defaults for all commands are not among them. */
+  readonly given: Given;
 }
 
 /** A command line that does something, and what it does. */

@@ -1,6 +1,92 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Command } from "./command.ts";
+import { anyOf, nameOnLine } from "./given.ts";
+import { type Option, spelled } from "./option.ts";
 import { commands } from "./registry.ts";
 import { runWith } from "./testdata/world.ts";
+
+/** A value that an option can have. */
+function valueFor({ placeholder, completion, read }: Option<unknown>): string {
+  if (placeholder === undefined) return "true";
+  const words = Array.isArray(completion) ? completion : [];
+  const found = [...words, "7", "value", "value,time"].find((text) => {
+    try {
+      read([text]);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  assert(found !== undefined, placeholder);
+  return found;
+}
+
+/** An operand or option as it is given on the line. */
+function onLine({ operands, options }: Command, name: string): string {
+  const option = operands[name] ?? options[name]!;
+  if (Object.hasOwn(operands, name)) return valueFor(option);
+  return option.placeholder === undefined ? `--${spelled(name)}` : `--${spelled(name)}=${valueFor(option)}`;
+}
+
+/** Every relation of every command: of which option, to which others. */
+function relations(): { command: Command; name: string; others: readonly string[]; excludes: boolean }[] {
+  return commands.flatMap((command) =>
+    Object.entries({ ...command.operands, ...command.options }).flatMap(([name, { needs, excludes }]) => [
+      ...needs.map((need) => ({ command, name, others: [need].flat(), excludes: false })),
+      ...excludes.map((other) => ({ command, name, others: [other], excludes: true })),
+    ])
+  );
+}
+
+Deno.test("every option that needs another, or excludes another, says so on the line and in a file", async () => {
+  const path = await Deno.makeTempFile({ suffix: ".yaml" });
+  let count = 0;
+  for (const { command, name, others, excludes } of relations()) {
+    count++;
+    const { operands, options } = command;
+    const declared = { ...operands, ...options };
+    for (const other of others) {
+      assert(Object.hasOwn(declared, other) && other !== name, `${command.name}: ${name}, ${other}`);
+    }
+    // Beside what else it needs, but not beside what this is about.
+    const rest = needed(command, name, others).slice(1);
+    const given = [name, ...excludes ? others : [], ...rest];
+    const shown = (names: readonly string[]): string[] => names.map((name) => nameOnLine(name, operands));
+
+    const line = given.map((name) => onLine(command, name));
+    const { code, out, err } = await runWith([command.name, ...line], commands);
+    assertEquals([code, out], [2, ""], `${command.name} ${line.join(" ")}\n${err}`);
+    if (excludes) {
+      assertStringIncludes(err, " exclude each other\n");
+      for (const text of shown(given.slice(0, 2))) assertStringIncludes(err, text);
+    } else {
+      assertStringIncludes(err, `${shown([name])} needs ${anyOf(shown(others))}\n`);
+    }
+
+    const entries = given.map((name) => `  ${spelled(name)}: ${valueFor(declared[name]!)}\n`).join("");
+    await Deno.writeTextFile(path, `${command.name}:\n${entries}`);
+    const fromFile = await runWith([command.name, "--config", path], commands);
+    assertEquals([fromFile.code, fromFile.out], [2, ""], entries + fromFile.err);
+    const message = excludes
+      ? new RegExp(`^sttp: ${path}:3:\\d+: .* exclude each other\n`)
+      : new RegExp(`^sttp: ${path}:2:\\d+: ${spelled(name)} needs ${anyOf(others.map(spelled))}\n`);
+    assert(message.test(fromFile.err), `${message}\n${fromFile.err}`);
+  }
+  await Deno.remove(path);
+  assert(count > 80, `${count}`);
+});
+
+/** An option, what has to stand beside it, and beside that, but for some. */
+function needed(command: Command, name: string, but: readonly string[], found: string[] = []): string[] {
+  found.push(name);
+  const { needs } = { ...command.operands, ...command.options }[name]!;
+  for (const need of needs.map((need) => [need].flat())) {
+    const first = need.find((other) => !but.includes(other));
+    if (need.some((other) => but.includes(other)) || found.includes(first!)) continue;
+    needed(command, first!, but, found);
+  }
+  return found;
+}
 
 Deno.test("options that contradict each other or can't be used are told before anything is done", async () => {
   const publishing = ["publish", "--port", "0", "--host", "127.0.0.1"];
@@ -12,11 +98,21 @@ Deno.test("options that contradict each other or can't be used are told before a
     [["subscribe", "--columns", "what"], '--columns has "what", some of signalId, time'],
     [["filter", "True", "x.xml", "--columns", ","], '--columns has "", some of names expected'],
     [["subscribe", "--stop", "2024-01-01"], "--stop needs --start"],
-    [["subscribe", "--listen", "1", "--start", "*-1h"], "--listen and --start exclude each other"],
-    [["subscribe", "--certificate", "x.pem"], "--certificate and --key belong together"],
+    [["subscribe", "west.example", "--listen", "1"], "ADDRESS and --listen exclude each other"],
+    [["subscribe", "--listen", "1", "--ca", "x.pem"], "TLS needs --certificate and --key"],
+    [["subscribe", "-o", "csv", "--format", "ndjson"], "--output csv and --format ndjson exclude each other"],
+    [["subscribe", "-o", "table", "--format", "csv"], "--output table and --format exclude each other"],
+    [["subscribe", "-o", "table", "--json"], "--output table and --json exclude each other"],
+    [["subscribe", "--certificate", "x.pem"], "--certificate needs --key"],
+    [["subscribe", "--ca", "/dev/null"], "tls: ca is not a certificate in PEM"],
     [["subscribe", "--ca", "/nowhere/ca.pem"], "/nowhere/ca.pem can't be read"],
     [["subscribe", "--trust", "abc"], "abc can't be read"],
-    [["subscribe", "--admin-actions"], "--admin-credentials and --admin-actions need --admin"],
+    [["subscribe", "--admin-actions"], "--admin-actions needs --admin"],
+    [[...publishing, "--admin-actions"], "--admin-actions needs --admin"],
+    [["relay", "x", "--admin", "0", "--admin-host", "0.0.0.0", "--port", "0"], "without credentials"],
+    [[...publishing, "--admin", "0", "--admin-host", "0.0.0.0"], "without credentials"],
+    [[...publishing, "--connect", "nowhere:0"], "nobody can be connected to at port 0"],
+    [[...publishing, "--connect", "x", "--connect", "a b"], '--connect is "a b", an address'],
     [
       ["subscribe", "not an address"],
       'ADDRESS is "not an address", an address such as localhost:7165 expected',
@@ -29,15 +125,16 @@ Deno.test("options that contradict each other or can't be used are told before a
       [...publishing, "--stdin", "-m", "x.xml", "--format", "parquet"],
       "Parquet can't be read from standard input",
     ],
-    [[...publishing, "--connect-only"], "--connect-only needs --connect"],
-    [[...publishing, "--speed", "0"], '--speed is "0", a number over 0 or max expected'],
+    [["publish", "--connect-only"], "--connect-only needs --connect"],
+    [
+      [...publishing, "-m", "x.xml", "--data", "x.csv", "--speed", "0"],
+      '--speed is "0", a number over 0 or max expected',
+    ],
     [[...publishing, "--history", ":memory:", "--history-size", "1"], "maxBytes"],
     [[...publishing, "--node-id", "x"], 'nodeId "x" is not a GUID'],
     [[...publishing, "--tls"], "TLS needs --certificate and --key"],
-    [
-      ["metadata", "x.xml", "--tree", "--table", "A"],
-      "--table, --tree, --save and --diff exclude each other",
-    ],
+    [["metadata", "x.xml", "--tree", "--table", "A"], "--tree and --table exclude each other"],
+    [["decode", "--only", "Subscrib", "x"], '--only has "Subscrib", the name of a message expected; did you'],
     [["metadata", "no/such/file.xml"], '"no/such/file.xml" is neither a file nor an address'],
   ];
   for (const [args, message] of wrong) {

@@ -15,25 +15,16 @@
 import { isMap, isScalar, isSeq, type Node } from "yaml";
 import { suggestion } from "./arguments.ts";
 import { type Command, commonOptions } from "./command.ts";
+import { checkContradictions, type Given, type GivenAnywhere, type GivenOption } from "./given.ts";
 import { type Option, type Options, spelled } from "./option.ts";
 import { YamlFile } from "./yaml.ts";
 
 /** The section whose options count for every command that has them. */
 const DEFAULTS = "defaults";
 
-/** What a configuration file says of one option. */
-export interface ConfiguredOption {
-  readonly texts: readonly string[];
-  /** `path:line:column: name`, for messages. */
-  readonly where: string;
-}
-
-/** What a configuration file says for a command, by the names of its options and operands. */
-export type CommandConfig = ReadonlyMap<string, ConfiguredOption>;
-
 /** A configuration file, checked as a whole. */
 export class Config {
-  readonly #sections = new Map<string, Map<string, ConfiguredOption>>();
+  readonly #sections = new Map<string, Given>();
 
   /**
    * Reads and checks a file: all of it, whichever command is to be run.
@@ -58,15 +49,17 @@ export class Config {
         throw file.error(key, `there is no command "${name}"${hint(name, known)}`);
       }
       const declared = command === undefined ? commands.map(optionsOf) : [optionsOf(command)];
-      this.#sections.set(name, readSection(file, section, name, declared));
+      const given = readSection(file, section, name, declared);
+      if (command !== undefined) checkContradictions(optionsOf(command), given);
+      this.#sections.set(name, given);
     }
   }
 
-  /** What the file says for a command. */
-  for(command: Command): CommandConfig {
+  /** What the file says for a command: in its section, and in that for all, as far as the command has such options. */
+  for(command: Command): Omit<GivenAnywhere, "line"> {
     const known = Object.keys(optionsOf(command));
     const defaults = [...this.#sections.get(DEFAULTS) ?? []].filter(([name]) => known.includes(name));
-    return new Map([...defaults, ...this.#sections.get(command.name) ?? []]);
+    return { section: this.#sections.get(command.name) ?? new Map(), defaults: new Map(defaults) };
   }
 }
 
@@ -81,8 +74,8 @@ function readSection(
   section: Node | null,
   title: string,
   declared: readonly Options[],
-): Map<string, ConfiguredOption> {
-  const found = new Map<string, ConfiguredOption>();
+): Given {
+  const found = new Map<string, GivenOption>();
   if (section === null || (isScalar(section) && section.value === null)) return found;
   for (const [key, node, value] of entriesOf(file, section, `options of ${title}`)) {
     const options = declared.flatMap((some) =>
@@ -92,12 +85,12 @@ function readSection(
       const known = declared.flatMap((some) => Object.keys(some).map(spelled));
       throw file.error(node, `${title} has no option "${key}"${hint(key, known)}`);
     }
-    const where = `${file.place(value ?? node)}: ${key}`;
+    const place = `${file.place(value ?? node)}: `;
     const texts = readTexts(file, value ?? node, key, options[0]![1]);
     // A default has to make sense to one command only.
     const problems = options.map(([, option]) => problemOf(option, texts));
     if (!problems.includes(undefined)) throw file.error(value, `${key} ${problems[0]}`);
-    found.set(options[0]![0], { texts, where });
+    found.set(options[0]![0], { texts, name: key, place });
   }
   return found;
 }

@@ -30,10 +30,13 @@ const commands = [command("one", 10), command("two", 100)];
 
 function read(text: string): Record<string, unknown> {
   const config = new Config(YamlFile.parse("c.yaml", text), commands);
-  const shown = commands.map((command) => [
-    command.name,
-    Object.fromEntries([...config.for(command)].map(([name, { texts }]) => [name, texts])),
-  ]);
+  const shown = commands.map((command) => {
+    const { defaults, section } = config.for(command);
+    return [
+      command.name,
+      Object.fromEntries([...defaults, ...section].map(([name, { texts }]) => [name, texts])),
+    ];
+  });
   return Object.fromEntries(shown);
 }
 

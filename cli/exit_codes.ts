@@ -13,14 +13,16 @@ export const ExitCode = {
   Failed: 1,
   /** The command line or the configuration file is wrong. */
   Usage: 2,
-  /** The peer can't be reached or does not answer, TLS was not agreed on, or the connection was lost. */
-  Unreachable: 3,
+  /** A fault of the program. Of `probe`, which is for monitoring: also whatever kept it from telling how a publisher is. */
+  Fault: 3,
   /** The peer refused the connection or the request. */
   Refused: 4,
   /** What was read is wrong: metadata, a filter, measurements, a recording. */
   BadInput: 5,
   /** Two things that were compared differ. */
   Different: 6,
+  /** The peer can't be reached or does not answer, TLS was not agreed on, or the connection was lost. */
+  Unreachable: 7,
 } as const;
 /** One of the {@linkcode ExitCode}s. */
 export type ExitCode = typeof ExitCode[keyof typeof ExitCode];
@@ -55,6 +57,8 @@ export class UsageError extends Error {
 export class CommandError extends Error {
   /** What the process ends with. */
   readonly exitCode: ExitCode;
+  /** What programs are told of it beside the message, or in its place. */
+  readonly details: Readonly<Record<string, unknown>>;
 
   /**
    * An error for people.
@@ -62,19 +66,39 @@ export class CommandError extends Error {
    * @param exitCode What the process ends with.
    * @param message What is wrong, where, and what was expected.
    */
-  constructor(exitCode: ExitCode, message: string, options?: ErrorOptions) {
+  constructor(
+    exitCode: ExitCode,
+    message: string,
+    { details = {}, ...options }: ErrorOptions & { readonly details?: Readonly<Record<string, unknown>> } =
+      {},
+  ) {
     super(message, options);
     this.name = "CommandError";
     this.exitCode = exitCode;
+    this.details = details;
   }
 }
 
-/** The exit code for an error; `undefined` when it is a fault of the program, which deserves its stack. */
-export function exitCodeOf(error: unknown): ExitCode | undefined {
+/**
+ * Does something whose arguments came from the command line: what is wrong about them is the user's to mend.
+ *
+ * @throws {UsageError} In place of a `TypeError` or `RangeError`.
+ */
+export function checked<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+/** The exit code for an error: `Fault` when it is no kind of error that there is a reason to expect. */
+export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return ExitCode.Usage;
   if (error instanceof CommandError) return error.exitCode;
   if (error instanceof SttpError) return codes[error.code] ?? ExitCode.Failed;
   // Files and the network, through Deno's own interfaces.
-  const deno = Object.values(Deno.errors).some((kind) => error instanceof kind);
-  return deno ? ExitCode.Failed : undefined;
+  const isExpected = Object.values(Deno.errors).some((kind) => error instanceof kind);
+  return isExpected ? ExitCode.Failed : ExitCode.Fault;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Command, commonOptions } from "./command.ts";
+import { anyOf, nameOnLine } from "./given.ts";
 import type { Option, Options } from "./option.ts";
 import { spelled } from "./option.ts";
 import type { Styles } from "./output.ts";
@@ -13,16 +14,19 @@ import { PROGRAM } from "./version.ts";
 /** Help for all of it: the commands, a line for each. */
 export function programHelp(commands: readonly Command[], styles: Styles, width: number): string {
   const names = commands.map(({ name }) => name);
-  const indent = Math.max(...names.map((name) => name.length)) + 4;
+  const indent = width < 50 ? 6 : Math.max(...names.map((name) => name.length)) + 4;
   return [
     `${styles.bold("Usage:")} ${PROGRAM} COMMAND [OPTIONS]`,
     "",
-    "Publishes, receives and examines streams of measurements over STTP (IEEE 2664).",
+    ...wrap("Publishes, receives and examines streams of measurements over STTP (IEEE 2664).", width),
     "",
     styles.bold("Commands:"),
     ...commands.flatMap(({ name, summary }) => entry(name, summary, indent, width)),
     "",
-    `"${PROGRAM} COMMAND --help" tells a command's options. "${PROGRAM} --version" tells the version.`,
+    ...wrap(
+      `"${PROGRAM} COMMAND --help" tells a command's options. "${PROGRAM} --version" tells the version.`,
+      width,
+    ),
   ].join("\n");
 }
 
@@ -43,10 +47,17 @@ export function commandHelp(command: Command, styles: Styles, width: number): st
   }
   // General ones last: they are the same everywhere.
   const all = [...sections.values()].flat();
-  const indent = Math.min(30, Math.max(...all.map(([label]) => label.length)) + 4);
+  // On a narrow terminal explanations stand below what they explain.
+  const indent = width < 50 ? 6 : Math.min(30, Math.max(...all.map(([label]) => label.length)) + 4);
   for (const [heading, entries] of sections) {
-    lines.push("", styles.bold(`${heading}:`));
-    for (const [label, option] of entries) lines.push(...entry(label, explain(option), indent, width));
+    const relations = entries.map(([, option]) => relationsOf(option, command.operands));
+    // What holds for all of them is said once.
+    const shared = entries.length < 2 ? none : relations.reduce(inBoth);
+    lines.push("", styles.bold(`${[heading, ...relationTexts(shared)].join("; ")}:`));
+    entries.forEach(([label, option], i) => {
+      const texts = relationTexts(without(relations[i]!, shared));
+      lines.push(...entry(label, explain(option, texts), indent, width));
+    });
   }
   lines.push("", styles.bold("Examples:"));
   for (const { line, explanation } of command.examples) {
@@ -82,16 +93,53 @@ function optionName(name: string, { short, placeholder }: Option<unknown>): stri
   return `${short === undefined ? "" : `-${short}, `}--${spelled(name)}${shown}`;
 }
 
-function explain({ summary, multiple, default: otherwise }: Option<unknown>): string {
+/** What an option has to do with others, in words for each of them. */
+interface RelationWords {
+  readonly needs: readonly string[];
+  readonly excludes: readonly string[];
+}
+
+const none: RelationWords = { needs: [], excludes: [] };
+
+function relationsOf({ needs, excludes }: Option<unknown>, operands: Options): RelationWords {
+  const named = (name: string): string => nameOnLine(name, operands);
+  return {
+    needs: needs.map((need) => typeof need === "string" ? named(need) : anyOf(need.map(named))),
+    excludes: excludes.map(named),
+  };
+}
+
+function inBoth(one: RelationWords, other: RelationWords): RelationWords {
+  return {
+    needs: one.needs.filter((text) => other.needs.includes(text)),
+    excludes: one.excludes.filter((text) => other.excludes.includes(text)),
+  };
+}
+
+function without(one: RelationWords, other: RelationWords): RelationWords {
+  return {
+    needs: one.needs.filter((text) => !other.needs.includes(text)),
+    excludes: one.excludes.filter((text) => !other.excludes.includes(text)),
+  };
+}
+
+function relationTexts({ needs, excludes }: RelationWords): string[] {
   return [
-    summary,
-    multiple ? "; may be given several times" : "",
-    otherwise === undefined ? "" : ` (${otherwise})`,
-  ].join("");
+    ...needs.length === 0 ? [] : [`needs ${needs.join(" and ")}`],
+    ...excludes.length === 0 ? [] : [`not with ${anyOf(excludes)}`],
+  ];
+}
+
+function explain(
+  { summary, multiple, default: otherwise }: Option<unknown>,
+  relations: readonly string[],
+): string {
+  const text = [summary, ...multiple ? ["may be given several times"] : [], ...relations].join("; ");
+  return otherwise === undefined ? text : `${text} (${otherwise})`;
 }
 
 function entry(label: string, explanation: string, indent: number, width: number): string[] {
-  const lines = wrap(explanation, Math.max(20, width - indent));
+  const lines = wrap(explanation, Math.max(10, width - indent));
   const head = `  ${label}`;
   const rest = lines.map((line) => " ".repeat(indent) + line);
   if (head.length + 2 > indent) return [head, ...rest];

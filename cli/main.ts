@@ -4,19 +4,26 @@
  *
  * @module
  */
+import { ExitCode } from "./exit_codes.ts";
 import { commands } from "./registry.ts";
 import { sinkOf } from "./output.ts";
-import { run } from "./run.ts";
+import { reportFault, run } from "./run.ts";
 import { untilTold } from "./signals.ts";
 
 if (import.meta.main) {
+  const streams = { out: sinkOf(Deno.stdout), err: sinkOf(Deno.stderr), colours: !Deno.noColor };
+  // What nothing else waits for fails here, and not with an exit code of Deno's.
+  const fail = (event: Event, error: unknown): void => {
+    event.preventDefault();
+    void reportFault(error, Deno.args, streams).then(Deno.exit, () => Deno.exit(ExitCode.Fault));
+  };
+  globalThis.addEventListener("error", (event) => fail(event, event.error));
+  globalThis.addEventListener("unhandledrejection", (event) => fail(event, event.reason));
   const code = await untilTold((signal) =>
     run(Deno.args, commands, {
+      ...streams,
       signal,
       input: Deno.stdin.readable,
-      out: sinkOf(Deno.stdout),
-      err: sinkOf(Deno.stderr),
-      colours: !Deno.noColor,
       env: (name) => Deno.env.get(name),
     })
   );

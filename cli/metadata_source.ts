@@ -56,6 +56,24 @@ export async function findMetadata(
 }
 
 /**
+ * Checks that options for publishers are not given where there is none.
+ *
+ * @param found All metadata that was found.
+ * @param options The names of the options.
+ * @throws {UsageError} When one of them was given, and the metadata is from elsewhere.
+ */
+export function checkUse(
+  found: readonly FoundMetadata[],
+  options: readonly string[],
+  { given }: Pick<Context, "given">,
+): void {
+  if (found.some(({ publisher }) => publisher !== undefined)) return;
+  const idle = options.map((name) => given.get(name)).find((option) => option !== undefined);
+  if (idle === undefined) return;
+  throw new UsageError(`${idle.place}${idle.name} is for publishers, and no metadata is from one`);
+}
+
+/**
  * Reads metadata from a file.
  *
  * @throws {CommandError} When it is no metadata.

@@ -34,6 +34,32 @@ export function metadataTree(dataSet: DataSet): string[] {
   return lines;
 }
 
+/** The tree for programs: devices with their phasors and signals, and the signals without a device. */
+export function treeValue(dataSet: DataSet): Record<string, unknown> {
+  const metadata = new Metadata(dataSet);
+  return {
+    devices: metadata.devices.map(({ acronym, name, companyAcronym, phasors, measurements }) => ({
+      acronym,
+      name,
+      companyAcronym,
+      phasors: phasors.map(({ label, type, phase, magnitude, angle }) => ({
+        label,
+        type,
+        phase,
+        signals: [magnitude, angle].filter((signal) => signal !== undefined).map(signalValue),
+      })),
+      signals: measurements.filter(({ phasor }) => phasor === undefined).map(signalValue),
+    })),
+    signals: metadata.measurements.filter(({ device }) => device === undefined).map(signalValue),
+  };
+}
+
+function signalValue(
+  { signalId, key, pointTag, signalType, units, enabled }: MeasurementRecord,
+): Record<string, unknown> {
+  return { signalId, key, pointTag, signalType, unit: units, enabled };
+}
+
 function signalNode({ pointTag, key, signalType, units, signalId, enabled }: MeasurementRecord): Node {
   const unit = units === "" ? "" : `(${units})`;
   return { text: join(pointTag || key, signalType, unit, signalId, enabled ? "" : "disabled"), children: [] };

@@ -4,13 +4,21 @@
  *
  * @module
  */
-import { parseHostPort } from "../mod.ts";
+import { parseHostPort, parseTarget } from "../mod.ts";
 
 /** What a shell may complete a value with. */
 export type Completion = "file" | "directory" | readonly string[];
 
+/** What an option has to do with others, by their names: see `given.ts`. */
+export interface Relations {
+  /** What has to be given beside it, each a name or, where one of several will do, their names. */
+  readonly needs?: readonly (string | readonly string[])[];
+  /** What must not be given beside it; it is enough when one of the two says so. */
+  readonly excludes?: readonly string[];
+}
+
 /** An option or operand whose value is a `T`. */
-export interface Option<T> {
+export interface Option<T> extends Required<Relations> {
   /** What it does, in a line for `--help`. */
   readonly summary: string;
   /** What stands for its value in `--help`; `undefined`: a flag, which has none. */
@@ -44,7 +52,7 @@ export type ValuesOf<O extends Options> = {
 };
 
 /** What a declaration says besides its type. */
-export interface Declaration {
+export interface Declaration extends Relations {
   readonly summary: string;
   readonly placeholder?: string;
   readonly short?: string;
@@ -75,8 +83,23 @@ function option<T>(
     required: declaration.required ?? false,
     multiple,
     completion: declaration.completion,
+    needs: declaration.needs ?? [],
+    excludes: declaration.excludes ?? [],
     read,
   };
+}
+
+/** The same options, each with these relations besides its own. */
+export function related<Table extends object>(
+  options: Table,
+  { needs = [], excludes = [] }: Relations,
+): Table {
+  const all = Object.entries(options as Options).map(([name, option]) => [name, {
+    ...option,
+    needs: [...option.needs, ...needs],
+    excludes: [...option.excludes, ...excludes],
+  }]);
+  return Object.fromEntries(all) as Table;
 }
 
 /** A kind of option of which the last one given counts. */
@@ -153,15 +176,28 @@ export function choice<const Word extends string>(...words: readonly Word[]): De
   }, words);
 }
 
-/** `host:port`, `host` or `:port`, kept as text. */
-export const address: Declare<string> = single("ADDRESS", (text) => {
+/** `host:port`, `host` or `:port` to listen at, kept as text; port 0 for any free one. */
+export const listenAddress: Declare<string> = single("ADDRESS", (text) => asAddress(text, parseHostPort));
+
+/** `host:port`, `host` or `:port` to connect to, kept as text. */
+export const address: Declare<string> = single("ADDRESS", (text) => asAddress(text, parseTarget));
+
+/** Addresses to connect to, each given by an option of its own. */
+export function addresses(
+  declaration: Declaration & { readonly required?: true },
+): Option<readonly string[]> {
+  return option(declaration, "ADDRESS", true, (texts) => texts.map((text) => asAddress(text, parseTarget)));
+}
+
+function asAddress(text: string, parse: typeof parseTarget): string {
   try {
-    parseHostPort(text, 0);
-  } catch {
+    parse(text, 1);
+    return text;
+  } catch (error) {
+    if (error instanceof RangeError) throw new TypeError(`is ${error.message}`);
     throw new TypeError(`is "${text}", an address such as localhost:7165 expected`);
   }
-  return text;
-});
+}
 
 const units: Readonly<Record<string, number>> = {
   "": 1000,
@@ -188,9 +224,21 @@ export const bytes: Declare<number> = single("SIZE", (text) => {
   throw new TypeError(`is "${text}", a size such as 4096, 512k, 64M or 2G expected`);
 });
 
+/** How many times as much, over 0; `max` for `Infinity`. */
+export const factor: Declare<number> = single("FACTOR", (text) => {
+  const value = text === "max" ? Infinity : /^\d{1,9}(?:\.\d{1,9})?$/.test(text) ? Number(text) : NaN;
+  if (value > 0) return value;
+  throw new TypeError(`is "${text}", a number over 0 or max expected`);
+});
+
 function notEmpty(text: string): string {
   if (text === "") throw new TypeError("is empty");
   return text;
+}
+
+/** An option's or operand's value that is no flag's is on; a flag's is as its last text says. */
+export function isOn({ placeholder }: Option<unknown>, texts: readonly string[]): boolean {
+  return placeholder !== undefined || texts.at(-1) === "true";
 }
 
 /** `maxRate` as it is spelled on the command line and in configuration files: `max-rate`. */

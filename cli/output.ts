@@ -63,8 +63,9 @@ export class Output {
   }
 
   /** Writes a line of results. */
-  line(text: string): Promise<void> {
-    return this.out.write(encoder.encode(`${text}\n`));
+  async line(text: string): Promise<void> {
+    await this.status("");
+    await this.out.write(encoder.encode(`${text}\n`));
   }
 
   /** Writes a result for programs: a line of JSON. Big integers become texts. */
@@ -72,14 +73,22 @@ export class Output {
     return this.line(toJson(value));
   }
 
-  /** Writes a line for people who watch. */
-  note(text: string): Promise<void> {
-    return this.noteBytes(encoder.encode(`${text}\n`));
+  /**
+   * Writes a line for who watches: a text for people or, with `--json`, JSON for programs.
+   *
+   * @param value What programs get; default the text, as `note`.
+   */
+  note(text: string, value: unknown = { note: text }): Promise<void> {
+    return this.json ? this.noteValue(value) : this.#noteLine(text);
   }
 
   /** Writes a line of JSON for programs that watch. Big integers become texts. */
   noteValue(value: unknown): Promise<void> {
-    return this.note(toJson(value));
+    return this.#noteLine(toJson(value));
+  }
+
+  #noteLine(line: string): Promise<void> {
+    return this.noteBytes(encoder.encode(`${line}\n`));
   }
 
   /** Writes whole lines to standard error. */
@@ -90,10 +99,14 @@ export class Output {
     return this.err.write(new Uint8Array([...clearLine, ...lines, ...redrawn]));
   }
 
-  /** Shows a line at the bottom of the terminal at standard error, in place of the one before; empty for none. */
-  status(text: string): Promise<void> {
+  /**
+   * Shows a line at the bottom of the terminal at standard error, in place of the one before; empty for none. Where
+   * there is no terminal, or programs watch, it does nothing.
+   */
+  async status(text: string): Promise<void> {
+    if (!this.err.isTerminal || this.json || text === this.#status) return;
     this.#status = text.slice(0, this.err.size().columns - 1);
-    return this.err.write(new Uint8Array([...clearLine, ...encoder.encode(this.#status)]));
+    await this.err.write(new Uint8Array([...clearLine, ...encoder.encode(this.#status)]));
   }
 }
 
@@ -116,7 +129,8 @@ export function sinkOf(stream: typeof Deno.stdout): Sink {
     size: () => {
       if (!isTerminal) return { columns: 80, rows: 24 };
       const { columns, rows } = Deno.consoleSize();
-      return { columns: Math.max(1, columns), rows: Math.max(1, rows) };
+      // A terminal that was never told its size has none.
+      return { columns: columns || 80, rows: rows || 24 };
     },
     // One after the other: a write that the stream takes in parts must not be torn by the next.
     write: (bytes) => last = last.catch(() => {}).then(() => writeAll(bytes)),

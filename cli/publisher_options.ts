@@ -5,13 +5,13 @@
  */
 import { SqliteHistory } from "../history/mod.ts";
 import { type AccessOptions, Publisher, type SlowSubscriberPolicy, type TlsSource } from "../mod.ts";
-import { UsageError } from "./exit_codes.ts";
+import { checked } from "./exit_codes.ts";
 import {
+  addresses,
   bytes,
   duration,
   file,
   flag,
-  list,
   type Option,
   port,
   text,
@@ -50,21 +50,33 @@ export const publisherOptions: PublisherOptionTable = {
     ...listening,
     short: "p",
     summary: "listen at this port; 0 for any free one; default 7165, with TLS 7167",
+    excludes: ["connectOnly"],
   }),
-  host: text({ ...listening, summary: "listen at this address", placeholder: "HOST", default: "0.0.0.0" }),
-  connect: list({
+  host: text({
     ...listening,
-    summary: "connect to a subscriber that listens there",
-    placeholder: "ADDRESS",
+    summary: "listen at this address",
+    placeholder: "HOST",
+    default: "0.0.0.0",
+    excludes: ["connectOnly"],
   }),
-  connectOnly: flag({ ...listening, summary: "don't listen" }),
+  connect: addresses({ ...listening, summary: "connect to a subscriber that listens there" }),
+  connectOnly: flag({ ...listening, summary: "don't listen", needs: ["connect"] }),
   access: file({
     ...listening,
     summary: "who may connect, and who sees what: a file, YAML or JSON; see docs/access.md",
   }),
-  maxConnections: whole(0, 1_000_000)({ ...listening, summary: "connections at a time", default: "1000" }),
+  maxConnections: whole(0, 1_000_000)({
+    ...listening,
+    summary: "connections at a time of subscribers that connect here",
+    default: "1000",
+    excludes: ["connectOnly"],
+  }),
   refuseUdp: flag({ ...listening, summary: "refuse subscribers that want their data over UDP" }),
-  encryptUdp: flag({ ...listening, summary: "encrypt data over UDP; the keys are secret with TLS only" }),
+  encryptUdp: flag({
+    ...listening,
+    summary: "encrypt data over UDP; the keys are secret with TLS only",
+    excludes: ["refuseUdp"],
+  }),
   drain: duration({
     ...listening,
     summary: "how long subscribers get at the end to take what was published",
@@ -76,8 +88,13 @@ export const publisherOptions: PublisherOptionTable = {
     ...history,
     summary: "record what is published in this file, and serve it to who asks for the past",
   }),
-  historyAge: duration({ ...history, summary: "keep it for so long", default: "7d" }),
-  historySize: bytes({ ...history, summary: "let the file grow to this size", default: "1G" }),
+  historyAge: duration({ ...history, summary: "keep it for so long", default: "7d", needs: ["history"] }),
+  historySize: bytes({
+    ...history,
+    summary: "let the file grow to this size",
+    default: "1G",
+    needs: ["history"],
+  }),
 };
 
 /** What a publisher is made of besides the values of its options. */
@@ -121,18 +138,4 @@ export function openHistory(
 ): SqliteHistory | undefined {
   if (history === undefined) return undefined;
   return checked(() => SqliteHistory.open(history, { maxAge: historyAge, maxBytes: historySize }));
-}
-
-/**
- * Does something whose arguments came from the command line: what is wrong about them is the user's to mend.
- *
- * @throws {UsageError} In place of a `TypeError` or `RangeError`.
- */
-export function checked<T>(make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message);
-    throw error;
-  }
 }

@@ -5,6 +5,7 @@ import { readArguments, readValues } from "./arguments.ts";
 import { commonOptions } from "./command.ts";
 import { Config } from "./config.ts";
 import { ExitCode } from "./exit_codes.ts";
+import { settle } from "./given.ts";
 import { spelledOptions } from "./help.ts";
 import { reference, REFERENCE_HEADING } from "./reference.ts";
 import { commands } from "./registry.ts";
@@ -39,9 +40,10 @@ function check([, name, ...args]: string[]): void {
   const command = commands.find((command) => command.name === name);
   if (command === undefined) return assert(name!.startsWith("-"), `there is no command ${name}`);
   const options = { ...command.options, ...commonOptions };
-  const given = readArguments(args, command.operands, options);
-  if (given.has("help")) return;
-  readValues(command.operands, options, (name) => given.has(name) ? { texts: given.get(name)! } : undefined);
+  const line = readArguments(args, command.operands, options);
+  if (line.has("help")) return;
+  const given = settle(command.operands, options, { line, section: new Map(), defaults: new Map() });
+  readValues(command.operands, options, given);
 }
 
 Deno.test("docs/cli.md: every call of sttp in it is one that can be made", () => {

@@ -25,8 +25,8 @@ export class Reporter implements Disposable {
   readonly #output: Output;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** @param interval Milliseconds between two reports, 0 for none; default 1 s at a terminal, else 10 s. */
-  constructor(subject: Reported, output: Output, interval: number = output.err.isTerminal ? 1000 : 10_000) {
+  /** @param interval Milliseconds between two reports, 0 for none. */
+  constructor(subject: Reported, output: Output, interval: number) {
     this.#subject = subject;
     this.#output = output;
     if (interval > 0) this.#timer = setInterval(() => this.#report(), interval);
@@ -35,11 +35,9 @@ export class Reporter implements Disposable {
   #report(): void {
     const { value, text } = this.#subject.progress();
     const { json, err } = this.#output;
-    const written = json
-      ? this.#output.noteValue({ progress: value })
-      : err.isTerminal
+    const written = err.isTerminal && !json
       ? this.#output.status(text)
-      : this.#output.note(text);
+      : this.#output.note(text, { progress: value });
     // Whoever does not read it has not asked for it.
     written.catch(() => this[Symbol.dispose]());
   }
@@ -48,9 +46,8 @@ export class Reporter implements Disposable {
   async finish(): Promise<void> {
     this[Symbol.dispose]();
     const { value, text } = this.#subject.total();
-    if (this.#output.json) return await this.#output.noteValue({ result: value });
-    if (this.#output.err.isTerminal) await this.#output.status("");
-    await this.#output.note(text);
+    await this.#output.status("");
+    await this.#output.note(text, { result: value });
   }
 
   /** Reports no more. */

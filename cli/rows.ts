@@ -21,6 +21,18 @@ export function cellText(row: DataRow, column: DataColumn, width: number = WIDES
   return plain(text, width);
 }
 
+/**
+ * A row for programs.
+ *
+ * @param wanted The names of its columns; all when there are none.
+ * @throws {UsageError} When the table has no such column.
+ */
+export function rowValue(row: DataRow, wanted: readonly string[]): Record<string, unknown> {
+  const whole = row.toJSON();
+  if (wanted.length === 0) return whole;
+  return Object.fromEntries(columnsToShow(row.table, wanted).map(({ name }) => [name, whole[name]]));
+}
+
 /** Writes rows of one table as lines with aligned columns. */
 export async function writeRows(
   rows: readonly DataRow[],

@@ -6,21 +6,25 @@
 import { SttpError } from "../mod.ts";
 import { readArguments, readValues, suggestion } from "./arguments.ts";
 import { type Command, commonOptions, type Context } from "./command.ts";
-import { type CommandConfig, Config } from "./config.ts";
-import { ExitCode, exitCodeOf, UsageError } from "./exit_codes.ts";
+import { Config } from "./config.ts";
+import { CommandError, ExitCode, exitCodeOf, UsageError } from "./exit_codes.ts";
+import { settle } from "./given.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { Output, type OutputOptions } from "./output.ts";
 import { plain } from "./text.ts";
 import { PROGRAM, VERSION } from "./version.ts";
 
 /** What the process has. */
-export interface World extends Omit<Context, "output">, Omit<OutputOptions, "json"> {
+export interface World extends Omit<Context, "output" | "given">, Omit<OutputOptions, "json"> {
   /** Variables of the environment. */
   env(name: string): string | undefined;
 }
 
 /** Lines of help are not longer, however wide the terminal is. */
 const WIDEST = 110;
+
+/** What a configuration file says that there is none of. */
+const nothing = { section: new Map(), defaults: new Map() };
 
 /**
  * Carries out a command line.
@@ -50,54 +54,75 @@ export async function run(
       return ExitCode.Ok;
     }
     const command = find(first, commands);
-    const given = readArguments(rest, command.operands, { ...command.options, ...commonOptions });
-    if (given.get("help")?.at(-1) === "true") {
+    const { operands } = command;
+    const options = { ...command.options, ...commonOptions };
+    const line = readArguments(rest, operands, options);
+    if (line.get("help")?.texts.at(-1) === "true") {
       await output.line(commandHelp(command, output.outStyles, width));
       return ExitCode.Ok;
     }
-    const path = given.get("config")?.at(-1) ?? (world.env("STTP_CONFIG") || undefined);
-    const config: CommandConfig = path === undefined
-      ? new Map()
-      : (await Config.read(path, commands)).for(command);
-    const values = readValues(command.operands, { ...command.options, ...commonOptions }, (name) => {
-      const texts = given.get(name);
-      return texts === undefined ? config.get(name) : { texts };
-    });
+    const path = line.get("config")?.texts.at(-1) ?? (world.env("STTP_CONFIG") || undefined);
+    const config = path === undefined ? nothing : (await Config.read(path, commands)).for(command);
+    const settled = settle(operands, options, { line, ...config });
+    const values = readValues(operands, options, settled);
     if (values.json) output = new Output({ ...world, json: true });
-    return await command.run(values, { output, signal: world.signal, input: world.input });
+    const given = new Map([...settled].filter(([name]) => line.has(name) || config.section.has(name)));
+    return await command.run(values, { output, signal: world.signal, input: world.input, given });
   } catch (error) {
+    const isEnd = world.signal.aborted && error instanceof SttpError && error.code === "Aborted";
+    // Whoever read the output has seen enough, as `head` has.
+    if (isEnd || error instanceof Deno.errors.BrokenPipe) return ExitCode.Ok;
     const known = commands.some(({ name }) => name === first);
-    return await report(error, known ? first : undefined, output, world.signal);
+    return await report(error, known ? first : undefined, output, exitCodeOf(error));
   }
 }
 
-/** Says what went wrong. @returns The exit code. */
+/**
+ * Says that something went wrong which no command waits for.
+ *
+ * @param args As for {@linkcode run}.
+ * @returns The exit code.
+ */
+export async function reportFault(
+  error: unknown,
+  args: readonly string[],
+  streams: Omit<OutputOptions, "json">,
+): Promise<number> {
+  const output = new Output({ ...streams, json: asksForJson(args) });
+  if (error instanceof Deno.errors.BrokenPipe) return ExitCode.Ok;
+  return await report(error, undefined, output, ExitCode.Fault);
+}
+
+/** Says what went wrong, if somebody reads it. @returns The exit code. */
 async function report(
   error: unknown,
   command: string | undefined,
   output: Output,
-  signal: AbortSignal,
+  exitCode: ExitCode,
 ): Promise<ExitCode> {
-  if (signal.aborted && error instanceof SttpError && error.code === "Aborted") return ExitCode.Ok;
-  // Whoever read the output has seen enough, as `head` has.
-  if (error instanceof Deno.errors.BrokenPipe) return ExitCode.Ok;
-  const exitCode = exitCodeOf(error);
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const code = error instanceof SttpError ? error.code : undefined;
-  if (output.json) {
-    await output.noteValue({ error: { exitCode: exitCode ?? ExitCode.Failed, code, message } });
-  } else if (exitCode === undefined) {
-    await output.note(`${PROGRAM}: a fault of the program: ${stack ?? message}`);
-  } else {
-    const lines = message.split("\n").map((line) => plain(line, 1000)).join("\n");
-    await output.note(
-      `${output.errStyles.red(`${PROGRAM}:`)} ${lines}${code === undefined ? "" : ` (${code})`}`,
-    );
-    if (exitCode === ExitCode.Usage) {
-      await output.note(`Try "${PROGRAM} ${command === undefined ? "" : `${command} `}--help".`);
-    }
+  const isFault = exitCode === ExitCode.Fault && !(error instanceof CommandError);
+  const details = error instanceof CommandError ? error.details : isFault ? { stack } : {};
+  const value = { error: { exitCode, code, message, ...details } };
+  const lines = isFault ? [`${PROGRAM}: a fault of the program: ${stack ?? message}`] : [
+    `${output.errStyles.red(`${PROGRAM}:`)} ${manyLines(message)}${code === undefined ? "" : ` (${code})`}`,
+  ];
+  if (exitCode === ExitCode.Usage) {
+    lines.push(`Try "${PROGRAM} ${command === undefined ? "" : `${command} `}--help".`);
   }
-  return exitCode ?? ExitCode.Failed;
+  try {
+    await output.status("");
+    await output.note(lines.join("\n"), value);
+  } catch {
+    // Then the exit code alone has to tell.
+  }
+  return exitCode;
+}
+
+/** A text of unknown origin on the lines that it has. */
+function manyLines(text: string): string {
+  return text.split("\n").map((line) => plain(line, 1000)).join("\n");
 }
 
 function asksForJson(args: readonly string[]): boolean {

@@ -3,7 +3,9 @@ import { SttpError } from "../mod.ts";
 import { type Command, type Context, defineCommand } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { choice, duration, file, flag, list, text, whole } from "./option.ts";
+import type { Sink } from "./output.ts";
 import { commands } from "./registry.ts";
+import { reportFault, run } from "./run.ts";
 import { runWith } from "./testdata/world.ts";
 
 /** Tells what it was given, or throws what it is told to. */
@@ -168,8 +170,8 @@ Deno.test("colours are for terminals, and only if wanted", async () => {
 
 Deno.test("errors have exit codes, and no stack unless they are ours", async () => {
   const cases: [unknown, number, string][] = [
-    [new SttpError("ConnectFailed", "nobody there"), 3, "sttp: nobody there (ConnectFailed)\n"],
-    [new SttpError("ConnectionLost", "gone"), 3, "sttp: gone (ConnectionLost)\n"],
+    [new SttpError("ConnectFailed", "nobody there"), 7, "sttp: nobody there (ConnectFailed)\n"],
+    [new SttpError("ConnectionLost", "gone"), 7, "sttp: gone (ConnectionLost)\n"],
     [new SttpError("Refused", "not\x1b[2Jyou"), 4, "sttp: not [2Jyou (Refused)\n"],
     [new SttpError("InvalidMetadata", "no"), 5, "sttp: no (InvalidMetadata)\n"],
     [new SttpError("InvalidState", "no"), 1, "sttp: no (InvalidState)\n"],
@@ -181,8 +183,41 @@ Deno.test("errors have exit codes, and no stack unless they are ours", async () 
     assertEquals([code, err], [expected, message]);
   }
   const { code, err } = await runWith(["echo", "a"], [echo(() => new Error("oh"))]);
-  assertEquals(code, 1);
+  assertEquals(code, 3);
   assertMatch(err, /^sttp: a fault of the program: Error: oh\n {4}at /);
+  const json = await runWith(["echo", "a", "--json"], [echo(() => new TypeError("oh"))]);
+  const { exitCode, message, stack } = JSON.parse(json.err).error;
+  assertEquals([json.code, exitCode, message], [3, 3, "oh"]);
+  assertMatch(stack, /^TypeError: oh\n {4}at /);
+});
+
+Deno.test("what no command waits for is told as a fault, whatever it is", async () => {
+  let text = "";
+  const sink: Sink = {
+    isTerminal: false,
+    size: () => ({ columns: 80, rows: 24 }),
+    write: (bytes) => Promise.resolve(void (text += new TextDecoder().decode(bytes))),
+  };
+  const streams = { out: sink, err: sink, colours: false };
+  assertEquals(await reportFault(new SttpError("Refused", "no"), ["echo"], streams), 3);
+  assertMatch(text, /^sttp: a fault of the program: .*no\n {4}at /);
+  text = "";
+  assertEquals(await reportFault("odd", ["echo", "--json"], streams), 3);
+  assertEquals(JSON.parse(text).error.message, "odd");
+  text = "";
+  assertEquals([await reportFault(new Deno.errors.BrokenPipe("closed"), [], streams), text], [0, ""]);
+});
+
+Deno.test("where nobody reads errors, the exit code tells", async () => {
+  const gone: Sink = {
+    isTerminal: false,
+    size: () => ({ columns: 80, rows: 24 }),
+    write: () => Promise.reject(new Deno.errors.BrokenPipe("closed")),
+  };
+  const world = { input: ReadableStream.from([]), out: gone, err: gone, colours: false };
+  const { signal } = new AbortController();
+  const code = await run(["echo", "--what"], [echo()], { ...world, signal, env: () => undefined });
+  assertEquals(code, 2);
 });
 
 Deno.test("with --json errors are JSON", async () => {

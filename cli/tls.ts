@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { TlsOptions } from "../mod.ts";
-import { CommandError, ExitCode, UsageError } from "./exit_codes.ts";
+import { Subscriber, type TlsOptions } from "../mod.ts";
+import { checked, CommandError, ExitCode, UsageError } from "./exit_codes.ts";
 import { file, flag, list, type Option, type Options, text, type ValuesOf } from "./option.ts";
 
 const group = "TLS";
@@ -23,9 +23,9 @@ export interface TlsOptionTable extends Options {
 /** Their declarations. */
 export const tlsOptions: TlsOptionTable = {
   tls: flag({ group, summary: "secure the connection with TLS; the other options here say so, too" }),
-  certificate: file({ group, summary: "own certificate, PEM; who listens needs one" }),
-  key: file({ group, summary: "its private key, PEM" }),
-  passphraseFile: file({ group, summary: "file that holds the key's passphrase" }),
+  certificate: file({ group, summary: "own certificate, PEM; who listens needs one", needs: ["key"] }),
+  key: file({ group, summary: "its private key, PEM", needs: ["certificate"] }),
+  passphraseFile: file({ group, summary: "file that holds the key's passphrase", needs: ["key"] }),
   ca: list({
     group,
     summary: "certificates of authorities to trust, PEM, in place of those of the system",
@@ -42,6 +42,8 @@ export const tlsOptions: TlsOptionTable = {
     group,
     summary: "name that the peer's certificate must be for, if not the host's",
     placeholder: "NAME",
+    // One that is known this well may have any name.
+    excludes: ["trust"],
   }),
 };
 
@@ -49,17 +51,15 @@ export const tlsOptions: TlsOptionTable = {
  * TLS as it was asked for: files are read for each connection, so that certificates can be replaced while running.
  *
  * @returns `undefined` when no TLS was asked for.
- * @throws {UsageError} When a file can't be read, or the options contradict each other.
+ * @throws {CommandError} `Usage` when a file can't be read.
+ * @throws {UsageError} When one is no certificate or key, or the key is not that of the certificate.
  */
 export async function readTls(
   values: ValuesOf<TlsOptionTable>,
 ): Promise<(() => Promise<TlsOptions>) | undefined> {
   const { tls, certificate, key, ca, trust, serverName, passphraseFile } = values;
-  const settings = [certificate, key, serverName, passphraseFile, ...ca, ...trust];
+  const settings = [certificate, serverName, ...ca, ...trust];
   if (!tls && settings.every((setting) => setting === undefined)) return undefined;
-  if ((certificate === undefined) !== (key === undefined)) {
-    throw new UsageError("--certificate and --key belong together");
-  }
   const read = async (): Promise<TlsOptions> => ({
     ...(certificate !== undefined && { certificate: await readText(certificate) }),
     ...(key !== undefined && { key: await readText(key) }),
@@ -68,9 +68,21 @@ export async function readTls(
     ...(trust.length > 0 && { trustedCertificates: await Promise.all(trust.map(readTrusted)) }),
     ...(serverName !== undefined && { serverName }),
   });
-  // What can't be read now should not first fail with a connection.
-  await read();
+  // What can't be read or used now should not first fail with a connection. A subscriber checks it as all others do.
+  const options = await read();
+  checked(() => new Subscriber({ tls: options }));
   return read;
+}
+
+/**
+ * For who listens.
+ *
+ * @throws {UsageError} When TLS is asked for and there is no certificate to show.
+ */
+export function checkListening(values: ValuesOf<TlsOptionTable>): void {
+  const { tls, certificate, ca, trust } = values;
+  if (certificate !== undefined || (!tls && ca.length === 0 && trust.length === 0)) return;
+  throw new UsageError("TLS needs --certificate and --key: who listens has to show one");
 }
 
 /** Options for TLS of a command that connects somewhere, too: those for who connects to it. */
@@ -86,20 +98,30 @@ const listening = { group: "TLS of those who connect" } as const;
 
 /** Their declarations. */
 export const listenTlsOptions: ListenTlsOptionTable = {
-  listenCertificate: file({ ...listening, summary: "certificate that they are shown, PEM" }),
-  listenKey: file({ ...listening, summary: "its private key, PEM" }),
-  listenPassphraseFile: file({ ...listening, summary: "file that holds the key's passphrase" }),
+  listenCertificate: file({
+    ...listening,
+    summary: "certificate that they are shown, PEM",
+    needs: ["listenKey"],
+  }),
+  listenKey: file({ ...listening, summary: "its private key, PEM", needs: ["listenCertificate"] }),
+  listenPassphraseFile: file({
+    ...listening,
+    summary: "file that holds the key's passphrase",
+    needs: ["listenKey"],
+  }),
   listenCa: list({
     ...listening,
     summary: "certificates of authorities that theirs must come from, PEM",
     placeholder: "FILE",
     completion: "file",
+    needs: ["listenCertificate"],
   }),
   listenTrust: list({
     ...listening,
     summary: "a certificate that one of them has: a file, PEM, or its SHA-256 fingerprint",
     placeholder: "FILE|HEX",
     completion: "file",
+    needs: ["listenCertificate"],
   }),
 };
 
@@ -108,13 +130,6 @@ export async function readListenTls(
   values: { readonly [Name in keyof ListenTlsOptionTable]: ReturnType<ListenTlsOptionTable[Name]["read"]> },
 ): Promise<(() => Promise<TlsOptions>) | undefined> {
   const { listenCertificate, listenKey, listenPassphraseFile, listenCa, listenTrust } = values;
-  if ((listenCertificate === undefined) !== (listenKey === undefined)) {
-    throw new UsageError("--listen-certificate and --listen-key belong together");
-  }
-  const rest = [listenPassphraseFile, ...listenCa, ...listenTrust];
-  if (listenCertificate === undefined && rest.some((setting) => setting !== undefined)) {
-    throw new UsageError("for TLS of those who connect, --listen-certificate and --listen-key are needed");
-  }
   return await readTls({
     tls: false,
     certificate: listenCertificate,

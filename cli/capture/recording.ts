@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UsageError } from "../exit_codes.ts";
 import { ByteSource } from "./byte_source.ts";
 import { type CaptureEvent, readCapture } from "./format.ts";
 import { isPcap, readPcap } from "./pcap.ts";
@@ -19,6 +20,7 @@ export interface RecordingOptions {
  * Reads a recording, of our own kind or of a network (pcap, pcapng), gzipped or not.
  *
  * @param stream The file, which is read to its end or cancelled.
+ * @throws {UsageError} When there is a port and this is no recording of a network.
  * @throws {CommandError} `BadInput`, with the offset, when it is none, or ends before it is whole; after all before that.
  */
 export async function* readRecording(
@@ -27,8 +29,11 @@ export async function* readRecording(
 ): AsyncGenerator<CaptureEvent, void, undefined> {
   const source = await ByteSource.open(stream);
   try {
-    if (isPcap(await source.peek(4))) yield* readPcap(source, options);
-    else yield* readCapture(source);
+    if (isPcap(await source.peek(4))) return yield* readPcap(source, options);
+    if (options.port !== undefined) {
+      throw new UsageError("--port is for recordings of a network, and this is none");
+    }
+    yield* readCapture(source);
   } finally {
     await source.cancel();
   }

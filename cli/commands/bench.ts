@@ -8,12 +8,15 @@ import { Load } from "../bench/publishing.ts";
 import { receive, type Received } from "../bench/receiving.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
 import { connectionOptions, subscriberOptions } from "../connection.ts";
-import { CommandError, ExitCode, UsageError } from "../exit_codes.ts";
-import { address, duration, flag, port, text, whole } from "../option.ts";
+import { CommandError, ExitCode } from "../exit_codes.ts";
+import { address, duration, flag, port, related, text, whole } from "../option.ts";
 import { alignColumns, count } from "../text.ts";
 import { assemblyInfo } from "../version.ts";
 
-const publishing = { group: "Publishing" } as const;
+/** Who measures what another publisher sends has no say in it. */
+const publishing = { group: "Publishing", excludes: ["publisher"] } as const;
+/** Not for who publishes. */
+const receiving = { excludes: ["publish"] } as const;
 
 /** `sttp bench`: how fast is it here? */
 export const bench: Command = defineCommand({
@@ -26,24 +29,45 @@ export const bench: Command = defineCommand({
     "it publishes until it is told to end. A second passes before anything counts.",
   operands: { publisher: address({ summary: "where a publisher is; default one of its own" }) },
   options: {
-    duration: duration({ short: "d", summary: "how long each measurement takes", default: "5s" }),
+    duration: duration({
+      ...receiving,
+      short: "d",
+      summary: "how long each measurement takes",
+      default: "5s",
+    }),
     filter: text({
+      ...receiving,
       short: "f",
       summary: "what to subscribe to",
       placeholder: "EXPRESSION",
       default: "FILTER ActiveMeasurements WHERE True",
     }),
-    compact: flag({ summary: "ask PUBLISHER for compact measurements instead of TSSC compression" }),
+    compact: flag({
+      summary: "ask PUBLISHER for compact measurements instead of TSSC compression",
+      needs: ["publisher"],
+    }),
     publish: flag({ ...publishing, summary: "publish for another sttp bench, as fast as it takes it" }),
-    port: port({ ...publishing, summary: "at this port; 0 for any free one", default: "7165" }),
-    host: text({ ...publishing, summary: "at this address", placeholder: "HOST", default: "0.0.0.0" }),
+    port: port({
+      ...publishing,
+      summary: "at this port; 0 for any free one",
+      default: "7165",
+      needs: ["publish"],
+    }),
+    host: text({
+      ...publishing,
+      summary: "at this address",
+      placeholder: "HOST",
+      default: "0.0.0.0",
+      needs: ["publish"],
+    }),
     signals: whole(1, 1_000_000)({ ...publishing, summary: "so many signals, in tens", default: "1000" }),
     batch: whole(1, 1_000_000)({ ...publishing, summary: "so many measurements at a time", default: "1000" }),
     rate: whole(1, 100_000_000)({
       ...publishing,
       summary: "so many measurements a second; where delays are measured, default 30000",
     }),
-    ...connectionOptions,
+    ...related(connectionOptions, { needs: ["publisher"] }),
+    timeout: { ...connectionOptions.timeout, ...receiving, needs: [] },
   },
   examples: [
     { line: "bench", explanation: "How fast is it on this machine?" },
@@ -51,13 +75,11 @@ export const bench: Command = defineCommand({
     { line: "bench west.example:7165 --duration 10s", explanation: "Measure from there" },
   ],
   async run(values, context): Promise<ExitCode> {
-    if (values.publish && values.publisher !== undefined) {
-      throw new UsageError("--publish and PUBLISHER exclude each other");
-    }
     if (values.publish) {
       await publish(values, context);
     } else if (values.publisher !== undefined) {
       const options = await subscriberOptions(values);
+      await context.output.status(`${values.publisher} ...`);
       const form = values.compact ? "compact" : "TSSC";
       const received = await measure(
         values.publisher,
@@ -135,6 +157,7 @@ async function measureHere(values: PublishingValues & ReceivingValues, context: 
   const rows: Row[] = [];
   for (const { what, compressPayload, rate } of runs) {
     if (context.signal.aborted) break;
+    await context.output.status(`${what} ...`);
     await using child = await Child.start({ ...values, rate });
     const options = { compressPayload, autoRequestMetadata: false };
     rows.push({ what, ...await measure(child.address, options, values, context) });

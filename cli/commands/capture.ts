@@ -9,12 +9,13 @@ import { RecordingFile } from "../capture/recording_file.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
 import { dial } from "../dial.ts";
 import { connectionOptions, type ConnectionValues, subscriberOptions } from "../connection.ts";
-import { CommandError, ExitCode, UsageError } from "../exit_codes.ts";
-import { address, bytes, duration, file, flag, text } from "../option.ts";
+import { CommandError, ExitCode } from "../exit_codes.ts";
+import { address, bytes, duration, file, flag, listenAddress, related, text } from "../option.ts";
 import type { Output } from "../output.ts";
+import { type Report, Reporter } from "../reporter.ts";
 import { aborted, endingAfter } from "../signals.ts";
 import { listenTlsOptions, readListenTls, readTls } from "../tls.ts";
-import { many } from "../text.ts";
+import { many, plain } from "../text.ts";
 import { assemblyInfo, PROGRAM, VERSION } from "../version.ts";
 
 /** `sttp capture`. */
@@ -35,7 +36,7 @@ export const capture: Command = defineCommand({
       required: true,
     }),
     overwrite: flag({ summary: "write over a file that is there" }),
-    listen: address({
+    listen: listenAddress({
       summary: "wait for subscribers here, in place of subscribing",
       placeholder: "ADDRESS",
     }),
@@ -43,14 +44,20 @@ export const capture: Command = defineCommand({
       summary: "what to subscribe to",
       placeholder: "EXPRESSION",
       default: "FILTER ActiveMeasurements WHERE True",
+      excludes: ["listen"],
     }),
-    duration: duration({ summary: "how long to record; default until Ctrl-C" }),
+    duration: duration({ short: "d", summary: "how long to record; default until Ctrl-C" }),
     limit: bytes({
       summary: "end before the recording is longer than this, before compression",
       default: "1G",
     }),
+    progress: duration({
+      summary: "how often progress is told, 0 for never; default 1s on a terminal, else never",
+    }),
     ...connectionOptions,
-    ...listenTlsOptions,
+    // Subscribers say that themselves.
+    protocol: { ...connectionOptions.protocol, excludes: ["listen"] },
+    ...related(listenTlsOptions, { needs: ["listen"] }),
   },
   examples: [
     {
@@ -65,24 +72,29 @@ export const capture: Command = defineCommand({
   async run(values, context): Promise<ExitCode> {
     const { listen, output: path, limit } = values;
     const near = await readListenTls(values);
-    if (listen === undefined && near !== undefined) {
-      throw new UsageError("--listen-certificate and its like are for --listen");
-    }
     const { output } = context;
     const over = new AbortController();
     const signal = AbortSignal.any([endingAfter(context.signal, values.duration), over.signal]);
     if (!values.overwrite) await checkAbsent(path);
     const file = await RecordingFile.create(path, { program: `${PROGRAM} ${VERSION}` });
     const recorder = new Recorder(file.writer, { limit, onStop: () => over.abort() });
+    const report = (): Report => {
+      const { connections, size } = recorder;
+      const text = `${many(connections, "connection")}, ${many(size, "byte")} recorded in ${path}`;
+      return { value: { file: path, connections, bytes: size }, text };
+    };
+    const interval = values.progress ?? (output.err.isTerminal ? 1000 : 0);
     try {
+      using _reporter = new Reporter({ progress: report, total: report }, output, interval);
       if (listen === undefined) await subscribe(values, recorder, { ...context, signal });
       else await standBetween({ ...values, listen, near }, recorder, { ...context, signal });
     } finally {
       await file.close();
     }
-    const { connections, size } = recorder;
-    if (output.json) await output.value({ file: path, connections, bytes: size });
-    else await output.note(`${many(connections, "connection")}, ${many(size, "byte")} recorded in ${path}`);
+    await output.status("");
+    const { value, text } = report();
+    if (output.json) await output.value(value);
+    else await output.note(text);
     return ExitCode.Ok;
   },
 });
@@ -133,7 +145,9 @@ async function subscribe(values: Values, recorder: Recorder, { output, signal }:
 async function tell(subscriber: Subscriber, output: Output): Promise<void> {
   for await (const event of subscriber.status()) {
     if (event.kind === "connected") await output.note(`connected to ${event.peer}`);
-    else if (event.kind === "connectionLost") await output.note(`connection lost: ${event.error.message}`);
+    else if (event.kind === "connectionLost") {
+      await output.note(plain(`connection lost: ${event.error.message}`));
+    }
   }
 }
 
@@ -155,12 +169,12 @@ async function standBetween(
   const target = parseHostPort(listen, customaryPort(near));
   const place = { ...target, hostname: listen.startsWith(":") ? "0.0.0.0" : target.hostname };
   const listener = near === undefined ? listenTcp(place) : await listenTls({ ...place, tls: near });
-  await output.note(`waiting for subscribers on ${listener.address}`);
+  await output.note(`waiting for subscribers on ${listener.address}`, { listening: listener.address });
   await handOn({
     listener,
     connect: (signal) => dial(publisher, tls, timeout, signal),
     recorder,
     signal,
-    note: (text) => void output.note(text).catch(() => {}),
+    note: (text) => void output.note(plain(text)).catch(() => {}),
   });
 }

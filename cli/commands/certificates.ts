@@ -9,7 +9,7 @@ import { type Command, type Context, defineCommand } from "../command.ts";
 import { ExitCode, UsageError } from "../exit_codes.ts";
 import { list, text, whole } from "../option.ts";
 
-const making = { group: "Making" } as const;
+const making = { group: "Making", needs: ["make"] } as const;
 
 /** `sttp certificates`: shows certificates, and makes some for trials. */
 export const certificates: Command = defineCommand({
@@ -19,10 +19,17 @@ export const certificates: Command = defineCommand({
     "Shows what certificates say: whom they are about, who vouches for them, for which hosts, until when. With " +
     "--make it makes an authority and certificates that it vouches for, for tests and trials: their keys are in " +
     "files without a password. No file is written over.",
-  operands: { file: list({ summary: "certificates to show, PEM", placeholder: "FILE", completion: "file" }) },
+  operands: {
+    file: list({
+      summary: "certificates to show, PEM",
+      placeholder: "FILE",
+      completion: "file",
+      excludes: ["make"],
+    }),
+  },
   options: {
     make: text({
-      ...making,
+      group: making.group,
       summary: "make certificates in this folder: ca.pem, and NAME.pem and NAME.key for each name",
       placeholder: "FOLDER",
       completion: "directory",
@@ -51,7 +58,7 @@ export const certificates: Command = defineCommand({
     },
   ],
   async run({ file: files, make, name: names, host: hosts, days }, context): Promise<ExitCode> {
-    if ((make === undefined) === (files.length === 0)) {
+    if (make === undefined && files.length === 0) {
       throw new UsageError("either files to show or --make is needed");
     }
     if (make !== undefined) {

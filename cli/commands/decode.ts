@@ -3,14 +3,16 @@
  *
  * @module
  */
+import { commandName, responseName } from "../../mod.ts";
+import { suggestion } from "../arguments.ts";
 import { Conversation, type Message } from "../capture/conversation.ts";
 import type { CaptureEvent } from "../capture/format.ts";
 import { readRecording } from "../capture/recording.ts";
 import { elapsed, measurementLines, messageText, messageValue, type TextOptions } from "../capture/render.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
 import { timeText } from "../data/cell_text.ts";
-import { ExitCode } from "../exit_codes.ts";
-import { file, flag, list, port } from "../option.ts";
+import { ExitCode, UsageError } from "../exit_codes.ts";
+import { file, flag, port, words } from "../option.ts";
 import { many, plain } from "../text.ts";
 
 /** `sttp decode`. */
@@ -30,7 +32,7 @@ export const decode: Command = defineCommand({
     port: port({
       summary: "of a network's recording show all connections to this TCP port, whatever is said",
     }),
-    only: list({ summary: "show only messages of this name, such as Subscribe" }),
+    only: words({ summary: "show only messages of this name, such as Subscribe" }),
   },
   examples: [
     { line: "decode session.sttpcap", explanation: "what was said, a line for each message" },
@@ -43,8 +45,27 @@ export const decode: Command = defineCommand({
       explanation: "everything, as a line of JSON for each message",
     },
   ],
-  run: (options, context) => new Explaining(options, context).run(),
+  run: async (options, context) => await new Explaining(options, context).run(),
 });
+
+/** What messages can be called. */
+const names: readonly string[] = Array.from(
+  { length: 256 },
+  (_, code) => [commandName(code), responseName(code)],
+)
+  .flat();
+
+/** A name as messages have it, whatever its case. @throws {UsageError} When there is no such message. */
+function nameOfMessage(given: string): string {
+  const name = names.find((name) => name.toLowerCase() === given.toLowerCase());
+  if (name !== undefined) return name;
+  const meant = suggestion(given, names);
+  throw new UsageError(
+    `--only has "${given}", the name of a message expected${
+      meant === undefined ? "" : `; did you mean ${meant}?`
+    }`,
+  );
+}
 
 /** What is told to the command. */
 interface DecodeOptions {
@@ -70,7 +91,7 @@ class Explaining {
   constructor(options: DecodeOptions, context: Context) {
     this.#options = options;
     this.#context = context;
-    this.#only = new Set(options.only.map((name) => name.toLowerCase()));
+    this.#only = new Set(options.only.map(nameOfMessage));
   }
 
   async run(): Promise<ExitCode> {
@@ -137,7 +158,7 @@ class Explaining {
   async #show(connection: number, conversation: Conversation, message: Message): Promise<void> {
     this.#messages++;
     this.#problems += message.problems.length;
-    if (this.#only.size > 0 && !this.#only.has(message.name.toLowerCase())) return;
+    if (this.#only.size > 0 && !this.#only.has(message.name)) return;
     const { output } = this.#context;
     const { values } = this.#options;
     if (output.json) return await output.value(messageValue(conversation, connection, message, values));

@@ -14,9 +14,9 @@ import {
 import { type Command, type Context, defineCommand } from "../command.ts";
 import { connectionOptions } from "../connection.ts";
 import { CommandError, ExitCode } from "../exit_codes.ts";
-import { findMetadata } from "../metadata_source.ts";
-import { text, whole, words } from "../option.ts";
-import { columnsToShow, writeRows } from "../rows.ts";
+import { checkUse, findMetadata } from "../metadata_source.ts";
+import { related, text, whole, words } from "../option.ts";
+import { columnsToShow, rowValue, writeRows } from "../rows.ts";
 import { count, plain } from "../text.ts";
 
 /** `sttp filter`: tries a filter expression. */
@@ -35,9 +35,13 @@ export const filter: Command = defineCommand({
     }),
   },
   options: {
-    columns: words({ summary: "show these columns of the selected rows" }),
-    limit: whole(0, 1_000_000)({ summary: "show so many rows at most; all are counted", default: "20" }),
-    ...connectionOptions,
+    columns: words({ summary: "show these columns of the selected rows", needs: ["source"] }),
+    limit: whole(0, 1_000_000)({
+      summary: "show so many rows at most; all are counted",
+      default: "20",
+      needs: ["source"],
+    }),
+    ...related(connectionOptions, { needs: ["source"] }),
   },
   examples: [
     {
@@ -59,19 +63,18 @@ export const filter: Command = defineCommand({
         else await output.line(spelling);
         return ExitCode.Ok;
       }
-      const { dataSet } = await findMetadata({ source, connection }, context);
+      const found = await findMetadata({ source, connection }, context);
+      checkUse([found], Object.keys(connectionOptions), context);
+      const { dataSet } = found;
       const rows = selectRows(deriveActiveMeasurements(dataSet), expression);
       await show(rows, columns, limit, context);
       return ExitCode.Ok;
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
-      if (output.json) {
-        const { kind, message, offset, line, column, expected, suggestion } = error;
-        await output.value({ error: { kind, message, offset, line, column, expected, suggestion } });
-        return ExitCode.BadInput;
-      }
-      throw new CommandError(ExitCode.BadInput, `${error.message}\n${caret(expression, error)}`, {
+      const { code, kind, message, offset, line, column, expected, suggestion } = error;
+      throw new CommandError(ExitCode.BadInput, `${message}\n${caret(expression, error)}`, {
         cause: error,
+        details: { code, message, kind, offset, line, column, expected, suggestion },
       });
     }
   },
@@ -94,7 +97,7 @@ async function show(
 ): Promise<void> {
   const shown = rows.slice(0, limit);
   if (output.json) {
-    await output.value({ count: rows.length, rows: shown });
+    await output.value({ count: rows.length, rows: shown.map((row) => rowValue(row, columns)) });
     return;
   }
   for (const table of new Set(shown.map((row) => row.table))) {

@@ -9,10 +9,10 @@ import { connectionOptions } from "../connection.ts";
 import { ExitCode, UsageError } from "../exit_codes.ts";
 import { replaceFile } from "../files.ts";
 import { compare, describeChanges } from "../metadata_changes.ts";
-import { findMetadata } from "../metadata_source.ts";
-import { metadataTree } from "../metadata_tree.ts";
+import { checkUse, findMetadata } from "../metadata_source.ts";
+import { metadataTree, treeValue } from "../metadata_tree.ts";
 import { file, flag, list, text, whole, words } from "../option.ts";
-import { columnsToShow, writeRows } from "../rows.ts";
+import { columnsToShow, rowValue, writeRows } from "../rows.ts";
 import { alignColumns, count, many, plain } from "../text.ts";
 
 /** `sttp metadata`: gets, shows, keeps and compares metadata. */
@@ -31,18 +31,26 @@ export const metadata: Command = defineCommand({
   },
   options: {
     table: text({ summary: "show the rows of this table", placeholder: "NAME" }),
-    columns: words({ summary: "show these columns of the table, not the usual ones" }),
-    limit: whole(0, 10_000_000)({ summary: "show so many rows at most; all are counted", default: "50" }),
-    tree: flag({ summary: "show devices, their phasors and their signals" }),
+    columns: words({ summary: "show these columns of the table, not the usual ones", needs: ["table"] }),
+    limit: whole(0, 10_000_000)({
+      summary: "show so many rows at most; all are counted",
+      default: "50",
+      needs: ["table"],
+    }),
+    tree: flag({ summary: "show devices, their phasors and their signals", excludes: ["table"] }),
     filter: list({
       summary: "have a publisher narrow a table: FILTER table WHERE ...",
       placeholder: "EXPRESSION",
     }),
-    save: file({ summary: "write it to this file, XML; - for standard output" }),
+    save: file({
+      summary: "write it to this file, XML; - for standard output",
+      excludes: ["table", "tree"],
+    }),
     diff: text({
       summary: "show what is different in this other file or publisher; the exit code is 6 if anything is",
       placeholder: "SOURCE",
       completion: "file",
+      excludes: ["table", "tree", "save"],
     }),
     ...connectionOptions,
   },
@@ -58,22 +66,24 @@ export const metadata: Command = defineCommand({
   ],
   async run(values, context): Promise<ExitCode> {
     const { source, table, columns, limit, tree, filter: filters, save, diff, ...connection } = values;
-    const views = [table !== undefined, tree, save !== undefined, diff !== undefined];
-    if (views.filter((view) => view).length > 1) {
-      throw new UsageError("--table, --tree, --save and --diff exclude each other");
-    }
     const { output } = context;
-    const { dataSet } = await findMetadata({ source, connection, filters }, context);
+    const found = await findMetadata({ source, connection, filters }, context);
+    const other = diff === undefined
+      ? undefined
+      : await findMetadata({ source: diff, connection, filters }, context);
+    const all = other === undefined ? [found] : [found, other];
+    checkUse(all, ["filter", ...Object.keys(connectionOptions)], context);
+    const { dataSet } = found;
     if (save !== undefined) {
       await saveTo(save, dataSet, context);
-    } else if (diff !== undefined) {
-      const other = await findMetadata({ source: diff, connection, filters }, context);
+    } else if (other !== undefined) {
       const changes = compare(dataSet, other.dataSet);
       if (output.json) await output.value(changes);
       else for (const line of describeChanges(changes, output.outStyles)) await output.line(line);
       return changes.isEmpty ? ExitCode.Ok : ExitCode.Different;
     } else if (tree) {
-      for (const line of metadataTree(dataSet)) await output.line(line);
+      if (output.json) await output.value(treeValue(dataSet));
+      else for (const line of metadataTree(dataSet)) await output.line(line);
     } else if (table !== undefined) {
       await showTable(dataSet, table, columns, limit, context);
     } else {
@@ -91,9 +101,9 @@ async function saveTo(path: string, dataSet: DataSet, { output, signal }: Contex
   }
   await replaceFile(path, (file) => xml.pipeTo(file.writable, { signal }));
   const rows = dataSet.tables.reduce((sum, { rowCount }) => sum + rowCount, 0);
-  await output.note(
-    `${many(rows, "row")} of ${many(dataSet.tables.length, "table")} written to ${path}`,
-  );
+  const tables = dataSet.tables.length;
+  if (output.json) await output.value({ file: path, tables, rows });
+  else await output.note(`${many(rows, "row")} of ${many(tables, "table")} written to ${path}`);
 }
 
 async function showTables({ name, tables }: DataSet, { output }: Context): Promise<void> {
@@ -134,7 +144,8 @@ async function showTable(
   const shown = columnsToShow(table, columns);
   const rows = Array.from({ length: Math.min(limit, table.rowCount) }, (_, i) => table.row(i));
   if (output.json) {
-    await output.value({ table: table.name, count: table.rowCount, rows });
+    const values = rows.map((row) => rowValue(row, columns));
+    await output.value({ table: table.name, count: table.rowCount, rows: values });
     return;
   }
   await writeRows(rows, shown, output);

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Command, defineCommand } from "../command.ts";
-import { ExitCode, UsageError } from "../exit_codes.ts";
+import { CommandError, ExitCode, exitCodeOf } from "../exit_codes.ts";
 import { address, choice, duration, flag, text, whole } from "../option.ts";
 import { probe as run } from "../probe/probe.ts";
 import { reportText } from "../probe/render.ts";
@@ -12,6 +12,9 @@ import { judge, type Severity } from "../probe/verdict.ts";
 import { readTls, tlsOptions } from "../tls.ts";
 
 const thresholds = { group: "What is not well" } as const;
+
+/** Without TLS there is no certificate. */
+const withTls = [["tls", "ca", "trust", "certificate", "serverName"]] as const;
 
 /** The exit codes of monitoring plugins, which are not those of the other commands. */
 const exitCodes: Readonly<Record<Severity, ExitCode>> = {
@@ -27,7 +30,8 @@ export const probe: Command = defineCommand({
   description:
     "Asks for each version of the protocol and each encoding, subscribes, and counts for a while; then tries compact " +
     "measurements and UDP. The exit codes are those of monitoring plugins: 0, all is well; 1, warning; 2, critical, " +
-    "also when the publisher can't be reached or the command line is wrong. The first line says why, with figures.",
+    "also when the publisher can't be reached or the command line is wrong; 3, unknown: it was told to end before " +
+    "it knew, or failed itself. The first line says why, with figures.",
   operands: { publisher: address({ summary: "where the publisher is", default: "localhost:7165" }) },
   options: {
     filter: text({
@@ -60,11 +64,13 @@ export const probe: Command = defineCommand({
       ...thresholds,
       summary: "warn when the certificate expires in fewer days",
       default: "14",
+      needs: withTls,
     }),
     criticalDays: whole(0, 36_500)({
       ...thresholds,
       summary: "it is critical when it does in fewer",
       default: "3",
+      needs: withTls,
     }),
     ...tlsOptions,
   },
@@ -79,7 +85,7 @@ export const probe: Command = defineCommand({
     const { publisher, filter, quick, protocol, duration, wait, timeout } = values;
     const tls = await readTls(values);
     const version = protocol === undefined ? undefined : Number(protocol) as 1 | 2 | 3;
-    const report = await run({
+    const report = await telling(run({
       address: publisher,
       tls,
       filter,
@@ -89,14 +95,27 @@ export const probe: Command = defineCommand({
       timeout,
       quick,
       signal,
-    })
-      .catch((error) => {
-        if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message);
-        throw error;
-      });
+      onStep: (step) => void output.status(`${step} ...`).catch(() => {}),
+    }));
+    // What was cut short says nothing of the publisher.
+    if (signal.aborted) throw unknown("it was told to end before it knew");
     const { severity, findings } = judge(report, values);
     if (output.json) await output.value({ severity, findings, ...report });
     else await output.line(reportText(report, severity, findings, output.outStyles).join("\n"));
     return exitCodes[severity];
   },
 });
+
+function unknown(message: string, cause?: unknown): CommandError {
+  return new CommandError(ExitCode.Fault, message, { cause });
+}
+
+/** Awaits a report. @throws {CommandError} `Fault` for whatever would end with an exit code that says something else. */
+async function telling<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    const isUsual = [ExitCode.Usage, ExitCode.Fault].some((code) => code === exitCodeOf(error));
+    throw isUsual ? error : unknown((error as Error).message, error);
+  }
+}

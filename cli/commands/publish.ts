@@ -12,44 +12,72 @@ import { formatOf, readableFormats } from "../data/format.ts";
 import { ExitCode, UsageError } from "../exit_codes.ts";
 import { createLog, logOptions } from "../log.ts";
 import { readMetadataFile } from "../metadata_source.ts";
-import { choice, duration, file, flag, text, type ValuesOf, whole } from "../option.ts";
-import { checked, createPublisher, openHistory, publisherOptions, readAccess } from "../publisher_options.ts";
+import { choice, duration, factor, file, flag, type ValuesOf, whole } from "../option.ts";
+import { createPublisher, openHistory, publisherOptions, readAccess } from "../publisher_options.ts";
 import { pump } from "../pump.ts";
 import { PublishingMeter } from "../publishing.ts";
 import { Reporter } from "../reporter.ts";
 import { aborted, endingAfter, onReload } from "../signals.ts";
 import { FileSource, GridSource, type MeasurementSource, StreamSource } from "../source.ts";
-import { readTls, tlsOptions } from "../tls.ts";
+import { checkListening, readTls, tlsOptions } from "../tls.ts";
 
 const source = { group: "Measurements" } as const;
 
+/** What has an end, and signals of others: all but a grid. */
+const recorded = [["data", "stdin"]] as const;
+
 const options = {
-  metadata: file({ ...source, short: "m", summary: "what there is to subscribe to, XML" }),
+  metadata: file({
+    ...source,
+    short: "m",
+    summary: "what there is to subscribe to, XML; a grid has its own",
+    needs: recorded,
+  }),
   grid: whole(1, 100_000)({
     ...source,
     summary: "measure a synthetic grid of so many devices; default 20 if nothing else is said",
+    excludes: ["data", "stdin"],
   }),
-  rate: whole(1, 1000)({ ...source, summary: "its frames a second", default: "30" }),
-  data: file({ ...source, summary: "a recorded file: CSV, NDJSON or Parquet" }),
-  stdin: flag({ ...source, summary: "measurements from standard input, as they come" }),
+  rate: whole(1, 1000)({
+    ...source,
+    summary: "its frames a second",
+    default: "30",
+    excludes: ["data", "stdin"],
+  }),
+  data: file({
+    ...source,
+    summary: "a recorded file: CSV, NDJSON or Parquet",
+    needs: ["metadata"],
+    excludes: ["stdin"],
+  }),
+  stdin: flag({
+    ...source,
+    summary: "measurements from standard input, as they come",
+    needs: ["metadata"],
+  }),
   format: choice(...readableFormats)({
     ...source,
     summary: "the format of file or input; default what the file's name tells, ndjson for the input",
+    needs: recorded,
   }),
-  speed: text({
+  speed: factor({
     ...source,
     summary: "how often as fast as recorded a file goes: 2, 0.5; max for without waiting",
-    placeholder: "FACTOR",
     default: "1",
+    needs: ["data"],
   }),
-  now: flag({ ...source, summary: "move the file's times to the present" }),
-  loop: flag({ ...source, summary: "begin the file again at its end" }),
+  now: flag({ ...source, summary: "move the file's times to the present", needs: ["data"] }),
+  loop: flag({ ...source, summary: "begin the file again at its end", needs: ["data"] }),
   subscribers: whole(0, 1_000_000)({
     ...source,
     summary: "begin when so many have subscribed",
     default: "0",
   }),
-  stay: flag({ ...source, summary: "go on serving when there is nothing more to publish" }),
+  stay: flag({
+    ...source,
+    summary: "go on serving when there is nothing more to publish",
+    needs: recorded,
+  }),
   duration: duration({ ...source, short: "d", summary: "end after this time" }),
   ...publisherOptions,
   slow: choice("drop", "disconnect", "wait")({
@@ -62,6 +90,8 @@ const options = {
     summary: "how often progress is told, 0 for never; default 1s on a terminal, else never",
   }),
   ...tlsOptions,
+  // Who connects here has no such name.
+  serverName: { ...tlsOptions.serverName, needs: ["connect"] },
   ...adminOptions,
   ...logOptions("info"),
 };
@@ -102,19 +132,18 @@ export const publish: Command = defineCommand({
   ],
   async run(values, context): Promise<ExitCode> {
     const { output, signal } = context;
-    checkSources(values);
-    const tls = await readTls(values);
-    if (tls !== undefined && values.certificate === undefined && !values.connectOnly) {
-      throw new UsageError("TLS needs --certificate and --key: who listens has to show one");
+    if (values.stdin && values.format === "parquet") {
+      throw new UsageError("Parquet can't be read from standard input");
     }
+    if (!values.connectOnly) checkListening(values);
+    const tls = await readTls(values);
     const access = await readAccess(values.access);
-    const speed = readSpeed(values.speed);
     await using past = openHistory(values);
     const slow = values.slow ??
-      (values.stdin || (values.data !== undefined && speed === Infinity) ? "wait" : "drop");
+      (values.stdin || (values.data !== undefined && values.speed === Infinity) ? "wait" : "drop");
     const policy = slow === "disconnect" ? "disconnect" : "drop";
     await using publisher = createPublisher(values, { tls, access, history: past, policy });
-    const measurements = await openSource(values, speed, publisher, context);
+    const measurements = await openSource(values, publisher, context);
     const meter = new PublishingMeter(publisher, () => measurements.unknown);
     await using log = createLog(values, context);
     using _following = logPublisher(log, publisher);
@@ -129,9 +158,9 @@ export const publish: Command = defineCommand({
         (error) => log.error("cli.reloadFailed", { message: (error as Error).message }),
       );
     });
-    await publisher.start();
-    for (const address of values.connect) checked(() => publisher.connect(address));
     await using _admin = await serveAdminFor({ publisher }, values, context, { log, reloadMetadata: reload });
+    await publisher.start();
+    for (const address of values.connect) publisher.connect(address);
     using reporter = new Reporter(meter, output, values.progress ?? (output.err.isTerminal ? 1000 : 0));
 
     const stop = endingAfter(signal, values.duration);
@@ -148,29 +177,8 @@ export const publish: Command = defineCommand({
   },
 });
 
-function checkSources({ grid, data, stdin, metadata, connectOnly, connect, format }: Values): void {
-  const given = [grid !== undefined && "--grid", data !== undefined && "--data", stdin && "--stdin"].filter(
-    Boolean,
-  );
-  if (given.length > 1) throw new UsageError(`${given.join(" and ")} exclude each other`);
-  const isGrid = data === undefined && !stdin;
-  if (isGrid && metadata !== undefined) {
-    throw new UsageError("--metadata needs --data or --stdin: a grid has its own");
-  }
-  if (!isGrid && metadata === undefined) throw new UsageError(`${given[0]} needs --metadata`);
-  if (stdin && format === "parquet") throw new UsageError("Parquet can't be read from standard input");
-  if (connectOnly && connect.length === 0) throw new UsageError("--connect-only needs --connect");
-}
-
-function readSpeed(given: string): number {
-  const speed = given === "max" ? Infinity : /^\d+(?:\.\d+)?$/.test(given) ? Number(given) : NaN;
-  if (speed > 0) return speed;
-  throw new UsageError(`--speed is "${given}", a number over 0 or max expected`);
-}
-
 async function openSource(
-  { metadata, grid, rate, data, stdin, format, now, loop }: Values,
-  speed: number,
+  { metadata, grid, rate, data, stdin, format, speed, now, loop }: Values,
   publisher: Publisher,
   context: Context,
 ): Promise<MeasurementSource> {

@@ -7,10 +7,10 @@ import { type Logger, logPublisher, logSubscriber } from "../../log/mod.ts";
 import { adminOptions, serveAdminFor } from "../admin.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { connectionOptions, subscriberOptions } from "../connection.ts";
-import { ExitCode } from "../exit_codes.ts";
+import { checked, ExitCode } from "../exit_codes.ts";
 import { createLog, logOptions } from "../log.ts";
-import { choice, duration, flag, list, text } from "../option.ts";
-import { checked, createPublisher, openHistory, publisherOptions, readAccess } from "../publisher_options.ts";
+import { addresses, choice, duration, flag, list, text } from "../option.ts";
+import { createPublisher, openHistory, publisherOptions, readAccess } from "../publisher_options.ts";
 import { PublishingMeter } from "../publishing.ts";
 import { Relay, type RelayEvent } from "../relay/relay.ts";
 import { Reporter } from "../reporter.ts";
@@ -31,11 +31,7 @@ export const relay: Command = defineCommand({
     "notifications go on, commands of applications do not. Relays must not be connected in a circle. " +
     "SIGHUP makes it read its access rights again; certificates are read for each connection.",
   operands: {
-    publisher: list({
-      summary: "where a publisher is, host:port",
-      placeholder: "ADDRESS",
-      required: true,
-    }),
+    publisher: addresses({ summary: "where a publisher is, host:port", required: true }),
   },
   options: {
     filter: text({
@@ -128,9 +124,9 @@ export const relay: Command = defineCommand({
       }
     };
     using _reloading = onReload(() => void reload());
-    await publisher.start();
-    for (const address of values.connect) checked(() => publisher.connect(address));
     await using _admin = await serveAdminFor({ publisher, ...relay.subscribers }, values, context, { log });
+    await publisher.start();
+    for (const address of values.connect) publisher.connect(address);
     const undescribed = (): number => relay.stats().reduce((sum, { undescribed }) => sum + undescribed, 0);
     const meter = new PublishingMeter(publisher, undescribed);
     using reporter = new Reporter(meter, output, values.progress ?? (output.err.isTerminal ? 1000 : 0));

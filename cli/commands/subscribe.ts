@@ -20,6 +20,7 @@ import { address, choice, duration, flag, list, port, text, whole, words } from 
 import type { Output } from "../output.ts";
 import { Reception } from "../reception.ts";
 import { Reporter } from "../reporter.ts";
+import { checkListening } from "../tls.ts";
 import { assemblyInfo } from "../version.ts";
 
 const data = { group: "Data" } as const;
@@ -47,11 +48,19 @@ export const subscribe: Command = defineCommand({
       placeholder: "EXPRESSION",
       default: "FILTER ActiveMeasurements WHERE True",
     }),
-    throttle: duration({ ...data, summary: "get only the latest values, once in this time" }),
+    throttle: duration({
+      ...data,
+      summary: "get only the latest values, once in this time",
+      excludes: ["start"],
+    }),
     skipNan: flag({ ...data, summary: "have values left out that are not numbers" }),
     compact: flag({ ...data, summary: "ask for compact measurements instead of TSSC compression" }),
-    udp: flag({ ...data, summary: "get the data over UDP" }),
-    udpPort: port({ ...data, summary: "the local port for that; default any free one" }),
+    udp: flag({ ...data, summary: "get the data over UDP", excludes: ["start"] }),
+    udpPort: port({
+      ...data,
+      summary: "get it over UDP, at this local port; --udp takes any free one",
+      excludes: ["start"],
+    }),
     metadataFilter: list({
       ...data,
       summary: "have the publisher narrow a table of metadata: FILTER table WHERE ...",
@@ -75,6 +84,7 @@ export const subscribe: Command = defineCommand({
     progress: duration({
       group: "Output",
       summary: "how often progress is told, 0 for never; default 1s on a terminal, else 10s",
+      excludes: ["quiet"],
     }),
     quiet: flag({ group: "Output", short: "q", summary: "tell neither progress nor the result" }),
     duration: duration({ group: "End", short: "d", summary: "end after this time" }),
@@ -83,13 +93,27 @@ export const subscribe: Command = defineCommand({
       short: "n",
       summary: "end after so many measurements",
     }),
-    once: flag({ group: "End", summary: "end when the connection is lost, instead of coming back" }),
+    once: flag({
+      group: "End",
+      summary: "end when the connection is lost, instead of coming back",
+      excludes: ["start"],
+    }),
     wait: flag({ group: "Connection", summary: "keep trying until the publisher is there" }),
-    listen: port({ group: "Connection", summary: "wait at this port for the publisher to connect" }),
-    recover: flag({ ...history, summary: "get what was missed while the connection was lost" }),
+    listen: port({
+      group: "Connection",
+      summary: "wait at this port for the publisher to connect",
+      excludes: ["address", "wait", "start"],
+    }),
+    recover: flag({
+      ...history,
+      summary: "get what was missed while the connection was lost",
+      excludes: ["once", "start"],
+    }),
     start: text({ ...history, summary: "get measurements of the past from this time on: UTC, or like *-5m" }),
-    stop: text({ ...history, summary: "up to this time; default now" }),
+    stop: text({ ...history, summary: "up to this time; default now", needs: ["start"] }),
     ...connectionOptions,
+    // Who connects here has no such name.
+    serverName: { ...connectionOptions.serverName, excludes: ["trust", "listen"] },
     ...adminOptions,
     ...logOptions("warning"),
   },
@@ -116,10 +140,7 @@ export const subscribe: Command = defineCommand({
   async run(values, context): Promise<ExitCode> {
     const { output, signal } = context;
     const { address, filter, listen, duration, count, start, stop, quiet } = values;
-    if (stop !== undefined && start === undefined) throw new UsageError("--stop needs --start");
-    if (listen !== undefined && start !== undefined) {
-      throw new UsageError("--listen and --start exclude each other");
-    }
+    if (listen !== undefined) checkListening(values);
     const target = readTarget(values.output, values.format, output);
     const columns = checkColumns(values.columns, target);
     const past = start === undefined ? undefined : { start, ...(stop !== undefined && { stop }) };
@@ -140,8 +161,9 @@ export const subscribe: Command = defineCommand({
       ...(values.recover && { gapRecovery: { onRecovered: (batch) => reception.take(batch) } }),
     });
     const names = new SignalNames(subscriber.signals, () => recordsOf(subscriber));
-    const title = (): string =>
-      `${subscriber.peer?.address ?? address}  ${subscriber.state}  ${meter.progress().text}`;
+    const interval = quiet ? 0 : values.progress ?? (output.err.isTerminal ? 1000 : 10_000);
+    const progress = nowAndThen(interval, () => meter.progress().text);
+    const title = (): string => `${subscriber.peer?.address ?? address}  ${subscriber.state}  ${progress()}`;
     let table: LiveTable | undefined;
     await using log = createLog(values, context, (line) => table?.log(line));
     await using _admin = await serveAdminFor({ subscriber }, values, context, { log });
@@ -151,15 +173,14 @@ export const subscribe: Command = defineCommand({
     using _following = logSubscriber(log, subscriber);
     if (listen !== undefined) {
       const { address } = await subscriber.listen({ port: listen });
-      if (!quiet) await output.note(`Listening on ${address}`);
+      if (!quiet) await output.note(`Listening on ${address}`, { listening: address });
     } else if (patient) {
       await subscriber.connect(address, { signal, retry: true });
     }
     const writer = target.kind === "table"
       ? table = new LiveTable(output, names, title)
       : await open(target, columns, names, context);
-    const interval = quiet || table !== undefined ? 0 : values.progress;
-    using reporter = new Reporter(meter, output, interval);
+    using reporter = new Reporter(meter, output, table === undefined ? interval : 0);
     try {
       await reception.run(subscriber, writer);
     } finally {
@@ -184,10 +205,15 @@ function readTarget(
 ): Target {
   const wanted = given ?? (out.isTerminal && !json && format === undefined ? "table" : format ?? "ndjson");
   if (wanted === "table") {
+    if (format !== undefined) throw new UsageError("--output table and --format exclude each other");
+    if (json) throw new UsageError("--output table and --json exclude each other");
     if (out.isTerminal) return { kind: "table" };
     throw new UsageError("--output table needs a terminal");
   }
   const word = wanted === "-" ? format ?? "ndjson" : wanted;
+  if (format !== undefined && format !== word && writableFormats.some((known) => known === word)) {
+    throw new UsageError(`--output ${word} and --format ${format} exclude each other`);
+  }
   if (word === "csv" || word === "ndjson") return { kind: "stdout", format: word };
   if (word === "parquet" || word === "sqlite") {
     throw new UsageError(`${word} can't be written to standard output; name a file by --output`);
@@ -209,6 +235,16 @@ async function open(
 ): Promise<MeasurementWriter> {
   if (target.kind === "stdout") return writeTo(output, target.format, columns, names);
   return await openWriter(target.path, target.format, columns, names);
+}
+
+/** What a function gives, asked once in so many milliseconds; nothing when that is 0. */
+function nowAndThen(interval: number, ask: () => string): () => string {
+  let [last, at] = ["", -Infinity];
+  return () => {
+    const now = performance.now();
+    if (interval > 0 && now - at >= interval) [last, at] = [ask(), now];
+    return last;
+  };
 }
 
 /** The records of the metadata, if it can be used. */

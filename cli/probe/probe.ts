@@ -24,6 +24,8 @@ export interface ProbeOptions {
   /** Whether to look at one session only. */
   readonly quick: boolean;
   readonly signal: AbortSignal;
+  /** Is told what comes next, for who waits. */
+  readonly onStep: (step: string) => void;
 }
 
 const versions = [3, 2, 1] as const;
@@ -35,16 +37,15 @@ const patience = 5000;
  * Finds out about a publisher, one connection after the other, so as not to burden it.
  *
  * @throws {SttpError} `Aborted`.
- * @throws {TypeError} When the address or the TLS options can't be used.
- * @throws {RangeError} When the address has port 0.
  */
 export async function probe(options: ProbeOptions): Promise<ProbeReport> {
-  const { address, tls: source, filter, duration, wait, timeout, quick, signal } = options;
+  const { address, tls: source, filter, duration, wait, timeout, quick, signal, onStep } = options;
   const connect = (stop: AbortSignal = signal): Promise<Channel> => dial(address, source, timeout, stop);
   const report = { address, tls: null, versions: [], encodings: [], session: null, compact: null, udp: null };
   const found: { -readonly [Name in keyof ProbeReport]: ProbeReport[Name] } = { ...report, problem: null };
   try {
     if (source !== undefined) {
+      onStep("looking at the certificate");
       found.tls = await probeTls(address, await source(), connect, timeout);
       if (!found.tls.trusted) throw new SttpError("HandshakeFailed", found.tls.problem ?? "not trusted");
     }
@@ -52,11 +53,15 @@ export async function probe(options: ProbeOptions): Promise<ProbeReport> {
       const answer = Math.min(patience, timeout);
       const ask = (modes: Partial<OperationalModes>): Promise<ModesAnswer> =>
         askModes(connect, modes, answer);
-      found.versions = await inTurn(versions, async (version) => ({ version, ...await ask({ version }) }));
+      found.versions = await inTurn(versions, async (version) => {
+        onStep(`asking for version ${version}`);
+        return { version, ...await ask({ version }) };
+      });
       const accepted = found.versions.find(({ answer }) => answer === "accepted");
       if (accepted !== undefined) {
         const { version } = accepted;
         found.encodings = await inTurn(encodings, async (encoding) => {
+          onStep(`asking for ${encoding}`);
           return { encoding, ...await ask({ version, encoding }) };
         });
       }
@@ -73,9 +78,12 @@ export async function probe(options: ProbeOptions): Promise<ProbeReport> {
       signal,
       connect,
     };
+    onStep("counting measurements");
     found.session = await probeSession(session);
     if (!quick && found.session.data.format !== null) {
+      onStep("trying compact measurements");
       found.compact = await probeCompact(session);
+      onStep("trying UDP");
       found.udp = await probeUdp(session);
     }
   } catch (error) {

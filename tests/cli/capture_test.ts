@@ -185,9 +185,13 @@ Deno.test("capture and decode say what is wrong, with their exit codes", () =>
     closed.close();
     const path = `${folder}/session.sttpcap`;
     const cases: [string[], number, RegExp][] = [
-      [["capture", `127.0.0.1:${port}`, "-o", path], 3, /no connection to 127\.0\.0\.1/],
+      [["capture", `127.0.0.1:${port}`, "-o", path], 7, /no connection to 127\.0\.0\.1/],
       [["capture", `127.0.0.1:${port}`], 2, /--output/],
-      [["capture", "localhost", "-o", path, "--listen-key", "x"], 2, /belong together/],
+      [
+        ["capture", "localhost", "-o", path, "--listen-key", "x"],
+        2,
+        /--listen-key needs --listen-certificate/,
+      ],
       [["capture", "localhost", "-o", `${folder}/none/x`], 1, /No such file/],
       [["capture", "localhost", "-o", `${folder}/text`], 1, /is there already; --overwrite/],
       [["decode", `${folder}/none`], 1, /No such file/],

@@ -279,7 +279,7 @@ Deno.test("sttp publish: the port is taken; TLS; --duration", () =>
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = taken.addr as Deno.NetAddr;
     const failed = await sttp(["publish", "--host", "127.0.0.1", "--port", String(port)]);
-    assertEquals(failed.code, 3, failed.stderr);
+    assertEquals(failed.code, 7, failed.stderr);
     assertMatch(failed.stderr, /\(ConnectFailed\)\n$/);
 
     const { ca, server } = await testCertificates();

@@ -104,7 +104,7 @@ Deno.test("sttp subscribe: nobody there, and who refuses", async () => {
   const nobody = `127.0.0.78:${(taken.addr as Deno.NetAddr).port}`;
   taken.close();
   const unreachable = await sttp(["subscribe", nobody]);
-  assertEquals([unreachable.code, unreachable.stdout], [3, ""]);
+  assertEquals([unreachable.code, unreachable.stdout], [7, ""]);
   assertMatch(unreachable.stderr, /^sttp: no connection to .* \(ConnectFailed\)\n$/);
 
   await using meeting = await Meeting.start(1, { maxConnections: 0 });
@@ -127,7 +127,7 @@ Deno.test("sttp subscribe --once: the connection is lost; a file that was there 
     await meeting.publish(10);
     await meeting.publisher.stop();
     const { code, stderr } = await running.ended;
-    assertEquals(code, 3, stderr);
+    assertEquals(code, 7, stderr);
     assertMatch(stderr, /sttp: .* \(ConnectionLost\)\n$/);
     assertEquals((await Deno.readTextFile(path)).trim().split("\n").length, 1 + 10 * size);
   }));
@@ -229,7 +229,7 @@ Deno.test("sttp with TLS: certificates from files, and a publisher that is not t
     assertEquals(code, 0, stderr);
     assertEquals(stdout.trim().split("\n").length, size);
     const wrong = await sttp(["subscribe", meeting.publisher.address, "--ca", path("other.pem"), ...own]);
-    assertEquals([wrong.code, wrong.stdout], [3, ""], wrong.stderr);
+    assertEquals([wrong.code, wrong.stdout], [7, ""], wrong.stderr);
     assertMatch(wrong.stderr, /\(HandshakeFailed\)\n$/);
   }));
 
@@ -295,7 +295,8 @@ Deno.test("sttp filter: what a publisher's metadata comes to, and the place of a
       "  Devce = 'X'\n  ^\n",
   );
   const json = await sttp(["filter", "Device LIKE", "--json"]);
-  assertEquals(json.code, 5);
-  const { kind, offset, column } = JSON.parse(json.stdout).error;
-  assertEquals([kind, offset, column], ["syntax", 11, 12]);
+  assertEquals([json.code, json.stdout], [5, ""]);
+  const { exitCode, code, kind, message, offset, column } = JSON.parse(json.stderr).error;
+  assertEquals([exitCode, code, kind, offset, column], [5, "InvalidFilter", "syntax", 11, 12]);
+  assert(!message.includes("\n"));
 });
