@@ -38,7 +38,8 @@ type Step =
   | { readonly kind: "notify" }
   | { readonly kind: "define"; readonly size: number }
   | { readonly kind: "stall"; readonly on: boolean }
-  | { readonly kind: "flood" };
+  | { readonly kind: "flood" }
+  | { readonly kind: "rights"; readonly denied: readonly number[] };
 
 const all = "FILTER ActiveMeasurements WHERE True";
 const codes = Object.values(Command);
@@ -94,13 +95,22 @@ const modes = fc.record({
 );
 
 /** What a subscriber says first, and so gets to where there is data. */
-const opening = joined(
-  encodeCommand(Command.DefineOperationalModes, encodeOperationalModes(DefaultOperationalModes)),
-  encodeCommand(Command.Subscribe, encodeSubscribe({ filterExpression: all }, "utf-8")),
-  encodeCommand(Command.ConfirmUpdateSignalIndexCache),
+const openings = [{}, {}, { dataChannel: { localPort: 9 } }, { startTimeConstraint: "2022-01-01" }].map((
+  options,
+) =>
+  joined(
+    encodeCommand(Command.DefineOperationalModes, encodeOperationalModes(DefaultOperationalModes)),
+    encodeCommand(Command.Subscribe, encodeSubscribe({ filterExpression: all, ...options }, "utf-8")),
+    encodeCommand(Command.ConfirmUpdateSignalIndexCache),
+  )
 );
 
-const confirmation = fc.oneof(
+const small = fc.oneof(
+  fc.constantFrom(-1, 0, 10, 1_000, -2).map((milliseconds) => {
+    const body = new Uint8Array(4);
+    new DataView(body.buffer).setInt32(0, milliseconds);
+    return encodeCommand(Command.UpdateProcessingInterval, body);
+  }),
   fc.nat(6).map((sequence) =>
     encodeCommand(Command.ConfirmBufferBlock, encodeBufferBlockConfirmation(sequence))
   ),
@@ -119,7 +129,7 @@ const sent = fc.oneof(
   { weight: 3, arbitrary: anyCommand },
   { weight: 3, arbitrary: subscribe },
   { weight: 4, arbitrary: bare },
-  { weight: 1, arbitrary: confirmation },
+  { weight: 1, arbitrary: small },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 20 }).map((bytes) => new Uint8Array(bytes)) },
   { weight: 1, arbitrary: damaged(recorded().clientSessions) },
 );
@@ -142,6 +152,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("stall" as const), on: fc.boolean() }) },
   { weight: 1, arbitrary: fc.constant({ kind: "flood" as const }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("rights" as const),
+      denied: fc.uniqueArray(fc.nat(7), { maxLength: 3 }),
+    }),
+  },
 );
 
 interface Input {
@@ -164,7 +181,7 @@ const session = target("publisher-session", 60, () =>
     hasRights: fc.boolean(),
     encrypts: fc.boolean(),
     confirms: fc.boolean(),
-    greeting: fc.option(fc.oneof(fc.constant(opening), modes), { freq: 8 }),
+    greeting: fc.option(fc.oneof(fc.constantFrom(...openings), modes), { freq: 8 }),
     steps: fc.array(step, { minLength: 1, maxLength: 25 }),
     pieces: fc.array(fc.oneof(fc.constant(1 << 20), fc.integer({ min: 1, max: 50 })), {
       minLength: 1,
@@ -225,6 +242,12 @@ async function run(input: Input): Promise<void> {
         break;
       case "stall":
         attacker.stalled = step.on;
+        break;
+      case "rights":
+        // The witness is the first to connect.
+        rig.publisher.setAccess({
+          authorizeSignals: ({ id }) => id === 1 ? true : { deny: step.denied.map(signalId) },
+        });
         break;
       case "flood":
         // More than a queue holds, to one who does not read.
