@@ -6,25 +6,35 @@ const HEIGHT = 130;
 const LEFT = 70;
 const GAP = 46;
 // Readable on white and on black alike.
-const COLOURS = ["#2f81f7", "#d29922", "#3fb950"] as const;
+const COLOURS = ["#2f81f7", "#d29922", "#3fb950", "#db61a2", "#a371f7", "#f0883e"] as const;
 const TEXT = "#7d8590";
+
+interface Line {
+  readonly name: string;
+  readonly of: (sample: Sample) => number;
+}
 
 interface Panel {
   readonly title: string;
-  readonly lines: readonly { readonly name: string; readonly of: (sample: Sample) => number }[];
+  readonly lines: readonly Line[];
 }
 
 const MIB = 1024 ** 2;
 
+/** Both sides' memory of a kind. */
+function memory(title: string, kind: "heap" | "resident"): Panel {
+  return {
+    title,
+    lines: [
+      { name: "publisher", of: ({ publisher }): number => publisher[kind] / MIB },
+      { name: "20 subscribers", of: ({ subscribers }): number => subscribers[kind] / MIB },
+    ],
+  };
+}
+
 const panels: readonly Panel[] = [
-  {
-    title: "Publisher's heap, MiB",
-    lines: [{ name: "", of: ({ publisher }): number => publisher.heap / MIB }],
-  },
-  {
-    title: "Publisher's resident memory, MiB",
-    lines: [{ name: "", of: ({ publisher }): number => publisher.resident / MIB }],
-  },
+  memory("Heap, MiB", "heap"),
+  memory("Resident memory, MiB", "resident"),
   {
     title: "Measurements received a second, all subscribers, thousands",
     lines: [{ name: "", of: ({ subscribers, seconds }): number => subscribers.received / seconds / 1000 }],
@@ -44,25 +54,29 @@ const panels: readonly Panel[] = [
       { name: "timers", of: ({ publisher }): number => publisher.timers },
     ],
   },
-  {
-    title: "Measurements missing so far, thousands",
-    lines: [
-      {
-        name: "with a reason",
-        of: ({ subscribers }): number =>
-          Object.values(subscribers.explained).reduce((a, b) => a + b, 0) / 1000,
-      },
-      { name: "without", of: ({ subscribers }): number => subscribers.unexplained / 1000 },
-    ],
-  },
 ];
+
+/** What was lost, a line for each reason that there was. */
+function losses(samples: readonly Sample[]): Panel {
+  const reasons = new Set(samples.flatMap(({ subscribers }) => Object.keys(subscribers.losses)));
+  return {
+    title: "Measurements missing so far, by the reason counted, millions",
+    lines: [
+      ...Array.from(reasons, (name): Line => ({
+        name,
+        of: ({ subscribers }): number => (subscribers.losses[name] ?? 0) / 1e6,
+      })),
+      { name: "without a reason", of: ({ subscribers }): number => subscribers.unexplained / 1e6 },
+    ],
+  };
+}
 
 /** The samples as an SVG. */
 export function plotSoak(samples: readonly Sample[]): string {
   const lines: string[] = [];
   const last = samples.at(-1)?.at ?? 1;
   let y = 20;
-  for (const panel of panels) {
+  for (const panel of [...panels, losses(samples)]) {
     lines.push(...drawPanel(panel, samples, last, y));
     y += HEIGHT + GAP;
   }
@@ -76,7 +90,7 @@ function drawPanel(panel: Panel, samples: readonly Sample[], last: number, top: 
   const most = Math.max(1e-9, ...lines.flatMap(({ of }) => samples.map(of)));
   const x = (at: number): string => (LEFT + at / last * (WIDTH - LEFT - 10)).toFixed(1);
   const y = (value: number): string => (top + 12 + (1 - value / most) * (HEIGHT - 12)).toFixed(1);
-  const legend = lines.map(({ name }, i) => `<tspan dx="14" fill="${COLOURS[i]}">${name}</tspan>`).join("");
+  const legend = lines.map(({ name }, i) => `<tspan dx="14" fill="${colourOf(i)}">${name}</tspan>`).join("");
   return [
     `<text class="title" x="0" y="${top}">${title}${legend}</text>`,
     `<text x="${LEFT - 8}" y="${top + 22}" text-anchor="end">${rounded(most)}</text>`,
@@ -87,11 +101,15 @@ function drawPanel(panel: Panel, samples: readonly Sample[], last: number, top: 
     }" fill="none" stroke="${TEXT}" stroke-opacity="0.5"/>`,
     ...lines.map(({ of }, i) => {
       const points = samples.map((sample) => `${x(sample.at)},${y(of(sample))}`).join(" ");
-      return `<polyline points="${points}" fill="none" stroke="${COLOURS[i]}" stroke-width="1.5"/>`;
+      return `<polyline points="${points}" fill="none" stroke="${colourOf(i)}" stroke-width="1.5"/>`;
     }),
   ];
 }
 
 function rounded(value: number): string {
   return value < 10 ? value.toFixed(1) : value.toFixed(0);
+}
+
+function colourOf(line: number): string {
+  return COLOURS[line % COLOURS.length]!;
 }

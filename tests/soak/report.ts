@@ -43,7 +43,6 @@ export function summarise(
   const heap = (part: readonly Sample[]): number => median(part.map(({ publisher }) => publisher.heap));
   const theirHeap = (part: readonly Sample[]): number =>
     median(part.map(({ subscribers }) => subscribers.heap));
-  const growth = heap(last) - heap(first);
   for (const [whose, of] of [["publisher's", heap], ["subscribers'", theirHeap]] as const) {
     const most = Math.max(minutes < 10 ? NOTHING : 0, MOST_GROWTH * of(first));
     if (of(last) - of(first) > most) failures.push(`the ${whose} heap has grown`);
@@ -61,11 +60,15 @@ export function summarise(
   const delivered = samples.reduce((sum, { subscribers }) => sum + subscribers.received, 0);
   const mib = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(2)} MiB`;
   const p99 = samples.map(({ subscribers }) => subscribers.latency.p99);
+  const growth = (of: (part: readonly Sample[]) => number): string => {
+    const by = of(last) - of(first);
+    return `${mib(by)} (${(100 * by / of(first)).toFixed(1)} %), from ${mib(of(first))} to ${mib(of(last))}`;
+  };
   const text = `# Soak of ${minutes} minutes
 
-**Growth of the publisher's heap after warming up: ${mib(growth)} (${
-    (100 * growth / heap(first)).toFixed(1)
-  } %), from ${mib(heap(first))} to ${mib(heap(last))}**
+**Growth of heaps after warming up: the publisher's ${growth(heap)}; the 20 subscribers' ${
+    growth(theirHeap)
+  }**
 
 | what | value |
 | --- | --- |
@@ -84,7 +87,6 @@ export function summarise(
 | resident memory, at first and at last | ${mib(median(first.map(({ publisher }) => publisher.resident)))}, ${
     mib(median(last.map(({ publisher }) => publisher.resident)))
   } |
-| heap of the 20 subscribers, at first and at last | ${mib(theirHeap(first))}, ${mib(theirHeap(last))} |
 | counted as lost by the subscribers, by reason | ${list(end.subscribers.losses)} |
 | missing, by kind of subscriber, with a reason counted | ${list(explained)} |
 | dropped by the publisher, by reason | ${list(end.publisher.dropped)} |
