@@ -8,7 +8,7 @@ import { OpenApi } from "./openapi.ts";
 import { Problem } from "./problems.ts";
 import { Query } from "./query.ts";
 import { DeviceParameters, SignalParameters } from "./signals.ts";
-import { streamTrend, TrendParameters, trendSignals } from "./trends.ts";
+import { MAX_PAST, TrendParameters, trendSignals } from "./trends.ts";
 import { browseTable, summarizeTables, TableParameters } from "./tables.ts";
 
 /** Readers of events and trends at a time, each of which occupies a connection. */
@@ -68,11 +68,11 @@ export function createApi(context: AdminContext): Hono<AdminEnv> {
   });
 
   api.get("/trend", (c) => {
-    const { directory, meter } = observer.signalsNow(
-      new Query(c.req.url, TrendParameters, "signal").text("system"),
-    );
-    const { handles } = directory.chosen(trendSignals(c.req.url));
-    return stream(c, (onEnd) => streamTrend(meter, handles, options.clock, onEnd));
+    const query = new Query(c.req.url, TrendParameters, "signal");
+    const { directory, trends } = observer.signalsNow(query.text("system"));
+    const { handles } = directory.chosen(trendSignals(query));
+    const past = query.whole("past", 0, 0, MAX_PAST);
+    return stream(c, (onEnd) => trends.stream(handles, past, onEnd));
   });
 
   api.get("/signals", async (c) => {

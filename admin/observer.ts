@@ -12,7 +12,15 @@ import { clip } from "./query.ts";
 import { RateMeters, type Rates } from "./rates.ts";
 import { SignalMeter } from "./signal_meter.ts";
 import { SignalDirectory } from "./signals.ts";
-import { metadataOf, type NamedPublisher, type NamedSystem, recordsOf, tappedSystem } from "./system.ts";
+import {
+  historyOf,
+  metadataOf,
+  type NamedPublisher,
+  type NamedSystem,
+  recordsOf,
+  tappedSystem,
+} from "./system.ts";
+import { Trends } from "./trends.ts";
 
 /** A publisher in short: its stats without the single connections. */
 export interface PublisherSummary extends Omit<PublisherStats, "open" | "recentlyClosed" | "groups"> {
@@ -76,6 +84,7 @@ export class Observer {
   readonly #options: CheckedOptions;
   readonly #meters: RateMeters;
   readonly #signalMeters = new Map<string, SignalMeter>();
+  readonly #trends = new Map<string, Trends>();
   readonly #directories = new Map<string, SignalDirectory>();
   readonly #versions: MetadataVersions;
 
@@ -86,13 +95,17 @@ export class Observer {
     this.#versions = new MetadataVersions(options.clock);
     for (const system of systems) {
       const tapped = tappedSystem(system);
-      if (tapped !== undefined) this.#signalMeters.set(system.name, new SignalMeter(tapped, options.clock));
+      if (tapped === undefined) continue;
+      const meter = new SignalMeter(tapped, options.clock);
+      this.#signalMeters.set(system.name, meter);
+      this.#trends.set(system.name, new Trends(meter, historyOf(system), options.clock));
     }
     this.noteMetadata();
   }
 
   /** Looks no more. */
   close(): void {
+    for (const trends of this.#trends.values()) trends.close();
     for (const meter of this.#signalMeters.values()) meter.close();
   }
 
@@ -178,13 +191,18 @@ export class Observer {
     return directory;
   }
 
-  /** The same without waiting. @throws {Problem} */
-  signalsNow(name: string | undefined): { readonly directory: SignalDirectory; readonly meter: SignalMeter } {
+  /** The same without waiting, and what there is to plot of them. @throws {Problem} */
+  signalsNow(name: string | undefined): {
+    readonly directory: SignalDirectory;
+    readonly meter: SignalMeter;
+    readonly trends: Trends;
+  } {
     const { system, metadata } = this.metadata(name);
     const found = this.system(system);
     const tapped = tappedSystem(found);
     const meter = this.#signalMeters.get(system);
-    if (tapped === undefined || meter === undefined) {
+    const trends = this.#trends.get(system);
+    if (tapped === undefined || meter === undefined || trends === undefined) {
       throw new Problem(404, "NoSignals", `${system} does not show its measurements`);
     }
     let directory = this.#directories.get(system);
@@ -193,7 +211,7 @@ export class Observer {
       directory = new SignalDirectory(system, records, tapped.signals, meter);
       this.#directories.set(system, directory);
     }
-    return { directory, meter };
+    return { directory, meter, trends };
   }
 
   /** Every system in short. */

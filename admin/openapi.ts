@@ -9,7 +9,7 @@ import type { Field } from "./bodies.ts";
 import { ListParameters, MAX_LIMIT, SortNames } from "./connections.ts";
 import type { AdminActionName } from "./options.ts";
 import { DeviceOrders, DeviceParameters, RateStates, SignalOrders, SignalParameters } from "./signals.ts";
-import { MAX_TREND_SIGNALS } from "./trends.ts";
+import { MAX_PAST, MAX_TREND_SIGNALS } from "./trends.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -320,14 +320,20 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
       summary: "Measurements of a few signals as they pass, as server-sent events",
       description:
         "Each has data {points: [[signal, time, value], ...]}: the signal's place in the request, milliseconds since " +
-        "1970, and the value, null for NaN; of each signal at most 50 a second. {missed} tells a slow reader how many " +
-        "it did not get.",
+        "1970, and the value, null for NaN; of each signal at most 50 a second, in order of time. {missed} tells a slow " +
+        "reader how many it did not get.",
       parameters: [
         system,
         {
           ...query("signal", "A signal ID.", { type: "array", items: text, maxItems: MAX_TREND_SIGNALS }),
           required: true,
         },
+        query(
+          "past",
+          "Seconds of the past to begin with: from the publisher's history, else what passed while somebody asked for " +
+            "these signals; the older, the fewer points. The default is 0.",
+          { type: "integer", minimum: 0, maximum: MAX_PAST },
+        ),
       ],
       responses: {
         "200": { description: "The points.", content: { "text/event-stream": { schema: text } } },

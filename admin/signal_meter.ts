@@ -28,7 +28,7 @@ const ATTENTION = 60_000;
 const UNIX_EPOCH = 62_135_596_800_000;
 
 /** Ticks in two words, low half first, as whole milliseconds since 1970; without the leap-second bits. */
-function millisecondsOf(words: Int32Array, i: number): number {
+export function millisecondsOf(words: Int32Array, i: number): number {
   const ticks = (words[2 * i + 1]! & 0x3fff_ffff) * 0x1_0000_0000 + (words[2 * i]! >>> 0);
   return Math.round(ticks / 10_000) - UNIX_EPOCH;
 }
@@ -46,11 +46,11 @@ export class SignalMeter {
   readonly #system: TappedSystem;
   readonly #clock: Clock;
   readonly #end: () => void;
-  readonly #watchers = new Set<SignalWatcher>();
   /** For each signal four words, so that they are near each other: count, bits of the value, ticks. */
   #records = new Int32Array(0);
   #flags = new Uint32Array(0);
-  /** By how many each signal is watched. */
+  /** Who watches each signal, and for each signal whether somebody does. */
+  readonly #watchers = new Map<number, Set<SignalWatcher>>();
   #watched = new Uint8Array(0);
   #reference: Sample;
   #last: Sample;
@@ -58,6 +58,7 @@ export class SignalMeter {
   /** When measuring began, by the clock's `monotonic()`, and until when it goes on. */
   #since = 0;
   #until = -Infinity;
+  #isMeasuring = false;
 
   /** @param system Where measurements pass. */
   constructor(system: TappedSystem, clock: Clock) {
@@ -77,7 +78,11 @@ export class SignalMeter {
     if (from >= length) return;
     this.#delay = this.#clock.now() - millisecondsOf(tickWords, length - 1);
     if (this.#watchers.size > 0) this.#tell(batch, from);
-    if (this.#clock.monotonic() > this.#until) return;
+    if (!this.#isMeasuring) return;
+    if (this.#clock.monotonic() > this.#until) {
+      this.#isMeasuring = false;
+      return;
+    }
     this.#reserve();
     const records = this.#records;
     const latestFlags = this.#flags;
@@ -107,6 +112,7 @@ export class SignalMeter {
       this.#reference = this.#last = { at: now, records: this.#records.slice() };
     }
     this.#until = now + ATTENTION;
+    this.#isMeasuring = true;
     const left = this.#since + INTERVAL - now;
     if (left > 0) await new Promise<void>((resolve) => this.#clock.schedule(left, resolve));
   }
@@ -122,24 +128,31 @@ export class SignalMeter {
   }
 
   #tell({ signals, tickWords, values, length }: MeasurementBatch, from: number): void {
+    const watched = this.#watched;
     for (let i = from; i < length; i++) {
       const signal = signals[i]!;
-      if (!this.#watched[signal]) continue;
+      if (!watched[signal]) continue;
       const time = millisecondsOf(tickWords, i);
-      for (const watcher of this.#watchers) {
-        if (watcher.handles.includes(signal)) watcher.add(signal, time, values[i]!);
-      }
+      for (const watcher of this.#watchers.get(signal)!) watcher.add(signal, time, values[i]!);
     }
   }
 
   /** Tells somebody of every measurement of some signals. @returns What ends it. */
   watch(watcher: SignalWatcher): () => void {
     this.#reserve();
-    this.#watchers.add(watcher);
-    for (const handle of watcher.handles) this.#watched[handle]!++;
+    for (const handle of watcher.handles) {
+      const watchers = this.#watchers.get(handle);
+      if (watchers === undefined) this.#watchers.set(handle, new Set([watcher]));
+      else watchers.add(watcher);
+      this.#watched[handle] = 1;
+    }
     return () => {
-      if (!this.#watchers.delete(watcher)) return;
-      for (const handle of watcher.handles) this.#watched[handle]!--;
+      for (const handle of watcher.handles) {
+        const watchers = this.#watchers.get(handle);
+        if (watchers === undefined || !watchers.delete(watcher) || watchers.size > 0) continue;
+        this.#watchers.delete(handle);
+        this.#watched[handle] = 0;
+      }
     };
   }
 

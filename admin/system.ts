@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { HistorySource } from "../history/source.ts";
 import type { DataSet } from "../metadata/data_set.ts";
 import { Metadata } from "../metadata/records.ts";
 import type { PublisherStats } from "../publisher/snapshot.ts";
@@ -10,6 +11,7 @@ import type { PublisherStatus } from "../publisher/status.ts";
 import type { SubscriberStats } from "../subscriber/stats.ts";
 import type { SubscriberStatus } from "../subscriber/status.ts";
 import type { PeerCertificate } from "../transport/channel.ts";
+import type { SignalTable } from "../transport/signal_table.ts";
 import type { MeasurementTap } from "../transport/taps.ts";
 
 /** What handles in batches stand for. */
@@ -28,8 +30,18 @@ export interface TappedSystem {
   tap(tap: MeasurementTap): () => void;
 }
 
+/** A history, and what handles stand for in it. */
+export interface AdminHistory {
+  readonly source: Pick<HistorySource, "range" | "read">;
+  readonly signals: SignalTable;
+}
+
 /** A publisher as the admin sees it; `Publisher` is one. */
 export interface AdminPublisher extends Partial<TappedSystem> {
+  /** What handles in batches stand for, and in the history. */
+  readonly signals?: SignalTable;
+  /** Where measurements of the past can be read; without it, plots begin with what passed while somebody looked. */
+  readonly history?: AdminHistory["source"] | undefined;
   /** Everything that can be counted, at this moment. */
   stats(): PublisherStats;
   /** What happens from now on; without it there are no events to show. */
@@ -145,4 +157,10 @@ export function recordsOf(system: NamedSystem, dataSet: DataSet): Metadata {
 /** A system at which measurements can be looked at, if it is one. */
 export function tappedSystem({ system }: NamedSystem): TappedSystem | undefined {
   return system.tap !== undefined && system.signals !== undefined ? system as TappedSystem : undefined;
+}
+
+/** The history of a system, if it has one. */
+export function historyOf({ kind, system }: NamedSystem): AdminHistory | undefined {
+  if (kind !== "publisher" || system.history === undefined || system.signals === undefined) return undefined;
+  return { source: system.history, signals: system.signals };
 }

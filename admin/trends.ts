@@ -5,17 +5,21 @@
  */
 import type { Clock } from "../transport/clock.ts";
 import { Problem } from "./problems.ts";
-import { Query } from "./query.ts";
+import type { Query } from "./query.ts";
 import type { SignalMeter, SignalWatcher } from "./signal_meter.ts";
+import type { AdminHistory } from "./system.ts";
+import { follows, type Point, TrendHistory, TrendMemory } from "./trend_past.ts";
 
 /** Signals that one page of plots shows at most. */
 export const MAX_TREND_SIGNALS = 16;
 /** The query parameters of a trend; `signal` is repeated. */
-export const TrendParameters: readonly string[] = ["system", "signal"];
+export const TrendParameters: readonly string[] = ["system", "signal", "past"];
+/** Seconds of the past that can be asked for. */
+export const MAX_PAST = 900;
 
 /** The signal IDs that a request is about. @throws {Problem} When there are none, or too many. */
-export function trendSignals(url: string): string[] {
-  const signals = new Query(url, TrendParameters, "signal").texts("signal");
+export function trendSignals(query: Query): string[] {
+  const signals = query.texts("signal");
   if (signals.length > 0 && signals.length <= MAX_TREND_SIGNALS) return signals;
   throw new Problem(
     400,
@@ -28,13 +32,8 @@ export function trendSignals(url: string): string[] {
 const INTERVAL = 250;
 /** Events without points after which something is sent, so that nobody takes the connection for dead: 15 s. */
 const SILENT_EVENTS = 60;
-/** Milliseconds between two points of a signal at least: more than 50 a second are no use to the eye. */
-const SPACING = 19;
 /** Points that wait for a slow reader: ten seconds of all. */
 const MOST_WAITING = 10 * 50 * MAX_TREND_SIGNALS;
-
-/** A point: which of the signals, milliseconds since 1970, and the value; `null` for NaN and infinities. */
-type Point = readonly [signal: number, time: number, value: number | null];
 
 /** Gathers points for one reader; one that is too slow loses the oldest. */
 class PointGatherer implements SignalWatcher {
@@ -50,7 +49,7 @@ class PointGatherer implements SignalWatcher {
 
   add(handle: number, time: number, value: number): void {
     const signal = this.handles.indexOf(handle);
-    if (Math.abs(time - this.#latest[signal]!) < SPACING) return;
+    if (!follows(time, this.#latest[signal]!)) return;
     this.#latest[signal] = time;
     if (this.#points.length >= MOST_WAITING) {
       this.#missed += MOST_WAITING / 2;
@@ -67,52 +66,94 @@ class PointGatherer implements SignalWatcher {
     this.#missed = 0;
     return `data: ${JSON.stringify(event)}\n\n`;
   }
+
+  /** The past and what has come since it was asked for, as an event: what is in both is there once. */
+  takeAfter(past: readonly Point[]): string {
+    const ends = new Float64Array(this.handles.length).fill(-Infinity);
+    for (const [signal, time] of past) ends[signal] = Math.max(ends[signal]!, time);
+    ends.forEach((end, signal) => this.#latest[signal] = Math.max(end, this.#latest[signal]!));
+    this.#points = [...past, ...this.#points.filter(([signal, time]) => time > ends[signal]!)];
+    return this.take();
+  }
 }
 
-/**
- * Points of some signals as server-sent events, from now on and without end: `{ points: [[signal, time, value], ...] }`,
- * where `signal` counts the handles from 0, and `missed` tells a slow reader how many it did not get.
- *
- * @param onEnd Called when the reader has gone.
- */
-export function streamTrend(
-  meter: SignalMeter,
-  handles: readonly number[],
-  clock: Clock,
-  onEnd: () => void,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const encoder = new TextEncoder();
-  const gatherer = new PointGatherer(handles);
-  const endWatch = meter.watch(gatherer);
-  let stopWaiting = (): void => {};
-  let ended = false;
-  const pause = (): Promise<void> =>
-    new Promise((resolve) => {
-      const cancel = clock.schedule(INTERVAL, resolve);
-      stopWaiting = () => {
-        cancel();
-        resolve();
-      };
+/** What there is to plot of a system's signals: their past, as far as it is known, and their present. */
+export class Trends {
+  readonly #meter: SignalMeter;
+  readonly #clock: Clock;
+  readonly #memory: TrendMemory;
+  readonly #history: TrendHistory | undefined;
+
+  constructor(meter: SignalMeter, history: AdminHistory | undefined, clock: Clock) {
+    this.#meter = meter;
+    this.#clock = clock;
+    this.#memory = new TrendMemory(meter, clock);
+    this.#history = history && new TrendHistory(history, clock);
+  }
+
+  /** Remembers nothing any more. */
+  close(): void {
+    this.#memory.close();
+  }
+
+  /**
+   * Points of some signals as server-sent events, without end: `{ points: [[signal, time, value], ...] }`, where `signal`
+   * counts the handles from 0, and `missed` tells a slow reader how many it did not get. First come those of the past, and
+   * then what is measured from now on: between them nothing is missing, and nothing is there twice.
+   *
+   * @param seconds How much of the past.
+   * @param onEnd Called when the reader has gone.
+   */
+  stream(
+    handles: readonly number[],
+    seconds: number,
+    onEnd: () => void,
+  ): ReadableStream<Uint8Array<ArrayBuffer>> {
+    const encoder = new TextEncoder();
+    const remembered = seconds > 0 ? this.#memory.read(handles, seconds) : [];
+    const gatherer = new PointGatherer(handles);
+    const endWatch = this.#meter.watch(gatherer);
+    const endAttention = this.#memory.attend(handles);
+    const ended = new AbortController();
+    const { signal } = ended;
+    let isFirst = true;
+    const begin = async (): Promise<string> => {
+      isFirst = false;
+      const past = seconds > 0 ? await this.#history?.read(handles, seconds, signal) : undefined;
+      return gatherer.takeAfter(past ?? remembered);
+    };
+    return new ReadableStream({
+      start(controller): void {
+        // Something at once: a proxy may hold back the head of an answer until there is a body.
+        controller.enqueue(encoder.encode("retry: 2000\n\n"));
+      },
+      pull: async (controller): Promise<void> => {
+        let text = isFirst ? await begin() : "";
+        for (let silent = 0; text === "" && !signal.aborted; silent++) {
+          await pause(this.#clock, INTERVAL, signal);
+          text = gatherer.take() || (silent === SILENT_EVENTS ? ": nothing new\n\n" : "");
+        }
+        if (!signal.aborted) controller.enqueue(encoder.encode(text));
+      },
+      cancel(): void {
+        ended.abort();
+        endWatch();
+        endAttention();
+        onEnd();
+      },
     });
-  return new ReadableStream({
-    start(controller): void {
-      // Something at once: a proxy may hold back the head of an answer until there is a body.
-      controller.enqueue(encoder.encode("retry: 2000\n\n"));
-    },
-    async pull(controller): Promise<void> {
-      for (let silent = 0; !ended; silent++) {
-        await pause();
-        const text = gatherer.take() || (silent === SILENT_EVENTS ? ": nothing new\n\n" : "");
-        if (text === "" || ended) continue;
-        controller.enqueue(encoder.encode(text));
-        return;
-      }
-    },
-    cancel(): void {
-      ended = true;
-      endWatch();
-      stopWaiting();
-      onEnd();
-    },
+  }
+}
+
+/** Waits, no longer than until the signal. */
+function pause(clock: Clock, milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      cancelTimer();
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const cancelTimer = clock.schedule(milliseconds, end);
+    signal.addEventListener("abort", end);
   });
 }

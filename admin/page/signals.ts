@@ -9,7 +9,7 @@ import {
   SignalParameters,
   type SignalView,
 } from "../signals.ts";
-import { trendSignals } from "../trends.ts";
+import { MAX_PAST, trendSignals } from "../trends.ts";
 import { type Column, flag, type Html, pager, select, systemTabs, table } from "./layout.ts";
 import { count, plural, rate, reading, timeOfDay } from "./text.ts";
 
@@ -180,7 +180,7 @@ export async function trendsPage(context: AdminContext, c: AdminRequest): Promis
       signals</a>; the address of a page of plots can be kept and shared.</p>`;
   }
   const directory = await context.observer.signals(query.text("system"));
-  const { signals } = directory.chosen(trendSignals(c.req.url));
+  const { signals } = directory.chosen(trendSignals(query));
   const without = (id: string): string => {
     const target = new URL(c.req.url);
     target.searchParams.delete("signal");
@@ -204,12 +204,14 @@ export async function trendsPage(context: AdminContext, c: AdminRequest): Promis
       </tr>
     `
   );
-  const stream = new URL(c.req.url).search;
+  const stream = new URL(c.req.url);
+  stream.searchParams.set("past", String(MAX_PAST));
   return html`
     <form class="query">${select("Window", "window", windows, "60")}
         <a class="button" href="${basePath}/signals">Choose other signals</a></form>
       <div id="plots"
-      data-stream="${basePath}/api/v1/trend${stream}"><noscript><p class="hint">The plots need script; the
+      data-stream="${basePath}/api/v1/trend${stream
+        .search}"><noscript><p class="hint">The plots need script; the
         latest values are below.</p></noscript></div>
       ${table("Signals", [
         { label: "Signal" },

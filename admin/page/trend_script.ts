@@ -110,12 +110,16 @@ function take(points) {
   for (const [number, time, value] of points) {
     const { times, values } = signals[number];
     const seconds = time / 1000;
-    // A plot goes from left to right: what comes late or again is left out.
-    if (times.length > 0 && seconds <= times.at(-1)) continue;
+    // A plot goes from left to right: what comes late or again is left out. What goes far back begins anew: a signal that
+    // is replayed, or the past once more after the stream was lost.
+    if (times.length > 0 && seconds <= times.at(-1)) {
+      if (seconds > times.at(-1) - 60) continue;
+      times.length = values.length = 0;
+    }
     times.push(seconds);
     values.push(value);
-    if (time > latest) latest = time;
   }
+  latest = 1000 * Math.max(0, ...signals.map(({ times }) => times.at(-1) ?? 0));
   const end = latest / 1000 - longest;
   for (const { times, values } of signals) {
     // Now and then, and not one by one: moving what stays takes time.

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { HistorySource } from "../../history/source.ts";
 import { DataSet } from "../../metadata/data_set.ts";
 import type { ConnectionSnapshot, PublisherStats } from "../../publisher/snapshot.ts";
 import { ManualClock } from "../../transport/clock.ts";
@@ -71,6 +72,8 @@ export class StillPublisher implements AdminPublisher {
   readonly asked: unknown[] = [];
   /** What handles stand for: the first signal's is 0. */
   readonly signals: SignalTable = new SignalTable();
+  /** Records what is published, when there is one. */
+  history: HistorySource | undefined;
   readonly #taps = new Taps();
 
   constructor(open: readonly ConnectionSnapshot[] = [], recentlyClosed: readonly ConnectionSnapshot[] = []) {
@@ -143,6 +146,7 @@ export class StillPublisher implements AdminPublisher {
     const ticks = Ticks.fromDate(new Date(milliseconds));
     for (const handle of handles) batch.add(handle, ticks, value, flags);
     this.#taps.show(batch);
+    this.history?.record?.(batch, this.signals);
   }
 }
 

@@ -163,6 +163,16 @@ Deno.test("the admin in a browser", { sanitizeOps: false, sanitizeResources: fal
       assertEquals(await page.locator("#plots canvas").count(), 1, "both are in Hz");
       await changes(() => page.evaluate("document.querySelector('#plots canvas').toDataURL()"));
       await changes(() => page.locator("[data-time]").allInnerTexts());
+      await page.reload();
+      const past = await page.evaluate(`(async () => {
+        const answer = await fetch(document.querySelector("#plots").dataset.stream);
+        const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+        let text = "";
+        while (!text.endsWith("]]}\\n\\n")) text += (await reader.read()).value;
+        await reader.cancel();
+        return JSON.parse(text.slice(text.indexOf("{"))).points.length;
+      })()`);
+      assert(Number(past) > 100, `plots begin with ${past} points of the past`);
       await page.locator("select[name=window]").selectOption("300");
       await page.getByRole("link", { name: /^Remove/ }).first().click();
       await until(async () => await page.locator("tr[data-signal]").count() === 1);
