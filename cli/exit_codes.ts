@@ -93,6 +93,21 @@ export function checked<T>(make: () => T): T {
   }
 }
 
+/**
+ * Has something listen. That it can't is no matter of a peer.
+ *
+ * @throws {CommandError} `Failed` in place of an {@linkcode SttpError} `ConnectFailed`.
+ */
+export async function listening<T>(start: () => T | Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    if (!(error instanceof SttpError) || error.code !== "ConnectFailed") throw error;
+    const { code, message } = error;
+    throw new CommandError(ExitCode.Failed, message, { cause: error, details: { code } });
+  }
+}
+
 /** The exit code for an error: `Fault` when it is no kind of error that there is a reason to expect. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return ExitCode.Usage;

@@ -99,19 +99,22 @@ export class LiveTable implements MeasurementWriter {
     const { bold, dim, yellow } = this.#output.outStyles;
     const room = Math.max(1, rows - 3 - LOG_LINES);
     const shown = this.#order.slice(0, room);
+    // A narrow terminal still has room for values.
+    const isNarrow = columns < 40;
+    const nameWidth = Math.min(40, Math.max(8, columns - 12));
     const cells = shown.map((handle) => {
       const { pointTag, key, signalId, signalType, unit } = this.#names.of(handle);
       const { ticks, value, flags } = this.#latest[handle]!;
       return [
-        plain(pointTag || key || signalId, 40),
-        plain(signalType, 8),
+        endOf(plain(pointTag || key || signalId), nameWidth),
+        ...isNarrow ? [] : [plain(signalType, 8)],
         valueText(value),
         plain(unit, 8),
         timeText(ticks).slice(0, 23),
         stateFlagNames(flags).join(" ") || "Normal",
       ];
     });
-    const headings = ["Signal", "Type", "Value", "Unit", "Time (UTC)", "State"];
+    const headings = ["Signal", ...isNarrow ? [] : ["Type"], "Value", "Unit", "Time (UTC)", "State"];
     const [heading, ...lines] = alignColumns(
       headings.map((heading) => ({ heading, right: heading === "Value" })),
       cells,
@@ -139,4 +142,9 @@ export class LiveTable implements MeasurementWriter {
   abandon(): Promise<void> {
     return this.finish();
   }
+}
+
+/** A name in so many characters: its end, which tells it from its neighbours. */
+function endOf(name: string, width: number): string {
+  return name.length <= width ? name : `..${name.slice(2 - width)}`;
 }

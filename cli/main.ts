@@ -11,7 +11,12 @@ import { reportFault, run } from "./run.ts";
 import { untilTold } from "./signals.ts";
 
 if (import.meta.main) {
-  const streams = { out: sinkOf(Deno.stdout), err: sinkOf(Deno.stderr), colours: !Deno.noColor };
+  const terminal = Deno.env.get("TERM");
+  const streams = {
+    out: sinkOf(Deno.stdout, terminal),
+    err: sinkOf(Deno.stderr, terminal),
+    colours: !Deno.noColor,
+  };
   // What nothing else waits for fails here, and not with an exit code of Deno's.
   const fail = (event: Event, error: unknown): void => {
     event.preventDefault();

@@ -117,9 +117,13 @@ export function toJson(value: unknown): string {
   return JSON.stringify(value, (_, part) => typeof part === "bigint" ? String(part) : part);
 }
 
-/** A file of the process, such as `Deno.stdout`. */
-export function sinkOf(stream: typeof Deno.stdout): Sink {
-  const isTerminal = stream.isTerminal();
+/**
+ * A file of the process, such as `Deno.stdout`.
+ *
+ * @param terminal The kind of terminal, `$TERM`: one that is `dumb` can't go back on what it shows, and is none here.
+ */
+export function sinkOf(stream: typeof Deno.stdout, terminal: string | undefined): Sink {
+  const isTerminal = terminal !== "dumb" && stream.isTerminal();
   let last: Promise<void> = Promise.resolve();
   const writeAll = async (bytes: Uint8Array): Promise<void> => {
     for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));

@@ -8,7 +8,7 @@ import { Load } from "../bench/publishing.ts";
 import { receive, type Received } from "../bench/receiving.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
 import { connectionOptions, subscriberOptions } from "../connection.ts";
-import { CommandError, ExitCode } from "../exit_codes.ts";
+import { CommandError, ExitCode, listening } from "../exit_codes.ts";
 import { address, duration, flag, port, related, text, whole } from "../option.ts";
 import { alignColumns, count } from "../text.ts";
 import { assemblyInfo } from "../version.ts";
@@ -123,7 +123,7 @@ async function publish(values: PublishingValues, { output, signal }: Context): P
   const { port, host: hostname, signals, batch, rate } = values;
   await using publisher = new Publisher({ port, hostname, name: "sttp bench" });
   const load = await Load.create(publisher, { signals, batch, rate, signal });
-  await publisher.start();
+  await listening(() => publisher.start());
   if (output.json) await output.value({ address: publisher.address });
   else await output.note(`publishing at ${publisher.address}`);
   await load.run();

@@ -9,7 +9,7 @@ import { RecordingFile } from "../capture/recording_file.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
 import { dial } from "../dial.ts";
 import { connectionOptions, type ConnectionValues, subscriberOptions } from "../connection.ts";
-import { CommandError, ExitCode } from "../exit_codes.ts";
+import { CommandError, ExitCode, listening } from "../exit_codes.ts";
 import { address, bytes, duration, file, flag, listenAddress, related, text } from "../option.ts";
 import type { Output } from "../output.ts";
 import { type Report, Reporter } from "../reporter.ts";
@@ -84,12 +84,17 @@ export const capture: Command = defineCommand({
       return { value: { file: path, connections, bytes: size }, text };
     };
     const interval = values.progress ?? (output.err.isTerminal ? 1000 : 0);
-    try {
+    const record = async (): Promise<void> => {
       using _reporter = new Reporter({ progress: report, total: report }, output, interval);
       if (listen === undefined) await subscribe(values, recorder, { ...context, signal });
       else await standBetween({ ...values, listen, near }, recorder, { ...context, signal });
-    } finally {
-      await file.close();
+    };
+    try {
+      await record().finally(() => file.close());
+    } catch (error) {
+      // Nothing in it is worth a file that is in the way of the next attempt.
+      if (recorder.connections === 0) await remove(path);
+      throw error;
     }
     await output.status("");
     const { value, text } = report();
@@ -158,6 +163,12 @@ async function checkAbsent(path: string): Promise<void> {
   throw new CommandError(ExitCode.Failed, `${path} is there already; --overwrite writes over it`);
 }
 
+/** Removes a file; whatever else has that name, such as a device, stays. */
+async function remove(path: string): Promise<void> {
+  const there = await Deno.stat(path).catch(() => undefined);
+  if (there?.isFile) await Deno.remove(path).catch(() => {});
+}
+
 /** Hands subscribers on to the publisher, and records what is said, until the signal fires. */
 async function standBetween(
   values: Values & { readonly listen: string; readonly near: TlsSource | undefined },
@@ -168,7 +179,9 @@ async function standBetween(
   const tls = await readTls(values);
   const target = parseHostPort(listen, customaryPort(near));
   const place = { ...target, hostname: listen.startsWith(":") ? "0.0.0.0" : target.hostname };
-  const listener = near === undefined ? listenTcp(place) : await listenTls({ ...place, tls: near });
+  const listener = await listening(() =>
+    near === undefined ? listenTcp(place) : listenTls({ ...place, tls: near })
+  );
   await output.note(`waiting for subscribers on ${listener.address}`, { listening: listener.address });
   await handOn({
     listener,

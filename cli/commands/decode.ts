@@ -106,6 +106,7 @@ class Explaining {
         await this.#take(event);
       }
     } catch (error) {
+      if (this.#conversations.size === 0) throw error;
       // What was read before is complete, so it deserves its end.
       failure = error;
     }

@@ -85,20 +85,21 @@ export const probe: Command = defineCommand({
     const { publisher, filter, quick, protocol, duration, wait, timeout } = values;
     const tls = await readTls(values);
     const version = protocol === undefined ? undefined : Number(protocol) as 1 | 2 | 3;
-    const report = await telling(run({
-      address: publisher,
-      tls,
-      filter,
-      version,
-      duration,
-      wait,
-      timeout,
-      quick,
+    const report = await telling(
       signal,
-      onStep: (step) => void output.status(`${step} ...`).catch(() => {}),
-    }));
-    // What was cut short says nothing of the publisher.
-    if (signal.aborted) throw unknown("it was told to end before it knew");
+      run({
+        address: publisher,
+        tls,
+        filter,
+        version,
+        duration,
+        wait,
+        timeout,
+        quick,
+        signal,
+        onStep: (step) => void output.status(`${step} ...`).catch(() => {}),
+      }),
+    );
     const { severity, findings } = judge(report, values);
     if (output.json) await output.value({ severity, findings, ...report });
     else await output.line(reportText(report, severity, findings, output.outStyles).join("\n"));
@@ -110,12 +111,19 @@ function unknown(message: string, cause?: unknown): CommandError {
   return new CommandError(ExitCode.Fault, message, { cause });
 }
 
-/** Awaits a report. @throws {CommandError} `Fault` for whatever would end with an exit code that says something else. */
-async function telling<T>(work: Promise<T>): Promise<T> {
+/**
+ * Awaits a report.
+ *
+ * @param signal What ends it early: then it says nothing of the publisher.
+ * @throws {CommandError} `Fault` for whatever would end with an exit code that says something else.
+ */
+async function telling<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   try {
-    return await work;
+    const report = await work;
+    if (!signal.aborted) return report;
   } catch (error) {
     const isUsual = [ExitCode.Usage, ExitCode.Fault].some((code) => code === exitCodeOf(error));
-    throw isUsual ? error : unknown((error as Error).message, error);
+    if (!signal.aborted) throw isUsual ? error : unknown((error as Error).message, error);
   }
+  throw unknown("it was told to end before it knew");
 }

@@ -9,7 +9,7 @@ import type { Publisher } from "../../mod.ts";
 import { adminOptions, serveAdminFor } from "../admin.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
 import { formatOf, readableFormats } from "../data/format.ts";
-import { ExitCode, UsageError } from "../exit_codes.ts";
+import { ExitCode, listening, UsageError } from "../exit_codes.ts";
 import { createLog, logOptions } from "../log.ts";
 import { readMetadataFile } from "../metadata_source.ts";
 import { choice, duration, factor, file, flag, type ValuesOf, whole } from "../option.ts";
@@ -159,7 +159,7 @@ export const publish: Command = defineCommand({
       );
     });
     await using _admin = await serveAdminFor({ publisher }, values, context, { log, reloadMetadata: reload });
-    await publisher.start();
+    await listening(() => publisher.start());
     for (const address of values.connect) publisher.connect(address);
     using reporter = new Reporter(meter, output, values.progress ?? (output.err.isTerminal ? 1000 : 0));
 

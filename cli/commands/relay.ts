@@ -7,7 +7,7 @@ import { type Logger, logPublisher, logSubscriber } from "../../log/mod.ts";
 import { adminOptions, serveAdminFor } from "../admin.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { connectionOptions, subscriberOptions } from "../connection.ts";
-import { checked, ExitCode } from "../exit_codes.ts";
+import { checked, ExitCode, listening } from "../exit_codes.ts";
 import { createLog, logOptions } from "../log.ts";
 import { addresses, choice, duration, flag, list, text } from "../option.ts";
 import { createPublisher, openHistory, publisherOptions, readAccess } from "../publisher_options.ts";
@@ -125,7 +125,7 @@ export const relay: Command = defineCommand({
     };
     using _reloading = onReload(() => void reload());
     await using _admin = await serveAdminFor({ publisher, ...relay.subscribers }, values, context, { log });
-    await publisher.start();
+    await listening(() => publisher.start());
     for (const address of values.connect) publisher.connect(address);
     const undescribed = (): number => relay.stats().reduce((sum, { undescribed }) => sum + undescribed, 0);
     const meter = new PublishingMeter(publisher, undescribed);

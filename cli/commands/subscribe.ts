@@ -12,7 +12,7 @@ import { type ColumnName, columnNames } from "../data/columns.ts";
 import { openWriter, writeTo } from "../data/files.ts";
 import { formatOf, type MeasurementWriter, type WritableFormat, writableFormats } from "../data/format.ts";
 import { SignalNames } from "../data/signal_names.ts";
-import { ExitCode, UsageError } from "../exit_codes.ts";
+import { ExitCode, listening, UsageError } from "../exit_codes.ts";
 import { LiveTable } from "../live_table.ts";
 import { createLog, logOptions } from "../log.ts";
 import { Meter } from "../meter.ts";
@@ -172,7 +172,7 @@ export const subscribe: Command = defineCommand({
     if (!patient) await subscriber.connect(address, { signal });
     using _following = logSubscriber(log, subscriber);
     if (listen !== undefined) {
-      const { address } = await subscriber.listen({ port: listen });
+      const { address } = await listening(() => subscriber.listen({ port: listen }));
       if (!quiet) await output.note(`Listening on ${address}`, { listening: address });
     } else if (patient) {
       await subscriber.connect(address, { signal, retry: true });

@@ -195,6 +195,7 @@ Deno.test("capture and decode say what is wrong, with their exit codes", () =>
       [["capture", "localhost", "-o", `${folder}/none/x`], 1, /No such file/],
       [["capture", "localhost", "-o", `${folder}/text`], 1, /is there already; --overwrite/],
       [["decode", `${folder}/none`], 1, /No such file/],
+      [["decode", `${folder}/text`, "--only", "Subscrbe"], 2, /did you mean Subscribe\?/],
       [["decode", `${folder}/text`], 5, /no recording of an STTP session/],
     ];
     await Deno.writeTextFile(`${folder}/text`, "hello, this is a text");
@@ -203,6 +204,8 @@ Deno.test("capture and decode say what is wrong, with their exit codes", () =>
       assertEquals(finished.code, code, finished.stderr);
       assertMatch(finished.stderr, expected);
     }
+    // A file in which there is nothing is not left behind.
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["text"]);
     if (Deno.build.os === "linux") {
       await using meeting = await Meeting.start(10);
       const full = await sttp(["capture", meeting.publisher.address, "-o", "/dev/full"]);
