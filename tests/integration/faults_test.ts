@@ -57,7 +57,7 @@ let round = 0;
 for (const compressPayload of [true, false]) {
   Deno.test(`split at every byte and late: nothing is lost, doubled or out of order; ${compressPayload ? "TSSC" : "compact"}`, async () => {
     await using meeting = await Meeting.start(size);
-    await using network = new TcpProxy(meeting.publisher.port);
+    await using network = await TcpProxy.open(meeting.publisher.port);
     network.toServer = { piece: 1 };
     network.toClient = { piece: 1 };
     await using behind = await new Behind(network, { compressPayload, compressMetadata: true }).connect();
@@ -75,7 +75,7 @@ for (const compressPayload of [true, false]) {
 
 Deno.test("cut anywhere, again and again: each value at most once and in order, and data comes back", async () => {
   await using meeting = await Meeting.start(size);
-  await using network = new TcpProxy(meeting.publisher.port);
+  await using network = await TcpProxy.open(meeting.publisher.port);
   network.toClient = { cutAfter: 3_000 };
   await using behind = new Behind(network, { autoRequestMetadata: false });
   const connecting = behind.connect();
@@ -92,9 +92,93 @@ Deno.test("cut anywhere, again and again: each value at most once and in order, 
   await until(() => meeting.publisher.stats().open.length === 1);
 });
 
+Deno.test("reset in mid-frame, again and again: both sides count it, and data comes back", async () => {
+  // Nobody else in these processes, whose end shows what nobody caught.
+  await using publishing = runChild(
+    async ({ Publisher, metadataOf, roundOf, say, heard }, { size }) => {
+      const publisher = new Publisher({ port: 0, hostname: "127.0.0.1" });
+      publisher.defineMetadata(metadataOf(size));
+      await publisher.start();
+      say("ready", { port: publisher.port });
+      let round = 0;
+      let isOver = false;
+      const faults: string[] = [];
+      (async (): Promise<void> => {
+        for await (const event of publisher.status()) {
+          if (event.kind === "internalError") faults.push(event.message);
+        }
+      })();
+      const over = heard().then(() => isOver = true);
+      while (!isOver) {
+        publisher.publish(roundOf(publisher, size, round++));
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      await over;
+      say("done", { closed: publisher.stats().connections.closed, faults });
+      await publisher.stop({ drain: 0 });
+    },
+    { size },
+  );
+  const { port } = await publishing.next("ready") as unknown as { port: number };
+  await using network = await TcpProxy.open(port);
+  // Hardly any of these is where a frame ends.
+  network.toClient = { resetAfter: 2_503 };
+  await using subscribing = runChild(async ({ Subscriber, Received, all, say, heard }, { address }) => {
+    const subscriber = new Subscriber({ filter: all, address, reconnect: { initialDelay: 1, maxDelay: 10 } });
+    const lost: string[] = [];
+    (async (): Promise<void> => {
+      for await (const event of subscriber.status()) {
+        if (event.kind !== "connectionLost") continue;
+        const { cause } = event.error;
+        lost.push(cause instanceof Error ? cause.name : String(cause));
+      }
+    })();
+    const received = new Received();
+    const taking = (async (): Promise<void> => {
+      for await (const batch of subscriber.batches()) received.add(subscriber, batch);
+    })();
+    await subscriber.connect(undefined, { retry: true });
+    while (await heard() === "look") {
+      say("look", { count: received.count, connections: subscriber.stats().connections, lost });
+    }
+    await subscriber.disconnect();
+    await taking;
+    say("done", { rounds: Object.fromEntries(received.rounds) });
+  }, { address: network.address });
+  const look = async (): Promise<{ count: number; connections: number; lost: string[] }> => {
+    await subscribing.send("look");
+    return await subscribing.next("look") as unknown as Awaited<ReturnType<typeof look>>;
+  };
+  for (let i = 1; i <= 15; i++) {
+    network.toClient = { resetAfter: 2_503 + 997 * i };
+    await until(() => network.connections > 2 * i);
+  }
+  network.toClient = {};
+  network.reset();
+  const { count } = await look();
+  await until(async () => (await look()).count > count + 5 * size);
+  const { lost, connections } = await look();
+  await subscribing.send("quit");
+  const { rounds } = await subscribing.next("done") as unknown as { rounds: Record<string, number[]> };
+  const received = new Received();
+  for (const [n, list] of Object.entries(rounds)) received.rounds.set(Number(n), list);
+  assertOrder(received, true);
+  await subscribing.result();
+  await publishing.send("quit");
+  const { closed, faults } = await publishing.next("done") as unknown as {
+    closed: Record<string, number>;
+    faults: string[];
+  };
+  await publishing.result();
+  assert(lost.includes("ConnectionReset"), `no reset came: ${lost}`);
+  assertGreater(connections, 15);
+  assertEquals(faults, []);
+  assertGreater(closed.connectionLost ?? 0, 15);
+});
+
 Deno.test("corrupted bytes: never more than an SttpError, and right again with the next connection", async () => {
   await using meeting = await Meeting.start(size);
-  await using network = new TcpProxy(meeting.publisher.port);
+  await using network = await TcpProxy.open(meeting.publisher.port);
   await using subscriber = new Subscriber({ filter: all, address: network.address, reconnect: quick });
   const errors: unknown[] = [];
   const watching = (async () => {
@@ -135,7 +219,7 @@ Deno.test("corrupted bytes under TLS: nothing wrong is ever handed over", async 
   const { authority, server, client } = await createTestCertificates();
   const ca = authority.certificate;
   await using meeting = await Meeting.start(size, { tls: { ...server, ca } });
-  await using network = new TcpProxy(meeting.publisher.port);
+  await using network = await TcpProxy.open(meeting.publisher.port);
   await using behind = await new Behind(network, { tls: { ...client, ca } }).connect();
   await meeting.confirmed();
   for (let i = 0; i < 5; i++) {
@@ -155,7 +239,7 @@ Deno.test("corrupted bytes under TLS: nothing wrong is ever handed over", async 
 
 Deno.test("a network that goes silent: the subscriber leaves, comes back, and nobody else notices", async () => {
   await using meeting = await Meeting.start(size, { heartbeatInterval: 20, stallTimeout: 500 });
-  await using network = new TcpProxy(meeting.publisher.port);
+  await using network = await TcpProxy.open(meeting.publisher.port);
   const witness = await meeting.subscribed();
   const seen = new Received();
   const taking = (async () => {
@@ -183,7 +267,7 @@ Deno.test("the machine's clock is set, forwards and backwards: connections and d
   let jump = 0;
   const clock: Clock = { ...systemClock, now: () => Date.now() + jump };
   await using meeting = await Meeting.start(size, { clock, heartbeatInterval: 20 });
-  await using network = new TcpProxy(meeting.publisher.port);
+  await using network = await TcpProxy.open(meeting.publisher.port);
   await using behind = await new Behind(network, { clock, heartbeatTimeout: 5_000 }).connect();
   await meeting.confirmed();
   let expected = 0;
@@ -202,7 +286,7 @@ Deno.test("the machine's clock is set, forwards and backwards: connections and d
 
 Deno.test("the publisher is somewhere else when it is back: the subscriber finds it, and signals keep their handles", async () => {
   await using old = await Meeting.start(size);
-  await using network = new TcpProxy(old.publisher.port);
+  await using network = await TcpProxy.open(old.publisher.port);
   await using behind = await new Behind(network).connect();
   await old.confirmed();
   await old.publish(2);
@@ -233,7 +317,7 @@ Deno.test("a publisher process that is killed and started again: each value at m
     }, { port, size });
   await using first = serve(0);
   const { port } = await first.next("ready") as unknown as { port: number };
-  await using network = new TcpProxy(port);
+  await using network = await TcpProxy.open(port);
   await using behind = await new Behind(network).connect();
   await until(() => behind.received.count > 5 * size);
   await first.kill();

@@ -123,7 +123,7 @@ for (const reverse of [false, true]) {
     const target = reverse
       ? (await subscriber.listen({ port: 0, hostname: "127.0.0.1" })).port
       : Number(port);
-    await using proxy = new TcpProxy(target);
+    await using proxy = await TcpProxy.open(target);
     await child.send(proxy.address);
     /** How far the publisher is. */
     let frame = 0;

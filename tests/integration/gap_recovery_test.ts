@@ -157,7 +157,7 @@ for (const reverse of [false, true]) {
       }
     })();
     const { port } = reverse ? await subscriber.listen({ port: 0, hostname: "127.0.0.1" }) : publisher;
-    await using proxy = new TcpProxy(port);
+    await using proxy = await TcpProxy.open(port);
     if (reverse) publisher.connect(proxy.address, { reconnect });
     else await subscriber.connect(proxy.address);
     await publishUntil(meeting, () => live > 0);

@@ -71,7 +71,7 @@ Deno.test("several publishers into one application, over TLS; each subscriber ou
     subscriber: { filter: all },
   });
   await listener.start();
-  await using network = new TcpProxy(listener.port);
+  await using network = await TcpProxy.open(listener.port);
   const publishers: Publisher[] = [];
   for (let i = 0; i < 3; i++) {
     const own = await authority.issue({ name: `publisher ${i}` });

@@ -1,3 +1,5 @@
+import { connect, createServer, type Server, type Socket } from "node:net";
+
 /** What a network does to bytes in one direction. */
 export interface Faults {
   /** Milliseconds for which each piece is held back; what comes behind it waits, too. */
@@ -6,14 +8,14 @@ export interface Faults {
   readonly piece?: number;
   /** Changes bytes on their way; `offset` is that of the first in its direction of the connection. */
   readonly corrupt?: (bytes: Uint8Array, offset: number) => void;
-  /** The connection is cut when so many bytes have gone on. */
+  /** The connection is cut when so many bytes have gone on: both sides learn that the other has closed it. */
   readonly cutAfter?: number;
+  /** The connection is reset when so many bytes have gone on: both sides get an RST, in the middle of whatever it is. */
+  readonly resetAfter?: number;
 }
 
 /** A network that can fail: hands bytes on between who connects and who listens. */
 export class TcpProxy implements AsyncDisposable {
-  /** Where to connect to, `host:port`. */
-  readonly address: string;
   /** The port on this machine of who listens, for connections to come. */
   target: number;
   /** What becomes of bytes from who connects, on all connections. */
@@ -22,67 +24,95 @@ export class TcpProxy implements AsyncDisposable {
   toClient: Faults = {};
   /** Connections made so far. */
   connections = 0;
-  readonly #listener: Deno.TcpListener;
-  readonly #open = new Set<Deno.TcpConn>();
+  readonly #server: Server;
+  readonly #open = new Set<Socket>();
   readonly #running: Promise<void>[] = [];
   #stalled: PromiseWithResolvers<void> | undefined;
 
-  /** @param target The port on this machine of who listens. */
-  constructor(target: number) {
+  private constructor(target: number) {
     this.target = target;
-    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    this.address = `127.0.0.1:${this.#listener.addr.port}`;
-    this.#running.push(this.#accept());
+    this.#server = createServer({ noDelay: true }, (near) => void this.#running.push(this.#accept(near)));
   }
 
-  async #accept(): Promise<void> {
-    for await (const near of this.#listener) {
-      try {
-        const far = await Deno.connect({ hostname: "127.0.0.1", port: this.target });
-        this.connections++;
-        this.#running.push(
-          this.#relay(near, far, () => this.toServer),
-          this.#relay(far, near, () => this.toClient),
-        );
-      } catch {
-        near.close();
-      }
-    }
+  /** Opens a network. @param target The port on this machine of who listens. */
+  static async open(target: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target);
+    await new Promise<void>((resolve) => proxy.#server.listen(0, "127.0.0.1", resolve));
+    return proxy;
   }
 
-  async #relay(from: Deno.TcpConn, to: Deno.TcpConn, faults: () => Faults): Promise<void> {
-    this.#open.add(from);
-    const buffer = new Uint8Array(65_536);
+  /** Where to connect to, `host:port`. */
+  get address(): string {
+    return `127.0.0.1:${(this.#server.address() as { port: number }).port}`;
+  }
+
+  async #accept(near: Socket): Promise<void> {
+    const far = connect({ port: this.target, host: "127.0.0.1", noDelay: true });
+    this.#watch(near, far);
+    this.#watch(far, near);
+    const isOpen = await new Promise<boolean>((resolve) => {
+      far.once("connect", () => resolve(true));
+      far.once("close", () => resolve(false));
+    });
+    if (!isOpen) return;
+    this.connections++;
+    await Promise.all([
+      this.#relay(near, far, () => this.toServer),
+      this.#relay(far, near, () => this.toClient),
+    ]);
+  }
+
+  /** What becomes of one side becomes of the other. */
+  #watch(socket: Socket, other: Socket): void {
+    this.#open.add(socket);
+    // What is wrong shows when it closes.
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      this.#open.delete(socket);
+      other.destroy();
+    });
+  }
+
+  async #relay(from: Socket, to: Socket, faults: () => Faults): Promise<void> {
     let offset = 0;
     try {
-      for (let length; (length = await from.read(buffer)) !== null;) {
-        for (let sent = 0; sent < length;) {
-          const { delay = 0, piece = length, corrupt, cutAfter = Infinity } = faults();
+      for await (const read of from) {
+        const chunk: Uint8Array = read;
+        for (let sent = 0; sent < chunk.length;) {
+          const { delay = 0, piece = chunk.length, corrupt, cutAfter, resetAfter } = faults();
           await this.#stalled?.promise;
           if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
-          const bytes = buffer.subarray(sent, Math.min(length, sent + piece, sent + cutAfter - offset));
-          if (bytes.length === 0) throw new Error("cut");
+          const end = cutAfter ?? resetAfter ?? Infinity;
+          const bytes = chunk.subarray(sent, Math.min(chunk.length, sent + piece, sent + end - offset));
+          if (bytes.length === 0) return end === cutAfter ? void from.destroy() : this.#reset(from, to);
           corrupt?.(bytes, offset);
-          for (let written = 0; written < bytes.length;) written += await to.write(bytes.subarray(written));
+          await new Promise<void>((resolve, reject) =>
+            to.write(bytes, (error) => error ? reject(error) : resolve())
+          );
           sent += bytes.length;
           offset += bytes.length;
         }
       }
     } catch {
-      // Cut.
+      // It broke on one side.
     }
-    this.#close(from);
-    this.#close(to);
+    from.destroy();
   }
 
-  #close(connection: Deno.TcpConn): void {
-    if (this.#open.delete(connection)) connection.close();
+  #reset(...sockets: readonly Socket[]): void {
+    for (const socket of sockets) socket.resetAndDestroy();
   }
 
   /** Ends every connection, without a word to either side. */
   cut(): void {
     this.flow();
-    for (const connection of [...this.#open]) this.#close(connection);
+    for (const socket of [...this.#open]) socket.destroy();
+  }
+
+  /** Resets every connection: both sides get an RST. */
+  reset(): void {
+    this.flow();
+    this.#reset(...this.#open);
   }
 
   /** Nothing goes on in either direction until {@linkcode flow}; the connections stay open. */
@@ -97,8 +127,9 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.cut();
+    await closed;
     await Promise.all(this.#running);
   }
 }
