@@ -1,8 +1,8 @@
+import { nextTurn } from "../metadata/breathe.ts";
 import type { Channel } from "../transport/channel.ts";
 import { FrameReader } from "../transport/wire/frame.ts";
 import type { CheckedOptions } from "./options.ts";
 import type { SessionState } from "./session_state.ts";
-import { nextTurn } from "./shared_gzip.ts";
 
 /** How much an idle session reads at a time: commands are short. */
 const READ_SIZE = 1024;

@@ -9,10 +9,8 @@ import {
   usesGzipMetadata,
 } from "../transport/wire/operational_modes.ts";
 import { decodeSubscribe } from "../transport/wire/subscribe.ts";
-import { isEnding } from "./command_reader.ts";
 import { formatName } from "./delivery.ts";
 import { partAskedFor } from "./metadata_part.ts";
-import { hostOf } from "./peer_host.ts";
 import { updateProcessingInterval } from "./processing_interval.ts";
 import { getPrimaryMetadataSchema, getSignalSelectionSchema } from "./schemas.ts";
 import type { Session } from "./session.ts";
@@ -93,21 +91,14 @@ async function refreshMetadata(session: Session, body: Uint8Array): Promise<void
   }
   const filter = decodeMetadataRefresh(body, encoding, options.limits);
   await session.rights.with(
-    async (definition) => {
+    async (definition, isCurrent) => {
       if (definition === undefined) return { pieces: [], length: 0 };
       const gzip = usesGzipMetadata(modes);
-      return await inTurn(
-        session,
-        () => definition.metadataBody(filter, encoding, gzip, partAskedFor(modes)),
-      );
+      const inTurn = session.inTurn(isCurrent);
+      return await definition.metadataBody(filter, encoding, gzip, partAskedFor(modes), inTurn);
     },
     (metadata) => session.respond(Response.Succeeded, Command.MetadataRefresh, metadata),
   );
-}
-
-/** Evaluates a filter expression, which may be costly. */
-function inTurn<Result>(session: Session, work: () => Promise<Result>): Promise<Result> {
-  return session.host.costlyTurns.run(hostOf(session.peer.address), work, () => !isEnding(session.state));
 }
 
 /** §4. */
@@ -116,8 +107,8 @@ async function subscribe(session: Session, body: Uint8Array): Promise<void> {
   const request = decodeSubscribe(body, encoding, options.limits);
   const dataChannel = request.dataChannel && await session.openDataChannel(request.dataChannel);
   await session.rights.with(
-    (definition) =>
-      inTurn(session, () => createSubscription(request, modes, definition, options, dataChannel)),
+    (definition, isCurrent) =>
+      createSubscription(request, modes, definition, options, dataChannel, session.inTurn(isCurrent)),
     (subscription) => {
       session.subscribe(subscription);
       const form = formatName(subscription.delivery);

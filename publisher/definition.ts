@@ -1,9 +1,13 @@
 import { deriveActiveMeasurements } from "../metadata/active_measurements.ts";
 import { DataSet } from "../metadata/data_set.ts";
-import { type CompileOptions, filterMetadata, parseFilter, selectSignalIds } from "../metadata/filter/mod.ts";
+import { type CompileOptions, selectSignalIds } from "../metadata/filter/mod.ts";
+import { filterMetadataSteps } from "../metadata/filter/metadata_filter.ts";
+import { parseFilterSteps } from "../metadata/filter/parser.ts";
+import { selectSignalIdsSteps } from "../metadata/filter/select.ts";
 import { KnownColumns, textOf, type Values } from "../metadata/known_columns.ts";
 import { parseMeasurementKey } from "../metadata/measurement_key.ts";
 import { type MeasurementRecord, Metadata } from "../metadata/records.ts";
+import { finish, type Steps } from "../metadata/steps.ts";
 import type { Clock } from "../transport/clock.ts";
 import type { Limits } from "../transport/limits.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
@@ -18,13 +22,17 @@ import { type MetadataPart, partOf } from "./metadata_part.ts";
 import type { CheckedOptions } from "./options.ts";
 import { noSignals, Selection } from "./selection.ts";
 import { SignalSet } from "./signal_set.ts";
+import type { InTurn } from "./turns.ts";
 import { allVisible, type Visibility } from "./visibility.ts";
 import { visibleMetadata } from "./visible_metadata.ts";
 
 /** Functions that give another result at another time: what they select must not be kept. */
 const TIME_DEPENDENT = /\b(?:utc)?now\b/i;
-/** How many signals, over all of them, the selections kept may have. */
+/** What the selections kept may weigh: signals, over all of them, and so many characters of filters for one. */
 const KEPT_SIGNALS = 2_000_000;
+const CHARACTERS = 8;
+/** How many signals are a step: less than a millisecond. */
+const STEP = 512;
 /** How many bytes filtered metadata kept for the next asker may have. */
 const KEPT_METADATA = 64 * 1024 ** 2;
 /** What the views kept may weigh: signals, over all of them, and so many for each view besides. */
@@ -151,18 +159,27 @@ export class Definition {
   /**
    * The signals that a subscription's filter expression comes to.
    *
-   * @throws {SttpError} `InvalidFilter`.
+   * @throws {SttpError} `InvalidFilter`; `Closed` as by `inTurn`.
    */
-  select(filter: string): Selection {
+  async select(filter: string, inTurn: InTurn): Promise<Selection> {
     if (filter.trim() === "") return noSignals;
+    return this.#shelf.selections.get(this.#mark + filter) ?? await inTurn({
+      key: `selection ${this.generation} ${this.#mark}${filter}`,
+      length: filter.length,
+      begin: () => this.#selection(filter),
+    });
+  }
+
+  *#selection(filter: string): Steps<Selection> {
     const key = this.#mark + filter;
     const kept = this.#shelf.selections.get(key);
     if (kept !== undefined) return kept;
-    const set = new SignalSet(this.#select(filter, this.#active));
-    const unauthorized = this.#unauthorized(filter);
+    const set = new SignalSet(yield* this.#select(filter, this.#active));
+    const unauthorized = yield* this.#unauthorized(filter);
     const selection = new Selection(set, unauthorized.length, () => this.#cacheOf(set, unauthorized));
     if (!TIME_DEPENDENT.test(filter)) {
-      this.#shelf.selections.set(key, selection, 1 + set.size + unauthorized.length);
+      const weight = 1 + set.size + unauthorized.length + key.length / CHARACTERS;
+      this.#shelf.selections.set(key, selection, weight);
     }
     return selection;
   }
@@ -174,24 +191,29 @@ export class Definition {
   }
 
   /** The handles of the signals that a filter expression about ActiveMeasurements comes to. */
-  #select(filter: string, dataSet: DataSet): Int32Array {
-    const ids = selectSignalIds(dataSet, filter, {
+  *#select(filter: string, dataSet: DataSet): Steps<Int32Array> {
+    const ids = yield* selectSignalIdsSteps(dataSet, filter, {
       primaryTable: "ActiveMeasurements",
       ...this.#compileOptions,
     });
-    // All are in the table already; `add` looks them up without taking note of their texts.
-    const handles = Int32Array.from(ids, (id) => this.#signals.add(id));
+    const handles = new Int32Array(ids.length);
+    for (let i = 0; i < ids.length; i++) {
+      // All are in the table already; `add` looks them up without taking note of their texts.
+      handles[i] = this.#signals.add(ids[i]!);
+      if (i % STEP === STEP - 1) yield;
+    }
     const visibility = this.#origin?.visibility;
     // Whatever the table was that it selects from.
     return visibility === undefined ? handles : handles.filter((handle) => visibility.has(handle));
   }
 
   /** The signals that a filter expression would come to if nothing were hidden, and that are, as far as they are told. */
-  #unauthorized(filter: string): string[] {
+  *#unauthorized(filter: string): Steps<string[]> {
     if (this.#origin === undefined || this.#origin.report === "none") return [];
     const { whole, visibility, report } = this.#origin;
     try {
-      const { handles } = whole.select(report === "named" ? namedSignals(filter) : filter).set;
+      const asked = report === "named" ? yield* namedSignals(filter) : filter;
+      const { handles } = asked.trim() === "" ? noSignals.set : (yield* whole.#selection(asked)).set;
       const hidden = handles.filter((handle) => !visibility.has(handle));
       return Array.from(hidden, (handle) => this.#signals.idOf(handle));
     } catch (error) {
@@ -229,7 +251,7 @@ export class Definition {
     }
     const kept = this.#shelf.ruleHandles.get(selector);
     if (kept !== undefined) return kept;
-    const handles = this.#select(selector, this.#everything());
+    const handles = finish(this.#select(selector, this.#everything()));
     this.#shelf.ruleHandles.set(selector, handles, 1 + handles.length);
     return handles;
   }
@@ -304,13 +326,14 @@ export class Definition {
    *
    * @param filter Filter expressions; empty for all.
    * @param part Which part of it they are applied to.
-   * @throws {SttpError} `InvalidFilter`.
+   * @throws {SttpError} `InvalidFilter`; `Closed` as by `inTurn`.
    */
   async metadataBody(
     filter: string,
     encoding: TextEncoding,
     gzip: boolean,
-    part: MetadataPart = "all",
+    part: MetadataPart,
+    inTurn: InTurn,
   ): Promise<MetadataBody> {
     const form = `${encoding} ${gzip} ${part}`;
     if (filter.trim() === "" && this.#origin === undefined && part === "all") {
@@ -324,26 +347,36 @@ export class Definition {
       return await body;
     }
     const key = `${this.#mark}${form} ${filter}`;
-    const kept = this.#shelf.filteredBodies.get(key) ?? this.#bodiesToCome.get(key);
-    if (kept !== undefined) return await kept;
-    const toCome = encodeMetadata(
-      filterMetadata(partOf(this.dataSet, part), filter, this.#compileOptions),
-      encoding,
-      gzip,
-    );
-    this.#bodiesToCome.set(key, toCome);
+    const kept = this.#shelf.filteredBodies.get(key);
+    if (kept !== undefined) return kept;
+    const narrowed = await inTurn({
+      key: `metadata ${this.generation} ${this.#mark}${part} ${filter}`,
+      length: filter.length,
+      begin: () => this.#narrowed(filter, part),
+    });
+    let toCome = this.#bodiesToCome.get(key);
+    if (toCome === undefined) {
+      toCome = encodeMetadata(narrowed, encoding, gzip);
+      this.#bodiesToCome.set(key, toCome);
+    }
     try {
       const body = await toCome;
-      if (!TIME_DEPENDENT.test(filter)) this.#shelf.filteredBodies.set(key, body, body.length);
+      if (!TIME_DEPENDENT.test(filter)) {
+        this.#shelf.filteredBodies.set(key, body, body.length + 2 * key.length);
+      }
       return body;
     } finally {
       this.#bodiesToCome.delete(key);
     }
   }
+
+  *#narrowed(filter: string, part: MetadataPart): Steps<DataSet> {
+    return yield* filterMetadataSteps(partOf(this.dataSet, part), filter, this.#compileOptions);
+  }
 }
 
 /** Of a filter expression the signals that are named directly. */
-function namedSignals(filter: string): string {
-  const named = parseFilter(filter).filter(({ kind }) => kind === "signal");
+function* namedSignals(filter: string): Steps<string> {
+  const named = (yield* parseFilterSteps(filter)).filter(({ kind }) => kind === "signal");
   return named.map(({ start, end }) => filter.slice(start, end)).join(";");
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { DataSet } from "../metadata/data_set.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
@@ -7,6 +7,7 @@ import { decodeCacheUpdate } from "../transport/wire/signal_index_cache.ts";
 import { Definition } from "./definition.ts";
 import { noSignals } from "./selection.ts";
 import { grid, signalId } from "./testdata/rig.ts";
+import { atOnce } from "./testdata/at_once.ts";
 
 function define(size: number): Definition {
   return new Definition(1, grid(size), new SignalTable(), { nodeId: undefined, clock: new ManualClock() });
@@ -16,26 +17,29 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array {
   return Uint8Array.from(pieces.flatMap((piece) => [...piece]));
 }
 
-Deno.test("a filter is evaluated once, unless it tells the time", () => {
+Deno.test("a filter is evaluated once, unless it tells the time", async () => {
   const definition = define(8);
   const filter = "FILTER ActiveMeasurements WHERE SignalType = 'FREQ'";
-  assertEquals([...definition.select(filter).set.handles], [0, 1, 2, 4, 5, 6]);
-  assertStrictEquals(definition.select(filter), definition.select(filter));
+  const select = (filter: string) => definition.select(filter, atOnce);
+  const selection = await select(filter);
+  assertEquals([...selection.set.handles], [0, 1, 2, 4, 5, 6]);
+  assertStrictEquals(await select(filter), selection);
   const timed = "FILTER ActiveMeasurements WHERE UtcNow() > #2020-01-01#";
-  assertEquals(definition.select(timed).set.size, 8);
-  const earlier = definition.select(timed);
-  assertEquals(definition.select(timed) === earlier, false);
-  assertStrictEquals(definition.select("  "), noSignals);
-  assertThrows(() => definition.select("FILTER Nowhere WHERE True"), SttpError);
+  const earlier = await select(timed);
+  assertEquals(earlier.set.size, 8);
+  assertEquals(await select(timed) === earlier, false);
+  assertStrictEquals(await select("  "), noSignals);
+  await assertRejects(() => select("FILTER Nowhere WHERE True"), SttpError);
 });
 
-Deno.test("the clock of filters is the publisher's", () => {
+Deno.test("the clock of filters is the publisher's", async () => {
   // It stands at the start of 2024.
-  assertEquals(define(8).select("FILTER ActiveMeasurements WHERE UtcNow() < #2024-01-02#").set.size, 8);
+  const timed = "FILTER ActiveMeasurements WHERE UtcNow() < #2024-01-02#";
+  assertEquals((await define(8).select(timed, atOnce)).set.size, 8);
 });
 
 Deno.test("a selection's cache is encoded once for each form and shared between subscribers", async () => {
-  const selection = define(3).select("PPA:2; PPA:3");
+  const selection = await define(3).select("PPA:2; PPA:3", atOnce);
   for (const gzip of [true, false]) {
     const block = await selection.cache(gzip, "utf-8");
     assertStrictEquals(await selection.cache(gzip, "utf-8"), block);
@@ -52,15 +56,17 @@ Deno.test("a selection's cache is encoded once for each form and shared between 
 
 Deno.test("metadata is written once for each form, also when many ask at the same time", async () => {
   const definition = define(3);
-  const bodies = await Promise.all([1, 2, 3].map(() => definition.metadataBody("", "utf-8", true)));
+  const bodies = await Promise.all(
+    [1, 2, 3].map(() => definition.metadataBody("", "utf-8", true, "all", atOnce)),
+  );
   assertStrictEquals(bodies[0], bodies[1]);
   assertStrictEquals(bodies[0], bodies[2]);
-  assertEquals(await definition.metadataBody("", "utf-8", false) === bodies[0], false);
+  assertEquals(await definition.metadataBody("", "utf-8", false, "all", atOnce) === bodies[0], false);
 });
 
 Deno.test("filtered metadata is kept for the next asker, unless it tells the time", async () => {
   const definition = define(8);
-  const body = (filter: string) => definition.metadataBody(filter, "utf-8", false);
+  const body = (filter: string) => definition.metadataBody(filter, "utf-8", false, "all", atOnce);
   const filter = "FILTER MeasurementDetail WHERE SignalAcronym = 'STAT'";
   const filtered = await body(filter);
   assertStrictEquals(await body(filter), filtered);
@@ -83,7 +89,7 @@ Deno.test("a failed answer does not stand for those to come", async () => {
     nodeId: undefined,
     clock: new ManualClock(),
   });
-  await assertRejects(() => definition.metadataBody("", "utf-8", true), SttpError, "not now");
+  await assertRejects(() => definition.metadataBody("", "utf-8", true, "all", atOnce), SttpError, "not now");
   failing = false;
-  assertEquals((await definition.metadataBody("", "utf-8", true)).length > 100, true);
+  assertEquals((await definition.metadataBody("", "utf-8", true, "all", atOnce)).length > 100, true);
 });

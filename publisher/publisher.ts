@@ -13,7 +13,6 @@ import { type AccessOptions, checkAccess } from "./access_options.ts";
 import { BufferPayload } from "./buffer_blocks.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { Connections } from "./connections.ts";
-import { CostlyTurns } from "./costly_turns.ts";
 import { DatagramSockets } from "./datagram_sockets.ts";
 import { Definition } from "./definition.ts";
 import { parcelSize } from "./group.ts";
@@ -28,6 +27,7 @@ import { startAdmin, type StartOptions, type StopOptions } from "./run_options.t
 import type { SessionHost } from "./session_host.ts";
 import type { PublisherState, PublisherStats } from "./snapshot.ts";
 import type { PublisherStatus } from "./status.ts";
+import { Turns } from "./turns.ts";
 
 /** Bytes of small frames that one write gathers. */
 const WRITE_BUFFER_SIZE = 131_072;
@@ -144,7 +144,7 @@ export class Publisher implements AsyncDisposable {
       router,
       writeBuffers: new BufferPool(WRITE_BUFFER_SIZE),
       datagramSockets: checked.udp && new DatagramSockets(checked.udp),
-      costlyTurns: new CostlyTurns(checked.clock),
+      turns: new Turns(checked.clock),
       notifications: this.#notifications,
       get definition(): Definition | undefined {
         return definition();

@@ -25,19 +25,20 @@ export async function renewRights(session: Session, cause: "metadata" | "rules")
   if (latest === undefined || latest.temporal !== undefined) return;
   if (cause === "metadata" && latest.set.count === latest.set.size) return;
   try {
+    // The subscriber may have asked for something else meanwhile.
+    const isWanted = (): boolean => session.data.latest?.request === latest.request;
     await rights.with(
-      (definition) => {
+      (definition, isCurrent) => {
         const { modes, host: { options } } = session;
-        return createSubscription(latest.request, modes, definition, options, latest.dataChannel);
+        const inTurn = session.inTurn(() => isCurrent() && isWanted());
+        return createSubscription(latest.request, modes, definition, options, latest.dataChannel, inTurn);
       },
       (subscription) => {
-        // The subscriber may have asked for something else meanwhile.
-        if (session.data.latest?.request !== latest.request || isSame(subscription, latest)) return;
-        session.data.subscribe(subscription);
+        if (isWanted() && !isSame(subscription, latest)) session.data.subscribe(subscription);
       },
     );
   } catch (error) {
-    // Its filter does not fit this metadata: it keeps what is left of what it had.
+    // Its filter does not fit this metadata: it keeps what is left of what it had. Or it is not wanted any more.
     if (!(error instanceof SttpError)) throw error;
   }
 }

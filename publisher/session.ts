@@ -22,6 +22,7 @@ import { DataPath, type DataPathOwner } from "./data_path.ts";
 import type { MetadataBody } from "./metadata_body.ts";
 import { identityOf, type NotificationFeed } from "./notifications.ts";
 import { OutboundQueue } from "./outbound_queue.ts";
+import { hostOf } from "./peer_host.ts";
 import { renewRights } from "./rights_renewal.ts";
 import type { SessionHost } from "./session_host.ts";
 import { SessionRights } from "./session_rights.ts";
@@ -29,6 +30,7 @@ import { type CloseReason, type SessionState, SessionTransitions } from "./sessi
 import type { ConnectionSnapshot, RightsSnapshot } from "./snapshot.ts";
 import type { ConnectionReference } from "./status.ts";
 import type { Subscription } from "./subscription.ts";
+import type { InTurn } from "./turns.ts";
 import { UserCommands } from "./user_commands.ts";
 
 /** Answers that may wait before the next command is taken: a subscriber that does not read is not served further. */
@@ -245,6 +247,15 @@ export class Session implements CommandTaker, DataPathOwner {
   }
 
   // ---- what command handlers do ----
+
+  /** How what may be costly is done for it. @param isWanted Whether it still is, if the session goes on. */
+  inTurn(isWanted: () => boolean): InTurn {
+    const asker = {
+      host: hostOf(this.peer.address),
+      isWanted: () => !this.#isEnding() && isWanted(),
+    };
+    return (task) => this.host.turns.run(task, asker);
+  }
 
   /** Puts operational modes in force (§2). @throws {SttpError} `Refused` while there is a subscription. */
   agree(modes: OperationalModes, algorithms: string): void {

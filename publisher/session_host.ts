@@ -1,7 +1,6 @@
 import type { SignalTable } from "../transport/signal_table.ts";
 import type { Access } from "./access.ts";
 import type { BufferPool } from "./buffer_pool.ts";
-import type { CostlyTurns } from "./costly_turns.ts";
 import type { DatagramSockets } from "./datagram_sockets.ts";
 import type { Definition } from "./definition.ts";
 import type { LatestMeasurements } from "./latest_on_subscribe.ts";
@@ -9,6 +8,7 @@ import type { Notifications } from "./notifications.ts";
 import type { CheckedOptions } from "./options.ts";
 import type { Router } from "./router.ts";
 import type { PublisherStatus } from "./status.ts";
+import type { Turns } from "./turns.ts";
 
 /** What a session needs of its publisher. */
 export interface SessionHost {
@@ -29,7 +29,7 @@ export interface SessionHost {
   /** Where data over UDP leaves from; `undefined` when there is none. */
   readonly datagramSockets: DatagramSockets | undefined;
   /** Keeps costly commands from taking all the time. */
-  readonly costlyTurns: CostlyTurns;
+  readonly turns: Turns;
   /** What subscribers are notified of. */
   readonly notifications: Notifications;
   /** Tells the application. */

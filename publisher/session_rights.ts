@@ -96,17 +96,23 @@ export class SessionRights {
   /**
    * Does something with what the subscriber may see, and once more when that has changed before it was done.
    *
-   * @param prepare May take its time; its result is thrown away when rights have changed.
+   * @param prepare May take its time; what comes of it, or is thrown, counts for nothing when rights have changed, which
+   * it may ask about.
    * @param commit Is given what it came to, at a moment when that is still right.
    */
   async with<Result>(
-    prepare: (definition: Definition | undefined) => Promise<Result>,
+    prepare: (definition: Definition | undefined, isCurrent: () => boolean) => Promise<Result>,
     commit: (result: Result) => void,
   ): Promise<void> {
     for (;;) {
       const rights = await this.current();
-      const result = await prepare(rights.definition);
-      if (this.isCurrent(rights)) return commit(result);
+      const isCurrent = (): boolean => this.isCurrent(rights);
+      try {
+        const result = await prepare(rights.definition, isCurrent);
+        if (isCurrent()) return commit(result);
+      } catch (error) {
+        if (isCurrent() || this.#ended.aborted) throw error;
+      }
     }
   }
 }

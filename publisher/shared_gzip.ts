@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Breath } from "../metadata/breathe.ts";
 import { crc32 } from "../transport/wire/crc32.ts";
 
 const POLYNOMIAL = 0xedb88320;
@@ -76,8 +77,6 @@ export class SharedGzip {
 }
 
 const SLICE = 65_536;
-/** How long work on large data may hold the event loop at a time, in milliseconds. */
-const TIME_SLICE = 10;
 
 function* slices(bytes: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>> {
   for (let i = 0; i < bytes.length; i += SLICE) yield bytes.subarray(i, i + SLICE);
@@ -85,13 +84,10 @@ function* slices(bytes: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuff
 
 /** Passes pieces on, and lets timers, sockets and everything else that waits have a turn every 10 ms. */
 export async function* inTurns<Piece>(source: Iterable<Piece> | AsyncIterable<Piece>): AsyncGenerator<Piece> {
-  let sliceStart = performance.now();
+  const breath = new Breath();
   for await (const piece of source) {
     yield piece;
-    if (performance.now() - sliceStart > TIME_SLICE) {
-      await nextTurn();
-      sliceStart = performance.now();
-    }
+    await breath.due();
   }
 }
 
@@ -121,9 +117,4 @@ export async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8A
   const chunks: Uint8Array[] = [];
   for await (const chunk of source) chunks.push(chunk);
   return chunks;
-}
-
-/** Lets timers, sockets and everything else that waits have a turn. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }

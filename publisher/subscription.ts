@@ -9,6 +9,7 @@ import type { CheckedOptions } from "./options.ts";
 import { noSignals } from "./selection.ts";
 import type { SignalSet } from "./signal_set.ts";
 import { type Temporal, temporalOf } from "./temporal.ts";
+import type { InTurn } from "./turns.ts";
 
 /** A Subscribe command that was granted. */
 export interface Subscription {
@@ -33,8 +34,9 @@ export interface Subscription {
  *
  * @param definition What the subscriber may see of the metadata in force; without it every filter comes to nothing.
  * @param dataChannel Where its data is to go; `undefined`: over the command channel.
+ * @param inTurn How its filter expression is evaluated.
  * @throws {SttpError} `InvalidFilter`, or `Refused` for what this publisher does not offer; `MalformedText` for
- * times that are none.
+ * times that are none; `Closed` as by `inTurn`.
  */
 export async function createSubscription(
   request: SubscribeRequest,
@@ -42,10 +44,11 @@ export async function createSubscription(
   definition: Definition | undefined,
   options: CheckedOptions,
   dataChannel: DataChannel | undefined,
+  inTurn: InTurn,
 ): Promise<Subscription> {
   const { nanValueFilter, udp } = options;
   const temporal = temporalOf(request, options);
-  const selection = definition?.select(request.filterExpression) ?? noSignals;
+  const selection = await definition?.select(request.filterExpression, inTurn) ?? noSignals;
   const datagramLength = dataChannel && udp?.maxDatagramLength;
   return {
     request,

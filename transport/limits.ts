@@ -39,8 +39,7 @@ export interface Limits {
   /** Characters of a filter expression, in a Subscribe or a MetadataRefresh; room for 50,000 signal IDs. */
   readonly filterLength: number;
   /**
-   * Milliseconds that the evaluation of one filter expression may take. Meanwhile nothing is published; after what takes
-   * long, as much time passes before the next.
+   * Milliseconds that the evaluation of one filter expression may take, without those in which others have their turn.
    */
   readonly filterMilliseconds: number;
   /** Bytes of metadata after decompression. */

@@ -189,21 +189,36 @@ function lifted(
 export function distribute(operands: readonly Operand[], build: (operands: Code[]) => Operand): Operand {
   const index = operands.findIndex(isVariant);
   if (index < 0) return build(operands as Code[]);
-  const variant = operands[index] as Variant;
+  const { standIns, join } = typeByType(operands[index] as Variant);
+  return join(standIns.map((standIn) => distribute(operands.with(index, standIn), build)));
+}
+
+/**
+ * A variant taken apart: what stands for it in each of its types, and the way from what was compiled for each of them to
+ * what is right in every row.
+ */
+export function typeByType(
+  variant: Variant,
+): { readonly standIns: Code[]; readonly join: (branches: readonly Operand[]) => Operand } {
   let current: FilterValue = null;
-  const branches = new Map<ValueType, Operand>();
-  for (const type of variant.types) {
-    const standIn: Code = { type, run: () => current, constant: false, fallible: false, span: variant.span };
-    branches.set(type, distribute(operands.with(index, standIn), build));
-  }
-  const select = (row: number): Operand => {
-    const { type, value } = variant.runTyped(row);
-    current = value;
-    return branches.get(type)!;
+  const { types, span } = variant;
+  const standIns = types.map((type): Code => ({
+    type,
+    run: () => current,
+    constant: false,
+    fallible: false,
+    span,
+  }));
+  const join = (branches: readonly Operand[]): Operand => {
+    const select = (row: number): Operand => {
+      const { type, value } = variant.runTyped(row);
+      current = value;
+      return branches[types.indexOf(type)]!;
+    };
+    const fallible = variant.fallible || branches.some((branch) => branch.fallible);
+    return oneOf(branches, fallible, branches[0]!.span, select);
   };
-  const all = [...branches.values()];
-  const fallible = variant.fallible || all.some((branch) => branch.fallible);
-  return oneOf(all, fallible, all[0]!.span, select);
+  return { standIns, join };
 }
 
 /**

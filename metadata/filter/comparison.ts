@@ -4,14 +4,17 @@
  * @module
  */
 import { decimalFromInteger, truncateDecimal } from "../decimal.ts";
+import type { Steps } from "../steps.ts";
 import {
   type Code,
   type Compilation,
   constantCode,
   distribute,
+  isVariant,
   lift,
   type Operand,
   runTyped,
+  typeByType,
 } from "./code.ts";
 import { describeText, readText, toDouble, toText } from "./convert.ts";
 import { CHARACTERS } from "./cost.ts";
@@ -203,19 +206,39 @@ function plain(value: Present): ExactNumber {
   return typeof value === "boolean" ? Number(value) : value as ExactNumber;
 }
 
+/** So many values of a list are a step: less than a millisecond. */
+const STEP = 256;
+
 /** Compiles IN. A null among the values matches nothing; what follows the first match is not looked at. */
-export function compileIn(
+export function* compileIn(
+  context: Compilation,
+  operand: Operand,
+  list: readonly Operand[],
+  negated: boolean,
+  exact: boolean,
+  span: Span,
+): Steps<Operand> {
+  if (!isVariant(operand)) return yield* compileInOf(context, operand, list, negated, exact, span);
+  const { standIns, join } = typeByType(operand);
+  const branches: Code[] = [];
+  for (const standIn of standIns) {
+    branches.push(yield* compileInOf(context, standIn, list, negated, exact, span));
+  }
+  return join(branches);
+}
+
+function* compileInOf(
   context: Compilation,
   operand: Code,
   list: readonly Operand[],
   negated: boolean,
   exact: boolean,
   span: Span,
-): Code {
+): Steps<Code> {
   const items: Code[] = [];
   const operator = exact ? "===" : "=";
   const members = new Membership(operand.type, exact);
-  for (const item of list) {
+  for (const [index, item] of list.entries()) {
     // Checks the types of each, and reads strings as the operand's type.
     const tested = distribute([item], ([code]) => {
       const value = readConstant(context, operand, code!);
@@ -225,6 +248,7 @@ export function compileIn(
       return constantCode("boolean", false, span);
     }) as Code;
     if (!tested.constant) items.push(tested);
+    if (index % STEP === STEP - 1) yield;
   }
   const fallible = operand.fallible || items.some((item) => item.fallible);
   const isMember = members.tester();

@@ -5,16 +5,25 @@
  * @module
  */
 import { RE2JS } from "re2js";
-import type { DataTable } from "../data_table.ts";
 import { formatDecimal } from "../decimal.ts";
-import type { FilterLimits } from "./limits.ts";
-import type { CallNode, ExpressionNode, SelectStatement } from "./tree.ts";
+import type { Steps } from "../steps.ts";
+import type { Compilation } from "./code.ts";
+import type { Span } from "./errors.ts";
+import type { CallNode, ColumnNode, ExpressionNode, LiteralNode, SelectStatement } from "./tree.ts";
 
 /** So many characters of a text cost as much as one short value. */
 export const CHARACTERS = 64;
 
-/** What a function call costs. */
+/** What a function call costs, and each of its arguments. */
 const CALL = 10;
+
+/** So many characters of a text cost as much as one short value in a function that looks at each of them. */
+const CHARACTERS_LOOKED_AT = 16;
+
+/** So many where the function takes the text to pieces. */
+const CHARACTERS_TAKEN_APART = 1;
+
+const TAKES_APART: ReadonlySet<string> = new Set(["REPLACE", "REVERSE", "SPLIT"]);
 
 /** What arithmetic by repeated multiplication costs. */
 const POWER = 500;
@@ -31,16 +40,34 @@ const DIGITS = 16;
 /** What ordering by one term costs for each row: as often as it is compared in a long table. */
 const ORDER_TERM = 20;
 
+/** How many classes of Unicode characters a pattern may have: to compile one takes hundreds of ranges. */
+export const MAX_UNICODE_CLASSES = 10;
+
+/** How many classes of Unicode characters, such as `\p{L}`, a pattern has. */
+export function unicodeClassesIn(pattern: string): number {
+  return pattern.match(/\\p/gi)?.length ?? 0;
+}
+
 /** What a call of a function costs, without its arguments and their lengths. */
-export function callCost(name: string): number {
-  return name === "POWER" ? POWER : CALL;
+export function callCost(name: string, args: number): number {
+  return name === "POWER" ? POWER : CALL * Math.max(1, args);
+}
+
+/** What the length of a function's texts costs. */
+export function callTextCost(name: string, length: number): number {
+  return length / (TAKES_APART.has(name) ? CHARACTERS_TAKEN_APART : CHARACTERS_LOOKED_AT);
+}
+
+/** How long the values are together that are texts. */
+export function textLength(values: readonly unknown[]): number {
+  let length = 0;
+  for (const value of values) if (typeof value === "string") length += value.length;
+  return length;
 }
 
 /** What the lengths of values cost that are texts. */
 export function textCost(values: readonly unknown[]): number {
-  let length = 0;
-  for (const value of values) if (typeof value === "string") length += value.length;
-  return length / CHARACTERS;
+  return textLength(values) / CHARACTERS;
 }
 
 /** What it costs to search a text by a regular expression of so many instructions. */
@@ -57,84 +84,149 @@ interface Cost {
 /** The length of what is no text, as text. */
 const SHORT_LENGTH = 32;
 
+/** So many nodes are a step: less than a millisecond. */
+const STEP = 1_024;
+
+/** A node with parts, as far as they are reckoned. */
+interface Sum {
+  readonly node: Exclude<ExpressionNode, LiteralNode | ColumnNode>;
+  readonly parts: readonly ExpressionNode[];
+  /** How many parts are in it. */
+  done: number;
+  work: number;
+  /** Of all parts together. */
+  length: number;
+  /** Of the last part. */
+  lastLength: number;
+}
+
+/** The parts of a node that are evaluated in each row. */
+function partsOf(node: Sum["node"]): readonly ExpressionNode[] {
+  switch (node.kind) {
+    case "unary":
+    case "isNull":
+      return [node.operand];
+    case "binary":
+      return [node.left, node.right];
+    case "logical":
+      return node.operands;
+    case "in":
+      // Constants are looked up all at once.
+      return [node.operand, ...node.list.filter((item) => item.kind !== "literal")];
+    case "like":
+      return [node.operand, node.pattern];
+    case "call":
+      return node.args;
+  }
+}
+
 class Reckoning {
-  readonly #table: DataTable | undefined;
+  readonly #context: Compilation | undefined;
   readonly #maxTextLength: number;
   readonly #maxPatternLength: number;
   readonly #lengths = new Map<string, number>();
+  /** Whether something took longer than a node mostly does. */
+  #isDue = false;
 
-  constructor(table?: DataTable, limits?: FilterLimits) {
-    this.#table = table;
-    this.#maxTextLength = limits?.maxTextLength ?? 0;
-    this.#maxPatternLength = limits?.maxPatternLength ?? 0;
+  /** @param context Tells the lengths of texts; without it they and patterns are left out. */
+  constructor(context?: Compilation) {
+    this.#context = context;
+    this.#maxTextLength = context?.limits.maxTextLength ?? 0;
+    this.#maxPatternLength = context?.limits.maxPatternLength ?? 0;
   }
 
-  of(node: ExpressionNode): Cost {
+  /** What an expression costs, from its leaves to its root. */
+  *of(root: ExpressionNode): Steps<Cost> {
+    const sums: Sum[] = [];
+    let node = root;
+    for (let count = 1;; count++) {
+      if (this.#isDue || count % STEP === 0) {
+        this.#isDue = false;
+        yield;
+      }
+      let cost: Cost | undefined;
+      if (node.kind === "literal") {
+        cost = literalCost(node.value);
+        this.#isDue ||= typeof node.value === "object";
+      } else if (node.kind === "column") {
+        cost = { work: 1, length: this.#columnLength(node.name) };
+      } else {
+        sums.push({ node, parts: partsOf(node), done: 0, work: 0, length: 0, lastLength: 0 });
+      }
+      for (;;) {
+        const sum: Sum | undefined = sums.at(-1);
+        if (cost !== undefined) {
+          if (sum === undefined) return cost;
+          sum.work += cost.work;
+          sum.length += cost.length;
+          sum.lastLength = cost.length;
+          sum.done++;
+        }
+        const next: ExpressionNode | undefined = sum!.parts[sum!.done];
+        if (next !== undefined) {
+          node = next;
+          break;
+        }
+        cost = this.#whole(sum!);
+        sums.pop();
+      }
+    }
+  }
+
+  #whole({ node, work, length, lastLength }: Sum): Cost {
+    const made = Math.max(length, SHORT_LENGTH);
     switch (node.kind) {
-      case "literal":
-        return literalCost(node.value);
-      case "column":
-        return { work: 1, length: this.#columnLength(node.name) };
       case "unary":
       case "isNull":
-        return this.#sum(1, [node.operand]);
-      case "binary": {
-        const sum = this.#sum(1, [node.left, node.right]);
-        return { work: sum.work + sum.length / CHARACTERS, length: sum.length };
-      }
+        return { work: work + 1, length: made };
+      case "binary":
+        return { work: work + 1 + made / CHARACTERS, length: made };
       case "logical":
-        return { ...this.#sum(0, node.operands), length: SHORT_LENGTH };
-      case "in": {
-        // Constants are looked up all at once.
-        const others = node.list.filter((item) => item.kind !== "literal");
-        return { ...this.#sum(1, [node.operand, ...others]), length: SHORT_LENGTH };
-      }
-      case "like": {
-        const sum = this.#sum(1, [node.operand, node.pattern]);
-        return { work: sum.work + sum.length / CHARACTERS, length: SHORT_LENGTH };
-      }
+        return { work, length: SHORT_LENGTH };
+      case "in":
+        return { work: work + 1, length: SHORT_LENGTH };
+      case "like":
+        return { work: work + 1 + made / CHARACTERS, length: SHORT_LENGTH };
       case "call":
-        return this.#call(node);
+        return this.#call(node, work, made, lastLength);
     }
   }
 
-  #sum(work: number, nodes: readonly ExpressionNode[]): Cost {
-    let length = 0;
-    for (const node of nodes) {
-      const cost = this.of(node);
-      work += cost.work;
-      length += cost.length;
-    }
-    return { work, length: Math.max(length, SHORT_LENGTH) };
-  }
-
-  #call(node: CallNode): Cost {
+  /**
+   * @param work Of the arguments.
+   * @param length Of all arguments together.
+   * @param lastLength Of the last one.
+   */
+  #call(node: CallNode, work: number, length: number, lastLength: number): Cost {
     const name = node.name.toUpperCase();
-    const { work, length } = this.#sum(callCost(name), node.args);
+    work += callCost(name, node.args.length);
     if ((name === "REGEXMATCH" || name === "REGEXVAL") && node.args.length === 2) {
-      const [pattern, text] = node.args as [ExpressionNode, ExpressionNode];
+      const pattern = node.args[0]!;
       const constant = pattern.kind === "literal" && typeof pattern.value === "string";
-      const size = constant ? this.#programSize(pattern.value as string) : this.#maxPatternLength;
-      const search = stepCost(size, this.of(text).length);
-      return { work: work + search + (constant ? 0 : PATTERN), length };
+      const size = constant ? this.#programSize(pattern.value as string, pattern) : this.#maxPatternLength;
+      return { work: work + stepCost(size, lastLength) + (constant ? 0 : PATTERN), length };
     }
     const longest = name === "REPLACE" ? Math.max(length, this.#maxTextLength) : length;
-    return { work: work + longest / CHARACTERS, length: longest };
+    return { work: work + callTextCost(name, longest), length: longest };
   }
 
   /** How many instructions a constant pattern has; one that is none is refused when it is compiled. */
-  #programSize(pattern: string): number {
-    if (this.#maxPatternLength === 0 || pattern.length > this.#maxPatternLength) return pattern.length;
+  #programSize(pattern: string, span: Span): number {
+    if (this.#context === undefined || pattern.length > this.#maxPatternLength) return pattern.length;
+    if (unicodeClassesIn(pattern) > MAX_UNICODE_CLASSES) return pattern.length;
+    this.#isDue = true;
     try {
       return RE2JS.compile(pattern).programSize();
     } catch {
       return pattern.length;
+    } finally {
+      this.#context.checkTime(span);
     }
   }
 
   /** How long a column's texts are, on the average: what they cost, they cost all together. */
   #columnLength(name: string): number {
-    const column = this.#table?.column(name);
+    const column = this.#context?.table?.column(name);
     if (column === undefined || column.type !== "string") return SHORT_LENGTH;
     if (column.computed) return this.#maxTextLength;
     let length = this.#lengths.get(column.name);
@@ -143,6 +235,7 @@ class Reckoning {
       for (const value of column.values) if (typeof value === "string") sum += value.length;
       length = Math.ceil(sum / Math.max(1, column.values.length));
       this.#lengths.set(column.name, length);
+      this.#isDue = true;
     }
     return length;
   }
@@ -156,17 +249,17 @@ function literalCost(value: unknown): Cost {
   return { work: (length / DIGITS) ** 2, length };
 }
 
-/** Roughly what a condition costs in a row, lengths of texts and patterns aside: those are counted as they come. */
-export function costOfRow(where: ExpressionNode | undefined): number {
-  return 1 + (where === undefined ? 0 : new Reckoning().of(where).work);
+/**
+ * Roughly what a condition costs in a row.
+ *
+ * @param context Tells the lengths of texts; without it they and patterns are left out: they are counted as they come.
+ * @throws {FilterError} `limit` when time is up.
+ */
+export function* costOfRow(where: ExpressionNode | undefined, context?: Compilation): Steps<number> {
+  return 1 + (where === undefined ? 0 : (yield* new Reckoning(context).of(where)).work);
 }
 
-/** Roughly what a statement costs for each row of its table. */
-export function costOfSelect(
-  { where, orderBy }: Pick<SelectStatement, "where" | "orderBy">,
-  table: DataTable,
-  limits: FilterLimits,
-): number {
-  const work = where === undefined ? 0 : new Reckoning(table, limits).of(where).work;
-  return 1 + work + ORDER_TERM * orderBy.length;
+/** Roughly what ordering costs for each row. */
+export function costOfOrder(orderBy: SelectStatement["orderBy"]): number {
+  return ORDER_TERM * orderBy.length;
 }

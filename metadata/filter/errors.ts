@@ -32,6 +32,7 @@ export interface FilterErrorDetails {
 }
 
 const MAX_EXCERPT = 40;
+const NEWLINE = 0x0a;
 
 /**
  * A filter expression that can't be parsed, or not evaluated on these tables (§9).
@@ -119,7 +120,8 @@ function excerpt(text: string, span: Span): string {
 function positionOf(text: string, offset: number): { line: number; column: number } {
   let line = 1;
   let begin = 0;
-  for (let at = text.indexOf("\n"); at >= 0 && at < offset; at = text.indexOf("\n", begin)) {
+  for (let at = 0; at < offset; at++) {
+    if (text.charCodeAt(at) !== NEWLINE) continue;
     line++;
     begin = at + 1;
   }

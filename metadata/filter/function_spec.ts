@@ -7,7 +7,7 @@ import {
   type Operand,
   retyped,
 } from "./code.ts";
-import { callCost, textCost } from "./cost.ts";
+import { callCost, callTextCost, textLength } from "./cost.ts";
 import type { FilterError, FilterErrorKind, Span } from "./errors.ts";
 import { describeType, type FilterValue, isIntegral, isNumeric, type ValueType } from "./types.ts";
 
@@ -107,9 +107,9 @@ export function makeArguments(
       take(index, (type) => type === "datetime" || type === "string", "a datetime or a string", "datetime"),
     ignoreCase: (index) => index >= operands.length ? [] : [take(index, isNumeric, "a boolean", "boolean")],
     lift: (type, codes, apply, options) => {
-      const call = callCost(name);
+      const call = callCost(name, operands.length);
       const counted = (...values: never[]) => {
-        context.spend(call + textCost(values), span);
+        context.spend(call + callTextCost(name, textLength(values)), span);
         return apply(...values);
       };
       return lift(type, codes, span, counted, options);

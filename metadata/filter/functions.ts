@@ -5,12 +5,12 @@
  */
 import { type Compilation, distribute, type Operand } from "./code.ts";
 import { type FilterError, nearest, type Span } from "./errors.ts";
-import { type Arguments, type FunctionSpec, makeArguments } from "./function_spec.ts";
-import { compileIif, GENERAL_FUNCTIONS } from "./functions_general.ts";
+import { type FunctionSpec, makeArguments } from "./function_spec.ts";
+import { GENERAL_FUNCTIONS } from "./functions_general.ts";
 import { NUMBER_FUNCTIONS } from "./functions_number.ts";
 import { TEXT_FUNCTIONS } from "./functions_text.ts";
 import { DATE_FUNCTIONS } from "./functions_date.ts";
-import type { CallNode, ExpressionNode } from "./tree.ts";
+import type { CallNode } from "./tree.ts";
 
 const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = new Map(
   [GENERAL_FUNCTIONS, NUMBER_FUNCTIONS, TEXT_FUNCTIONS, DATE_FUNCTIONS].flatMap((group) =>
@@ -22,21 +22,20 @@ const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = new Map(
 export const FUNCTION_NAMES: readonly string[] = [...FUNCTIONS.keys(), "IIF"].sort();
 
 /**
- * Compiles a function with its arguments.
+ * What compiles a call once its arguments are; `undefined` for IIF, of which not all arguments may be needed.
  *
- * @param compile Compiles an argument.
- * @throws {FilterError} `name` for an unknown function, `type` for a wrong count or type of arguments.
+ * @throws {FilterError} `name` for an unknown function, `type` for a wrong count of arguments, now; `type` for wrong
+ * types of arguments, then.
  */
-export function compileCall(
+export function callBuilder(
   context: Compilation,
   node: CallNode,
-  compile: (context: Compilation, node: ExpressionNode) => Operand,
-): Operand {
+  span: Span,
+): ((operands: readonly Operand[]) => Operand) | undefined {
   const name = node.name.toUpperCase();
-  const span: Span = { start: node.start, end: node.end };
   if (name === "IIF") {
     if (node.args.length !== 3) throw wrongCount(context, node, "condition, a, b", 3, 3);
-    return compileIif(context, node, compile, span);
+    return undefined;
   }
   const spec = FUNCTIONS.get(name);
   if (spec === undefined) {
@@ -48,10 +47,9 @@ export function compileCall(
   if (node.args.length < least || node.args.length > most) {
     throw wrongCount(context, node, spec.parameters, least, most);
   }
-  const operands = node.args.map((arg) => compile(context, arg));
-  const build = (args: Arguments) => spec.build(args);
-  if (spec.variadic === true) return build(makeArguments(context, name, spec.parameters, operands, span));
-  return distribute(operands, (codes) => build(makeArguments(context, name, spec.parameters, codes, span)));
+  const build = (operands: readonly Operand[]): Operand =>
+    spec.build(makeArguments(context, name, spec.parameters, operands, span));
+  return spec.variadic === true ? build : (operands) => distribute(operands, build);
 }
 
 function wrongCount(

@@ -27,7 +27,6 @@ import {
 } from "./convert.ts";
 import { FilterError, type Span, TimeLimitError } from "./errors.ts";
 import type { Arguments, FunctionSpec } from "./function_spec.ts";
-import type { CallNode, ExpressionNode } from "./tree.ts";
 import {
   describeType,
   type FilterValue,
@@ -61,47 +60,20 @@ export const GENERAL_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
   },
 };
 
-/**
- * IIF: of a constant condition only the chosen side is compiled, so that the other may be wrong in type or value, though
- * not in names.
- */
-export function compileIif(
-  context: Compilation,
-  node: CallNode,
-  compile: (context: Compilation, node: ExpressionNode) => Operand,
-  span: Span,
-): Operand {
-  const [conditionNode, first, second] = node.args as [ExpressionNode, ExpressionNode, ExpressionNode];
-  const condition = compile(context, conditionNode);
-  if (isVariant(condition) || (condition.type !== "boolean" && condition.type !== "undefined")) {
-    const types = isVariant(condition) ? condition.types : [condition.type];
-    const problem = `IIF: its first argument, condition, is ${types.map(describeType).join(" or ")}`;
-    throw context.error("type", problem, condition.span, { expected: "a boolean" });
+/** The condition of IIF. @throws {FilterError} `type` when it is none. */
+export function iifCondition(context: Compilation, condition: Operand): Code {
+  if (!isVariant(condition) && (condition.type === "boolean" || condition.type === "undefined")) {
+    return condition;
   }
-  if (condition.constant) {
-    const chosen = condition.run(0) === true ? first : second;
-    checkNames(context, chosen === first ? second : first, compile);
-    return compile(context, chosen);
-  }
-  const yes = compile(context, first);
-  const no = compile(context, second);
-  const fallible = condition.fallible || yes.fallible || no.fallible;
-  return oneOf([yes, no], fallible, span, (row) => condition.run(row) === true ? yes : no);
+  const types = isVariant(condition) ? condition.types : [condition.type];
+  const problem = `IIF: its first argument, condition, is ${types.map(describeType).join(" or ")}`;
+  throw context.error("type", problem, condition.span, { expected: "a boolean" });
 }
 
-/** Compiles what is never evaluated, for the names in it alone. */
-function checkNames(
-  context: Compilation,
-  node: ExpressionNode,
-  compile: (context: Compilation, node: ExpressionNode) => Operand,
-): void {
-  try {
-    compile(context, node);
-  } catch (error) {
-    if (!(error instanceof FilterError) || error instanceof TimeLimitError || error.kind === "name") {
-      throw error;
-    }
-  }
+/** IIF of a condition that depends on the row. */
+export function chooseByCondition(condition: Code, yes: Operand, no: Operand, span: Span): Operand {
+  const fallible = condition.fallible || yes.fallible || no.fallible;
+  return oneOf([yes, no], fallible, span, (row) => condition.run(row) === true ? yes : no);
 }
 
 function coalesce(args: Arguments): Operand {

@@ -17,7 +17,7 @@ export const TEXT_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
   ENDSWITH: test((source, part) => source.endsWith(part)),
   INDEXOF: search((source, part) => toCodePoints(source, source.indexOf(part))),
   LASTINDEXOF: search((source, part) => toCodePoints(source, source.lastIndexOf(part))),
-  STRCOUNT: search((source, part) => part === "" ? 0 : source.split(part).length - 1),
+  STRCOUNT: search(countOf),
   STRCMP: search((left, right) => Math.sign(compareText(left, right)), "left, right, [ignoreCase]"),
   NTHINDEXOF: { count: [3, 4], parameters: "source, test, n, [ignoreCase]", build: nthIndexOf },
   LEN: change("int32", lengthOf),
@@ -65,6 +65,14 @@ function twoTexts(
   const applyCase = (source: string, part: string, ignoreCase: FilterValue) =>
     isTrue(ignoreCase) ? apply(fold(source), fold(part)) : apply(source, part);
   return args.lift(type, codes, applyCase, { needed: 2 });
+}
+
+/** How often a part is in a text, one behind the other. */
+function countOf(source: string, part: string): number {
+  if (part === "") return 0;
+  let count = 0;
+  for (let at = source.indexOf(part); at >= 0; at = source.indexOf(part, at + part.length)) count++;
+  return count;
 }
 
 /** Whether an optional flag is on: a null is not, a number is unless it is zero. */

@@ -78,7 +78,7 @@ Deno.test("lists are as long as may be, and not longer", () => {
 });
 
 Deno.test("regular expressions that make others run for years are answered", () => {
-  const text = "a".repeat(5_000) + "!";
+  const text = "a".repeat(1_900) + "!";
   for (const pattern of ["(a+)+$", "(a|aa)+$", "(.*a){20}$", "^(([a-z])+.)+[A-Z]([a-z])+$"]) {
     assertEquals(evaluateExpression(`REGEXMATCH('${pattern}', '${text}')`).value, false, pattern);
   }
@@ -204,7 +204,8 @@ Deno.test("the work that is reckoned grows with texts, patterns, digits and list
 Deno.test("what takes too long stops, whatever was reckoned", () => {
   const slow = (text: string, rows: number, maxMilliseconds?: number) => {
     const clock = ticking(1_000);
-    const limits = maxMilliseconds === undefined ? {} : { maxMilliseconds };
+    // By time alone.
+    const limits = { maxRowWork: 1e9, ...maxMilliseconds !== undefined && { maxMilliseconds } };
     const options = { primaryTable: "T", clock, limits };
     const error = assertThrows(() => selectRows(texts(rows, String), text, options), FilterError);
     assertStringIncludes(error.message, `it took longer than ${maxMilliseconds ?? 2_000} ms`);
@@ -249,7 +250,7 @@ Deno.test("a text too long for its regular expression is refused before it is se
     "REGEXMATCH: a text of 60000 characters",
   );
   assertEquals(error.kind, "limit");
-  assertEquals(evaluateExpression(`REGEXMATCH('abc', '${"a".repeat(60_000)}')`).value, false);
+  assertEquals(evaluateExpression(`REGEXMATCH('abc', '${"a".repeat(40_000)}')`).value, false);
 });
 
 Deno.test("choices of many types do not multiply", () => {

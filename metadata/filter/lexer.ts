@@ -5,6 +5,7 @@
  */
 import { normalizeGuid } from "../../transport/wire/guid.ts";
 import { decimalFromInteger, parseDecimal } from "../decimal.ts";
+import type { Steps } from "../steps.ts";
 import { FilterError, type FilterErrorKind } from "./errors.ts";
 import type { FilterLimits } from "./limits.ts";
 import { parseDateTime } from "./convert.ts";
@@ -23,7 +24,7 @@ export interface Token {
   readonly end: number;
   /** A word, name, key or tag as written, without quotes; a sign in its plainest spelling. */
   readonly text: string;
-  /** A word in upper case, for comparison with keywords; else empty. */
+  /** A word in upper case, for comparison with keywords; empty for what is none. */
   readonly keyword: string;
   /** The type of a literal. */
   readonly type: ValueType;
@@ -35,12 +36,23 @@ export interface Token {
 
 const GUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}/iy;
 const NUMBER = /0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/y;
-const WORD = /[A-Za-z_][A-Za-z_0-9]*/y;
+const SPACE = /[\0-\x20\xa0\ufeff]*/y;
+const LINE_END = /[\n\r]/g;
 const SIGN = /===|!==|<<|>>|<=|>=|<>|!=|==|&&|\|\||[-+*/%&|^<>=!~(),;]/y;
-const KEY = /[A-Za-z0-9\-!_.@#$]+:\d+(?=\s*(?:;|--|\/\*|$))/y;
+const KEY = /[A-Za-z0-9\-!_.@#$]{1,200}:\d{1,20}(?=\s*(?:;|--|\/\*|$))/y;
 
 /** Signs of one meaning that are spelled in several ways. */
 const PLAIN: Readonly<Record<string, string>> = { "==": "=", "<>": "!=", "&&": "AND", "||": "OR", "~": "!" };
+
+/** No keyword has more characters. */
+const LONGEST_KEYWORD = 6;
+/** Numbers of so many digits are exact, and most are. */
+const FEW_DIGITS = 9;
+/** No number has more digits. */
+const MAX_DIGITS = 1_000;
+/** So many tokens are a step, or so many characters: less than a millisecond. */
+const STEP = 512;
+const STEP_LENGTH = 32_768;
 
 const MAX_INT32 = 0x7fff_ffff;
 const MAX_INT64 = 0x7fff_ffff_ffff_ffffn;
@@ -51,7 +63,7 @@ const MAX_INT64 = 0x7fff_ffff_ffff_ffffn;
  * @throws {FilterError} `syntax` for a character or literal that the language does not have; `limit` when the text is
  * too long, or has too many tokens or too deeply nested brackets.
  */
-export function tokenize(text: string, limits: FilterLimits): Token[] {
+export function tokenize(text: string, limits: FilterLimits): Steps<Token[]> {
   return new Lexer(text, limits).tokens();
 }
 
@@ -67,7 +79,7 @@ class Lexer {
     this.#limits = limits;
   }
 
-  tokens(): Token[] {
+  *tokens(): Steps<Token[]> {
     const { maxLength, maxTokens } = this.#limits;
     const length = this.#text.length;
     if (length > maxLength) {
@@ -79,7 +91,13 @@ class Lexer {
         `at most ${maxLength}`,
       );
     }
-    for (this.#skipSpace(); this.#at < length; this.#skipSpace()) {
+    let pause = STEP_LENGTH;
+    while (this.#at < length) {
+      if (this.#tokens.length % STEP === STEP - 1 || this.#at >= pause) {
+        pause = this.#at + STEP_LENGTH;
+        yield;
+      }
+      if (this.#skips()) continue;
       if (this.#tokens.length >= maxTokens) {
         throw this.#error(
           "limit",
@@ -106,35 +124,45 @@ class Lexer {
     type: ValueType = "undefined",
     value: FilterValue = null,
   ): void {
-    const keyword = kind === "word" ? text.toUpperCase() : "";
+    const keyword = kind === "word" && text.length <= LONGEST_KEYWORD ? text.toUpperCase() : "";
     this.#tokens.push({ kind, start: this.#at, end, text, keyword, type, value, match: 0 });
     this.#at = end;
   }
 
-  #skipSpace(): void {
+  /** Skips space or a comment, if one is here. */
+  #skips(): boolean {
     const text = this.#text;
-    while (this.#at < text.length) {
-      const code = text.charCodeAt(this.#at);
-      if (code <= 0x20 || code === 0xa0 || code === 0xfeff) {
-        this.#at++;
-      } else if (code === 0x2d && text.startsWith("--", this.#at)) {
-        while (this.#at < text.length && text[this.#at] !== "\n" && text[this.#at] !== "\r") this.#at++;
-      } else if (code === 0x2f && text.startsWith("/*", this.#at)) {
-        const close = text.indexOf("*/", this.#at + 2);
-        if (close < 0) {
-          throw this.#error("syntax", "comment is not closed", this.#at, text.length, "*/");
-        }
-        this.#at = close + 2;
-      } else {
-        return;
-      }
+    const code = text.charCodeAt(this.#at);
+    if (code <= 0x20 || code === 0xa0 || code === 0xfeff) {
+      const next = text.charCodeAt(this.#at + 1);
+      const isLong = next <= 0x20 || next === 0xa0 || next === 0xfeff;
+      this.#at = isLong ? this.#matchEnd(SPACE) : this.#at + 1;
+    } else if (code === 0x2d && text.startsWith("--", this.#at)) {
+      LINE_END.lastIndex = this.#at;
+      this.#at = LINE_END.exec(text)?.index ?? text.length;
+    } else if (code === 0x2f && text.startsWith("/*", this.#at)) {
+      const close = text.indexOf("*/", this.#at + 2);
+      if (close < 0) throw this.#error("syntax", "comment is not closed", this.#at, text.length, "*/");
+      this.#at = close + 2;
+    } else {
+      return false;
     }
+    return true;
   }
 
   /** Where the sticky pattern's match at this place ends, or -1. */
   #matchEnd(pattern: RegExp, at: number = this.#at): number {
     pattern.lastIndex = at;
     return pattern.test(this.#text) ? pattern.lastIndex : -1;
+  }
+
+  /** Where the word at this place ends, or -1. */
+  #wordEnd(code: number): number {
+    if (!isWordStart(code)) return -1;
+    const text = this.#text;
+    let end = this.#at + 1;
+    while (isWordPart(text.charCodeAt(end))) end++;
+    return end;
   }
 
   #next(code: number): void {
@@ -156,7 +184,7 @@ class Lexer {
     }
     const guid = isHexDigit(code) ? this.#matchEnd(GUID) : -1;
     const number = isDigit(code) || code === 0x2e ? this.#matchEnd(NUMBER) : -1;
-    const word = this.#matchEnd(WORD);
+    const word = this.#wordEnd(code);
     if (guid > Math.max(number, word)) return this.#guid(guid, this.#text.slice(this.#at, guid));
     if (number >= 0) return this.#number(number);
     if (word >= 0) return this.#add("word", word, this.#text.slice(this.#at, word));
@@ -179,21 +207,38 @@ class Lexer {
 
   #string(): void {
     const text = this.#text;
-    let end = this.#at + 1;
+    const { maxTextLength } = this.#limits;
+    const start = this.#at + 1;
+    /** What stands before each quote that is doubled. */
+    const parts: string[] = [];
+    let from = start;
+    let end = start;
     for (;;) {
       end = text.indexOf("'", end);
       if (end < 0) {
         throw this.#error("syntax", "string without its closing quote", this.#at, text.length, "another '");
       }
+      if (end - start > maxTextLength) {
+        throw this.#error(
+          "limit",
+          "string too long",
+          this.#at,
+          end + 1,
+          `at most ${maxTextLength} characters`,
+        );
+      }
       if (text[end + 1] !== "'") break;
+      parts.push(text.slice(from, end + 1));
       end += 2;
+      from = end;
     }
     const content = text.slice(this.#at + 1, end);
     // A GUID in quotes is a GUID literal, as a bare one is.
     if (content.length <= 36 && this.#matchEnd(GUID, this.#at + 1) === end) {
       return this.#guid(end + 1, content);
     }
-    this.#add("literal", end + 1, "", "string", content.replaceAll("''", "'"));
+    const value = parts.length === 0 ? content : parts.join("") + text.slice(from, end);
+    this.#add("literal", end + 1, "", "string", value);
   }
 
   #quoted(kind: "tag" | "name", close: string, what: string): void {
@@ -242,21 +287,23 @@ class Lexer {
   }
 
   #number(end: number): void {
+    if (end - this.#at > MAX_DIGITS) throw this.#tooManyDigits(end);
     const digits = this.#text.slice(this.#at, end);
     if (/^\d+$|^0x/i.test(digits)) {
-      if (digits.length <= 1000) {
-        const value = BigInt(digits);
-        if (value <= MAX_INT32) return this.#add("literal", end, "", "int32", Number(value));
-        if (value <= MAX_INT64) return this.#add("literal", end, "", "int64", value);
-        return this.#add("literal", end, "", "decimal", decimalFromInteger(value));
-      }
-    } else if (/e/i.test(digits)) {
-      return this.#add("literal", end, "", "double", Number(digits));
-    } else {
-      const value = parseDecimal(digits);
-      if (value !== undefined) return this.#add("literal", end, "", "decimal", value);
+      if (digits.length <= FEW_DIGITS) return this.#add("literal", end, "", "int32", Number(digits));
+      const value = BigInt(digits);
+      if (value <= MAX_INT32) return this.#add("literal", end, "", "int32", Number(value));
+      if (value <= MAX_INT64) return this.#add("literal", end, "", "int64", value);
+      return this.#add("literal", end, "", "decimal", decimalFromInteger(value));
     }
-    throw this.#error("limit", `number of ${digits.length} digits`, this.#at, end, "at most 1000");
+    if (/e/i.test(digits)) return this.#add("literal", end, "", "double", Number(digits));
+    const value = parseDecimal(digits);
+    if (value === undefined) throw this.#tooManyDigits(end);
+    this.#add("literal", end, "", "decimal", value);
+  }
+
+  #tooManyDigits(end: number): FilterError {
+    return this.#error("limit", `number of ${end - this.#at} digits`, this.#at, end, `at most ${MAX_DIGITS}`);
   }
 
   #sign(end: number): void {
@@ -288,6 +335,15 @@ export function isSign(token: Token, sign: string): boolean {
 
 function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
+}
+
+function isWordStart(code: number): boolean {
+  const lower = code | 0x20;
+  return (lower >= 0x61 && lower <= 0x7a) || code === 0x5f;
+}
+
+function isWordPart(code: number): boolean {
+  return isWordStart(code) || isDigit(code);
 }
 
 function isHexDigit(code: number): boolean {

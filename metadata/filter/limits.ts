@@ -14,7 +14,7 @@ export interface FilterLimits {
   readonly maxDepth: number;
   /** Entries of one IN list and arguments of one function. Default 200,000. */
   readonly maxListSize: number;
-  /** Characters of a text made by `+` or REPLACE, against texts that multiply. Default 65,536. */
+  /** Characters of a text that is written out, or made by `+` or REPLACE: against texts that multiply. Default 65,536. */
   readonly maxTextLength: number;
   /** Characters of a regular expression. Default 1,000. */
   readonly maxPatternLength: number;
@@ -24,6 +24,12 @@ export interface FilterLimits {
    * 500,000,000: some seconds; a condition with 500 operators on a million rows.
    */
   readonly maxWork: number;
+  /**
+   * What a condition may cost in one row, by its operators and the lengths of texts and patterns; against rows during
+   * which nothing else runs, as a selection can stop between rows only. Default 250,000: some milliseconds; a condition
+   * with 100,000 operators, or 20,000 functions.
+   */
+  readonly maxRowWork: number;
   /**
    * Milliseconds that a selection may take, or the evaluation of an expression in one row: what is slower than
    * `maxWork` reckons stops then. Default 2,000.
@@ -40,6 +46,7 @@ export const DEFAULT_FILTER_LIMITS: FilterLimits = Object.freeze({
   maxTextLength: 65_536,
   maxPatternLength: 1_000,
   maxWork: 500_000_000,
+  maxRowWork: 250_000,
   maxMilliseconds: 2_000,
 });
 

@@ -84,9 +84,9 @@ export class Membership {
   }
 
   #wordTester(): (value: Present) => boolean {
-    const words = [...this.#words];
     if (this.#exact) return (value) => this.#words.has(value as string);
-    if (words.length > MAX_SCANNED) return (value) => this.#words.has(fold(value as string));
+    if (this.#words.size > MAX_SCANNED) return (value) => this.#words.has(fold(value as string));
+    const words = [...this.#words];
     if (words.length === 1) return (value) => equalsFolded(value as string, words[0]!);
     return (value) => {
       for (const word of words) if (equalsFolded(value as string, word)) return true;

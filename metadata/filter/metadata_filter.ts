@@ -1,9 +1,13 @@
 import { DataSet } from "../data_set.ts";
-import type { DataTable } from "../data_table.ts";
+import { type DataTable, pickSteps } from "../data_table.ts";
+import { finish, type Steps } from "../steps.ts";
 import type { CompileOptions } from "./compile.ts";
 import { compilation } from "./compile.ts";
-import { parseFilter } from "./parser.ts";
 import { Selection } from "./select.ts";
+import type { FilterStatement } from "./tree.ts";
+
+/** So many rows are a step: less than a millisecond. */
+const STEP = 1_024;
 
 /**
  * Narrows metadata as a subscriber asks for it (§3): the tables that the expression names keep only the rows that are
@@ -29,23 +33,37 @@ import { Selection } from "./select.ts";
  * ```
  */
 export function filterMetadata(dataSet: DataSet, text: string, options: CompileOptions = {}): DataSet {
-  for (const statement of parseFilter(text, options)) {
-    if (statement.kind === "filter") continue;
-    const context = compilation(text, undefined, options);
-    throw context.error("syntax", "metadata is narrowed table by table", statement, {
-      expected: "FILTER table ...",
-    });
-  }
+  return finish(filterMetadataSteps(dataSet, text, options));
+}
+
+/** {@linkcode filterMetadata} in steps. */
+export function* filterMetadataSteps(
+  dataSet: DataSet,
+  text: string,
+  options: CompileOptions = {},
+): Steps<DataSet> {
   const kept = new Map<DataTable, Set<number>>();
-  for (const { table, rows } of new Selection(dataSet, text, options).run()) {
+  const check = (statement: FilterStatement): void => {
+    if (statement.kind === "filter") return;
+    throw compilation(text, undefined, options).error(
+      "syntax",
+      "metadata is narrowed table by table",
+      statement,
+      { expected: "FILTER table ..." },
+    );
+  };
+  yield* new Selection(dataSet, text, options, check).run(function* ({ table, rows }): Steps<void> {
     const known = kept.get(table) ?? new Set();
     kept.set(table, known);
-    for (const row of rows) known.add(row);
-  }
+    for (let i = 0; i < rows.length; i++) {
+      known.add(rows[i]!);
+      if (i % STEP === STEP - 1) yield;
+    }
+  });
   const result = new DataSet(dataSet.name);
   for (const table of dataSet.tables) {
     const rows = kept.get(table);
-    result.addTable(rows === undefined ? table : table.pick([...rows]));
+    result.addTable(rows === undefined ? table : yield* pickSteps(table, [...rows]));
   }
   return result;
 }

@@ -1,6 +1,7 @@
 import type { DataColumn } from "../data_column.ts";
 import type { DataTable } from "../data_table.ts";
 import type { CellValue } from "../data_type.ts";
+import type { Steps } from "../steps.ts";
 import { nearest } from "./errors.ts";
 import type { Compilation } from "./code.ts";
 import { textCost } from "./cost.ts";
@@ -10,6 +11,11 @@ import type { OrderTerm } from "./tree.ts";
 /** Below zero, zero or above as the row at the first position comes before, with or after that at the second. */
 type Order = (left: number, right: number) => number;
 
+/** So many rows, terms or comparisons are a step: less than a millisecond. */
+const STEP = 1_024;
+/** So many rows are sorted at a time; what was sorted is merged. */
+const RUN = 2_048;
+
 /**
  * Orders rows by the terms of ORDER BY: nulls first, equals in the table's order, DESC the other way round.
  *
@@ -17,16 +23,17 @@ type Order = (left: number, right: number) => number;
  * @param top How many to give at most.
  * @throws {FilterError} `name` when there is no such column.
  */
-export function orderRows(
+export function* orderRows(
   context: Compilation,
   table: DataTable,
   terms: readonly OrderTerm[],
   rows: readonly number[],
   top: number = Infinity,
-): number[] {
-  const orders = distinct(context, table, terms).map(([column, term]) =>
-    orderBy(context, column, term, rows)
-  );
+): Steps<number[]> {
+  const orders: Order[] = [];
+  for (const [column, term] of yield* distinct(context, table, terms)) {
+    orders.push(yield* orderBy(context, column, term, rows));
+  }
   const span = terms[0] ?? { start: 0, end: 0 };
   const order: Order = stable((left, right) => {
     context.spend(orders.length, span);
@@ -37,25 +44,89 @@ export function orderRows(
     return 0;
   });
   const positions = top < rows.length / 2
-    ? first(rows.length, top, order)
+    ? yield* first(rows.length, top, order)
     : rows.map((_, position) => position);
-  positions.sort(order);
-  return positions.slice(0, top).map((position) => rows[position]!);
+  const sorted = yield* sort(positions, order);
+  return sorted.slice(0, top).map((position) => rows[position]!);
+}
+
+/** Sorts in steps: runs, which are then merged. @param positions Is left in another order. */
+function* sort(positions: number[], order: Order): Steps<number[]> {
+  const { length } = positions;
+  if (length <= RUN) return positions.sort(order);
+  let from: number[] = [];
+  for (let start = 0; start < length; start += RUN) {
+    for (const position of positions.slice(start, start + RUN).sort(order)) from.push(position);
+    yield;
+  }
+  let to = positions;
+  for (let width = RUN; width < length; width *= 2) {
+    for (let start = 0; start < length; start += 2 * width) {
+      const merge = new Merge(from, to, start, Math.min(start + width, length), order);
+      const end = Math.min(start + 2 * width, length);
+      for (let at = start; at < end; at += STEP) {
+        merge.fill(at, Math.min(at + STEP, end), end);
+        yield;
+      }
+    }
+    [from, to] = [to, from];
+  }
+  return from;
+}
+
+/** Two neighbouring runs, each in order, on their way to one. */
+class Merge {
+  readonly #from: readonly number[];
+  readonly #to: number[];
+  readonly #middle: number;
+  readonly #order: Order;
+  #left: number;
+  #right: number;
+
+  /**
+   * @param start Where the first run begins.
+   * @param middle Where the second one does.
+   */
+  constructor(from: readonly number[], to: number[], start: number, middle: number, order: Order) {
+    this.#from = from;
+    this.#to = to;
+    this.#middle = middle;
+    this.#order = order;
+    this.#left = start;
+    this.#right = middle;
+  }
+
+  /** Fills the next places, of which the last run ends at `end`. */
+  fill(start: number, stop: number, end: number): void {
+    const from = this.#from;
+    const to = this.#to;
+    const middle = this.#middle;
+    const order = this.#order;
+    let left = this.#left;
+    let right = this.#right;
+    for (let at = start; at < stop; at++) {
+      const takesLeft = right === end || (left < middle && order(from[left]!, from[right]!) <= 0);
+      to[at] = takesLeft ? from[left++]! : from[right++]!;
+    }
+    this.#left = left;
+    this.#right = right;
+  }
 }
 
 /** The terms with their columns; a column for the second time does not change the order. */
-function distinct(
+function* distinct(
   context: Compilation,
   table: DataTable,
   terms: readonly OrderTerm[],
-): [DataColumn, OrderTerm][] {
+): Steps<Iterable<[DataColumn, OrderTerm]>> {
   const kept = new Map<string, [DataColumn, OrderTerm]>();
-  for (const term of terms) {
+  for (const [index, term] of terms.entries()) {
+    if (index % STEP === STEP - 1) yield;
     const column = findColumn(context, table, term);
     const key = `${column.index} ${term.exact}`;
     if (!kept.has(key)) kept.set(key, [column, term]);
   }
-  return [...kept.values()];
+  return kept.values();
 }
 
 /** The column of a term. @throws {FilterError} `name` when there is none. */
@@ -70,20 +141,25 @@ function stable(order: Order): Order {
   return (left, right) => order(left, right) || left - right;
 }
 
-function orderBy(
+function* orderBy(
   context: Compilation,
   column: DataColumn,
   term: OrderTerm,
   rows: readonly number[],
-): Order {
+): Steps<Order> {
   const fetch = column.computed ? (row: number) => column.at(row) : valueOf(column.values);
   const folds = column.type === "string" && !term.exact;
-  const keys = rows.map((row) => {
-    const value = fetch(row);
+  const keys = new Array<CellValue>(rows.length);
+  let byCodePoints = false;
+  for (let i = 0; i < rows.length; i++) {
+    const value = fetch(rows[i]!);
     context.spend(textCost([value]) + 1, term);
-    return folds && value !== null ? fold(value as string) : value;
-  });
-  const compare = keyOrder(column, keys);
+    const key = folds && value !== null ? fold(value as string) : value;
+    keys[i] = key;
+    byCodePoints ||= typeof key === "string" && hasSurrogates(key);
+    if (i % STEP === STEP - 1) yield;
+  }
+  const compare = keyOrder(column, byCodePoints);
   const order: Order = (left, right) => {
     const a = keys[left]!;
     const b = keys[right]!;
@@ -99,7 +175,8 @@ function valueOf(values: readonly CellValue[]): (row: number) => CellValue {
 
 type Present = NonNullable<CellValue>;
 
-function keyOrder(column: DataColumn, keys: readonly CellValue[]): (left: Present, right: Present) => number {
+/** @param byCodePoints Whether UTF-16 would put some of the texts in another order. */
+function keyOrder(column: DataColumn, byCodePoints: boolean): (left: Present, right: Present) => number {
   switch (column.type) {
     case "decimal":
       return (left, right) =>
@@ -108,9 +185,7 @@ function keyOrder(column: DataColumn, keys: readonly CellValue[]): (left: Presen
     case "double":
       return (left, right) => compareDoubles(left as number, right as number);
     case "string":
-      if (keys.some((key) => key !== null && hasSurrogates(key as string))) {
-        return (left, right) => compareText(left as string, right as string);
-      }
+      if (byCodePoints) return (left, right) => compareText(left as string, right as string);
   }
   return (left, right) => left < right ? -1 : left > right ? 1 : 0;
 }
@@ -123,7 +198,7 @@ function compareDoubles(left: number, right: number): number {
 }
 
 /** The first `top` of so many positions, in any order: kept in a heap whose root is the last of those kept. */
-function first(count: number, top: number, order: Order): number[] {
+function* first(count: number, top: number, order: Order): Steps<number[]> {
   const heap: number[] = [];
   if (top === 0) return heap;
   for (let position = 0; position < count; position++) {
@@ -134,6 +209,7 @@ function first(count: number, top: number, order: Order): number[] {
       heap[0] = position;
       sink(heap, order);
     }
+    if (position % STEP === STEP - 1) yield;
   }
   return heap;
 }

@@ -1,3 +1,4 @@
+import { finish, type Steps } from "../steps.ts";
 import { parseGuid } from "./convert.ts";
 import { FilterError, type FilterErrorKind, type Span } from "./errors.ts";
 import { binaryOperatorOf, BINDING, bindingOfOperator, RESERVED } from "./grammar.ts";
@@ -30,6 +31,11 @@ export interface ParseOptions {
  * ```
  */
 export function parseFilter(text: string, options: ParseOptions = {}): FilterStatement[] {
+  return finish(parseFilterSteps(text, options));
+}
+
+/** {@linkcode parseFilter} in steps. */
+export function parseFilterSteps(text: string, options: ParseOptions = {}): Steps<FilterStatement[]> {
   return new Parser(text, resolveLimits(options.limits)).statements();
 }
 
@@ -39,74 +45,105 @@ export function parseFilter(text: string, options: ParseOptions = {}): FilterSta
  * @throws {FilterError} `syntax` or `limit`.
  */
 export function parseExpression(text: string, options: ParseOptions = {}): ExpressionNode {
-  return new Parser(text, resolveLimits(options.limits)).soleExpression();
+  return finish(new Parser(text, resolveLimits(options.limits)).soleExpression());
 }
 
 /** Words that say that no further operand follows, for finding where a condition ends. */
 const TERMINATORS: ReadonlySet<string> = new Set(["AND", "OR", "ORDER"]);
 
+/** So many operands, terms or statements are a step: less than a millisecond. */
+const STEP = 512;
+
+/** What an operand is awaited for: an operator, a list, a bracket. */
+interface Pending {
+  /** Operators that bind no tighter than this end the operand. */
+  readonly binding: number;
+  /** Makes of the operand what it is a part of; `undefined` when that needs another operand first. */
+  readonly take: (operand: ExpressionNode) => ExpressionNode | undefined;
+}
+
+/** An operator before a value, and where it stands. */
+interface Prefix {
+  readonly operator: "+" | "-" | "!";
+  readonly start: number;
+}
+
+const NO_PREFIXES: readonly Prefix[] = [];
+
+/**
+ * Reads what is pending from a stack of its own, and not by functions that call each other: so it can stop anywhere, and
+ * how deep an expression nests is limited by nothing but the limit.
+ */
 class Parser {
   readonly #text: string;
   readonly #limits: FilterLimits;
-  readonly #tokens: readonly Token[];
+  #tokens: readonly Token[] = [];
   #index = 0;
-  /** How deep the expression parsed last nests. */
+  /** What operands are awaited for, the innermost last. */
+  readonly #pending: Pending[] = [];
+  /** How deep the operand read last nests. */
   #depth = 0;
-  /** How many expressions are being parsed, one within the other. */
-  #level = 0;
 
   constructor(text: string, limits: FilterLimits) {
     this.#text = text;
     this.#limits = limits;
-    this.#tokens = tokenize(text, limits);
   }
 
   // --- statements
 
-  statements(): FilterStatement[] {
+  *statements(): Steps<FilterStatement[]> {
+    this.#tokens = yield* tokenize(this.#text, this.#limits);
     const statements: FilterStatement[] = [];
-    for (;;) {
-      while (this.#takeSign(";"));
+    for (let count = 1;; count++) {
+      if (count % STEP === 0) yield;
+      if (this.#takeSign(";")) continue;
       if (this.#atEnd()) return statements;
-      statements.push(this.#statement());
+      statements.push(this.#signal() ?? (yield* this.#statement()));
       if (!this.#atEnd() && !this.#isSign(";")) throw this.#unexpected("an operator, ; or the end");
     }
   }
 
-  soleExpression(): ExpressionNode {
+  *soleExpression(): Steps<ExpressionNode> {
+    this.#tokens = yield* tokenize(this.#text, this.#limits);
     while (this.#takeSign(";"));
-    const expression = this.#expression(BINDING.none);
+    const expression = yield* this.#expression();
     while (this.#takeSign(";"));
     if (!this.#atEnd()) throw this.#unexpected("an operator or the end of the expression");
     return expression;
   }
 
-  #statement(): FilterStatement {
-    const token = this.#token;
+  /** A signal, if one stands here alone. */
+  #signal(): SignalStatement | undefined {
     const next = this.#tokens[this.#index + 1];
-    if (token.keyword === "FILTER" && next !== undefined && ["word", "name", "end"].includes(next.kind)) {
-      return this.#select();
+    if (next === undefined || (next.kind !== "end" && !isSign(next, ";"))) return undefined;
+    const signal = signalOf(this.#token);
+    if (signal !== undefined) this.#index++;
+    return signal;
+  }
+
+  *#statement(): Steps<FilterStatement> {
+    const next = this.#tokens[this.#index + 1];
+    if (
+      this.#token.keyword === "FILTER" && next !== undefined && ["word", "name", "end"].includes(next.kind)
+    ) {
+      return yield* this.#select();
     }
-    if (next?.kind === "end" || (next !== undefined && isSign(next, ";"))) {
-      const signal = signalOf(token);
-      if (signal !== undefined) {
-        this.#index++;
-        return signal;
-      }
-    }
-    const where = this.#expression(BINDING.none);
+    const where = yield* this.#expression();
     return { kind: "condition", where, start: where.start, end: where.end };
   }
 
-  #select(): SelectStatement {
+  *#select(): Steps<SelectStatement> {
     const { start } = this.#take();
     const top = this.#isTop() ? this.#top() : undefined;
     const table = this.#name("the name of a table");
-    const where = this.#takeWord("WHERE") ? this.#expression(BINDING.none) : undefined;
+    const where = this.#takeWord("WHERE") ? yield* this.#expression() : undefined;
     const orderBy: OrderTerm[] = [];
     if (this.#takeWord("ORDER")) {
       if (!this.#takeWord("BY")) throw this.#unexpected("BY");
-      do orderBy.push(this.#orderTerm()); while (this.#takeSign(","));
+      do {
+        orderBy.push(this.#orderTerm());
+        if (orderBy.length % STEP === 0) yield;
+      } while (this.#takeSign(","));
     } else if (where === undefined && !this.#atEnd() && !this.#isSign(";")) {
       throw this.#unexpected("WHERE, ORDER BY, ; or the end");
     }
@@ -150,22 +187,32 @@ class Parser {
 
   // --- expressions
 
-  /** An expression whose operators all bind tighter than `binding`. */
-  #expression(binding: number): ExpressionNode {
-    if (++this.#level > this.#limits.maxDepth) throw this.#tooDeep();
-    let left = binding < BINDING.not && this.#token.keyword === "NOT" ? this.#negation() : this.#unary();
-    for (;;) {
-      const depth = this.#depth;
-      const next = this.#operation(left, binding);
-      if (next === undefined) break;
-      left = next;
-      this.#nest(Math.max(depth, this.#depth));
+  *#expression(): Steps<ExpressionNode> {
+    this.#await(BINDING.none, (operand) => operand);
+    for (let count = 1;; count++) {
+      let operand = this.#operand();
+      while (operand !== undefined) {
+        const pending: Pending = this.#pending.at(-1)!;
+        if (this.#bindingOfNext() > pending.binding) {
+          operand = this.#operation(operand);
+          continue;
+        }
+        operand = pending.take(operand);
+        if (operand === undefined) break;
+        this.#pending.pop();
+        if (this.#pending.length === 0) return operand;
+      }
+      if (count % STEP === 0) yield;
     }
-    this.#level--;
-    return left;
   }
 
-  /** Says that the expression at hand holds one that nests this deep. */
+  /** Has the next operand go to `take`. */
+  #await(binding: number, take: Pending["take"]): undefined {
+    this.#pending.push({ binding, take });
+    if (this.#pending.length > this.#limits.maxDepth) throw this.#tooDeep();
+  }
+
+  /** Says that the operand at hand holds one that nests this deep. */
   #nest(depth: number): void {
     this.#depth = depth + 1;
     if (depth >= this.#limits.maxDepth) throw this.#tooDeep();
@@ -180,62 +227,85 @@ class Parser {
     );
   }
 
-  /** `left` with the operator that follows it and that operator's right side, if it binds tighter than `binding`. */
-  #operation(left: ExpressionNode, binding: number): ExpressionNode | undefined {
+  /** The operator that the next token is, or begins. */
+  #operator(): string {
     const token = this.#token;
-    const word = token.kind === "sign" ? token.text : token.keyword;
+    return token.kind === "sign" ? token.text : token.keyword;
+  }
+
+  /** How tightly the operator binds that follows; none binds as loosely as nothing does. */
+  #bindingOfNext(): number {
+    const word = this.#operator();
     switch (word) {
       case "OR":
-        return binding < BINDING.or ? this.#logical("OR", left, BINDING.or) : undefined;
+        return BINDING.or;
       case "AND":
-        return binding < BINDING.and ? this.#logical("AND", left, BINDING.and) : undefined;
+        return BINDING.and;
       case "IS":
       case "IN":
       case "LIKE":
       case "NOT":
       case "!":
-        return binding < BINDING.predicate ? this.#predicate(left) : undefined;
+        return BINDING.predicate;
     }
     const operator = binaryOperatorOf(word);
-    if (operator === undefined || bindingOfOperator(operator) <= binding) return undefined;
+    return operator === undefined ? BINDING.none : bindingOfOperator(operator);
+  }
+
+  /** `left` with the operator that follows it; `undefined` when that awaits its right side. */
+  #operation(left: ExpressionNode): ExpressionNode | undefined {
+    const word = this.#operator();
+    if (word === "OR" || word === "AND") return this.#logical(word, left);
+    const operator = binaryOperatorOf(word);
+    if (operator === undefined) return this.#predicate(left);
     this.#take();
-    const right = this.#expression(bindingOfOperator(operator));
-    return { kind: "binary", operator, left, right, start: left.start, end: right.end };
+    const depth = this.#depth;
+    return this.#await(bindingOfOperator(operator), (right) => {
+      this.#nest(Math.max(depth, this.#depth));
+      return { kind: "binary", operator, left, right, start: left.start, end: right.end };
+    });
   }
 
   /** All of a chain of one logical operator at once, so that long ones do not nest. */
-  #logical(operator: "AND" | "OR", first: ExpressionNode, binding: number): ExpressionNode {
+  #logical(operator: "AND" | "OR", first: ExpressionNode): undefined {
     const operands = [first];
-    let depth = 0;
-    while (this.#takeWordOrSign(operator)) {
-      operands.push(this.#expression(binding));
+    let depth = this.#depth;
+    this.#take();
+    return this.#await(operator === "OR" ? BINDING.or : BINDING.and, (operand) => {
+      operands.push(operand);
       depth = Math.max(depth, this.#depth);
-    }
-    this.#depth = depth;
-    return { kind: "logical", operator, operands, start: first.start, end: this.#previous.end };
+      if (this.#takeWordOrSign(operator)) return undefined;
+      this.#nest(depth);
+      return { kind: "logical", operator, operands, start: first.start, end: this.#previous.end };
+    });
   }
 
   /** IS NULL, IN and LIKE. */
-  #predicate(operand: ExpressionNode): ExpressionNode {
+  #predicate(operand: ExpressionNode): ExpressionNode | undefined {
     const { start } = operand;
+    const depth = this.#depth;
     if (this.#takeWord("IS")) {
       const negated = this.#takeNot();
       if (!this.#takeWord("NULL")) throw this.#unexpected(negated ? "NULL" : "NULL or NOT NULL");
-      this.#depth = 0;
+      this.#nest(depth);
       return { kind: "isNull", operand, negated, start, end: this.#previous.end };
     }
     const negated = this.#takeNot();
     if (this.#takeWord("IN")) {
       const exact = this.#takeExact();
       if (!this.#isSign("(")) throw this.#unexpected("( and a list of values");
-      const list = this.#list("IN");
-      if (list.length === 0) throw this.#unexpected("a value", this.#tokens[this.#index - 1]);
-      return { kind: "in", operand, list, negated, exact, start, end: this.#previous.end };
+      return this.#list("IN", (list) => {
+        if (list.length === 0) throw this.#unexpected("a value", this.#tokens[this.#index - 1]);
+        this.#nest(Math.max(depth, this.#depth));
+        return { kind: "in", operand, list, negated, exact, start, end: this.#previous.end };
+      });
     }
     if (!this.#takeWord("LIKE")) throw this.#unexpected("IN or LIKE");
     const exact = this.#takeExact();
-    const pattern = this.#expression(BINDING.predicate);
-    return { kind: "like", operand, pattern, negated, exact, start, end: pattern.end };
+    return this.#await(BINDING.predicate, (pattern) => {
+      this.#nest(Math.max(depth, this.#depth));
+      return { kind: "like", operand, pattern, negated, exact, start, end: pattern.end };
+    });
   }
 
   #takeNot(): boolean {
@@ -246,21 +316,24 @@ class Parser {
     return this.#takeWord("BINARY") || this.#takeSign("===");
   }
 
-  /** What begins with NOT: the negation of a predicate, or a value whose NOT binds as a minus does. */
-  #negation(): ExpressionNode {
+  /** A value; `undefined` when it begins with what awaits an operand of its own. */
+  #operand(): ExpressionNode | undefined {
+    const { binding } = this.#pending.at(-1)!;
+    if (binding < BINDING.not && this.#token.keyword === "NOT" && this.#negation()) return undefined;
+    return this.#primary(this.#prefixes());
+  }
+
+  /** Takes NOT before a predicate, which it negates; before a value, NOT binds as a minus does and is left. */
+  #negation(): boolean {
     const first = this.#index;
-    const starts: number[] = [];
-    while (this.#token.keyword === "NOT") starts.push(this.#take().start);
+    const before: Prefix[] = [];
+    while (this.#token.keyword === "NOT") before.push({ operator: "!", start: this.#take().start });
     if (!this.#beginsPredicate()) {
       this.#index = first;
-      return this.#unary();
+      return false;
     }
-    let operand = this.#expression(BINDING.not);
-    for (const start of starts.reverse()) {
-      operand = { kind: "unary", operator: "!", operand, start, end: operand.end };
-      this.#nest(this.#depth);
-    }
-    return operand;
+    this.#await(BINDING.not, (operand) => this.#prefixed(before, operand));
+    return true;
   }
 
   /** Whether a comparison, IN, LIKE or IS stands between here and the end of this condition, outside of brackets. */
@@ -281,38 +354,43 @@ class Parser {
     }
   }
 
-  /** A value with the unary operators before it. */
-  #unary(): ExpressionNode {
-    const before: { operator: "+" | "-" | "!"; start: number }[] = [];
+  /** The unary operators before a value. */
+  #prefixes(): readonly Prefix[] {
+    let before: Prefix[] | undefined;
     for (let token = this.#token;; token = this.#token) {
       const sign = token.keyword === "NOT" ? "!" : token.kind === "sign" ? token.text : "";
-      if (sign !== "+" && sign !== "-" && sign !== "!") break;
+      if (sign !== "+" && sign !== "-" && sign !== "!") return before ?? NO_PREFIXES;
+      before ??= [];
       before.push({ operator: sign, start: token.start });
       if (before.length > this.#limits.maxDepth) this.#nest(before.length);
       this.#take();
     }
-    let operand = this.#primary();
-    for (const { operator, start } of before.reverse()) {
+  }
+
+  /** A value with the unary operators before it. */
+  #prefixed(before: readonly Prefix[], operand: ExpressionNode): ExpressionNode {
+    for (let i = before.length - 1; i >= 0; i--) {
+      const { operator, start } = before[i]!;
       operand = { kind: "unary", operator, operand, start, end: operand.end };
       this.#nest(this.#depth);
     }
     return operand;
   }
 
-  #primary(): ExpressionNode {
+  /** The value that stands here, with what stood before it; `undefined` when it awaits what is in its brackets. */
+  #primary(before: readonly Prefix[]): ExpressionNode | undefined {
     const token = this.#token;
     this.#depth = 0;
     switch (token.kind) {
       case "literal":
-        return this.#literal(token.type, token.value);
+        return this.#prefixed(before, this.#literal(token.type, token.value));
       case "name":
-        this.#take();
-        return { kind: "column", name: token.text, start: token.start, end: token.end };
+        return this.#prefixed(before, this.#column());
       case "word":
-        return this.#word(token);
+        return this.#word(before, token);
       case "sign":
-        if (token.text !== "(") break;
-        return this.#bracketed();
+        if (token.text === "(") return this.#bracketed(before);
+        break;
       case "tag":
         throw this.#error(
           "syntax",
@@ -324,20 +402,29 @@ class Parser {
     throw this.#unexpected("a value");
   }
 
-  #word(token: Token): ExpressionNode {
+  #word(before: readonly Prefix[], token: Token): ExpressionNode | undefined {
     switch (token.keyword) {
       case "TRUE":
-        return this.#literal("boolean", true);
+        return this.#prefixed(before, this.#literal("boolean", true));
       case "FALSE":
-        return this.#literal("boolean", false);
+        return this.#prefixed(before, this.#literal("boolean", false));
       case "NULL":
-        return this.#literal("undefined", null);
+        return this.#prefixed(before, this.#literal("undefined", null));
     }
     if (RESERVED.has(token.keyword)) throw this.#unexpected("a value");
+    const next = this.#tokens[this.#index + 1];
+    if (next === undefined || !isSign(next, "(")) return this.#prefixed(before, this.#column());
     this.#take();
-    if (!this.#isSign("(")) return { kind: "column", name: token.text, start: token.start, end: token.end };
-    const args = this.#list(token.text);
-    return { kind: "call", name: token.text, args, start: token.start, end: this.#previous.end };
+    const { text: name, start } = token;
+    return this.#list(
+      name,
+      (args) => this.#prefixed(before, { kind: "call", name, args, start, end: this.#previous.end }),
+    );
+  }
+
+  #column(): ExpressionNode {
+    const { text: name, start, end } = this.#take();
+    return { kind: "column", name, start, end };
   }
 
   #literal(type: ValueType, value: FilterValue): ExpressionNode {
@@ -345,36 +432,38 @@ class Parser {
     return { kind: "literal", type, value, start, end };
   }
 
-  #bracketed(): ExpressionNode {
+  #bracketed(before: readonly Prefix[]): undefined {
     const open = this.#take();
-    const inner = this.#expression(BINDING.none);
-    this.#close(open);
-    this.#nest(this.#depth);
-    return { ...inner, start: open.start, end: this.#previous.end };
+    return this.#await(BINDING.none, (inner) => {
+      this.#close(open);
+      this.#nest(this.#depth);
+      return this.#prefixed(before, { ...inner, start: open.start, end: this.#previous.end });
+    });
   }
 
-  /** A list in brackets, empty or with commas. */
-  #list(of: string): ExpressionNode[] {
+  /** What `make` makes of a list in brackets, empty or with commas; `undefined` when that awaits its items. */
+  #list(of: string, make: (items: ExpressionNode[]) => ExpressionNode): ExpressionNode | undefined {
     const open = this.#take();
     const items: ExpressionNode[] = [];
     let depth = 0;
-    if (!this.#isSign(")")) {
-      do {
-        if (items.length >= this.#limits.maxListSize) {
-          throw this.#error(
-            "limit",
-            `${of} with too many values`,
-            this.#token,
-            `at most ${this.#limits.maxListSize}`,
-          );
-        }
-        items.push(this.#expression(BINDING.none));
-        depth = Math.max(depth, this.#depth);
-      } while (this.#takeSign(","));
-    }
-    this.#close(open);
-    this.#nest(depth);
-    return items;
+    const end = (): ExpressionNode => {
+      this.#close(open);
+      this.#nest(depth);
+      return make(items);
+    };
+    if (this.#isSign(")")) return end();
+    return this.#await(BINDING.none, (item) => {
+      items.push(item);
+      depth = Math.max(depth, this.#depth);
+      if (!this.#takeSign(",")) return end();
+      if (items.length < this.#limits.maxListSize) return undefined;
+      throw this.#error(
+        "limit",
+        `${of} with too many values`,
+        this.#token,
+        `at most ${this.#limits.maxListSize}`,
+      );
+    });
   }
 
   #close(open: Token): void {

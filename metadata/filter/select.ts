@@ -1,15 +1,16 @@
 import type { DataRow } from "../data_row.ts";
 import type { DataSet } from "../data_set.ts";
 import type { DataTable } from "../data_table.ts";
+import { finish, type Steps } from "../steps.ts";
 import { EMPTY_GUID } from "../../transport/wire/guid.ts";
 import type { Compilation } from "./code.ts";
-import type { Stopwatch } from "./stopwatch.ts";
-import { costOfRow, costOfSelect } from "./cost.ts";
+import { type Stopwatch, timed } from "./stopwatch.ts";
+import { costOfOrder, costOfRow } from "./cost.ts";
 import { compilation, compileCondition, type CompileOptions } from "./compile.ts";
 import { parseGuid } from "./convert.ts";
 import { nearest, type Span } from "./errors.ts";
 import { orderRows } from "./order.ts";
-import { parseFilter } from "./parser.ts";
+import { parseFilter, parseFilterSteps } from "./parser.ts";
 import { fold } from "./text.ts";
 import type { ExpressionNode, FilterStatement, SelectStatement, SignalStatement } from "./tree.ts";
 
@@ -59,17 +60,28 @@ const ID_COLUMNS: IdColumns = { signalId: "SignalID", key: "ID", pointTag: "Poin
  * ```
  */
 export function selectRows(dataSet: DataSet, text: string, options: SelectOptions = {}): DataRow[] {
+  return finish(selectRowsSteps(dataSet, text, options));
+}
+
+/** {@linkcode selectRows} in steps. */
+export function* selectRowsSteps(
+  dataSet: DataSet,
+  text: string,
+  options: SelectOptions = {},
+): Steps<DataRow[]> {
   const result: DataRow[] = [];
   const seen = new Map<DataTable, Set<number>>();
-  for (const { table, rows } of new Selection(dataSet, text, options).run()) {
+  yield* new Selection(dataSet, text, options).run(function* ({ table, rows }): Steps<void> {
     const taken = seen.get(table) ?? new Set();
     seen.set(table, taken);
-    for (const row of rows) {
+    for (let i = 0; i < rows.length; i++) {
+      if (i % STEP === STEP - 1) yield;
+      const row = rows[i]!;
       if (taken.has(row)) continue;
       taken.add(row);
       result.push(table.row(row));
     }
-  }
+  });
   return result;
 }
 
@@ -96,15 +108,25 @@ export function selectRows(dataSet: DataSet, text: string, options: SelectOption
  * ```
  */
 export function selectSignalIds(dataSet: DataSet, text: string, options: SelectOptions = {}): string[] {
+  return finish(selectSignalIdsSteps(dataSet, text, options));
+}
+
+/** {@linkcode selectSignalIds} in steps. */
+export function* selectSignalIdsSteps(
+  dataSet: DataSet,
+  text: string,
+  options: SelectOptions = {},
+): Steps<string[]> {
   const selection = new Selection(dataSet, text, options);
   const ids = new Set<string>();
-  for (const { table, rows, statement } of selection.run()) {
+  yield* selection.run(function* ({ table, rows, statement }): Steps<void> {
     const signalId = selection.signalIdsOf(table, statement);
-    for (const row of rows) {
-      const id = signalId(row);
+    for (let i = 0; i < rows.length; i++) {
+      if (i % STEP === STEP - 1) yield;
+      const id = signalId(rows[i]!);
       if (id !== undefined && id !== EMPTY_GUID) ids.add(id);
     }
-  }
+  });
   return [...ids];
 }
 
@@ -122,32 +144,64 @@ export class Selection {
   readonly #text: string;
   readonly #options: SelectOptions;
   readonly #idColumns: IdColumns;
-  readonly #statements: FilterStatement[];
+  readonly #check: (statement: FilterStatement) => void;
   readonly #indexes = new Map<string, Map<string, number>>();
   readonly #watch: Stopwatch;
+  /** What the expressions about each table are compiled with. */
+  readonly #contexts = new Map<DataTable, Compilation>();
+  #statements: FilterStatement[] = [];
   #work = 0;
 
-  /** @throws {FilterError} `syntax` or `limit`. */
-  constructor(dataSet: DataSet, text: string, options: SelectOptions) {
+  /** @param check Refuses statements that do not belong here, by what it throws. */
+  constructor(
+    dataSet: DataSet,
+    text: string,
+    options: SelectOptions,
+    check: (statement: FilterStatement) => void = () => {},
+  ) {
+    this.#check = check;
     this.#dataSet = dataSet;
     this.#text = text;
     this.#options = options;
     this.#idColumns = { ...ID_COLUMNS, ...options.idColumns };
     this.#watch = compilation(text, undefined, options).watch;
-    this.#watch.start();
-    this.#statements = parseFilter(text, options);
   }
 
-  /** What each statement selects, in turn. */
-  *run(): Generator<SelectedRows> {
+  /**
+   * Parses the expression and evaluates it.
+   *
+   * @param take Is given what each statement selects, in turn.
+   * @throws {FilterError} When the expression can't be parsed, names what is not there, or fails in a row.
+   */
+  run(take: (selected: SelectedRows) => Steps<void>): Steps<void> {
+    this.#watch.start();
+    return timed(this.#watch, this.#run(take));
+  }
+
+  *#run(take: (selected: SelectedRows) => Steps<void>): Steps<void> {
+    this.#statements = yield* parseFilterSteps(this.#text, this.#options);
+    this.#statements.forEach(this.#check);
     for (const statement of this.#statements) {
       const name = statement.kind === "filter" ? statement.table : this.#primaryTable;
       const table = this.#dataSet.table(name);
       if (table === undefined) throw this.#noTable(name, statement);
-      const context = compilation(this.#text, table, this.#options, this.#watch);
+      const context = this.#contextOf(table);
       context.spend(STATEMENT, statement);
-      yield { statement, table, rows: this.#select(context, table, statement) };
+      if (this.#watch.isDue) {
+        this.#watch.isDue = false;
+        yield;
+      }
+      yield* take({ statement, table, rows: yield* this.#select(context, table, statement) });
     }
+  }
+
+  #contextOf(table: DataTable): Compilation {
+    let context = this.#contexts.get(table);
+    if (context === undefined) {
+      context = compilation(this.#text, table, this.#options, this.#watch);
+      this.#contexts.set(table, context);
+    }
+    return context;
   }
 
   get #primaryTable(): string {
@@ -171,43 +225,53 @@ export class Selection {
     );
   }
 
-  #select(context: Compilation, table: DataTable, statement: FilterStatement): readonly number[] {
+  *#select(
+    context: Compilation,
+    table: DataTable,
+    statement: FilterStatement,
+  ): Steps<readonly number[]> {
     switch (statement.kind) {
       case "filter":
-        this.#spend(context, table, statement, statement);
-        return selectFrom(context, table, statement);
+        yield* this.#spend(context, table, statement, statement);
+        return yield* selectFrom(context, table, statement);
       case "condition":
-        this.#spend(context, table, statement, { where: statement.where, orderBy: [] });
-        return matchingRows(context, table, statement.where, Infinity);
+        yield* this.#spend(context, table, statement, { where: statement.where, orderBy: [] });
+        return yield* matchingRows(context, table, statement.where, Infinity);
       case "signal": {
-        const row = this.#findSignal(context, table, statement);
+        const row = yield* this.#findSignal(context, table, statement);
         return row === undefined ? [] : [row];
       }
     }
   }
 
-  /** Refuses a statement that would take too long together with those before it. */
-  #spend(
+  /** Refuses a statement that would take too long together with those before it, or in a row. */
+  *#spend(
     context: Compilation,
     table: DataTable,
     span: Span,
-    parts: Pick<SelectStatement, "where" | "orderBy">,
-  ): void {
-    this.#work += table.rowCount * costOfSelect(parts, table, context.limits);
-    const { maxWork } = context.limits;
-    if (this.#work <= maxWork) return;
-    const problem = `too much work for the ${table.rowCount} rows of ${table.name}`;
-    throw context.error("limit", problem, { start: span.start, end: span.end }, {
-      expected: "fewer statements and conditions, such as one IN with a list",
-    });
+    { where, orderBy }: Pick<SelectStatement, "where" | "orderBy">,
+  ): Steps<void> {
+    const { maxWork, maxRowWork } = context.limits;
+    const ofRow = yield* costOfRow(where, context);
+    this.#work += table.rowCount * (ofRow + costOfOrder(orderBy));
+    if (this.#work <= maxWork && ofRow <= maxRowWork) return;
+    const rows = this.#work > maxWork ? `the ${table.rowCount} rows` : "a row";
+    throw context.error("limit", `too much work for ${rows} of ${table.name}`, {
+      start: span.start,
+      end: span.end,
+    }, { expected: "fewer statements and conditions, such as one IN with a list" });
   }
 
   // --- signals named directly
 
-  #findSignal(context: Compilation, table: DataTable, statement: SignalStatement): number | undefined {
+  *#findSignal(
+    context: Compilation,
+    table: DataTable,
+    statement: SignalStatement,
+  ): Steps<number | undefined> {
     const ways = this.#ways(statement);
     for (const way of ways) {
-      const row = table.column(way.column) === undefined ? undefined : this.#findBy(table, way);
+      const row = table.column(way.column) === undefined ? undefined : yield* this.#findBy(table, way);
       if (row !== undefined) return row;
     }
     const { column } = ways[0]!;
@@ -226,13 +290,16 @@ export class Selection {
     return ways;
   }
 
-  #findBy(table: DataTable, { by, column, value }: Way): number | undefined {
+  *#findBy(table: DataTable, { by, column, value }: Way): Steps<number | undefined> {
     if (this.#statements.length > MAX_SCANS) {
-      return this.#indexOf(table, by, column).get(value.toUpperCase());
+      return (yield* this.#indexOf(table, by, column)).get(value.toUpperCase());
     }
     const read = this.#idReader(table, by, column);
     const wanted = by === "guid" ? value : fold(value);
-    for (let row = 0; row < table.rowCount; row++) if (read(row) === wanted) return row;
+    for (let row = 0; row < table.rowCount; row++) {
+      if (read(row) === wanted) return row;
+      if (row % STEP === STEP - 1) yield;
+    }
     return undefined;
   }
 
@@ -247,7 +314,7 @@ export class Selection {
   }
 
   /** The first row of each ID: made once for many signals. */
-  #indexOf(table: DataTable, by: SignalStatement["by"], name: string): Map<string, number> {
+  *#indexOf(table: DataTable, by: SignalStatement["by"], name: string): Steps<Map<string, number>> {
     let index = this.#indexes.get(by);
     if (index !== undefined) return index;
     index = new Map();
@@ -256,6 +323,7 @@ export class Selection {
     for (let row = 0; row < table.rowCount; row++) {
       const id = read(row)?.toUpperCase();
       if (id !== undefined && !index.has(id)) index.set(id, row);
+      if (row % STEP === STEP - 1) yield;
     }
     return index;
   }
@@ -280,6 +348,9 @@ interface Way {
   readonly value: string;
 }
 
+/** So many rows are a step where nothing is evaluated: less than a millisecond. */
+const STEP = 1_024;
+
 /** What a statement costs by itself, in comparisons: to look up, compile and answer. */
 const STATEMENT = 100;
 
@@ -297,31 +368,42 @@ function guidReader(table: DataTable, name: string): (row: number) => string | u
 }
 
 /** The rows that a FILTER statement selects: first those that match, then in order, then the top ones. */
-function selectFrom(
+function* selectFrom(
   context: Compilation,
   table: DataTable,
   statement: SelectStatement,
-): readonly number[] {
+): Steps<readonly number[]> {
   const { where, orderBy, top } = statement;
   // Compiled and looked up even if there are no rows: an error does not depend on them.
-  const rows = matchingRows(context, table, where, orderBy.length === 0 ? top ?? Infinity : Infinity);
-  return orderBy.length === 0 ? rows : orderRows(context, table, orderBy, rows, top);
+  const limit = orderBy.length === 0 ? top ?? Infinity : Infinity;
+  const rows = yield* matchingRows(context, table, where, limit);
+  return orderBy.length === 0 ? rows : yield* orderRows(context, table, orderBy, rows, top);
 }
 
-function matchingRows(
+function* matchingRows(
   context: Compilation,
   table: DataTable,
   where: ExpressionNode | undefined,
   limit: number,
-): readonly number[] {
-  const matches = where === undefined ? () => true : compileCondition(context, where, "WHERE");
-  const work = costOfRow(where);
+): Steps<readonly number[]> {
+  const matches = where === undefined ? () => true : yield* compileCondition(context, where, "WHERE");
+  const work = yield* costOfRow(where);
   const span = where ?? { start: 0, end: 0 };
   const rows: number[] = [];
   const { rowCount } = table;
-  for (let row = 0; row < rowCount && rows.length < limit; row++) {
-    context.spend(work, span);
-    if (matches(row)) rows.push(row);
+  const { watch } = context;
+  const testSome = (row: number): number => {
+    watch.isDue = false;
+    for (; row < rowCount && !watch.isDue; row++) {
+      if (rows.length >= limit) return rowCount;
+      context.spend(work, span);
+      if (matches(row)) rows.push(row);
+    }
+    return row;
+  };
+  for (let row = 0; row < rowCount;) {
+    row = testSome(row);
+    if (row < rowCount) yield;
   }
   return rows;
 }
@@ -355,7 +437,7 @@ export function compilePredicate(
   const statements = parseFilter(text, options);
   const [statement] = statements;
   if (statement?.kind === "condition" && statements.length === 1) {
-    const matches = compileCondition(context, statement.where);
+    const matches = finish(compileCondition(context, statement.where));
     return (row) => {
       context.watch.reset();
       return matches(row);

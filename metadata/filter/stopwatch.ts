@@ -1,4 +1,5 @@
 import type { Clock } from "../../transport/clock.ts";
+import type { Steps } from "../steps.ts";
 
 /** How much is spent between two looks at the clock, in comparisons of two short values: well below a millisecond. */
 const BUDGET = 4_096;
@@ -10,6 +11,8 @@ const BUDGET = 4_096;
 export class Stopwatch {
   /** How long it may take, in milliseconds. */
   readonly milliseconds: number;
+  /** Whether the clock was looked at since this was last set to false: a good time to let others in. */
+  isDue = false;
   readonly #clock: Clock;
   #left = BUDGET;
   #startedAt: number | undefined;
@@ -31,6 +34,11 @@ export class Stopwatch {
     this.#left = BUDGET;
   }
 
+  /** Leaves out time that was spent on something else. */
+  skip(milliseconds: number): void {
+    if (this.#startedAt !== undefined) this.#startedAt += milliseconds;
+  }
+
   /** Counts work, in comparisons of two short values, and says whether time is up. */
   spend(work: number): boolean {
     this.#left -= work;
@@ -40,8 +48,19 @@ export class Stopwatch {
   /** Whether time is up, by a look at the clock now. */
   isOver(): boolean {
     this.#left = BUDGET;
+    this.isDue = true;
     const now = this.#clock.monotonic();
     this.#startedAt ??= now;
     return now - this.#startedAt > this.milliseconds;
+  }
+}
+
+/** Work whose time a stopwatch keeps, without that between its steps. */
+export function* timed<Result>(watch: Stopwatch, steps: Steps<Result>): Steps<Result> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    const waited = yield;
+    if (waited) watch.skip(waited);
   }
 }

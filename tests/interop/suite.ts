@@ -12,7 +12,6 @@ import { metadataReadings } from "./metadata_readings.ts";
 import { reverse } from "./reverse.ts";
 import { type Scenario, Stage } from "./scenario.ts";
 import { sttpCommand } from "./sttp_command.ts";
-import { sttpTerminal } from "./sttp_terminal.ts";
 import { sttpTools } from "./sttp_tools.ts";
 import { toSttpapi } from "./to_sttpapi.ts";
 import { toSubscribers } from "./to_subscribers.ts";
@@ -56,6 +55,5 @@ test("sttpapi", ensurePython, [
   ...examples,
   ...sttpCommand,
   ...sttpTools,
-  ...sttpTerminal,
 ]);
 test("goapi", ensureGo, [...toSubscribers, ...overUdp, ...reverse, ...history]);

@@ -1,0 +1,116 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import type { Clock } from "../../transport/clock.ts";
+import { DataSet } from "../data_set.ts";
+import { FilterError } from "./errors.ts";
+import { evaluateExpression } from "./evaluate.ts";
+import type { FilterLimits } from "./limits.ts";
+import { selectRows, selectRowsSteps } from "./select.ts";
+
+/** A table T with a column A of so many texts. */
+function texts(count: number, text: (row: number) => string): DataSet {
+  const dataSet = new DataSet();
+  const table = dataSet.addTable("T");
+  table.addColumn("A", "string");
+  table.addRows({ A: Array.from({ length: count }, (_, row) => text(row)) });
+  return dataSet;
+}
+
+function joined(count: number, item: (i: number) => string, by: string): string {
+  return Array.from({ length: count }, (_, i) => item(i)).join(by);
+}
+
+/** How many steps a selection takes, whatever comes of it. */
+function stepsOf(text: string, dataSet: DataSet): number {
+  let steps = 0;
+  try {
+    const selection = selectRowsSteps(dataSet, text, { primaryTable: "T" });
+    while (!selection.next().done) steps++;
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+  }
+  return steps;
+}
+
+Deno.test("whatever is long is read, compiled and evaluated in many steps", () => {
+  const row = texts(1, String);
+  // What there is much of, and how many steps it takes at least.
+  const shapes: [string, number][] = [
+    [joined(20_000, (i) => `A='${i}'`, " OR "), 500],
+    [`${"(".repeat(400)}${joined(10_000, () => "A='1'", " AND ")}${")".repeat(400)}`, 250],
+    [`A IN (${joined(20_000, (i) => `'${i}'`, ",")})`, 250],
+    [`IIF(A = '1', 1, 2.5) IN (${joined(10_000, String, ",")})`, 150],
+    [`IIF(True, A = '1', ${joined(10_000, () => "A='1'", " AND ")})`, 200],
+    [joined(20_000, (i) => `x:${i}`, ";"), 80],
+    ["FILTER T;".repeat(5_000), 100],
+    [`FILTER T ORDER BY ${joined(20_000, () => "A", ",")}`, 90],
+    [joined(400, (i) => `A = '${"x".repeat(5_000)}${i}'`, " OR "), 60],
+    ["/**/".repeat(200_000) + "True", 20],
+    [";".repeat(100_000), 300],
+  ];
+  for (const [text, least] of shapes) {
+    const steps = stepsOf(text, row);
+    assertEquals(steps >= least, true, `${text.slice(0, 40)}: ${steps} steps`);
+  }
+  const table = texts(20_000, (row) => `${row * 7_919 % 20_000}`);
+  for (const [text, least] of [["A <> 'x'", 10], ["FILTER T ORDER BY A", 100]] as const) {
+    const steps = stepsOf(text, table);
+    assertEquals(steps >= least, true, `${text}: ${steps} steps`);
+  }
+});
+
+Deno.test("the time between steps does not count", () => {
+  let now = 0;
+  const clock: Clock = { now: () => 0, monotonic: () => now, schedule: () => () => {} };
+  const select = (told: boolean) => {
+    const selection = selectRowsSteps(texts(20_000, String), "A = '19999'", { primaryTable: "T", clock });
+    for (let waited = 0;;) {
+      const step = selection.next(told ? waited : 0);
+      if (step.done) return step.value.map((row) => row.get("A"));
+      waited = 1_500;
+      now += waited;
+    }
+  };
+  assertEquals(select(true), ["19999"]);
+  assertThrows(() => select(false), FilterError, "it took longer than 2000 ms");
+});
+
+Deno.test("conditions that take long in one row are refused, however few rows there are", () => {
+  const row = texts(1, () => "x".repeat(1_000));
+  const refused = (text: string, limits: Partial<FilterLimits> = {}) => {
+    const options = { primaryTable: "T", limits: { ...limits, maxMilliseconds: 600_000 } };
+    const error = assertThrows(() => selectRows(row, text, options), FilterError);
+    assertStringIncludes(error.message, "too much work for a row of T");
+    assertEquals([error.kind, error.message.length < 300], ["limit", true]);
+  };
+  const lengths = (count: number) => joined(count, () => "LEN(A) = 1", " OR ");
+  assertEquals(selectRows(row, lengths(2_000), { primaryTable: "T" }).length, 0);
+  refused(lengths(4_000));
+  refused(`MAXOF(${joined(30_000, String, ",")}) = LEN(A)`);
+  refused(`LEN(${"REVERSE(".repeat(300)}A${")".repeat(300)}) = 1`);
+  refused("A = 'x' AND A = 'y'", { maxRowWork: 2 });
+});
+
+Deno.test("texts and numbers that are written out have their limits, too", () => {
+  const message = (text: string) => assertThrows(() => evaluateExpression(text), FilterError).message;
+  assertStringIncludes(message(`'${"x".repeat(65_537)}'`), "string too long");
+  assertEquals(evaluateExpression(`LEN('${"x".repeat(65_536)}')`).value, 65_536);
+  assertEquals(evaluateExpression(`'${"''".repeat(3)}a''b'`).value, "'''a'b");
+  assertStringIncludes(message("9".repeat(1_001)), "number of 1001 digits");
+  assertStringIncludes(
+    message(`REGEXMATCH('${"\\p{L}".repeat(11)}', 'a')`),
+    "11 classes of Unicode characters",
+  );
+});
+
+Deno.test("rows are in the same order whether they are sorted in one run or merged of many", () => {
+  for (const count of [0, 1, 2_047, 2_048, 2_049, 4_096, 9_999]) {
+    const dataSet = texts(count, (row) => `${row * 7_919 % 500}`);
+    const values = dataSet.table("T")!.column("A")!.values as readonly string[];
+    const descending = (a: number, b: number) => values[a]! > values[b]! ? -1 : 1;
+    // Equals stay in the table's order.
+    const expected = values.map((_, row) => row).sort((a, b) =>
+      values[a] === values[b] ? a - b : descending(a, b)
+    );
+    assertEquals(selectRows(dataSet, "FILTER T ORDER BY A DESC").map((row) => row.index), expected);
+  }
+});

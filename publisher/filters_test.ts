@@ -1,0 +1,223 @@
+/**
+ * Filter expressions that take long, on a clock on which time passes with every look at it: how much is done before others
+ * have their turn depends on nothing else.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { DataSet } from "../metadata/data_set.ts";
+import { ManualClock } from "../transport/clock.ts";
+import { Command, Response } from "../transport/wire/codes.ts";
+import { gunzip } from "../transport/wire/gzip.ts";
+import { encodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
+import type { PublisherOptions } from "./options.ts";
+import { grid, Rig, type ScriptedPeer, settle } from "./testdata/rig.ts";
+
+const conditions = Array.from({ length: 200 }, (_, i) => `LEN(PointTag) <> ${i + 1_000}`).join(" AND ");
+/** Selects all signals and takes some hundred milliseconds for 1,000. */
+const slow = `FILTER ActiveMeasurements WHERE ${conditions}`;
+const slowMetadata = `FILTER MeasurementDetail WHERE ${conditions}`;
+const quick = "FILTER ActiveMeasurements WHERE SignalType = 'STAT'";
+const SIGNALS = 1_000;
+
+class BusyClock extends ManualClock {
+  /** How often it was looked at. */
+  looks = 0;
+  /** Milliseconds that pass with each look. */
+  perLook = 0.1;
+  #passed = 0;
+
+  override monotonic(): number {
+    this.looks++;
+    this.#passed += this.perLook;
+    return super.monotonic() + this.#passed;
+  }
+}
+
+/** A publisher whose filter expressions are evaluated a slice at a time. */
+class Slices implements AsyncDisposable {
+  readonly clock: BusyClock;
+  readonly rig: Rig;
+  /** How often others had their turn. */
+  turns = 0;
+
+  private constructor(clock: BusyClock, rig: Rig) {
+    this.clock = clock;
+    this.rig = rig;
+  }
+
+  static async start(options: PublisherOptions = {}): Promise<Slices> {
+    const clock = new BusyClock();
+    return new Slices(clock, await Rig.start({ ...options, clock }, SIGNALS));
+  }
+
+  /** Lets others have their turn, and then the next slice be done. */
+  async turn(): Promise<void> {
+    this.turns++;
+    await settle();
+    // No more than that: commands and heartbeats have time-outs.
+    this.clock.advance(6);
+    await settle();
+  }
+
+  /** Goes on until this has come. */
+  async until<Result>(coming: Promise<Result>): Promise<Result> {
+    let isHere = false;
+    coming.then(() => isHere = true, () => isHere = true);
+    for (let i = 0; !isHere; i++) {
+      assert(i < 1_000, "it did not come");
+      await this.turn();
+    }
+    return await coming;
+  }
+
+  /** A subscriber that has asked for this, which is under way. */
+  async asking(filterExpression: string): Promise<ScriptedPeer> {
+    const peer = await this.rig.agree();
+    await peer.subscribe({ filterExpression });
+    for (let i = 0; i < 5; i++) await this.turn();
+    return peer;
+  }
+
+  /** The signals that it is granted. */
+  async granted(peer: ScriptedPeer): Promise<string[]> {
+    const { cache } = await this.until(peer.expectCache());
+    const text = await this.until(peer.expectText(Response.Succeeded, Command.Subscribe));
+    assertStringIncludes(text, `with ${cache.size} signals`);
+    return [...cache.signalIds];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.clock.perLook = 0;
+    await this.until(this.rig[Symbol.asyncDispose]());
+    assertEquals(this.clock.pending, 0, "timers left");
+  }
+}
+
+Deno.test("while a filter is evaluated data flows, timers fire, and others are answered", async () => {
+  await using slices = await Slices.start();
+  const { rig } = slices;
+  const good = await rig.subscribe(quick);
+  const attacker = await slices.asking(slow);
+  let isAnswered = false;
+  const answered = attacker.expectCache().then(() => isAnswered = true);
+  const before = slices.turns;
+
+  for (let round = 0; round < 5; round++) {
+    await rig.publish([3, 7]);
+    if (round === 0) await good.expect(Response.DataStartTime);
+    assertEquals(await good.expectData(), [2, 0], "at once, whatever is under way");
+    await slices.turn();
+  }
+  let isDue = false;
+  slices.clock.schedule(1, () => isDue = true);
+  await slices.turn();
+  assert(isDue);
+  const other = await rig.agree();
+  await other.subscribe({ filterExpression: "FILTER TOP 5 ActiveMeasurements WHERE True" });
+  const { cache } = await slices.until(other.expectCache());
+  assertEquals(cache.size, 5);
+  assertEquals(isAnswered, false, "others do not wait for it");
+
+  await slices.until(answered);
+  assert(slices.turns - before > 30, `${slices.turns - before} turns`);
+});
+
+Deno.test("who asks for the same filter gets what one evaluation comes to", async () => {
+  await using slices = await Slices.start();
+  const one = await slices.asking(slow);
+  await slices.granted(one);
+  const { turns } = slices;
+
+  slices.rig.publisher.defineMetadata(grid(SIGNALS));
+  const peers = await Promise.all(Array.from({ length: 5 }, () => slices.rig.agree()));
+  for (const peer of peers) await peer.subscribe({ filterExpression: slow });
+  for (const peer of peers) assertEquals((await slices.granted(peer)).length, SIGNALS);
+  assertLess(slices.turns - turns, 2 * turns);
+});
+
+Deno.test("metadata that is defined meanwhile is what the filter is evaluated on", async () => {
+  await using slices = await Slices.start();
+  const peer = await slices.asking(slow);
+  slices.rig.publisher.defineMetadata(grid(SIGNALS / 2));
+  await slices.until(peer.expect(Response.ConfigurationChanged));
+  assertEquals((await slices.granted(peer)).length, SIGNALS / 2);
+});
+
+Deno.test("a filter that fails on metadata of before is evaluated on that of now", async () => {
+  await using slices = await Slices.start();
+  const filter = `${slow} AND 1 / (1000 - DeviceID - LEN(ID) - ${1_000 - "PPA:1000".length}) < 9`;
+  const failing = await slices.asking(filter);
+  await slices.until(failing.expect(Response.Failed));
+
+  const peer = await slices.asking(filter.replace("< 9", "< 8"));
+  slices.rig.publisher.defineMetadata(grid(SIGNALS / 2));
+  await slices.until(peer.expect(Response.ConfigurationChanged));
+  assertEquals((await slices.granted(peer)).length, SIGNALS / 2);
+});
+
+Deno.test("what is hidden meanwhile is not granted", async () => {
+  await using slices = await Slices.start();
+  const peer = await slices.asking(slow);
+  slices.rig.publisher.setAccess({ signals: [{ deny: quick }] });
+  await slices.until(peer.expect(Response.ConfigurationChanged));
+  assertEquals((await slices.granted(peer)).length, SIGNALS * 3 / 4);
+});
+
+Deno.test("a filter of who is gone is not evaluated to its end", async () => {
+  await using slices = await Slices.start();
+  await slices.asking(slow);
+  assertEquals(slices.rig.publisher.disconnect(slices.rig.connection().id), true);
+  await slices.turn();
+  await slices.turn();
+  const { looks } = slices.clock;
+  for (let i = 0; i < 10; i++) await slices.turn();
+  assertLess(slices.clock.looks - looks, 10);
+});
+
+Deno.test("commands of one subscriber are carried out in order", async () => {
+  await using slices = await Slices.start();
+  const peer = await slices.asking(slow);
+  await peer.send(Command.Unsubscribe);
+  await peer.subscribe({ filterExpression: quick });
+  assertEquals((await slices.granted(peer)).length, SIGNALS);
+  await slices.until(peer.expect(Response.Succeeded, Command.Unsubscribe));
+  // Its cache waits until the one before is confirmed.
+  assertStringIncludes(
+    await slices.until(peer.expectText(Response.Succeeded, Command.Subscribe)),
+    `with ${SIGNALS / 4} signals`,
+  );
+});
+
+Deno.test("a subscription that is renewed gives way to one that is asked for", async () => {
+  await using slices = await Slices.start();
+  const peer = await slices.asking(slow);
+  await slices.granted(peer);
+  await peer.confirmCache();
+
+  slices.rig.publisher.setAccess({ signals: [{ deny: "PPA:1" }] });
+  await slices.until(peer.expect(Response.ConfigurationChanged));
+  for (let i = 0; i < 5; i++) await slices.turn();
+  await peer.subscribe({ filterExpression: quick });
+  assertEquals((await slices.granted(peer)).length, SIGNALS / 4);
+  await peer.confirmCache();
+  const { looks } = slices.clock;
+  for (let i = 0; i < 10; i++) await slices.turn();
+  assertLess(slices.clock.looks - looks, 20, "it is not evaluated any further");
+  await peer.send(Command.Unsubscribe);
+  await slices.until(peer.expect(Response.Succeeded, Command.Unsubscribe));
+});
+
+Deno.test("metadata is narrowed in slices, too, and anew when other metadata is defined meanwhile", async () => {
+  await using slices = await Slices.start();
+  const peer = await slices.rig.agree();
+  await peer.send(Command.MetadataRefresh, encodeMetadataRefresh(slowMetadata, "utf-8"));
+  for (let i = 0; i < 5; i++) await slices.turn();
+  const before = slices.turns;
+  slices.rig.publisher.defineMetadata(grid(SIGNALS / 2));
+  await slices.until(peer.expect(Response.ConfigurationChanged));
+  const body = await slices.until(peer.expect(Response.Succeeded, Command.MetadataRefresh));
+  assert(slices.turns - before > 10, `${slices.turns - before} turns`);
+  const metadata = await DataSet.fromXml(gunzip(body, { maxLength: 1 << 24 }));
+  assertEquals(metadata.table("MeasurementDetail")?.rowCount, SIGNALS / 2);
+});

@@ -1,0 +1,178 @@
+import { nextTurn } from "../metadata/breathe.ts";
+import { SLICE, type Steps } from "../metadata/steps.ts";
+import type { Clock } from "../transport/clock.ts";
+import { SttpError } from "../transport/errors.ts";
+
+/** Characters of the texts of what is under way: parsed, a character takes some tens of bytes. */
+const MOST_UNDER_WAY = 4 * 1024 ** 2;
+
+/** Something to be done in steps. */
+export interface Task<Result> {
+  /** What it is: who asks for the same while it is under way waits for the one result. */
+  readonly key: string;
+  /** How many characters its text has, as a measure of the memory that it takes while it is under way. */
+  readonly length: number;
+  /** Begins it. */
+  readonly begin: () => Steps<Result>;
+}
+
+/** Who asks for something. */
+export interface Asker {
+  /** Its host, among which time is shared. */
+  readonly host: string;
+  /** Whether it still wants it. */
+  readonly isWanted: () => boolean;
+}
+
+/** Has a task done for somebody; see {@linkcode Turns.run}. */
+export type InTurn = <Result>(task: Task<Result>) => Promise<Result>;
+
+interface Waiting {
+  readonly isWanted: () => boolean;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Work {
+  readonly task: Task<unknown>;
+  readonly host: string;
+  waiting: Waiting[];
+  /** Once it has begun. */
+  steps: Steps<unknown> | undefined;
+  /** Milliseconds that it took. */
+  took: number;
+  /** When it was left. */
+  leftAt: number;
+}
+
+/**
+ * Shares time among those who ask for what may be costly, such as the evaluation of filter expressions, and leaves time
+ * for the rest: what takes longer than 4 ms is done in slices of that, and after each as much time passes. However many
+ * subscribers ask for the costliest filters without end, publishing has half of the processor's time, and waits for no
+ * more than a slice.
+ *
+ * The next slice goes to the host that had the least time since anybody had to wait, and of its tasks to the one that had
+ * the least. So what takes no time is done soon, whoever asks for what does.
+ */
+export class Turns {
+  readonly #clock: Clock;
+  /** Milliseconds that work took since the last rest. */
+  #took = 0;
+  #restsUntil = -Infinity;
+  #works: Work[] = [];
+  #isHandingOut = false;
+  /** Milliseconds that hosts had, while there is anybody who waits. */
+  readonly #had = new Map<string, number>();
+
+  /** @param clock For how long things take. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Does something in its turn.
+   *
+   * @throws {SttpError} `Closed` when it is no longer wanted.
+   */
+  run<Result>(task: Task<Result>, { host, isWanted }: Asker): Promise<Result> {
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    const waiting: Waiting = { isWanted, resolve: (result) => resolve(result as Result), reject };
+    const same = this.#works.find((work) => work.task.key === task.key);
+    if (same === undefined) {
+      this.#works.push({ task, host, waiting: [waiting], steps: undefined, took: 0, leftAt: 0 });
+    } else {
+      same.waiting.push(waiting);
+    }
+    if (!this.#isHandingOut) this.#handOut();
+    return promise;
+  }
+
+  /** Goes on until nobody waits. */
+  async #handOut(): Promise<void> {
+    this.#isHandingOut = true;
+    await undefined;
+    for (;;) {
+      this.#letGo();
+      const work = this.#next();
+      if (work === undefined) break;
+      const left = this.#restsUntil - this.#clock.monotonic();
+      if (left > 0) await this.#rest(left);
+      else this.#goOn(work);
+    }
+    this.#had.clear();
+    this.#isHandingOut = false;
+  }
+
+  /** Tells those who are gone, and forgets what nobody else wants. */
+  #letGo(): void {
+    for (const work of this.#works) {
+      work.waiting = work.waiting.filter(({ isWanted, reject }) => {
+        if (isWanted()) return true;
+        reject(new SttpError("Closed", "it was no longer wanted when its turn came"));
+        return false;
+      });
+    }
+    this.#works = this.#works.filter(({ waiting }) => waiting.length > 0);
+  }
+
+  /** What has had the least time, of what is under way and what there is room for. */
+  #next(): Work | undefined {
+    let room = MOST_UNDER_WAY;
+    for (const { steps, task } of this.#works) if (steps !== undefined) room -= task.length;
+    const isEmpty = room === MOST_UNDER_WAY;
+    let next: Work | undefined;
+    for (const work of this.#works) {
+      if (work.steps === undefined && work.task.length > room && !isEmpty) continue;
+      if (next === undefined || this.#comesBefore(work, next)) next = work;
+    }
+    return next;
+  }
+
+  #comesBefore(work: Work, other: Work): boolean {
+    const less = (this.#had.get(work.host) ?? 0) - (this.#had.get(other.host) ?? 0);
+    return less === 0 ? work.took < other.took : less < 0;
+  }
+
+  /** Does what fits into a slice. */
+  #goOn(work: Work): void {
+    const started = this.#clock.monotonic();
+    let now = started;
+    let waited = work.steps === undefined ? 0 : started - work.leftAt;
+    try {
+      const steps = work.steps ??= work.task.begin();
+      do {
+        const { done, value } = steps.next(waited);
+        if (done) return this.#end(work, ({ resolve }) => resolve(value));
+        waited = 0;
+        now = this.#clock.monotonic();
+      } while (now - started < SLICE - this.#took);
+    } catch (error) {
+      this.#end(work, ({ reject }) => reject(error));
+    } finally {
+      now = this.#clock.monotonic();
+      work.leftAt = now;
+      this.#note(work, now - started);
+      if (this.#took >= SLICE) {
+        this.#restsUntil = now + this.#took;
+        this.#took = 0;
+      }
+    }
+  }
+
+  #end(work: Work, tell: (waiting: Waiting) => void): void {
+    this.#works = this.#works.filter((other) => other !== work);
+    work.waiting.forEach(tell);
+  }
+
+  #note(work: Work, took: number): void {
+    this.#took += took;
+    work.took += took;
+    this.#had.set(work.host, (this.#had.get(work.host) ?? 0) + took);
+  }
+
+  async #rest(left: number): Promise<void> {
+    await new Promise<void>((resolve) => this.#clock.schedule(left, resolve));
+    // Timers that were due meanwhile have their turn.
+    await nextTurn();
+  }
+}

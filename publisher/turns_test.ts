@@ -1,0 +1,184 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import type { Steps } from "../metadata/steps.ts";
+import { ManualClock, SttpError } from "../transport/mod.ts";
+import { settle } from "./testdata/rig.ts";
+import { type Task, Turns } from "./turns.ts";
+
+const always = (): boolean => true;
+
+/** Work on a clock of the test's own, and what was done when. */
+class Shop {
+  readonly clock: ManualClock = new ManualClock();
+  readonly turns: Turns = new Turns(this.clock);
+  /** Name and time of each step that was done. */
+  readonly done: string[] = [];
+  /** What steps were told that they waited. */
+  readonly waited: number[] = [];
+
+  /** Something that takes so many steps of so many milliseconds. */
+  task(name: string, steps: number, milliseconds: number, length: number = 10): Task<string> {
+    const { clock, done, waited } = this;
+    function* begin(): Steps<string> {
+      for (let i = 0; i < steps; i++) {
+        done.push(`${name} ${clock.monotonic()}`);
+        clock.advance(milliseconds);
+        waited.push((yield) ?? 0);
+      }
+      return name;
+    }
+    return { key: name, length, begin };
+  }
+
+  /** Asks for it. */
+  ask(host: string, name: string, steps: number, milliseconds: number, length?: number): Promise<string> {
+    return this.turns.run(this.task(name, steps, milliseconds, length), { host, isWanted: always });
+  }
+
+  /** Lets so much time pass, besides that which is worked, millisecond by millisecond. */
+  async pass(milliseconds: number): Promise<void> {
+    for (let i = 0; i < milliseconds; i++) {
+      await settle();
+      this.clock.advance(1);
+    }
+    await settle();
+  }
+
+  /** The names of what was done, in order. */
+  get names(): string[] {
+    return this.done.map((step) => step.split(" ")[0]!);
+  }
+}
+
+Deno.test("what takes long is done in slices, and after each as much time passes", async () => {
+  const shop = new Shop();
+  const result = shop.ask("192.0.2.1", "a", 10, 1);
+  await settle();
+  assertEquals(shop.done, ["a 0", "a 1", "a 2", "a 3"]);
+  await shop.pass(3);
+  assertEquals(shop.done.length, 4, "time for others");
+  await shop.pass(1);
+  assertEquals(shop.done.slice(4), ["a 8", "a 9", "a 10", "a 11"]);
+  await shop.pass(4);
+  assertEquals(await result, "a");
+  assertEquals(shop.waited, [0, 0, 0, 4, 0, 0, 0, 4, 0, 0], "it is told how long it waited");
+  assertEquals(shop.clock.pending, 0);
+});
+
+Deno.test("a step that takes longer than a slice is followed by as much time", async () => {
+  const shop = new Shop();
+  const all = Promise.all([shop.ask("a", "long", 1, 90), shop.ask("b", "short", 1, 1)]);
+  await settle();
+  assertEquals(shop.done, ["long 0"]);
+  shop.clock.advance(89);
+  await settle();
+  assertEquals(shop.done, ["long 0"]);
+  await shop.pass(2);
+  assertEquals(shop.done, ["long 0", "short 180"]);
+  assertEquals(await all, ["long", "short"]);
+});
+
+Deno.test("many small pieces of work are costly, too: in between others have their time", async () => {
+  const shop = new Shop();
+  const all = Array.from({ length: 7 }, (_, n) => shop.ask(`192.0.2.${n}`, `${n}`, 1, 2));
+  for (const expected of [2, 4, 6, 7]) {
+    await settle();
+    assertEquals(shop.done.length, expected);
+    shop.clock.advance(4);
+  }
+  await Promise.all(all);
+});
+
+Deno.test("slices go to the host that had the least, and there to what had the least", async () => {
+  const shop = new Shop();
+  const evil = Array.from({ length: 3 }, (_, n) => shop.ask("192.0.2.66", `evil${n}`, 8, 4));
+  await shop.pass(8);
+  assertEquals(shop.names, ["evil0", "evil1", "evil2"]);
+  const good = [shop.ask("192.0.2.1", "good", 2, 4), shop.ask("192.0.2.66", "small", 1, 1)];
+  await shop.pass(12);
+  assertEquals(shop.names.slice(3, 6), ["good", "good", "small"]);
+  await Promise.all(good);
+  await shop.pass(4 * 24);
+  await Promise.all(evil);
+});
+
+Deno.test("what has a long text waits until there is room for it; what has none does not wait for it", async () => {
+  const shop = new Shop();
+  const long = 3 * 1024 ** 2;
+  const all = [
+    shop.ask("a", "first", 3, 4, long),
+    shop.ask("b", "second", 1, 4, long),
+    shop.ask("c", "third", 1, 1),
+  ];
+  await shop.pass(40);
+  assertEquals(shop.names, ["first", "third", "first", "first", "second"]);
+  await Promise.all(all);
+  // Nothing is too long to be done at all.
+  const longest = shop.ask("a", "longest", 1, 1, 100 * long);
+  await shop.pass(10);
+  assertEquals(await longest, "longest");
+});
+
+Deno.test("who asks for the same while it is under way gets the one result", async () => {
+  const shop = new Shop();
+  let isThere = true;
+  const asked = [
+    assertRejects(
+      () => shop.turns.run(shop.task("a", 3, 4), { host: "a", isWanted: () => isThere }),
+      SttpError,
+      "no longer wanted",
+    ),
+    shop.ask("b", "a", 3, 4),
+  ];
+  await settle();
+  isThere = false;
+  asked.push(shop.ask("c", "a", 3, 4));
+  await shop.pass(24);
+  assertEquals(shop.names, ["a", "a", "a"], "one who is gone does not end it for the others");
+  assertEquals((await Promise.all(asked)).slice(1), ["a", "a"]);
+  const again = shop.ask("c", "a", 1, 1);
+  await shop.pass(4);
+  assertEquals([await again, shop.done.length], ["a", 4], "once it is done, it is done anew");
+});
+
+Deno.test("nothing goes on for who is gone, and nobody waits behind it", async () => {
+  const shop = new Shop();
+  let isThere = true;
+  const gone = Array.from({ length: 3 }, (_, n) =>
+    assertRejects(
+      () => shop.turns.run(shop.task(`${n}`, 1_000, 4), { host: "a", isWanted: () => isThere }),
+      SttpError,
+      "no longer wanted",
+    ));
+  await settle();
+  isThere = false;
+  const next = shop.ask("a", "next", 1, 1);
+  await shop.pass(4);
+  await Promise.all(gone);
+  assertEquals([await next, shop.names], ["next", ["0", "next"]]);
+});
+
+Deno.test("what fails is told to all who asked, and holds up nobody", async () => {
+  const { turns, ...shop } = new Shop();
+  const failing: Task<string> = {
+    key: "failing",
+    length: 0,
+    // deno-lint-ignore require-yield
+    *begin(): Steps<string> {
+      throw new SttpError("Refused", "no");
+    },
+  };
+  const asker = { host: "a", isWanted: always };
+  await Promise.all([1, 2].map(() => assertRejects(() => turns.run(failing, asker), SttpError, "no")));
+  const broken = { ...failing, begin: () => JSON.parse("{") };
+  await assertRejects(() => turns.run(broken, asker), SyntaxError);
+  const fine: Task<number> = {
+    key: "fine",
+    length: 0,
+    // deno-lint-ignore require-yield
+    *begin(): Steps<number> {
+      return 1;
+    },
+  };
+  assertEquals(await turns.run(fine, asker), 1);
+  assertEquals(shop.clock.pending, 0);
+});
