@@ -32,7 +32,8 @@ export function programHelp(commands: readonly Command[], styles: Styles, width:
 
 /** Help for a command. */
 export function commandHelp(command: Command, styles: Styles, width: number): string {
-  const lines = [`${styles.bold("Usage:")} ${usageOf(command)}`, "", ...wrap(`${command.summary}.`, width)];
+  const usage = wrap(`Usage: ${usageOf(command)}`, width - 2).join("\n  ");
+  const lines = [usage.replace(/^Usage:/, styles.bold), "", ...wrap(`${command.summary}.`, width)];
   for (const paragraph of command.description.split("\n\n")) {
     if (paragraph !== "") lines.push("", ...wrap(paragraph, width));
   }

@@ -2,27 +2,14 @@
 // What is looked for are escape sequences.
 // deno-lint-ignore-file no-control-regex
 import { assertEquals, assertMatch } from "@std/assert";
+import { stripVTControlCharacters } from "node:util";
 import { sttpCommand } from "../support/sttp.ts";
 import { noTerminal, Terminal } from "../support/terminal.ts";
 import { Meeting, until } from "../integration/support.ts";
+import { publishWhile } from "./publish_while.ts";
 
 const size = 20;
 const ignore = noTerminal !== "";
-
-/** Publishes one round after the other until somebody has seen enough. */
-async function publishWhile<T>(meeting: Meeting, watching: Promise<T>): Promise<T> {
-  let done = false;
-  const watched = watching.finally(() => done = true);
-  watched.catch(() => {});
-  await until(() =>
-    done || meeting.publisher.stats().open.some(({ subscription }) => subscription?.confirmed === true)
-  );
-  while (!done) {
-    await meeting.publish(1);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return await watched;
-}
 
 Deno.test({
   name: `sttp subscribe at a terminal: a table that renews itself, until Ctrl-C${noTerminal}`,
@@ -87,5 +74,40 @@ Deno.test({
         ...text.split(/\r?\n/).filter((line) => !line.startsWith("  sttp ")).map((line) => line.length),
       );
     assertEquals([widest(coloured.plain) <= 60, widest(plain.text) > 80], [true, true]);
+  },
+});
+
+Deno.test({
+  name: `sttp subscribe at a narrow terminal: names and values${noTerminal}`,
+  ignore,
+  fn: async () => {
+    await using meeting = await Meeting.start(size);
+    const command = sttpCommand("subscribe", meeting.publisher.address);
+    await using terminal = Terminal.run(command, { rows: 8, columns: 20 });
+    await publishWhile(
+      meeting,
+      terminal.shows(/Signal +Value.*\s+\.\.ICE\d:\d +\d+ .*\s+\.\.ICE\d:\d +\d+ /),
+    );
+    await terminal.type("\x03");
+    assertEquals(await terminal.ended, 0, terminal.plain);
+    const [, ...pictures] = terminal.text.split("\x1b[?1049l")[0]!.split("\x1b[H");
+    for (const picture of pictures) {
+      const lines = stripVTControlCharacters(picture).split("\r\n");
+      assertEquals(lines.filter((line) => line.length > 20), []);
+      assertEquals(lines.length <= 8, true);
+    }
+  },
+});
+
+Deno.test({
+  name: `sttp subscribe at a terminal that can't go back writes lines${noTerminal}`,
+  ignore,
+  fn: async () => {
+    await using meeting = await Meeting.start(size);
+    const command = sttpCommand("subscribe", meeting.publisher.address, "-n", "5", "--progress", "0");
+    await using terminal = Terminal.run(command, { env: { TERM: "dumb" } });
+    assertEquals(await publishWhile(meeting, terminal.ended), 0);
+    assertEquals(terminal.text.includes("\x1b"), false);
+    assertMatch(terminal.plain, /^(\{"signalId".*\}\r?\n){5}5 measurements of 5 signals/);
   },
 });

@@ -1,5 +1,6 @@
 /**
- * `sttp probe`, `sttp relay` and `sttp capture` with sttpapi on both sides.
+ * `sttp probe`, `sttp filter` and `sttp bench` at sttpapi's publisher; `sttp relay` and `sttp capture` with sttpapi on both
+ * sides.
  *
  * @module
  */
@@ -7,7 +8,8 @@ import { assert, assertEquals } from "@std/assert";
 import { Ticks } from "../../transport/mod.ts";
 import { Sttp, sttp } from "../support/sttp.ts";
 import type { Program } from "./program.ts";
-import { ALL, type Scenario, scenario, signalIds, type Stage } from "./scenario.ts";
+import { filePath } from "./partners.ts";
+import { ALL, METADATA, type Scenario, scenario, signalIds, type Stage } from "./scenario.ts";
 import { compare, formatRow, formatTable, makeTable, readLines, type Row } from "./table.ts";
 
 /** Starts to publish a table, a frame every 5 ms. */
@@ -66,6 +68,52 @@ export const sttpTools: Scenario[] = [
       versions.map(({ version, answer }: { version: number; answer: string }) => `${version} ${answer}`)
     }; ` +
       `${session.data.measurements} measurements; compact: ${compact.problem ?? "yes"}`;
+  }),
+  scenario("sttpapi publishes: sttp filter", async (stage) => {
+    const { program, port } = await stage.publisher();
+    await using _program = program;
+    const address = `127.0.0.1:${port}`;
+    const expressions = [
+      "SignalType = 'FREQ'",
+      "FILTER TOP 3 ActiveMeasurements WHERE SignalType LIKE '%PHM' ORDER BY PointTag DESC",
+      "FILTER DeviceDetail WHERE True",
+      "FILTER ActiveMeasurements WHERE False",
+    ];
+    const counts: number[] = [];
+    for (const expression of expressions) {
+      // Times of publisher's metadata are cut to the millisecond, so they are left out.
+      const columns = [
+        "--columns",
+        expression.includes("DeviceDetail") ? "Acronym,Name" : "SignalID,PointTag",
+      ];
+      const from = async (source: string): Promise<string> => {
+        const args = ["filter", expression, source, "--json", "--limit", "1000", ...columns];
+        const { code, stdout, stderr } = await sttp(args);
+        assertEquals(code, 0, stderr);
+        return stdout;
+      };
+      const found = await from(address);
+      assertEquals(found, await from(filePath(METADATA)));
+      counts.push(JSON.parse(found).count);
+    }
+    assert(counts[0]! > 0 && counts[1] === 3 && counts[2]! > 0 && counts[3] === 0, String(counts));
+    const wrong = await sttp(["filter", "Devce = 'X'", address]);
+    assertEquals([wrong.code, wrong.stdout], [5, ""]);
+    return `${counts.join(", ")} rows as from the file`;
+  }),
+  scenario("sttpapi publishes: sttp bench", async (stage) => {
+    const { program, port } = await stage.publisher();
+    await using _program = program;
+    const rows = makeTable({ signalIds: await signalIds(), frames: 4000 });
+    const measuring = sttp(["bench", `127.0.0.1:${port}`, "--duration", "500ms", "--json"]);
+    await program.next("subscribed");
+    await publish(stage, program, rows);
+    const { code, stdout, stderr } = await measuring;
+    assertEquals(code, 0, stderr);
+    const { measurements, rate, dropped } = JSON.parse(stdout);
+    assert(measurements > 0 && rate > 0, stdout);
+    assertEquals(dropped, {});
+    return `${measurements} measurements, ${Math.round(rate)} a second`;
   }),
   scenario("sttpapi to sttp relay to sttpapi", async (stage) => {
     const { program, port } = await stage.publisher();

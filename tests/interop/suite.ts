@@ -12,6 +12,7 @@ import { metadataReadings } from "./metadata_readings.ts";
 import { reverse } from "./reverse.ts";
 import { type Scenario, Stage } from "./scenario.ts";
 import { sttpCommand } from "./sttp_command.ts";
+import { sttpTerminal } from "./sttp_terminal.ts";
 import { sttpTools } from "./sttp_tools.ts";
 import { toSttpapi } from "./to_sttpapi.ts";
 import { toSubscribers } from "./to_subscribers.ts";
@@ -55,5 +56,6 @@ test("sttpapi", ensurePython, [
   ...examples,
   ...sttpCommand,
   ...sttpTools,
+  ...sttpTerminal,
 ]);
 test("goapi", ensureGo, [...toSubscribers, ...overUdp, ...reverse, ...history]);
