@@ -302,6 +302,25 @@ Deno.test("the publisher is somewhere else when it is back: the subscriber finds
   assertEquals(behind.subscriber.signals.size, size);
 });
 
+for (const udp of [false, true]) {
+  Deno.test(`the subscriber is somewhere else when it is back: it is served there; over ${udp ? "UDP" : "TCP"}`, async () => {
+    await using meeting = await Meeting.start(size, { hostname: "0.0.0.0" });
+    await using network = await TcpProxy.open(meeting.publisher.port);
+    await using behind = await new Behind(network, { udp, compressPayload: false }).connect();
+    await meeting.confirmed();
+    await publishUntil(meeting, () => behind.received.count >= size);
+    // All of 127.0.0.0/8 is this machine, on Linux; elsewhere it comes back from where it was.
+    if (Deno.build.os === "linux") network.source = "127.0.0.2";
+    network.cut();
+    await until(() => network.connections === 2);
+    const { count } = behind.received;
+    await publishUntil(meeting, () => behind.received.count >= count + 2 * size);
+    const [open] = meeting.publisher.stats().open;
+    assertEquals(open?.address.split(":")[0], network.source);
+    if (!udp) assertOrder(behind.received, true);
+  });
+}
+
 Deno.test("a publisher process that is killed and started again: each value at most once, and data comes back", async () => {
   const serve = (port: number): ReturnType<typeof runChild> =>
     runChild(async ({ Publisher, metadataOf, roundOf, say, until }, { port, size }) => {

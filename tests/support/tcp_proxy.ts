@@ -18,6 +18,8 @@ export interface Faults {
 export class TcpProxy implements AsyncDisposable {
   /** The port on this machine of who listens, for connections to come. */
   target: number;
+  /** The address that who listens sees, for connections to come. */
+  source = "127.0.0.1";
   /** What becomes of bytes from who connects, on all connections. */
   toServer: Faults = {};
   /** What becomes of bytes to who connects. */
@@ -47,7 +49,7 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   async #accept(near: Socket): Promise<void> {
-    const far = connect({ port: this.target, host: "127.0.0.1", noDelay: true });
+    const far = connect({ port: this.target, host: "127.0.0.1", localAddress: this.source, noDelay: true });
     this.#watch(near, far);
     this.#watch(far, near);
     const isOpen = await new Promise<boolean>((resolve) => {
