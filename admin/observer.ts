@@ -29,7 +29,7 @@ export interface PublisherSummary extends Omit<PublisherStats, "open" | "recentl
   readonly system: string;
   /** What it sends to all subscribers. */
   readonly rates: Rates;
-  /** How old the measurement published last was then, in milliseconds; `null` when that is not known. */
+  /** How old a measurement of late was when it was published, in milliseconds; `null` when that is not known. */
   readonly delay: number | null;
   /** How many groups share an encoder. */
   readonly groups: number;
@@ -46,7 +46,7 @@ export interface SubscriberSummary {
   readonly filter: string;
   /** What it receives. */
   readonly rates: Rates;
-  /** How old the measurement that came last was then, in milliseconds; `null` when that is not known. */
+  /** How old a measurement of late was when it came, in milliseconds; `null` when that is not known. */
   readonly delay: number | null;
   /** Its counters. */
   readonly counters: SubscriberStats;
@@ -82,7 +82,9 @@ export class Observer {
   /** The systems. */
   readonly systems: readonly NamedSystem[];
   readonly #options: CheckedOptions;
-  readonly #meters: RateMeters;
+  readonly #meters: RateMeters<string>;
+  /** Of connections, by the name of their publisher. */
+  readonly #connectionMeters = new Map<string, RateMeters<number>>();
   readonly #signalMeters = new Map<string, SignalMeter>();
   readonly #trends = new Map<string, Trends>();
   readonly #directories = new Map<string, SignalDirectory>();
@@ -92,6 +94,7 @@ export class Observer {
     this.systems = systems;
     this.#options = options;
     this.#meters = new RateMeters(options.clock);
+    for (const { name } of this.publishers) this.#connectionMeters.set(name, new RateMeters(options.clock));
     this.#versions = new MetadataVersions(options.clock);
     for (const system of systems) {
       const tapped = tappedSystem(system);
@@ -267,13 +270,13 @@ export class Observer {
 
   #viewOpen(name: string, snapshot: ConnectionSnapshot, resets: ReadonlyMap<number, number>): ConnectionView {
     const { connectedAt, id, sent, subscription } = snapshot;
-    const rates = this.#meters.of(`${name}/${id}`).read(sent, connectedAt);
+    const rates = this.#connectionMeters.get(name)!.of(id).read(sent, connectedAt);
     return viewConnection(name, snapshot, rates, resets.get(subscription?.group ?? 0));
   }
 
   /** Forgets the rates of connections of a publisher that have ended. */
   #forgetEnded(name: string, open: readonly ConnectionSnapshot[]): void {
-    this.#meters.keep(`${name}/`, new Set(open.map(({ id }) => `${name}/${id}`)));
+    this.#connectionMeters.get(name)!.keep(new Set(open.map(({ id }) => id)));
   }
 
   /** Whether the systems do what they are for. */

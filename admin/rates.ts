@@ -61,16 +61,16 @@ export class RateMeter {
 }
 
 /** A {@linkcode RateMeter} for each of many things, as long as they are there. */
-export class RateMeters {
+export class RateMeters<Key> {
   readonly #clock: Clock;
-  readonly #meters = new Map<string, RateMeter>();
+  readonly #meters = new Map<Key, RateMeter>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /** The meter of a thing, made when first asked for. */
-  of(key: string): RateMeter {
+  of(key: Key): RateMeter {
     let meter = this.#meters.get(key);
     if (meter === undefined) {
       meter = new RateMeter(this.#clock);
@@ -79,10 +79,10 @@ export class RateMeters {
     return meter;
   }
 
-  /** Forgets, of the things whose keys begin like this, those that are there no more. */
-  keep(beginning: string, keys: ReadonlySet<string>): void {
+  /** Forgets things that are there no more. */
+  keep(keys: ReadonlySet<Key>): void {
     for (const key of this.#meters.keys()) {
-      if (key.startsWith(beginning) && !keys.has(key)) this.#meters.delete(key);
+      if (!keys.has(key)) this.#meters.delete(key);
     }
   }
 }

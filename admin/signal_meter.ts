@@ -24,6 +24,8 @@ export interface SignalWatcher {
 const INTERVAL = 1_000;
 /** Milliseconds for which is measured after somebody looked. */
 const ATTENTION = 60_000;
+/** Of each so many batches the delay of one is taken, and of that after each question: it needs a look at the clock. */
+const DELAY_EACH = 16;
 /** Milliseconds from the year 1, where ticks begin, to 1970. */
 const UNIX_EPOCH = 62_135_596_800_000;
 
@@ -54,6 +56,8 @@ export class SignalMeter {
   #watched = new Uint8Array(0);
   #reference: Sample;
   #last: Sample;
+  #batches = 0;
+  #isDelayWanted = false;
   #delay: number | null = null;
   /** When measuring began, by the clock's `monotonic()`, and until when it goes on. */
   #since = 0;
@@ -76,7 +80,11 @@ export class SignalMeter {
   #take(batch: MeasurementBatch, from: number): void {
     const { signals, tickWords, valueBits, flags, length } = batch;
     if (from >= length) return;
-    this.#delay = this.#clock.now() - millisecondsOf(tickWords, length - 1);
+    if (this.#batches++ % DELAY_EACH === 0) this.#isDelayWanted = true;
+    if (this.#isDelayWanted) {
+      this.#isDelayWanted = false;
+      this.#delay = this.#clock.now() - millisecondsOf(tickWords, length - 1);
+    }
     if (this.#watchers.size > 0) this.#tell(batch, from);
     if (!this.#isMeasuring) return;
     if (this.#clock.monotonic() > this.#until) {
@@ -156,8 +164,9 @@ export class SignalMeter {
     };
   }
 
-  /** How old the measurement was that came last, when it came, in milliseconds; `null` before the first. */
+  /** How old a measurement of late was when it came, in milliseconds; `null` before the first. */
   get delay(): number | null {
+    this.#isDelayWanted = true;
     return this.#delay;
   }
 

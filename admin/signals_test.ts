@@ -96,9 +96,17 @@ Deno.test("measurements of unknown signals are passed over, and NaN is told as n
 });
 
 Deno.test("the age of the latest data is told", async () => {
-  const admin = await running();
-  admin.publisher.publish([0], admin.clock.now() - 250, 1);
-  assertEquals((await admin.json("/api/v1/status")).systems[0].delay, 250);
+  const admin = new AskedAdmin(plantPublisher());
+  const { clock, publisher } = admin;
+  const delay = async (): Promise<number> => (await admin.json("/api/v1/status")).systems[0].delay;
+  assertEquals(await delay(), null);
+  publisher.publish([0], clock.now() - 250, 1);
+  assertEquals(await delay(), 250);
+  publisher.publish([0], clock.now() - 100, 1);
+  assertEquals(await delay(), 100, "that of the first batch after a question");
+  publisher.publish([0], clock.now() - 40, 1);
+  for (let batch = 0; batch < 16; batch++) publisher.publish([0], clock.now() - 50, 1);
+  assertEquals(await delay(), 50, "and of every sixteenth");
 });
 
 Deno.test("what shows no measurements says so", async () => {

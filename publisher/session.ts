@@ -450,9 +450,9 @@ export class Session implements CommandTaker, DataPathOwner {
   snapshot(): ConnectionSnapshot {
     const { peer } = this.#channel;
     const queue = this.queue;
-    const dropped = new Counters();
-    dropped.addAll(this.dropped.toObject());
-    dropped.add("detached", this.data.missed);
+    const dropped = this.dropped.toObject();
+    const { missed } = this.data;
+    if (missed !== 0) dropped["detached"] = (dropped["detached"] ?? 0) + missed;
     return {
       id: this.id,
       subscriberId: this.subscriberId,
@@ -475,7 +475,7 @@ export class Session implements CommandTaker, DataPathOwner {
         frames: queue.depth,
         stalledFor: queue.stalledFor,
       },
-      dropped: dropped.toObject(),
+      dropped,
       events: this.events.toObject(),
       closed: this.#closed ?? null,
     };

@@ -4,6 +4,7 @@ export const Script: string = `
 (() => {
 const interval = 2000;
 const shortest = 250;
+const longest = 5000;
 const sparkLength = 60;
 const live = document.querySelector("main[data-live]");
 if (live === null) return;
@@ -80,11 +81,15 @@ async function run() {
   };
   document.addEventListener("visibilitychange", listen);
   listen();
+  // A page that takes long to answer is asked for less often, however much happens: it has better things to do.
+  let rest = shortest;
   for (;;) {
-    await new Promise((done) => setTimeout(done, shortest));
-    await new Promise((done) => { wake = done; setTimeout(done, interval - shortest); });
+    await new Promise((done) => setTimeout(done, rest));
+    await new Promise((done) => { wake = done; setTimeout(done, Math.max(0, interval - rest)); });
     try {
+      const asked = performance.now();
       await update();
+      rest = Math.min(longest, Math.max(shortest, 20 * (performance.now() - asked)));
       if (!paused) show("Pause");
     } catch {
       show("No answer, trying again");
