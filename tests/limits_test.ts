@@ -1,8 +1,12 @@
 /** docs/limits.md says what the code does; and tests of limits that are nowhere else. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { UsageError } from "../cli/exit_codes.ts";
+import { readYaml } from "../cli/yaml.ts";
 import { DataSet, DEFAULT_FILTER_LIMITS } from "../metadata/mod.ts";
 import { Definition } from "../publisher/definition.ts";
+import { Kept } from "../publisher/kept.ts";
 import { checkOptions as checkPublisher } from "../publisher/options.ts";
+import { Rig, settle } from "../publisher/testdata/rig.ts";
 import { atOnce } from "../publisher/testdata/at_once.ts";
 import { readMetadata } from "../subscriber/metadata.ts";
 import { checkOptions as checkSubscriber } from "../subscriber/options.ts";
@@ -12,7 +16,9 @@ import {
   encodeSignalIndexCache,
   SignalIndexCache,
 } from "../transport/wire/signal_index_cache.ts";
+import { parseTimeConstraint } from "../transport/wire/time_constraint.ts";
 import { metadataOf } from "./integration/support.ts";
+import { withFolder } from "./support/folder.ts";
 import { assertSttpError } from "./support/hostile.ts";
 
 const text = Deno.readTextFileSync(new URL("../docs/limits.md", import.meta.url));
@@ -153,3 +159,40 @@ Deno.test("filter expressions take as long as they may, and no longer", async ()
   const error = await assertRejects(() => select(Math.floor(needed / 2)), SttpError, "it took longer than");
   assertEquals(error.code, "InvalidFilter");
 });
+
+Deno.test("what is kept for those who ask for the same: the least recently used goes when one more is too much", () => {
+  const kept = new Kept<string>(10);
+  kept.set("a", "A", 5);
+  kept.set("b", "B", 5);
+  assertEquals([kept.get("a"), kept.get("b"), kept.get("a")], ["A", "B", "A"]);
+  kept.set("c", "C", 1);
+  assertEquals([kept.get("a"), kept.get("b"), kept.get("c")], ["A", undefined, "C"]);
+  kept.set("d", "too heavy by itself", 11);
+  assertEquals([kept.get("a"), kept.get("c"), kept.get("d")], ["A", "C", undefined]);
+});
+
+Deno.test("a hundred closed connections are remembered, and the oldest is forgotten", async () => {
+  await using rig = await Rig.start();
+  for (let n = 1; n <= 101; n++) {
+    rig.connect().channel.close();
+    await settle();
+  }
+  const { recentlyClosed, connections } = rig.publisher.stats();
+  assertEquals([recentlyClosed.length, recentlyClosed[0]?.id, recentlyClosed.at(-1)?.id], [100, 101, 2]);
+  assertEquals(Object.values(connections.closed).reduce((a, b) => a + b), 101);
+});
+
+Deno.test("a time constraint has 64 characters at most", () => {
+  assertEquals(parseTimeConstraint("*".padEnd(64), 7n), 7n);
+  assertSttpError("MalformedText", () => parseTimeConstraint("*".padEnd(65), 7n));
+});
+
+Deno.test("files of settings have 4 MiB at most", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/settings.yaml`;
+    const most = 4 * 1024 ** 2;
+    await Deno.writeTextFile(path, "a: 1 #".padEnd(most, "x"));
+    assertEquals(await readYaml(path), { a: 1 });
+    await Deno.writeTextFile(path, "a: 1 #".padEnd(most + 1, "x"));
+    await assertRejects(() => readYaml(path), UsageError, `at most ${most} expected`);
+  }));
