@@ -160,15 +160,20 @@ const GOALS: readonly Goal[] = [
     isMet: ({ idleSubscribed, idleExpected, idleDropped }) =>
       idleSubscribed === idleExpected && idleDropped === 0,
   },
-  atMost(
-    "the admin answers at 1,000 connections and 100,000 signals: under 100 ms of the processor",
-    "adminSlowest",
-    100,
-    "ms",
-    1,
-    1,
-  ),
-  atMost("publishing with the admin open slows by no more than 5 %", "adminCost", 0.05, "%", 0.01, 1),
+  {
+    goal: "the admin answers at 1,000 connections and 100,000 signals: under 100 ms",
+    needs: ["adminSlowest", "adminSlowestCpu"],
+    measured: ({ adminSlowest, adminSlowestCpu }) =>
+      `${fixed(adminSlowest!, 1)} ms elapsed, ${fixed(adminSlowestCpu!, 1)} ms of the processor`,
+    isMet: ({ adminSlowest }) => adminSlowest! < 100,
+  },
+  {
+    goal: "publishing with the admin open slows by no more than 5 %",
+    needs: ["adminCost", "adminCostAlone"],
+    measured: ({ adminCost, adminCostAlone }) =>
+      `${fixed(100 * adminCost!, 1)} % with a page open, ${fixed(100 * adminCostAlone!, 1)} % without`,
+    isMet: ({ adminCost }) => adminCost! <= 0.05,
+  },
 ];
 
 /** Holds figures against the goals; those whose figures were not measured are left out. */
