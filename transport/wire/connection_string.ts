@@ -52,7 +52,8 @@ export function parseConnectionString(
   let equals = -1;
   let depth = 0;
   let opened = 0;
-  for (let i = 0; i <= text.length; i++) {
+  for (let i = -1; i < text.length;) {
+    i = nextOf(depth > 0 ? BRACES : SIGNS, text, i + 1);
     const code = i < text.length ? text.charCodeAt(i) : SEMICOLON;
     if (code === OPEN) {
       if (depth++ === 0) opened = i;
@@ -91,14 +92,24 @@ const CLOSE = 0x7d;
 const EQUALS = 0x3d;
 const SEMICOLON = 0x3b;
 
+// Texts are long and signs are few: a regular expression finds them many times as fast as a look at each character.
+const SIGNS = /[{}=;]/g;
+const BRACES = /[{}]/g;
+
+/** Where the next of some signs is; the text's end when there is none. */
+function nextOf(signs: RegExp, text: string, from: number): number {
+  signs.lastIndex = from;
+  return signs.test(text) ? signs.lastIndex - 1 : text.length;
+}
+
 /** A value without the pair of braces around all of it. */
 function unwrapped(value: string): string {
   if (!value.startsWith("{") || !value.endsWith("}")) return value;
   let depth = 0;
-  for (let i = 0; i < value.length - 1; i++) {
-    const code = value.charCodeAt(i);
-    if (code === OPEN) depth++;
-    else if (code === CLOSE && --depth === 0) return value;
+  const last = value.length - 1;
+  for (let i = 0; i < last; i = nextOf(BRACES, value, i + 1)) {
+    depth += value.charCodeAt(i) === OPEN ? 1 : -1;
+    if (depth === 0) return value;
   }
   return value.slice(1, -1);
 }
