@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { DataChannel } from "../../../subscriber/data_channel.ts";
 import { checkOptions } from "../../../subscriber/options.ts";
@@ -127,6 +127,11 @@ const datagrams = target(
       await channel.close();
     }
     if (faults.length > 0) throw faults[0];
+    const { expected, received, lost, late, repeated, silent, unmeasured } = counters.udp;
+    assertEquals(expected, received + lost);
+    for (const count of [lost, received, late, repeated, silent, unmeasured]) {
+      assert(Number.isSafeInteger(count) && count >= 0, `a count is ${count}`);
+    }
   }),
 );
 

@@ -135,7 +135,7 @@ const sent = fc.oneof(
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant("send" as const), bytes: sent }) },
   {
-    weight: 4,
+    weight: 8,
     arbitrary: fc.record({
       kind: fc.constant("tssc" as const),
       indexes: fc.array(fc.nat(5), { minLength: 1, maxLength: 4 }),
@@ -160,6 +160,8 @@ interface Input {
   readonly recovers: boolean;
   /** Whether commands are answered as they should be, beside everything else. */
   readonly obliging: boolean;
+  /** Whether all this begins at once, and not when the subscription is there. */
+  readonly quick: boolean;
   /** How the program takes measurements. */
   readonly takes: "batches" | "measurements" | "frames" | "nothing";
   /** Whether it takes buffer blocks. */
@@ -175,19 +177,20 @@ const session = target("subscriber-session", 60, () =>
       compressMetadata: fc.boolean(),
       compressSignalIndexCache: fc.boolean(),
       autoRequestMetadata: fc.boolean(),
-      autoSubscribe: fc.boolean(),
+      autoSubscribe: fc.integer({ min: 0, max: 5 }).map((n) => n > 0),
       includeTime: fc.boolean(),
       overflow: fc.constantFrom("pause" as const, "dropOldest" as const),
       deliveryBuffer: fc.constantFrom(1, 100, 100_000),
     }),
     recovers: fc.boolean(),
     obliging: fc.integer({ min: 0, max: 5 }).map((n) => n > 0),
+    quick: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
     takes: fc.constantFrom("batches", "batches", "measurements", "frames", "nothing"),
     takesBlocks: fc.boolean(),
     steps: fc.array(step, { minLength: 1, maxLength: 25 }),
   }), mustSucceed(run));
 
-async function run({ options, recovers, obliging, takes, takesBlocks, steps }: Input): Promise<void> {
+async function run({ options, recovers, obliging, quick, takes, takesBlocks, steps }: Input): Promise<void> {
   const clock = new ManualClock();
   const connector = new ScriptedConnector(1 << 20);
   const subscriber = new Subscriber({
@@ -225,7 +228,8 @@ async function run({ options, recovers, obliging, takes, takesBlocks, steps }: I
     }
   })();
   accepting.catch(note);
-  await turns(4);
+  // Mostly it gets to where there is data before anything else happens.
+  await turns(quick ? 4 : 60);
   const tssc = new TsscEncoder();
   const asked: Promise<unknown>[] = [];
   for (const step of steps) {
