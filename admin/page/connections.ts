@@ -14,7 +14,7 @@ const columns: readonly Column[] = [
   { label: "State", sort: "state", ascending: true },
   { label: "Stalled", sort: "stalledFor", kind: "number" },
   { label: "Client", sort: "client", ascending: true },
-  { label: "Address", sort: "address", ascending: true },
+  { label: "Address", sort: "address", ascending: true, kind: "minor" },
   { label: "Signals", sort: "signals", kind: "number" },
   { label: "Measurements/s", sort: "measurementsPerSecond", kind: "number" },
   { label: "Bytes/s", sort: "bytesPerSecond", kind: "number" },
@@ -81,7 +81,7 @@ function row({ options, observer }: AdminContext, connection: ConnectionView, no
         ? ""
         : duration(queue.stalledFor)}</td>
       <td class="clip">${client === undefined ? "" : clip(`${client.source} ${client.version}`, 60)}</td>
-      <td class="nowrap">${connection.address}${name}</td>
+      <td class="nowrap minor">${connection.address}${name}</td>
       <td class="number">${subscription === null ? "" : count(subscription.signals)}</td>
       <td class="number">${rate(rates.measurementsPerSecond)}</td>
       <td class="number">${bytes(rates.bytesPerSecond)}</td>

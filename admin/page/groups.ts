@@ -40,7 +40,7 @@ export function groupsPage(context: AdminContext, c: AdminRequest): Html {
           ? ""
           : (group.bytes / group.measurements).toFixed(2)}</td>
         <td class="number">${count(group.resets)}</td>
-        <td>${group.connections.slice(0, NAMED).map((id) => html`
+        <td class="links">${group.connections.slice(0, NAMED).map((id) => html`
           <a href="${options.basePath}/connections/${id}?system=${encodeURIComponent(system)}">${id}</a>
         `)}${group.connections.length > NAMED
           ? `and ${count(group.connections.length - NAMED)} more`

@@ -23,16 +23,24 @@ export function overview(context: AdminContext): Html {
   for (const { closed, queue, system } of connections) {
     if (closed === null && queue.stalledFor > SLOW) stalled.set(system, (stalled.get(system) ?? 0) + 1);
   }
+  const systems = observer.status();
   return html`${
-    observer.status().map((system) =>
+    systems.map((system) =>
       system.kind === "publisher"
         ? publisherPanel(system, stalled.get(system.system) ?? 0, now)
         : subscriberPanel(system)
     )
   }
+  ${connections.length === 0 ? systems.map(nobody) : ""}
   ${slow.length === 0 ? "" : connectionTable(context, "Slow connections", slow)}
   ${ended.length === 0 ? "" : connectionTable(context, "Ended lately", ended)}
   ${log.last === 0 ? "" : eventTable(log.events.slice(-SHOWN).reverse())}`;
+}
+
+/** Where to connect to a publisher that nobody has connected to yet. */
+function nobody(system: PublisherSummary | SubscriberSummary): Html | string {
+  if (system.kind === "subscriber" || system.state !== "running" || system.address === null) return "";
+  return html`<p class="hint">Nobody is connected to ${system.system} yet. It listens on <code>${system.address}</code>.</p>`;
 }
 
 /** A number that is looked at: `trend` draws its course while the page is open. */

@@ -122,6 +122,15 @@ Deno.test("the overview shows every system, who is slow and who has left", async
   assertStringIncludes(text, "<dt>Sent</dt><dd>250 <small>measurements/s</small></dd>");
 });
 
+Deno.test("the overview of a publisher that nobody has come to says where it is", async () => {
+  const waiting = await page(new AskedAdmin(), "/");
+  assertStringIncludes(
+    waiting,
+    "Nobody is connected to publisher yet. It listens on <code>127.0.0.1:7165</code>.",
+  );
+  assert(!(await page(new AskedAdmin(new StillPublisher([connection(1)])), "/")).includes("Nobody"));
+});
+
 Deno.test("the table of connections is sorted by its heads", async () => {
   const admin = new AskedAdmin(new StillPublisher([connection(1), connection(2)]));
   const text = await page(admin, "/connections?sort=-signals&search=client");

@@ -6,6 +6,11 @@ const interval = 2000;
 const shortest = 250;
 const longest = 5000;
 const sparkLength = 60;
+const sparkLeast = 12;
+// On a phone the sections are wider than the screen.
+const nav = document.querySelector("nav");
+const here = nav.querySelector("[aria-current]");
+if (here !== null) nav.scrollLeft = here.offsetLeft + here.offsetWidth / 2 - nav.clientWidth / 2;
 const live = document.querySelector("main[data-live]");
 if (live === null) return;
 const eventsUrl = new URL("../api/v1/events", document.currentScript.src);
@@ -43,17 +48,21 @@ function drawSparks() {
     if (course.length < 2) continue;
     const most = Math.max(...course);
     const least = Math.min(...course, most * 0.8);
+    const places = Math.max(sparkLeast, course.length);
     const points = course.map((number, i) => {
-      const x = 100 * (i + sparkLength - course.length) / (sparkLength - 1);
+      const x = 100 * (i + places - course.length) / (places - 1);
       return x.toFixed(2) + "," + (most === least ? 10 : 19 - 18 * (number - least) / (most - least)).toFixed(2);
     });
     spark.querySelector("polyline").setAttribute("points", points.join(" "));
   }
 }
 
+let took = 0;
 async function update() {
   if (paused || document.hidden || isBusy()) return;
+  const asked = performance.now();
   const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+  took = performance.now() - asked;
   if (answer.status >= 500 || answer.status === 401) throw new Error(String(answer.status));
   const next = new DOMParser().parseFromString(await answer.text(), "text/html");
   const content = next.querySelector("main[data-live]");
@@ -82,14 +91,12 @@ async function run() {
   document.addEventListener("visibilitychange", listen);
   listen();
   // A page that takes long to answer is asked for less often, however much happens: it has better things to do.
-  let rest = shortest;
   for (;;) {
+    const rest = Math.min(longest, Math.max(shortest, 20 * took));
     await new Promise((done) => setTimeout(done, rest));
     await new Promise((done) => { wake = done; setTimeout(done, Math.max(0, interval - rest)); });
     try {
-      const asked = performance.now();
       await update();
-      rest = Math.min(longest, Math.max(shortest, 20 * (performance.now() - asked)));
       if (!paused) show("Pause");
     } catch {
       show("No answer, trying again");

@@ -16,8 +16,8 @@ import { count, plural, rate, reading, timeOfDay } from "./text.ts";
 const signalColumns: readonly Column[] = [
   { label: "Plot" },
   { label: "Signal", sort: "pointTag", ascending: true },
-  { label: "Device", sort: "device", ascending: true },
-  { label: "Type", sort: "type", ascending: true },
+  { label: "Device", sort: "device", ascending: true, kind: "minor" },
+  { label: "Type", sort: "type", ascending: true, kind: "minor" },
   { label: "Value", kind: "number" },
   { label: "Time", sort: "time", kind: "number" },
   { label: "Flags", kind: "number minor" },
@@ -110,7 +110,7 @@ function signalRow(signal: SignalView, { system }: RateList, basePath: string): 
   return html`<tr>
     <td><input type="checkbox" name="signal" value="${signalId}" form="plot" aria-label="Plot ${name}"></td>
     <td><a href="${href}">${name}</a><small>${signal.description}</small></td>
-    <td>${signal.device}</td><td>${signal.type}</td>
+    <td class="minor">${signal.device}</td><td class="minor">${signal.type}</td>
     <td class="number">${
     latest === null ? html`<span class="empty">none yet</span>` : valueOf(signal, latest)
   }</td>

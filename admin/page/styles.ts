@@ -98,6 +98,7 @@ tbody tr:hover { background: var(--raised); }
 td small { display: block; line-height: 1.35; } td small.beside { display: inline; margin-left: 6px; }
 .number { text-align: right; white-space: nowrap; }
 .nowrap, td.time { white-space: nowrap; }
+.links { min-width: 26ch; }
 .clip { max-width: 34ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .cells td { max-width: 44ch; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .none td { color: var(--faint); }

@@ -54,7 +54,7 @@ function make(one) {
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     width: one.chart.clientWidth,
     height: height(),
-    padding: [10, 14, 0, 4],
+    padding: [10, 28, 0, 4],
     cursor: { sync: { key: "trends" }, y: false, points: { size: 6 } },
     legend: { show: false },
     scales: {
@@ -68,7 +68,7 @@ function make(one) {
       } },
     },
     axes: [
-      { stroke: text, font, grid, ticks: grid, space: 90, values: (_, splits) => splits.map(clock) },
+      { stroke: text, font, grid, ticks: grid, size: 32, space: 80, values: (_, splits) => splits.map(clock) },
       { stroke: text, font, grid, ticks: grid, size: 70, values: (_, splits) => splits.map(label) },
     ],
     series: [{}, ...one.members.map(({ name, number }) => ({
