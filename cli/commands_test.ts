@@ -134,6 +134,7 @@ Deno.test("options that contradict each other or can't be used are told before a
     [[...publishing, "--node-id", "x"], 'nodeId "x" is not a GUID'],
     [[...publishing, "--tls"], "TLS needs --certificate and --key"],
     [["metadata", "x.xml", "--tree", "--table", "A"], "--tree and --table exclude each other"],
+    [["decode", "--values", "--only", "subscribe", "x"], "--values is for messages of the name DataPacket"],
     [["decode", "--only", "Subscrib", "x"], '--only has "Subscrib", the name of a message expected; did you'],
     [["metadata", "no/such/file.xml"], '"no/such/file.xml" is neither a file nor an address'],
   ];
@@ -142,4 +143,19 @@ Deno.test("options that contradict each other or can't be used are told before a
     assertEquals([code, out], [2, ""], err);
     assertStringIncludes(err, message);
   }
+});
+
+Deno.test("defaults for all commands that are of no use to one are no errors", async () => {
+  const path = await Deno.makeTempFile({ suffix: ".yaml" });
+  const defaults = {
+    "history-size": "1G",
+    "admin-host": "0.0.0.0",
+    "udp-port": 7,
+    columns: "value",
+    limit: 5,
+  };
+  await Deno.writeTextFile(path, JSON.stringify({ defaults }));
+  const { code, out, err } = await runWith(["filter", "True", "--json", "--config", path], commands);
+  assertEquals([code, JSON.parse(out), err], [0, { expression: "True" }, ""]);
+  await Deno.remove(path);
 });

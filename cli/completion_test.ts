@@ -3,6 +3,7 @@ import { isInstalled, unless } from "../tests/support/programs.ts";
 import { completionScript, shells } from "./completion.ts";
 import { spelledOptions } from "./help.ts";
 import { commands } from "./registry.ts";
+import { runWith } from "./testdata/world.ts";
 
 const installed = Object.fromEntries(
   await Promise.all(shells.map(async (shell) => [shell, await isInstalled(shell, "--version")] as const)),
@@ -31,6 +32,11 @@ for (const shell of shells) {
     },
   });
 }
+
+Deno.test("with --json a script is a text in JSON", async () => {
+  const { code, out } = await runWith(["completions", "zsh", "--json"], commands);
+  assertEquals([code, JSON.parse(out)], [0, { shell: "zsh", script: completionScript("zsh", commands) }]);
+});
 
 /** What bash proposes for the last of these words. */
 async function proposed(folder: string, ...words: string[]): Promise<string[]> {

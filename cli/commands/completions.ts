@@ -27,7 +27,9 @@ export function completions(commands: () => readonly Command[]): Command {
       { line: "completions fish > ~/.config/fish/completions/sttp.fish", explanation: "Fish" },
     ],
     async run({ shell }, { output }): Promise<ExitCode> {
-      await output.line(completionScript(shell, commands()));
+      const script = completionScript(shell, commands());
+      if (output.json) await output.value({ shell, script });
+      else await output.line(script);
       return ExitCode.Ok;
     },
   });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { commandName, responseName } from "../../mod.ts";
+import { commandName, Response, responseName } from "../../mod.ts";
 import { suggestion } from "../arguments.ts";
 import { Conversation, type Message } from "../capture/conversation.ts";
 import type { CaptureEvent } from "../capture/format.ts";
@@ -92,6 +92,10 @@ class Explaining {
     this.#options = options;
     this.#context = context;
     this.#only = new Set(options.only.map(nameOfMessage));
+    const hasData = this.#only.size === 0 || this.#only.has(responseName(Response.DataPacket));
+    if (context.given.has("values") && !hasData) {
+      throw new UsageError("--values is for messages of the name DataPacket, which --only leaves out");
+    }
   }
 
   async run(): Promise<ExitCode> {

@@ -17,7 +17,6 @@ import { LiveTable } from "../live_table.ts";
 import { createLog, logOptions } from "../log.ts";
 import { Meter } from "../meter.ts";
 import { address, choice, duration, flag, list, port, text, whole, words } from "../option.ts";
-import type { Output } from "../output.ts";
 import { Reception } from "../reception.ts";
 import { Reporter } from "../reporter.ts";
 import { checkListening } from "../tls.ts";
@@ -141,9 +140,10 @@ export const subscribe: Command = defineCommand({
     const { output, signal } = context;
     const { address, filter, listen, duration, count, start, stop, quiet } = values;
     if (listen !== undefined) checkListening(values);
-    const target = readTarget(values.output, values.format, output);
-    const columns = checkColumns(values.columns, target);
+    const target = readTarget(values, context);
+    const columns = checkColumns(values.columns, target, context);
     const past = start === undefined ? undefined : { start, ...(stop !== undefined && { stop }) };
+    const patient = values.wait || listen !== undefined;
     const meter: Meter = new Meter(() => subscriber.stats());
     const reception = new Reception(meter, { signal, duration, count, past });
     await using subscriber = new Subscriber({
@@ -157,7 +157,7 @@ export const subscribe: Command = defineCommand({
       ...(listen === undefined && { address }),
       ...(values.throttle !== undefined && { throttled: true, publishInterval: values.throttle / 1000 }),
       ...((values.udp || values.udpPort !== undefined) && { udp: { port: values.udpPort ?? 0 } }),
-      ...(values.once && { reconnect: false as const }),
+      ...(values.once && !patient && { reconnect: false as const }),
       ...(values.recover && { gapRecovery: { onRecovered: (batch) => reception.take(batch) } }),
     });
     const names = new SignalNames(subscriber.signals, () => recordsOf(subscriber));
@@ -167,8 +167,8 @@ export const subscribe: Command = defineCommand({
     let table: LiveTable | undefined;
     await using log = createLog(values, context, (line) => table?.log(line));
     await using _admin = await serveAdminFor({ subscriber }, values, context, { log });
+    const lost = values.once && patient ? endWithConnection(subscriber) : undefined;
     // What makes connect() give up is told by its error; what it goes on after only by the log.
-    const patient = values.wait || listen !== undefined;
     if (!patient) await subscriber.connect(address, { signal });
     using _following = logSubscriber(log, subscriber);
     if (listen !== undefined) {
@@ -183,6 +183,8 @@ export const subscribe: Command = defineCommand({
     using reporter = new Reporter(meter, output, table === undefined ? interval : 0);
     try {
       await reception.run(subscriber, writer);
+      const error = await lost;
+      if (error !== undefined) throw error;
     } finally {
       table = undefined;
       await log.flush();
@@ -198,32 +200,42 @@ type Target =
   | { readonly kind: "stdout"; readonly format: "csv" | "ndjson" }
   | { readonly kind: "file"; readonly path: string; readonly format: WritableFormat };
 
+/** @throws {UsageError} When it contradicts itself; a format that is a default gives way. */
 function readTarget(
-  given: string | undefined,
-  format: WritableFormat | undefined,
-  { out, json }: Output,
+  { output: wanted, format }: {
+    readonly output: string | undefined;
+    readonly format: WritableFormat | undefined;
+  },
+  { output: { out, json }, given }: Context,
 ): Target {
-  const wanted = given ?? (out.isTerminal && !json && format === undefined ? "table" : format ?? "ndjson");
-  if (wanted === "table") {
-    if (format !== undefined) throw new UsageError("--output table and --format exclude each other");
+  const isAsked = given.has("format");
+  const word = wanted ?? (out.isTerminal && !json && !isAsked ? "table" : "-");
+  if (word === "table") {
+    if (isAsked) throw new UsageError("--output table and --format exclude each other");
     if (json) throw new UsageError("--output table and --json exclude each other");
     if (out.isTerminal) return { kind: "table" };
     throw new UsageError("--output table needs a terminal");
   }
-  const word = wanted === "-" ? format ?? "ndjson" : wanted;
-  if (format !== undefined && format !== word && writableFormats.some((known) => known === word)) {
+  const stream = word === "-" ? format ?? "ndjson" : writableFormats.find((known) => known === word);
+  if (stream === undefined) {
+    return { kind: "file", path: word, format: format ?? formatOf(word, writableFormats) };
+  }
+  if (isAsked && format !== stream) {
     throw new UsageError(`--output ${word} and --format ${format} exclude each other`);
   }
-  if (word === "csv" || word === "ndjson") return { kind: "stdout", format: word };
-  if (word === "parquet" || word === "sqlite") {
-    throw new UsageError(`${word} can't be written to standard output; name a file by --output`);
-  }
-  return { kind: "file", path: wanted, format: format ?? formatOf(wanted, writableFormats) };
+  if (stream === "csv" || stream === "ndjson") return { kind: "stdout", format: stream };
+  throw new UsageError(`${stream} can't be written to standard output; name a file by --output`);
 }
 
-function checkColumns(columns: readonly ColumnName[], target: Target): readonly ColumnName[] | undefined {
+/** @throws {UsageError} When the target has columns of its own; those of defaults give way. */
+function checkColumns(
+  columns: readonly ColumnName[],
+  target: Target,
+  { given }: Context,
+): readonly ColumnName[] | undefined {
   if (columns.length === 0) return undefined;
   if (target.kind !== "table" && target.format !== "sqlite") return columns;
+  if (!given.has("columns")) return undefined;
   throw new UsageError("--columns is for CSV, NDJSON and Parquet");
 }
 
@@ -235,6 +247,22 @@ async function open(
 ): Promise<MeasurementWriter> {
   if (target.kind === "stdout") return writeTo(output, target.format, columns, names);
   return await openWriter(target.path, target.format, columns, names);
+}
+
+/**
+ * Disconnects a subscriber when it loses a connection by which it had subscribed.
+ *
+ * @returns Why it was lost, at the end of the subscriber's run.
+ */
+async function endWithConnection(subscriber: Subscriber): Promise<SttpError | undefined> {
+  let isThere = false;
+  for await (const event of subscriber.status()) {
+    if (event.kind === "subscribed") isThere = true;
+    if (event.kind !== "connectionLost" || !isThere) continue;
+    void subscriber.disconnect();
+    return event.error;
+  }
+  return undefined;
 }
 
 /** What a function gives, asked once in so many milliseconds; nothing when that is 0. */

@@ -132,6 +132,38 @@ Deno.test("sttp subscribe --once: the connection is lost; a file that was there 
     assertEquals((await Deno.readTextFile(path)).trim().split("\n").length, 1 + 10 * size);
   }));
 
+Deno.test("sttp subscribe --once --wait: waits for the publisher, and ends when it goes", async () => {
+  // An address of its own, so that the port does not become another test's meanwhile.
+  const hostname = Deno.build.os === "linux" ? "127.0.0.79" : "127.0.0.1";
+  const taken = Deno.listen({ hostname, port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
+  taken.close();
+  const args = ["subscribe", `${hostname}:${port}`, "--once", "--wait", "--log-level", "info"];
+  await using running = Sttp.start(...args);
+  await running.says(/subscriber\.reconnecting/);
+  await using meeting = await Meeting.start(size, { hostname, port });
+  await subscribed(meeting, running);
+  await meeting.publish(1);
+  await until(() => running.stdout.split("\n").length > size);
+  await meeting.publisher.stop();
+  const { code, stdout, stderr } = await running.ended;
+  assertEquals(code, 7, stderr);
+  assertMatch(stderr, /sttp: .* \(ConnectionLost\)\n$/);
+  assertEquals(sorted(stdout.trim().split("\n").map((line) => JSON.parse(line))), linesOf(1));
+});
+
+Deno.test("sttp subscribe --once --listen: one publisher, and no other after it", async () => {
+  await using running = Sttp.start("subscribe", "--listen", "0", "--once");
+  const [, port] = await running.says(/^Listening on .*:(\d+)\n/m);
+  await using meeting = await Meeting.start(size, { listen: false });
+  await using _link = meeting.publisher.connect(`127.0.0.1:${port}`);
+  await subscribed(meeting, running);
+  await meeting.publish(1);
+  await until(() => running.stdout.split("\n").length > size);
+  await meeting.publisher.stop();
+  assertEquals((await running.ended).code, 7, running.stderr);
+});
+
 Deno.test("sttp subscribe: comes back after a lost connection, and says so", async () => {
   await using meeting = await Meeting.start(size);
   await using running = Sttp.start("subscribe", meeting.publisher.address, "--log-level", "info");
