@@ -13,6 +13,7 @@ import type { OutboundFrame } from "./outbound_queue.ts";
 import { CompactPacketEncoder, type PacketEncoder, TsscPacketEncoder } from "./packet_encoder.ts";
 import { ResetLimiter } from "./reset_limiter.ts";
 import { Selector } from "./selector.ts";
+import type { SearchSpace } from "./search_space.ts";
 import type { SignalSet } from "./signal_set.ts";
 import type { GroupSnapshot } from "./snapshot.ts";
 
@@ -71,8 +72,8 @@ export class Member {
 export interface GroupEnvironment {
   /** For timers and time. */
   readonly clock: Clock;
-  /** Where one group at a time gathers its measurements. */
-  readonly scratch: MeasurementBatch;
+  /** Where one group at a time picks its measurements. */
+  readonly searches: SearchSpace;
   /** Buffers in which packets are composed, of {@linkcode parcelSize} bytes. */
   readonly parcelBuffers: BufferPool;
   /** Bytes of a data packet's body at most. */
@@ -148,7 +149,7 @@ export class Group {
     this.delivery = delivery;
     this.#environment = environment;
     this.#packetSize = Math.min(environment.maxPacketSize, delivery.packetLimit);
-    this.#selector = new Selector(set, delivery.withoutNaN, environment.scratch);
+    this.#selector = new Selector(set, delivery.withoutNaN, environment.searches);
     const { throttle } = delivery;
     if (throttle !== undefined) {
       this.#latest = new LatestValues(set.size, throttle, delivery.withoutNaN);
@@ -226,6 +227,7 @@ export class Group {
   dispose(): void {
     this.#beat?.stop();
     this.#baseTimes?.dispose();
+    this.#selector.dispose();
     this.#abandonParcel();
   }
 
@@ -287,7 +289,11 @@ export class Group {
       this.#firstTicks = batch.ticks[from]!;
       if (maxPublishInterval > 0) {
         this.#openSince = clock.monotonic();
-        this.#cancelFlush = clock.schedule(maxPublishInterval, () => this.flushWhenDue());
+        this.#cancelFlush = clock.schedule(maxPublishInterval, () => {
+          // Timers come up to a millisecond early by the clock, and there is no other one.
+          this.#openSince = -Infinity;
+          this.flushWhenDue();
+        });
       }
     }
     const start = this.#end;

@@ -13,6 +13,7 @@ import type { Delivery } from "./delivery.ts";
 import { Group, type GroupEnvironment, Member, type MemberSink, parcelSize } from "./group.ts";
 import type { OutboundFrame } from "./outbound_queue.ts";
 import { Router } from "./router.ts";
+import { SearchSpace } from "./search_space.ts";
 import { SignalSet } from "./signal_set.ts";
 
 const tssc: Delivery = {
@@ -103,7 +104,7 @@ function createEnvironment(
 ): GroupEnvironment & { clock: ManualClock } {
   const maxPacketSize = options.maxPacketSize ?? 32_767;
   return {
-    scratch: new MeasurementBatch(),
+    searches: new SearchSpace(),
     parcelBuffers: new BufferPool(parcelSize(maxPacketSize)),
     maxPacketSize,
     maxPublishInterval: 0,
@@ -320,6 +321,22 @@ Deno.test("a full parcel goes even when all are busy", () => {
   group.flush();
   assertEquals(sink.frames.length, before + 1);
   assertEquals(sink.decoded().length, 3001);
+  group.dispose();
+});
+
+Deno.test("a timer that comes early does not leave measurements behind", () => {
+  const environment = createEnvironment({ maxPublishInterval: 20 });
+  const { clock } = environment;
+  const early = {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    schedule: (delay: number, callback: () => void) => clock.schedule(delay - 0.5, callback),
+  };
+  const group = new Group(1, signals(3), tssc, { ...environment, clock: early });
+  const { sink } = join(group);
+  publish(group, batchOf(3));
+  clock.advance(19.5);
+  assertEquals(sink.frames.map(({ measurements }) => measurements), [3]);
   group.dispose();
 });
 

@@ -23,22 +23,25 @@ export class LayoutTracker {
   #made = 0;
 
   /**
-   * A number, not 0, that is the same whenever batches have the same signals column, as long as that is remembered. Of
-   * two numbers with the same place (number modulo {@linkcode PLACES}) the lower one does not come any more.
+   * A number that is the same whenever batches have the same signals column, from the second time on, as long as that
+   * is remembered; 0 the first time: most of those that come by chance do not come again. Of two numbers with the same
+   * place (number modulo {@linkcode PLACES}) the lower one does not come any more.
    */
   layoutOf(batch: MeasurementBatch): number {
     let place = this.#next[this.#last];
+    let isNew = false;
     if (place === undefined || !this.#isAt(place, batch)) {
       const key = keyOf(batch);
       place = this.#places.get(key);
       if (place === undefined || !this.#isAt(place, batch)) {
         place = this.#remember(batch);
         this.#places.set(key, place);
+        isNew = true;
       }
       this.#next[this.#last] = place;
     }
     this.#last = place;
-    return this.#numbers[place]!;
+    return isNew ? 0 : this.#numbers[place]!;
   }
 
   #isAt(place: number, { signals, length }: MeasurementBatch): boolean {

@@ -24,6 +24,7 @@ import { type CheckedOptions, checkOptions, type PublisherOptions } from "./opti
 import { Published } from "./published.ts";
 import { Router } from "./router.ts";
 import { startAdmin, type StartOptions, type StopOptions } from "./run_options.ts";
+import { SearchSpace } from "./search_space.ts";
 import type { SessionHost } from "./session_host.ts";
 import type { PublisherState, PublisherStats } from "./snapshot.ts";
 import type { PublisherStatus } from "./status.ts";
@@ -118,7 +119,7 @@ export class Publisher implements AsyncDisposable {
     this.#options = checked;
     const router = new Router({
       clock: checked.clock,
-      scratch: new MeasurementBatch(),
+      searches: new SearchSpace(),
       parcelBuffers: new BufferPool(parcelSize(checked.maxPacketSize)),
       maxPacketSize: checked.maxPacketSize,
       maxPublishInterval: checked.maxPublishInterval,

@@ -1,5 +1,6 @@
 import { MeasurementBatch } from "../transport/wire/batch.ts";
 import { PLACES } from "./layouts.ts";
+import type { SearchSpace } from "./search_space.ts";
 import type { SignalSet } from "./signal_set.ts";
 
 /** Value bits above this, sign aside, are NaN. */
@@ -14,6 +15,8 @@ interface Found {
 }
 
 const NOTHING = new Int32Array(0);
+/** What keeping a search takes beside its elements, at most: two arrays, and what holds them. */
+const OVERHEAD = 384;
 
 /**
  * Picks one subscription's measurements out of what is published and puts wire signal indexes in the place of
@@ -23,38 +26,37 @@ const NOTHING = new Int32Array(0);
 export class Selector {
   readonly #set: SignalSet;
   readonly #withoutNaN: boolean;
-  /** What is gathered goes here; selectors that are never used at the same time share it. */
-  readonly #scratch: MeasurementBatch;
+  readonly #space: SearchSpace;
   readonly #view = new MeasurementBatch(1);
   /** What was found in layouts, by their places. */
-  readonly #found: (Found | undefined)[] = [];
-  /** Room for a search. */
-  #positions = NOTHING;
-  #indexes = NOTHING;
+  #found: (Found | undefined)[] = [];
+  /** When that was. */
+  #era: number;
+  /** What counts as kept for it. */
+  #kept = 0;
 
   /**
    * @param set What the subscription comes to.
    * @param withoutNaN Whether to leave out measurements whose value is not a number (§4, requestNaNValueFilter).
-   * @param scratch Where measurements are gathered; may be shared by any number of selectors.
+   * @param space Shared by selectors that are never used at the same time.
    */
-  constructor(set: SignalSet, withoutNaN: boolean, scratch: MeasurementBatch) {
+  constructor(set: SignalSet, withoutNaN: boolean, space: SearchSpace) {
     this.#set = set;
     this.#withoutNaN = withoutNaN;
-    this.#scratch = scratch;
+    this.#space = space;
+    this.#era = space.era;
   }
 
   /**
    * @param batch What was published; `signals` are handles.
    * @param layout The batch's layout, as a {@linkcode LayoutTracker} gives it; 0 when that is not known.
-   * @returns The measurements selected, in their order. Not to be changed, and good until the scratch batch or the
-   * published one changes.
+   * @returns The measurements selected, in their order. Not to be changed, and good until the published batch changes or
+   * another selector of the same space selects.
    */
   select(batch: MeasurementBatch, layout: number): MeasurementBatch {
+    if (this.#era !== this.#space.era) this.#startAfresh();
     let found = layout === 0 ? undefined : this.#found[layout % PLACES];
-    if (found?.layout !== layout) {
-      found = this.#search(batch, layout);
-      if (layout !== 0) this.#found[layout % PLACES] = found;
-    }
+    if (found?.layout !== layout) found = this.#keep(this.#search(batch, layout), found);
     const { count } = found;
     const view = this.#view;
     view.signals = found.indexes;
@@ -71,15 +73,24 @@ export class Selector {
     return view;
   }
 
-  /** @returns What was found; with no layout good until the next search. */
+  /** Lets go of what it kept; it can be used on. */
+  dispose(): void {
+    if (this.#era === this.#space.era) this.#space.letGo(this.#kept);
+    this.#startAfresh();
+  }
+
+  #startAfresh(): void {
+    this.#found = [];
+    this.#kept = 0;
+    this.#era = this.#space.era;
+  }
+
+  /** @returns What was found, good until the next search in this space. */
   #search(batch: MeasurementBatch, layout: number): Found {
+    const space = this.#space;
     const { signals, length } = batch;
-    if (this.#positions.length < length) {
-      this.#positions = new Int32Array(length);
-      this.#indexes = new Int32Array(length);
-    }
-    const positions = this.#positions;
-    const indexes = this.#indexes;
+    space.reserve(length);
+    const { positions, indexes } = space;
     const { indexes: indexOf } = this.#set;
     const known = indexOf.length;
     let n = 0;
@@ -92,14 +103,40 @@ export class Selector {
       indexes[n] = index;
       n++;
     }
-    if (n === 0) return { layout, positions: NOTHING, indexes: NOTHING, count: 0 };
-    if (layout === 0) return { layout, positions, indexes, count: n };
-    return { layout, positions: positions.slice(0, n), indexes: indexes.slice(0, n), count: n };
+    return { layout, positions, indexes, count: n };
+  }
+
+  /**
+   * Keeps what was found in a layout in the place of another one's, if it may.
+   *
+   * @returns The same, good for longer if it is kept.
+   */
+  #keep(found: Found, before: Found | undefined): Found {
+    const { layout, count } = found;
+    if (layout === 0) return found;
+    const place = layout % PLACES;
+    if (before !== undefined) {
+      const bytes = sizeOf(before);
+      this.#space.letGo(bytes);
+      this.#kept -= bytes;
+      this.#found[place] = undefined;
+    }
+    const bytes = sizeOf(found);
+    if (!this.#space.keep(bytes)) return found;
+    this.#kept += bytes;
+    const kept = count === 0 ? { layout, positions: NOTHING, indexes: NOTHING, count } : {
+      layout,
+      positions: found.positions.slice(0, count),
+      indexes: found.indexes.slice(0, count),
+      count,
+    };
+    this.#found[place] = kept;
+    return kept;
   }
 
   // Columns stand in locals, as loops over fields of objects read them anew for each element.
   #gather(batch: MeasurementBatch, { positions, indexes, count }: Found, view: MeasurementBatch): void {
-    const scratch = this.#scratch;
+    const scratch = this.#space.gathered;
     scratch.length = 0;
     scratch.reserve(count);
     const { tickWords, valueBits, flags } = batch;
@@ -130,4 +167,9 @@ export class Selector {
     view.flags = outFlags;
     view.length = n;
   }
+}
+
+/** Bytes that it takes to keep this. */
+function sizeOf({ count }: Found): number {
+  return OVERHEAD + 8 * count;
 }

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
 import { PLACES } from "./layouts.ts";
+import { SearchSpace } from "./search_space.ts";
 import { Selector } from "./selector.ts";
 import { SignalSet } from "./signal_set.ts";
 
@@ -17,8 +18,8 @@ function rowsOf(batch: MeasurementBatch): [number, bigint, number, number][] {
   );
 }
 
-function selectorOf(handles: number[], withoutNaN = false): Selector {
-  return new Selector(new SignalSet(Int32Array.from(handles)), withoutNaN, new MeasurementBatch(1));
+function selectorOf(handles: number[], withoutNaN = false, space = new SearchSpace()): Selector {
+  return new Selector(new SignalSet(Int32Array.from(handles)), withoutNaN, space);
 }
 
 Deno.test("a batch that is wanted whole is not copied", () => {
@@ -83,21 +84,48 @@ Deno.test("layouts that come in turn are each searched once; one at the place of
   assertEquals(rowsOf(selector.select(batchOf([3, 1]), 2 * PLACES + 2)), []);
 });
 
-Deno.test("selectors that share their scratch serve batches of any size in turn", () => {
-  const scratch = new MeasurementBatch(1);
+Deno.test("selectors that share their space serve batches of any size in turn", () => {
+  const space = new SearchSpace();
   const large = new MeasurementBatch(1);
   for (let i = 0; i < 5000; i++) large.add(i, BigInt(i), i, 0);
-  const odd = new Selector(
-    new SignalSet(Int32Array.from({ length: 2500 }, (_, i) => 2 * i + 1)),
-    false,
-    scratch,
-  );
-  const few = new Selector(new SignalSet(Int32Array.of(1, 4999)), false, scratch);
-  for (let round = 0; round < 2; round++) {
-    const selected = odd.select(large, 1);
+  const odd = selectorOf(Array.from({ length: 2500 }, (_, i) => 2 * i + 1), false, space);
+  const few = selectorOf([1, 4999], false, space);
+  for (const layout of [0, 1, 1]) {
+    const selected = odd.select(large, layout);
     assertEquals([selected.length, selected.signals[2499], selected.ticks[2499]], [2500, 2499, 4999n]);
-    assertEquals(rowsOf(few.select(large, 1)), [[0, 1n, 1, 0], [1, 4999n, 4999, 0]]);
+    assertEquals(rowsOf(few.select(large, layout)), [[0, 1n, 1, 0], [1, 4999n, 4999, 0]]);
   }
+});
+
+Deno.test("what is kept of searches is bounded, given back, and made room for in the end", () => {
+  const space = new SearchSpace(10_000);
+  const handles = Array.from({ length: 100 }, (_, i) => i);
+  const all = selectorOf(handles, false, space);
+  const some = selectorOf([7], false, space);
+  const batches = Array.from(
+    { length: 50 },
+    (_, i) => batchOf(...handles.map((handle) => [handle, i] as [number, number])),
+  );
+  const check = (layout: number): void => {
+    const batch = batches[layout % batches.length]!;
+    assertEquals(all.select(batch, layout).values[99], layout % batches.length);
+    assertEquals(rowsOf(some.select(batch, layout)), [[0, 1007n, layout % batches.length, 7]]);
+    assertEquals(space.kept <= 10_000, true);
+  };
+  for (let layout = 1; layout < 50; layout++) check(layout);
+  assertEquals(space.kept > 8_000, true);
+  // A layout at the place of another gives back what that took.
+  const before = space.kept;
+  check(PLACES + 1);
+  assertEquals(space.kept, before);
+  const { era } = space;
+  for (let layout = 2; space.era === era; layout = layout % 4000 + 1) check(layout);
+  assertEquals(space.kept < 1_000, true);
+  check(1);
+  all.dispose();
+  assertEquals(space.kept % (384 + 8), 0);
+  some.dispose();
+  assertEquals(space.kept, 0);
 });
 
 Deno.test("signal sets are equal by content and order", () => {

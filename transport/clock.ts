@@ -15,7 +15,8 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   schedule(delay, callback): () => void {
-    const id = setTimeout(callback, delay);
+    // Fractions would be cut off, and the timer come too early.
+    const id = setTimeout(callback, Math.ceil(delay));
     Deno.unrefTimer(id);
     return () => clearTimeout(id);
   },
