@@ -10,6 +10,14 @@ export interface Latency {
   readonly p50: number;
   readonly p99: number;
   readonly most: number;
+  /** The median over all seconds of the p99 of each: what a busy machine does now and then does not count. */
+  readonly typicalP99: number;
+}
+
+/** How long a round took, and when it came, in milliseconds. */
+export interface Delay {
+  readonly at: number;
+  readonly took: number;
 }
 
 /** Watches what a subscriber gets of what `programs/publisher.ts` publishes, and notices what is missing. */
@@ -24,7 +32,7 @@ export class Checker {
   readonly #last: Int32Array;
   /** The signal of each handle. */
   readonly #numbers: number[] = [];
-  #latencies: number[] = [];
+  #delays: Delay[] = [];
 
   /** @param signals How many are published. */
   constructor(subscriber: Subscriber, signals: number) {
@@ -47,22 +55,29 @@ export class Checker {
       this.#last[n] = round;
       if (batch.ticks[i] === published) continue;
       published = batch.ticks[i]!;
-      this.#latencies.push(now - Number(published - epoch) / 10_000);
+      this.#delays.push({ at: now, took: now - Number(published - epoch) / 10_000 });
     }
   }
 
   /** What has come since the last time. */
-  take(): { received: number; latencies: number[] } {
-    const taken = { received: this.received, latencies: this.#latencies };
+  take(): { received: number; delays: Delay[] } {
+    const taken = { received: this.received, delays: this.#delays };
     this.received = 0;
-    this.#latencies = [];
+    this.#delays = [];
     return taken;
   }
 }
 
-/** Sums latencies up. */
-export function latencyOf(latencies: readonly number[]): Latency {
-  const sorted = latencies.toSorted((a, b) => a - b);
-  const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
-  return { p50: at(0.5), p99: at(0.99), most: at(1) };
+/** Sums delays up. */
+export function latencyOf(delays: readonly Delay[]): Latency {
+  const all = delays.map(({ took }) => took);
+  const seconds = Map.groupBy(delays, ({ at }) => Math.floor(at / 1000));
+  const p99s = Array.from(seconds.values(), (second) => share(second.map(({ took }) => took), 0.99));
+  return { p50: share(all, 0.5), p99: share(all, 0.99), most: share(all, 1), typicalP99: share(p99s, 0.5) };
+}
+
+/** What so large a share of the values does not exceed. */
+function share(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(part * (sorted.length - 1))] ?? 0;
 }

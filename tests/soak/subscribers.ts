@@ -6,7 +6,7 @@
  */
 import { Subscriber, type SubscriberOptions } from "../../subscriber/mod.ts";
 import { commands, emit, settings } from "../../bench/programs/talk.ts";
-import { Checker, type Latency, latencyOf } from "../abuse/checker.ts";
+import { Checker, type Delay, type Latency, latencyOf } from "../abuse/checker.ts";
 import { all, dropped } from "../integration/support.ts";
 
 /** How they have fared. */
@@ -91,7 +91,7 @@ emit("ready", { pid: Deno.pid });
 
 await commands({
   look(): void {
-    const latencies: number[] = [];
+    const delays: Delay[] = [];
     const explained: Record<string, number> = {};
     const losses: Record<string, number> = {};
     let unexplained = 0;
@@ -100,7 +100,7 @@ await commands({
     for (const mixed of everybody) {
       const taken = mixed.checker.take();
       received += taken.received;
-      if (mixed.isLive) latencies.push(...taken.latencies);
+      if (mixed.isLive) delays.push(...taken.delays);
       wrong += mixed.checker.wrong;
       // It is counted before it is missed: a loss shows when the next value of the signal has come.
       let counted = 0;
@@ -116,7 +116,7 @@ await commands({
     const { heapUsed, rss } = Deno.memoryUsage();
     const look: MixedLook = {
       received,
-      latency: latencyOf(latencies),
+      latency: latencyOf(delays),
       explained,
       unexplained,
       losses,

@@ -72,7 +72,7 @@ await commands({
       least: Math.min(...counts),
       most: Math.max(...counts),
       lostConnections: sum(({ lostConnections }) => lostConnections),
-      latency: latencyOf(taken.flatMap(({ latencies }) => latencies)),
+      latency: latencyOf(taken.flatMap(({ delays }) => delays)),
     };
     emit("look", look);
   },
