@@ -117,10 +117,10 @@ export function createApi(context: AdminContext): Hono<AdminEnv> {
     return c.json(observer.metadataChanges(new Query(c.req.url, ["system"]).text("system")));
   });
 
-  api.get("/metadata/:table", (c) => {
+  api.get("/metadata/:table", async (c) => {
     const query = new Query(c.req.url, TableParameters);
     const { system, metadata } = observer.metadata(query.text("system"));
-    return c.json({ system, ...browseTable(metadata, c.req.param("table"), query) });
+    return c.json({ system, ...await browseTable(metadata, c.req.param("table"), query) });
   });
 
   return api;

@@ -4,8 +4,10 @@ import type { DataTable } from "../metadata/data_table.ts";
 import type { CellValue } from "../metadata/data_type.ts";
 import { type Decimal, formatDecimal } from "../metadata/decimal.ts";
 import { FilterError } from "../metadata/filter/errors.ts";
-import { parseFilter } from "../metadata/filter/parser.ts";
-import { selectRows } from "../metadata/filter/select.ts";
+import { parseFilterSteps } from "../metadata/filter/parser.ts";
+import { selectRowsSteps } from "../metadata/filter/select.ts";
+import { inSlices, type Steps } from "../metadata/steps.ts";
+import { systemClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { Ticks } from "../transport/wire/ticks.ts";
 import { filterProblem, Problem } from "./problems.ts";
@@ -34,8 +36,11 @@ export interface TablePage extends TableSummary {
 /** The query parameters of a table. */
 export const TableParameters: readonly string[] = ["system", "filter", "search", "limit", "offset"];
 
-/** A condition is tried on every row while nothing else runs; this keeps that below a quarter of a second. */
+/** A condition is tried on every row, a slice at a time; this keeps that below a quarter of a second. */
 const limits = { maxLength: 16_384, maxWork: 20_000_000, maxMilliseconds: 250 };
+
+/** So many rows are searched in a step: less than a millisecond. */
+const STEP = 256;
 
 /** The tables of metadata in short. */
 export function summarizeTables(metadata: DataSet): TableSummary[] {
@@ -48,11 +53,16 @@ function summarize(table: DataTable): TableSummary {
 }
 
 /**
- * The rows of a table that a request asks for: those for which a filter expression is true, with a text in them.
+ * The rows of a table that a request asks for: those for which a filter expression is true, with a text in them. Others
+ * have their turn while they are looked for.
  *
  * @throws {Problem} When there is no such table, a parameter makes no sense or the filter is wrong, and where.
  */
-export function browseTable(metadata: DataSet, name: string, query: Query): TablePage {
+export function browseTable(metadata: DataSet, name: string, query: Query): Promise<TablePage> {
+  return inSlices(browse(metadata, name, query), systemClock);
+}
+
+function* browse(metadata: DataSet, name: string, query: Query): Steps<TablePage> {
   const table = metadata.table(name);
   if (table === undefined) {
     const names = metadata.tables.map((known) => known.name).join(", ");
@@ -70,26 +80,28 @@ export function browseTable(metadata: DataSet, name: string, query: Query): Tabl
     return { ...summary, total: table.rowCount, offset, values };
   }
   const hasText = search === undefined ? () => true : searchOf(table, search);
+  const filtered = filter === undefined ? undefined : yield* filterRows(metadata, table, filter);
+  const count = filtered?.length ?? table.rowCount;
   const rows: number[] = [];
-  if (filter !== undefined) {
-    for (const { index } of filterRows(metadata, table, filter)) if (hasText(index)) rows.push(index);
-  } else {
-    for (let index = 0; index < table.rowCount; index++) if (hasText(index)) rows.push(index);
+  for (let i = 0; i < count; i++) {
+    const index = filtered === undefined ? i : filtered[i]!.index;
+    if (hasText(index)) rows.push(index);
+    if (i % STEP === STEP - 1) yield;
   }
   const values = rows.slice(offset, offset + limit).map((index) => toJson(table.row(index)));
   return { ...summary, total: rows.length, offset, values };
 }
 
-function filterRows(metadata: DataSet, table: DataTable, filter: string): DataRow[] {
+function* filterRows(metadata: DataSet, table: DataTable, filter: string): Steps<DataRow[]> {
   try {
-    for (const statement of parseFilter(filter, { limits })) {
+    for (const statement of yield* parseFilterSteps(filter, { limits })) {
       if (statement.kind !== "filter" || metadata.table(statement.table) === table) continue;
       const { start, end } = statement;
       throw new FilterError("name", `the table shown is ${table.name}`, filter, { start, end }, {
         expected: `FILTER ${table.name} ..., or a condition alone`,
       });
     }
-    return selectRows(metadata, filter, { primaryTable: table.name, limits });
+    return yield* selectRowsSteps(metadata, filter, { primaryTable: table.name, limits });
   } catch (error) {
     if (error instanceof FilterError) throw filterProblem(error);
     throw error;

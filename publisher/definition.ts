@@ -7,7 +7,7 @@ import { selectSignalIdsSteps } from "../metadata/filter/select.ts";
 import { KnownColumns, textOf, type Values } from "../metadata/known_columns.ts";
 import { parseMeasurementKey } from "../metadata/measurement_key.ts";
 import { type MeasurementRecord, Metadata } from "../metadata/records.ts";
-import { finish, type Steps } from "../metadata/steps.ts";
+import { finish, inSlices, type Steps } from "../metadata/steps.ts";
 import type { Clock } from "../transport/clock.ts";
 import type { Limits } from "../transport/limits.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
@@ -176,7 +176,11 @@ export class Definition {
     if (kept !== undefined) return kept;
     const set = new SignalSet(yield* this.#select(filter, this.#active));
     const unauthorized = yield* this.#unauthorized(filter);
-    const selection = new Selection(set, unauthorized.length, () => this.#cacheOf(set, unauthorized));
+    const selection = new Selection(
+      set,
+      unauthorized.length,
+      () => inSlices(this.#cacheOf(set, unauthorized), this.#clock),
+    );
     if (!TIME_DEPENDENT.test(filter)) {
       const weight = 1 + set.size + unauthorized.length + key.length / CHARACTERS;
       this.#shelf.selections.set(key, selection, weight);
@@ -223,7 +227,7 @@ export class Definition {
     }
   }
 
-  #cacheOf({ handles, size }: SignalSet, unauthorized: readonly string[]): SignalIndexCache {
+  *#cacheOf({ handles, size }: SignalSet, unauthorized: readonly string[]): Steps<SignalIndexCache> {
     const indexes = new Int32Array(size);
     const guids = new Uint8Array(size * GUID_LENGTH);
     const sources = new Array<string>(size);
@@ -235,6 +239,7 @@ export class Definition {
       this.#signals.writeId(handle, guids, i * GUID_LENGTH);
       sources[i] = key?.source ?? "";
       ids[i] = key?.id ?? 0n;
+      if (i % STEP === STEP - 1) yield;
     }
     return new SignalIndexCache({ indexes, guids, sources, ids }, { unauthorized });
   }

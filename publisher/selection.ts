@@ -9,14 +9,14 @@ export class Selection {
   readonly set: SignalSet;
   /** How many more it would come to if the subscriber might see them, as far as it is told. */
   readonly unauthorized: number;
-  readonly #entries: () => SignalIndexCache;
+  readonly #entries: () => Promise<SignalIndexCache>;
   readonly #caches = new Map<string, Promise<CacheBlock>>();
 
   /** @param entries Makes the signal index cache. */
   constructor(
     set: SignalSet,
     unauthorized: number = 0,
-    entries: () => SignalIndexCache = () => SignalIndexCache.from([]),
+    entries: () => Promise<SignalIndexCache> = () => Promise.resolve(SignalIndexCache.from([])),
   ) {
     this.set = set;
     this.unauthorized = unauthorized;
@@ -28,10 +28,14 @@ export class Selection {
     const key = `${encoding} ${gzip}`;
     let cache = this.#caches.get(key);
     if (cache === undefined) {
-      cache = CacheBlock.create(encodeSignalIndexCache(this.#entries(), encoding), gzip);
+      cache = this.#encoded(gzip, encoding);
       this.#caches.set(key, cache);
     }
     return cache;
+  }
+
+  async #encoded(gzip: boolean, encoding: TextEncoding): Promise<CacheBlock> {
+    return await CacheBlock.create(encodeSignalIndexCache(await this.#entries(), encoding), gzip);
   }
 }
 

@@ -31,17 +31,17 @@ export function tablesPage(context: AdminContext, c: AdminRequest): Html {
 }
 
 /** A table of metadata with a filter box, which explains what is wrong with a filter below it. */
-export function tablePage(
+export async function tablePage(
   context: AdminContext,
   c: AdminRequest,
-): { readonly page: Html; readonly failed: boolean } {
+): Promise<{ readonly page: Html; readonly failed: boolean }> {
   const query = new Query(c.req.url, TableParameters);
   const { system, metadata } = context.observer.metadata(query.text("system"));
   const name = c.req.param("table")!;
   const filter = query.text("filter") ?? "";
   let found: TablePage | Problem;
   try {
-    found = browseTable(metadata, name, query);
+    found = await browseTable(metadata, name, query);
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== "InvalidFilter") throw error;
     found = error;

@@ -52,8 +52,8 @@ export function addPages(app: Hono<AdminEnv>, context: AdminContext): void {
     );
   });
 
-  app.get("/metadata/:table", (c) => {
-    const { page, failed } = tablePage(context, c);
+  app.get("/metadata/:table", async (c) => {
+    const { page, failed } = await tablePage(context, c);
     return c.html(layout(context, c, c.req.param("table"), page), failed ? 400 : 200);
   });
 

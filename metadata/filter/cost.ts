@@ -25,6 +25,9 @@ const CHARACTERS_TAKEN_APART = 1;
 
 const TAKES_APART: ReadonlySet<string> = new Set(["REPLACE", "REVERSE", "SPLIT"]);
 
+/** What each condition of AND or OR costs besides its own cost. */
+const TERM = 2;
+
 /** What arithmetic by repeated multiplication costs. */
 const POWER = 500;
 
@@ -182,7 +185,7 @@ class Reckoning {
       case "binary":
         return { work: work + 1 + made / CHARACTERS, length: made };
       case "logical":
-        return { work, length: SHORT_LENGTH };
+        return { work: work + TERM * node.operands.length, length: SHORT_LENGTH };
       case "in":
         return { work: work + 1, length: SHORT_LENGTH };
       case "like":

@@ -48,8 +48,9 @@ const PLAIN: Readonly<Record<string, string>> = { "==": "=", "<>": "!=", "&&": "
 const LONGEST_KEYWORD = 6;
 /** Numbers of so many digits are exact, and most are. */
 const FEW_DIGITS = 9;
-/** No number has more digits. */
+/** No number has more digits, and no name more characters. */
 const MAX_DIGITS = 1_000;
+const MAX_NAME = 1_000;
 /** So many tokens are a step, or so many characters: less than a millisecond. */
 const STEP = 512;
 const STEP_LENGTH = 32_768;
@@ -187,7 +188,7 @@ class Lexer {
     const word = this.#wordEnd(code);
     if (guid > Math.max(number, word)) return this.#guid(guid, this.#text.slice(this.#at, guid));
     if (number >= 0) return this.#number(number);
-    if (word >= 0) return this.#add("word", word, this.#text.slice(this.#at, word));
+    if (word >= 0) return this.#name("word", word, this.#text.slice(this.#at, word));
     const sign = this.#matchEnd(SIGN);
     if (sign >= 0) return this.#sign(sign);
     const character = String.fromCodePoint(this.#text.codePointAt(this.#at)!);
@@ -247,7 +248,13 @@ class Lexer {
       throw this.#error("syntax", `${what} is not closed`, this.#at, this.#text.length, `another ${close}`);
     }
     if (end === this.#at + 1) throw this.#error("syntax", `empty ${what}`, this.#at, end + 1);
-    this.#add(kind, end + 1, this.#text.slice(this.#at + 1, end));
+    this.#name(kind, end + 1, this.#text.slice(this.#at + 1, end));
+  }
+
+  #name(kind: "word" | "name" | "tag", end: number, text: string): void {
+    if (text.length <= MAX_NAME) return this.#add(kind, end, text);
+    const problem = `name of ${text.length} characters`;
+    throw this.#error("limit", problem, this.#at, end, `at most ${MAX_NAME}`);
   }
 
   #bracedGuid(): void {

@@ -26,8 +26,8 @@ export interface FilterLimits {
   readonly maxWork: number;
   /**
    * What a condition may cost in one row, by its operators and the lengths of texts and patterns; against rows during
-   * which nothing else runs, as a selection can stop between rows only. Default 250,000: some milliseconds; a condition
-   * with 100,000 operators, or 20,000 functions.
+   * which nothing else runs, as a selection can stop between rows only. Default 250,000: some milliseconds; 60,000
+   * comparisons, or some 10,000 functions.
    */
   readonly maxRowWork: number;
   /**

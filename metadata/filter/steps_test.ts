@@ -86,6 +86,7 @@ Deno.test("conditions that take long in one row are refused, however few rows th
   assertEquals(selectRows(row, lengths(2_000), { primaryTable: "T" }).length, 0);
   refused(lengths(4_000));
   refused(`MAXOF(${joined(30_000, String, ",")}) = LEN(A)`);
+  refused(joined(70_000, () => "True", " OR ") + " OR A = 'x'".repeat(30_000));
   refused(`LEN(${"REVERSE(".repeat(300)}A${")".repeat(300)}) = 1`);
   refused("A = 'x' AND A = 'y'", { maxRowWork: 2 });
 });
@@ -96,6 +97,9 @@ Deno.test("texts and numbers that are written out have their limits, too", () =>
   assertEquals(evaluateExpression(`LEN('${"x".repeat(65_536)}')`).value, 65_536);
   assertEquals(evaluateExpression(`'${"''".repeat(3)}a''b'`).value, "'''a'b");
   assertStringIncludes(message("9".repeat(1_001)), "number of 1001 digits");
+  for (const name of ["x".repeat(1_001), `[${"x".repeat(1_001)}]`]) {
+    assertStringIncludes(message(name), "name of 1001 characters");
+  }
   assertStringIncludes(
     message(`REGEXMATCH('${"\\p{L}".repeat(11)}', 'a')`),
     "11 classes of Unicode characters",
