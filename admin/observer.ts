@@ -13,6 +13,7 @@ import { RateMeters, type Rates } from "./rates.ts";
 import { SignalMeter } from "./signal_meter.ts";
 import { SignalDirectory } from "./signals.ts";
 import {
+  type AdminPublisher,
   historyOf,
   metadataOf,
   type NamedPublisher,
@@ -89,6 +90,7 @@ export class Observer {
   readonly #trends = new Map<string, Trends>();
   readonly #directories = new Map<string, SignalDirectory>();
   readonly #versions: MetadataVersions;
+  readonly #stats = new Map<AdminPublisher, PublisherStats>();
 
   constructor(systems: readonly NamedSystem[], options: CheckedOptions) {
     this.systems = systems;
@@ -148,7 +150,7 @@ export class Observer {
   /** Who shares an encoder of a publisher. @throws {Problem} When there is no such publisher. */
   groups(name: string | undefined): { readonly system: string; readonly groups: GroupView[] } {
     const { name: system, system: publisher } = this.publisher(name);
-    const { open, groups } = publisher.stats();
+    const { open, groups } = this.#statsOf(publisher);
     const members = Map.groupBy(open, ({ subscription }) => subscription?.group ?? null);
     return {
       system,
@@ -226,10 +228,20 @@ export class Observer {
         const filter = clip(system.subscription.filter ?? "", 200);
         return { kind, system: name, state: system.state, filter, rates, delay: this.#delay(name), counters };
       }
-      const { open: _open, recentlyClosed: _closed, groups, ...stats } = system.stats();
+      const { open: _open, recentlyClosed: _closed, groups, ...stats } = this.#statsOf(system);
       const rates = this.#meters.of(name).read(stats.sent, stats.startedAt);
       return { ...stats, kind, system: name, rates, delay: this.#delay(name), groups: groups.length };
     });
+  }
+
+  /** What a publisher says of itself: asked once for all that is made of it at a time, as of many connections it is long. */
+  #statsOf(publisher: AdminPublisher): PublisherStats {
+    let stats = this.#stats.get(publisher);
+    if (stats === undefined) {
+      this.#stats.set(publisher, stats = publisher.stats());
+      queueMicrotask(() => this.#stats.delete(publisher));
+    }
+    return stats;
   }
 
   #delay(system: string): number | null {
@@ -241,7 +253,7 @@ export class Observer {
     const publishers = name === undefined ? this.publishers : [this.publisher(name)];
     const views: ConnectionView[] = [];
     for (const { name, system } of publishers) {
-      const stats = system.stats();
+      const stats = this.#statsOf(system);
       const { open, recentlyClosed } = stats;
       const resets = resetsByGroup(stats);
       for (const snapshot of open) views.push(this.#viewOpen(name, snapshot, resets));
