@@ -191,13 +191,14 @@ Deno.test("errors have exit codes, and no stack unless they are ours", async () 
   assertMatch(stack, /^TypeError: oh\n {4}at /);
 });
 
+/** A stream that is no terminal. */
+function sinkTo(write: Sink["write"]): Sink {
+  return { isTerminal: false, size: () => ({ columns: 80, rows: 24 }), write };
+}
+
 Deno.test("what no command waits for is told as a fault, whatever it is", async () => {
   let text = "";
-  const sink: Sink = {
-    isTerminal: false,
-    size: () => ({ columns: 80, rows: 24 }),
-    write: (bytes) => Promise.resolve(void (text += new TextDecoder().decode(bytes))),
-  };
+  const sink = sinkTo((bytes) => Promise.resolve(void (text += new TextDecoder().decode(bytes))));
   const streams = { out: sink, err: sink, colours: false };
   assertEquals(await reportFault(new SttpError("Refused", "no"), ["echo"], streams), 3);
   assertMatch(text, /^sttp: a fault of the program: .*no\n {4}at /);
@@ -209,11 +210,7 @@ Deno.test("what no command waits for is told as a fault, whatever it is", async 
 });
 
 Deno.test("where nobody reads errors, the exit code tells", async () => {
-  const gone: Sink = {
-    isTerminal: false,
-    size: () => ({ columns: 80, rows: 24 }),
-    write: () => Promise.reject(new Deno.errors.BrokenPipe("closed")),
-  };
+  const gone = sinkTo(() => Promise.reject(new Deno.errors.BrokenPipe("closed")));
   const world = { input: ReadableStream.from([]), out: gone, err: gone, colours: false };
   const { signal } = new AbortController();
   const code = await run(["echo", "--what"], [echo()], { ...world, signal, env: () => undefined });
