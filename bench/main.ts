@@ -9,7 +9,7 @@ import { codecs } from "./codecs.ts";
 import { filterExpressions } from "./filter.ts";
 import { assess } from "./goals.ts";
 import { describeMachine } from "./harness/machine.ts";
-import { type Findings, print, type Section } from "./harness/report.ts";
+import { type Findings, print, type Section, type Table } from "./harness/report.ts";
 import { metadata } from "./metadata.ts";
 import { admin } from "./scenarios/admin.ts";
 import { fanOut, filters } from "./scenarios/fan_out.ts";
@@ -41,22 +41,31 @@ interface Options {
   readonly json?: string | undefined;
 }
 
+const USAGE = "usage: deno task bench [--peers] [--only NAME,...] [--quick] [--json FILE]";
+
 function refuse(problem: string): never {
-  console.error(problem);
-  console.error("usage: deno task bench [--peers] [--only NAME,...] [--quick] [--json FILE]");
+  console.error(`${problem}\n${USAGE}`);
   Deno.exit(2);
 }
 
 function options(): Options {
   try {
-    return parseArgs({
+    const { values: { help, ...values } } = parseArgs({
       options: {
+        help: { type: "boolean", short: "h", default: false },
         peers: { type: "boolean", default: false },
         only: { type: "string", multiple: true, default: [] },
         quick: { type: "boolean", default: false },
         json: { type: "string" },
       },
-    }).values;
+    });
+    if (help) {
+      console.log(
+        `${USAGE}\n\n${SECTIONS.map(({ name, title }) => `${name.padEnd(10)}${title}`).join("\n")}`,
+      );
+      Deno.exit(0);
+    }
+    return values;
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error));
   }
@@ -104,18 +113,26 @@ for (const { name, title, run } of SECTIONS) {
   const seconds = Math.round((performance.now() - start) / 1000);
   found[name] = { title, seconds, ...findings };
   print(findings);
+  // After each, so that a fault in the next does not cost what is there.
+  await save();
 }
 
-// A quick run shows that everything works; its figures are no ground for judging.
-const goals = values.quick
-  ? undefined
-  : assess(Object.assign({}, ...Object.values(found).map(({ figures }) => figures)));
+const goals = judged();
 if (goals !== undefined && goals.rows.length > 0) {
   console.log("\n== Goals");
   print({ tables: [goals], figures: {} });
 }
-if (values.json !== undefined) {
+
+/** A quick run shows that everything works; its figures are no ground for judging. */
+function judged(): Table | undefined {
+  if (values.quick) return undefined;
+  return assess(Object.assign({}, ...Object.values(found).map(({ figures }) => figures)), names.length === 0);
+}
+
+async function save(): Promise<void> {
+  if (values.json === undefined) return;
   const { quick } = values;
+  const goals = judged();
   const results = {
     date: new Date().toISOString(),
     machine,

@@ -26,7 +26,7 @@ export interface Published {
   readonly cpu: number;
   readonly residentBefore: number;
   readonly residentPeak: number;
-  /** Heap and buffers in use, at most, while a subscriber's queue was more than three quarters full. */
+  /** Heap and buffers in use, at most, while a subscriber's queue was nearly full. */
   readonly heaviest: number | null;
   /** The longest time that the event loop was held up. */
   readonly longestTurn: number;
@@ -194,6 +194,16 @@ export class CrowdProcess extends Running {
 
   look(): Promise<{ cpu: number; bytes: number }> {
     return this.ask("look", "look");
+  }
+
+  /** Bytes that were read when no more come for a while. */
+  async read(): Promise<number> {
+    for (let before = -1;;) {
+      const { bytes } = await this.look();
+      if (bytes === before) return bytes;
+      before = bytes;
+      await pause(200);
+    }
   }
 }
 

@@ -5,6 +5,8 @@ import { sensorData } from "../codecs/data.ts";
 export class Feed {
   readonly #data: MeasurementBatch;
   #next = 0;
+  /** Whether measurements begin with a signal drawn by lot each time, not with the one after the last. */
+  shuffled = false;
 
   /** @param handles The signals, each of which is measured in every frame. */
   constructor(handles: Int32Array) {
@@ -18,6 +20,7 @@ export class Feed {
   fill(batch: MeasurementBatch, count: number, ticks?: bigint): void {
     batch.clear();
     const data = this.#data;
+    if (this.shuffled) this.#next = Math.floor(Math.random() * data.length);
     while (batch.length < count) {
       const from = this.#next;
       const to = Math.min(data.length, from + count - batch.length);

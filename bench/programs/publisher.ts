@@ -36,6 +36,10 @@ export interface PublishOrder {
   readonly rate?: number;
   /** Bytes that may wait when it publishes as fast as that; default 2 MiB. */
   readonly ahead?: number;
+  /** Measurements until it gives way to the event loop when it publishes as fast as that; default 50,000. */
+  readonly turn?: number;
+  /** Whether each publication begins with a signal drawn by lot, at a `rate`; default: with the one after the last. */
+  readonly shuffled?: boolean;
   /** Whether memory is weighed while a queue is nearly full, which holds up everything; only with a `rate`. */
   readonly weigh?: boolean;
 }
@@ -60,7 +64,8 @@ await admin?.close();
 await publisher.stop({ drain: 0 });
 
 async function publish(
-  { batch: size, seconds, rate, ahead = 2 * 1024 ** 2, weigh = false }: PublishOrder,
+  { batch: size, seconds, rate, ahead = 2 * 1024 ** 2, turn = 50_000, shuffled = false, weigh = false }:
+    PublishOrder,
 ): Promise<void> {
   lag.take();
   const before = { ...resources(), ...publisher.stats().published, time: performance.now() };
@@ -68,11 +73,12 @@ async function publish(
   let late: number[] = [];
   let heaviest: number | undefined;
   let weighedAt = -Infinity;
-  if (rate === undefined) await publishFreely(size, seconds, ahead);
+  if (rate === undefined) await publishFreely(size, seconds, ahead, turn);
   else {
+    feed.shuffled = shuffled;
     late = await publishPaced(size, seconds, rate, () => {
       peak = Math.max(peak, resources().resident);
-      if (!weigh || fullest() <= 0.75 * queueLimit || performance.now() - weighedAt < 1000) return;
+      if (!weigh || fullest() <= 0.9 * queueLimit || performance.now() - weighedAt < 250) return;
       heaviest = Math.max(heaviest ?? 0, weight());
       weighedAt = performance.now();
     });
@@ -124,11 +130,11 @@ function queued(): number {
   return most;
 }
 
-async function publishFreely(size: number, seconds: number, ahead: number): Promise<void> {
+async function publishFreely(size: number, seconds: number, ahead: number, turn: number): Promise<void> {
   const end = performance.now() + 1000 * seconds;
   while (performance.now() < end) {
     if (queued() < ahead) {
-      for (let sent = 0; sent < Math.min(50_000, ahead); sent += size) {
+      for (let sent = 0; sent < Math.min(turn, ahead); sent += size) {
         feed.fill(batch, size);
         publisher.publish(batch);
       }

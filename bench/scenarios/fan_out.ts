@@ -19,7 +19,17 @@ interface Pattern {
   readonly name: string;
   readonly batch: number;
   readonly encryption?: Encryption;
+  /** Whether each publication begins with a signal drawn by lot. */
+  readonly shuffled?: boolean;
 }
+
+/** What no search can be used twice for. */
+const SHUFFLED: Pattern = {
+  figure: "Shuffled",
+  name: "600 x 1,000 from anywhere",
+  batch: 1000,
+  shuffled: true,
+};
 
 /** Subscribers to all of it; 0 shows what the application itself and its calls cost. */
 const SUBSCRIBERS = [0, 1, 10, 100] as const;
@@ -36,24 +46,45 @@ export function differentFilters(count: number): string[] {
   });
 }
 
+/** What came of publishing. */
+interface Delivered extends Published {
+  /** Measurements that went to subscribers. */
+  readonly delivered: number;
+  /** Bytes of theirs that they did not read. */
+  readonly unread: number;
+}
+
+/** Measurements that were dropped, and bytes that did not arrive. */
+function lostBy({ dropped, unread }: Delivered): number {
+  return Object.values(dropped).reduce((a, b) => a + b, 0) + unread;
+}
+
 async function publishTo(
   filters: string[],
   batch: number,
   seconds: number,
-  encryption?: Encryption,
-): Promise<Published & { readonly delivered: number }> {
+  { encryption, shuffled = false }: { encryption?: Encryption | undefined; shuffled?: boolean | undefined } =
+    {},
+): Promise<Delivered> {
   await using publisher = await PublisherProcess.start({
     signals: SIGNALS,
     options: { ...encryption && { tls: encryption.publisher } },
   });
-  await using _crowd = await CrowdProcess.start({
+  await using crowd = await CrowdProcess.start({
     port: publisher.port,
     filters,
     tls: encryption?.subscriber,
   });
-  const warm = await publisher.publish({ batch, seconds: 1, rate: RATE });
-  const published = await publisher.publish({ batch, seconds, rate: RATE });
-  return { ...published, delivered: published.sent.measurements - warm.sent.measurements };
+  const order = { batch, rate: RATE, shuffled };
+  const warm = await publisher.publish({ ...order, seconds: 1 });
+  const readBefore = await crowd.read();
+  const published = await publisher.publish({ ...order, seconds });
+  const read = await crowd.read() - readBefore;
+  return {
+    ...published,
+    delivered: published.sent.measurements - warm.sent.measurements,
+    unread: published.sent.bytes - warm.sent.bytes - read,
+  };
 }
 
 async function runFanOut({ quick }: Settings): Promise<Findings> {
@@ -68,30 +99,34 @@ async function runFanOut({ quick }: Settings): Promise<Findings> {
     encryption: await makeEncryption(),
   };
   for (const { figure, name, batch, encryption } of [...PATTERNS, tls]) {
-    const outcomes = SUBSCRIBERS.map((): Published[] => []);
+    const outcomes = SUBSCRIBERS.map((): Delivered[] => []);
     for (let turn = 0; turn < turns; turn++) {
       for (const [i, count] of SUBSCRIBERS.entries()) {
-        outcomes[i]!.push(await publishTo(new Array<string>(count).fill(ALL), batch, seconds, encryption));
+        outcomes[i]!.push(
+          await publishTo(new Array<string>(count).fill(ALL), batch, seconds, { encryption }),
+        );
       }
     }
-    const costs = outcomes.map((of) => median(of.map(({ cpu, measurements }) => cpu * 1e6 / measurements)));
+    /** The application's own part, for each measurement published. */
+    const alone = median(outcomes[0]!.map(({ cpu, measurements }) => cpu * 1e6 / measurements));
     for (const [i, count] of SUBSCRIBERS.entries()) {
-      const dropped = outcomes[i]!.flatMap(({ dropped }) => Object.values(dropped)).reduce(
-        (a, b) => a + b,
-        0,
-      );
-      const delivered = costs[i]! / Math.max(1, count);
+      const turns = outcomes[i]!;
+      const dropped = turns.reduce((sum, turn) => sum + lostBy(turn), 0);
+      const cost = count === 0 ? alone : median(turns.map(({ cpu, delivered }) => cpu * 1e6 / delivered));
       // What is left when the application's part is taken off: the harder comparison.
-      const ours = (costs[i]! - costs[0]!) / Math.max(1, count);
+      const ours = median(
+        turns.map(({ cpu, measurements, delivered }) => (cpu * 1e6 - alone * measurements) / delivered),
+      );
       rows.push([
         `${name} a second, ${count} subscribers`,
-        fixed(costs[i]! * RATE / 1e7, 1),
-        fixed(delivered, 2),
+        fixed(100 * median(turns.map(({ cpu, milliseconds }) => cpu / milliseconds)), 1),
+        fixed(cost, 2),
         count === 0 ? "-" : fixed(ours, 2),
         whole(dropped),
       ]);
-      figures[`fanOut${figure}${count}`] = delivered;
+      figures[`fanOut${figure}${count}`] = cost;
       if (count > 0) figures[`fanOut${figure}${count}Net`] = ours;
+      if (count === 100) figures[`fanOut${figure}Lost`] = dropped;
     }
   }
   return {
@@ -117,19 +152,21 @@ async function runFilters({ quick }: Settings): Promise<Findings> {
   const rows: string[][] = [];
   const figures: Record<string, number> = {};
   let groups = 0;
-  // Frames let every filter reuse what it found in the one before; parts of them, each with other signals, do not.
-  for (const { figure, name, batch } of PATTERNS) {
+  // Frames, and parts of them in turn, let every filter reuse what it found before; what is shuffled does not.
+  for (const { figure, name, batch, shuffled } of [...PATTERNS, SHUFFLED]) {
+    let lost = 0;
     const idle: number[] = [];
     const costs = counts.map((): number[] => []);
     const delivered = counts.map((): number[] => []);
     for (let turn = 0; turn < (quick ? 1 : 3); turn++) {
-      const none = await publishTo([], batch, seconds);
+      const none = await publishTo([], batch, seconds, { shuffled });
       idle.push(none.cpu / none.milliseconds);
       for (const [i, count] of counts.entries()) {
-        const published = await publishTo(differentFilters(count), batch, seconds);
+        const published = await publishTo(differentFilters(count), batch, seconds, { shuffled });
         costs[i]!.push(published.cpu / published.milliseconds);
         delivered[i]!.push(published.delivered / published.milliseconds * 1000);
         groups = published.groups;
+        lost += lostBy(published);
       }
     }
     for (const [i, count] of counts.entries()) {
@@ -145,6 +182,7 @@ async function runFilters({ quick }: Settings): Promise<Findings> {
       ]);
       figures[`filters${figure}${count}`] = net;
     }
+    figures[`filters${figure}Lost`] = lost;
   }
   return {
     tables: [{

@@ -38,6 +38,8 @@ interface Outcome {
 interface Way {
   /** Measurements a publication. */
   readonly batch: number;
+  /** Measurements until the publisher gives way to its event loop; default 50,000. */
+  readonly turn?: number;
   /** Default TSSC. */
   readonly compact?: boolean;
   /** Default `columns`. */
@@ -53,7 +55,7 @@ function ours(figure: string, name: string, way: Way): Variant {
 }
 
 async function oursToOurs(seconds: number, way: Way): Promise<Outcome> {
-  const { batch, compact = false, take = "columns", subscribers = 1, encryption } = way;
+  const { batch, turn, compact = false, take = "columns", subscribers = 1, encryption } = way;
   await using publisher = await PublisherProcess.start({
     signals: SIGNALS,
     options: { ...encryption && { tls: encryption.publisher } },
@@ -69,9 +71,10 @@ async function oursToOurs(seconds: number, way: Way): Promise<Outcome> {
     },
   });
   // Both sides' code is compiled for what it does now before anything is measured.
-  const warm = await publisher.publish({ batch, seconds: 1 });
+  const order = { batch, ...turn !== undefined && { turn } };
+  const warm = await publisher.publish({ ...order, seconds: 1 });
   const before = await subscriber.received(warm.measurements);
-  const published = await publisher.publish({ batch, seconds });
+  const published = await publisher.publish({ ...order, seconds });
   const after = await subscriber.received(warm.measurements + published.measurements);
   const total = (takers: readonly Taken[]): number => takers.reduce((sum, { received }) => sum + received, 0);
   const received = total(after.takers) - total(before.takers);
@@ -177,9 +180,13 @@ function peers(python: string, metadata: string): Variant[] {
 async function run({ quick, python }: Settings): Promise<Findings> {
   return await withDocument(SIGNALS, async (metadata) => {
     const encryption = await makeEncryption();
-    const variants = [
+    const own = [
       ours("streamTssc1000", "TSSC, 1,000 a publish, columns", { batch: 1000 }),
       ours("streamTssc10000", "TSSC, 10,000 a publish, columns", { batch: 10_000 }),
+      ours("streamTurn", "TSSC, 1,000 a publish and a turn of the event loop, columns", {
+        batch: 1000,
+        turn: 1000,
+      }),
       ours("streamObjects", "TSSC, 1,000 a publish, objects batch by batch", {
         batch: 1000,
         take: "objects",
@@ -197,8 +204,8 @@ async function run({ quick, python }: Settings): Promise<Findings> {
         compact: true,
         encryption,
       }),
-      ...(python === undefined ? [] : peers(python, metadata)),
     ];
+    const variants = [...own, ...(python === undefined ? [] : peers(python, metadata))];
     const outcomes = variants.map((): Outcome[] => []);
     for (let turn = 0; turn < (quick ? 1 : 3); turn++) {
       for (const [i, variant] of variants.entries()) {
@@ -219,8 +226,12 @@ async function run({ quick, python }: Settings): Promise<Findings> {
           whole(outcomes[i]!.reduce((sum, { lost }) => sum + lost, 0)),
         ]),
       }],
-      figures: Object.fromEntries(variants.map(({ figure }, i) => [figure, middle(outcomes[i]!, "rate")])),
+      figures: {
+        ...Object.fromEntries(variants.map(({ figure }, i) => [figure, middle(outcomes[i]!, "rate")])),
+        streamLost: outcomes.slice(0, own.length).flat().reduce((sum, { lost }) => sum + lost, 0),
+      },
       notes: [
+        "The publisher gives way to its event loop every 50,000 measurements, if nothing else is said.",
         "Processor time is for each measurement published or received, bytes on the wire for each received.",
       ],
     };
