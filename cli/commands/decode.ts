@@ -48,12 +48,9 @@ export const decode: Command = defineCommand({
   run: async (options, context) => await new Explaining(options, context).run(),
 });
 
+const codes = Array.from({ length: 256 }, (_, code) => code);
 /** What messages can be called. */
-const names: readonly string[] = Array.from(
-  { length: 256 },
-  (_, code) => [commandName(code), responseName(code)],
-)
-  .flat();
+const names: readonly string[] = [...codes.map(commandName), ...codes.map(responseName)];
 
 /** A name as messages have it, whatever its case. @throws {UsageError} When there is no such message. */
 function nameOfMessage(given: string): string {

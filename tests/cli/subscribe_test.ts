@@ -241,6 +241,18 @@ Deno.test("sttp subscribe --listen: the publisher connects", async () => {
   assertEquals(sorted(stdout.trim().split("\n").map((line) => JSON.parse(line))), linesOf(1));
 });
 
+Deno.test("sttp subscribe --json: every line on standard error is JSON", async () => {
+  const args = ["subscribe", "--listen", "0", "--admin", "0", "--log-level", "info", "--json"];
+  await using running = Sttp.start(...args);
+  await running.says(/subscriber\.listening[^]*"listening"|"listening"[^]*subscriber\.listening/);
+  const { code, stdout, stderr } = await running.terminate();
+  assertEquals([code, stdout], [0, ""], stderr);
+  const lines = stderr.trim().split("\n").map((line) => JSON.parse(line));
+  assertMatch(lines.find(({ admin }) => admin !== undefined).admin, /^http:\/\/127\.0\.0\.1:\d+\/$/);
+  assertMatch(lines.find(({ listening }) => listening !== undefined).listening, /:\d+$/);
+  assertEquals(lines.at(-1).result.measurements, 0);
+});
+
 Deno.test("sttp with TLS: certificates from files, and a publisher that is not trusted", () =>
   withFolder(async (folder) => {
     const { ca, server, client, otherAuthority } = await testCertificates();
