@@ -12,6 +12,7 @@ import type { Decimal } from "./decimal.ts";
 import { parseDecimal } from "./decimal.ts";
 import { KnownColumns, numberOf, textOf, truthOf, type Values } from "./known_columns.ts";
 import { engineeringUnits } from "./signal_kind.ts";
+import { finish, type Steps } from "./steps.ts";
 
 /** The columns, in order. */
 const COLUMNS: readonly (readonly [string, DataType])[] = [
@@ -86,15 +87,26 @@ export interface ActiveMeasurementsOptions {
  * ```
  */
 export function deriveActiveMeasurements(dataSet: DataSet, options: ActiveMeasurementsOptions = {}): DataSet {
+  return finish(deriveActiveMeasurementsSteps(dataSet, options));
+}
+
+/** {@linkcode deriveActiveMeasurements} in steps, each of which makes a column or a part of several. */
+export function* deriveActiveMeasurementsSteps(
+  dataSet: DataSet,
+  options: ActiveMeasurementsOptions = {},
+): Steps<DataSet> {
   const result = new DataSet(dataSet.name);
   for (const table of dataSet.tables) {
     if (table.name.toLowerCase() !== NAME.toLowerCase()) result.addTable(table);
   }
-  result.addTable(derive(dataSet, options));
+  result.addTable(yield* derive(dataSet, options));
   return result;
 }
 
-function derive(dataSet: DataSet, { sourceNodeId, includeDisabled }: ActiveMeasurementsOptions): DataTable {
+function* derive(
+  dataSet: DataSet,
+  { sourceNodeId, includeDisabled }: ActiveMeasurementsOptions,
+): Steps<DataTable> {
   const table = new DataTable(NAME);
   for (const [name, type] of COLUMNS) table.addColumn(name, type);
   const source = new KnownColumns(dataSet.table("MeasurementDetail"));
@@ -102,22 +114,26 @@ function derive(dataSet: DataSet, { sourceNodeId, includeDisabled }: ActiveMeasu
   const rows = includeDisabled
     ? Int32Array.from({ length: source.rowCount }, (_, row) => row)
     : enabledRows(source);
-
+  yield;
+  const column = (name: string, convert?: (value: CellValue | undefined) => CellValue): void =>
+    fill(table, name, pick(source.values(name), rows, convert));
   fill(table, "SignalID", pick(signalIds, rows));
   for (const name of ["ID", "PointTag", "AlternateTag", "SignalReference", "Description"]) {
-    fill(table, name, pick(source.values(name), rows, asText));
+    column(name, asText);
+    yield;
   }
-  fill(
-    table,
-    "UpdatedOn",
-    pick(source.values("UpdatedOn"), rows, (value) => typeof value === "bigint" ? value : null),
-  );
+  column("UpdatedOn", (value) => typeof value === "bigint" ? value : null);
+  yield;
   fill(table, "Subscribed", new Array<CellValue>(rows.length).fill(0));
-  fill(table, "Internal", pick(source.values("Internal"), rows, (value) => truthOf(value, false) ? 1 : 0));
-  fill(table, "Adder", pick(source.values("Adder"), rows, (value) => numberOf(value) ?? 0));
-  fill(table, "Multiplier", pick(source.values("Multiplier"), rows, (value) => numberOf(value) ?? 1));
+  column("Internal", (value) => truthOf(value, false) ? 1 : 0);
+  yield;
+  column("Adder", (value) => numberOf(value) ?? 0);
+  yield;
+  column("Multiplier", (value) => numberOf(value) ?? 1);
+  yield;
   fillSignalTypes(table, source.values("SignalAcronym"), rows);
-  fillDevices(
+  yield;
+  yield* fillDevices(
     table,
     dataSet,
     source,
@@ -286,15 +302,20 @@ function readPhasors(dataSet: DataSet): ByName<Map<number, Phasor>> {
   return phasors;
 }
 
-function fillDevices(
+/** So many rows are a step: less than a millisecond. */
+const STEP = 2_048;
+
+function* fillDevices(
   table: DataTable,
   dataSet: DataSet,
   source: KnownColumns,
   rows: Int32Array,
   sourceNodeId: string | undefined,
-): void {
+): Steps<void> {
   const devices = readDevices(dataSet);
+  yield;
   const phasors = readPhasors(dataSet);
+  yield;
   const acronyms = source.values("DeviceAcronym");
   const phasorIndexes = source.values("PhasorSourceIndex");
   const column = (name: string): CellValue[] => {
@@ -340,5 +361,6 @@ function fillDevices(
     phasorIds[i] = phasor?.id ?? null;
     phasorTypes[i] = phasor?.type ?? null;
     phases[i] = phasor?.phase ?? null;
+    if (i % STEP === STEP - 1) yield;
   }
 }

@@ -91,10 +91,9 @@ async function refreshMetadata(session: Session, body: Uint8Array): Promise<void
   }
   const filter = decodeMetadataRefresh(body, encoding, options.limits);
   await session.rights.with(
-    async (definition, isCurrent) => {
+    async (definition, inTurn) => {
       if (definition === undefined) return { pieces: [], length: 0 };
       const gzip = usesGzipMetadata(modes);
-      const inTurn = session.inTurn(isCurrent);
       return await definition.metadataBody(filter, encoding, gzip, partAskedFor(modes), inTurn);
     },
     (metadata) => session.respond(Response.Succeeded, Command.MetadataRefresh, metadata),
@@ -107,8 +106,7 @@ async function subscribe(session: Session, body: Uint8Array): Promise<void> {
   const request = decodeSubscribe(body, encoding, options.limits);
   const dataChannel = request.dataChannel && await session.openDataChannel(request.dataChannel);
   await session.rights.with(
-    (definition, isCurrent) =>
-      createSubscription(request, modes, definition, options, dataChannel, session.inTurn(isCurrent)),
+    (definition, inTurn) => createSubscription(request, modes, definition, options, dataChannel, inTurn),
     (subscription) => {
       session.subscribe(subscription);
       const form = formatName(subscription.delivery);

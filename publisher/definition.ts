@@ -1,4 +1,4 @@
-import { deriveActiveMeasurements } from "../metadata/active_measurements.ts";
+import { deriveActiveMeasurements, deriveActiveMeasurementsSteps } from "../metadata/active_measurements.ts";
 import { DataSet } from "../metadata/data_set.ts";
 import { type CompileOptions, selectSignalIds } from "../metadata/filter/mod.ts";
 import { filterMetadataSteps } from "../metadata/filter/metadata_filter.ts";
@@ -55,6 +55,14 @@ interface Origin {
   readonly report: UnauthorizedReport;
 }
 
+/** What is derived from a data set, row by row. */
+interface Derived {
+  /** It with ActiveMeasurements. */
+  readonly active: DataSet;
+  /** The handle of each row of MeasurementDetail, -1 where there is no signal. */
+  readonly handles: Int32Array;
+}
+
 type DefinitionOptions = Pick<CheckedOptions, "nodeId" | "clock"> & {
   /** `filterMilliseconds` is applied. */
   readonly limits?: Partial<Limits>;
@@ -97,6 +105,7 @@ export class Definition {
    *
    * @param dataSet Not to be changed afterwards.
    * @param origin For views.
+   * @param derived What was derived from the data set already.
    * @throws {SttpError} `InvalidMetadata` when its tables lack what is needed.
    */
   constructor(
@@ -105,28 +114,21 @@ export class Definition {
     signals: SignalTable,
     options: DefinitionOptions,
     origin?: Origin,
+    derived: Derived = finish(derive(dataSet, signals, options)),
   ) {
-    const { nodeId, clock } = options;
+    const { active, handles } = derived;
     this.generation = generation;
     this.dataSet = dataSet;
-    this.#clock = clock;
+    this.#clock = options.clock;
     this.#options = options;
     this.#origin = origin;
     this.#shelf = origin === undefined ? new Shelf() : origin.whole.#shelf;
     this.#mark = `${this.#shelf.viewCount++} `;
-    const columns = new KnownColumns(dataSet.table("MeasurementDetail"));
-    const signalIds = columns.requiredGuids("SignalID");
-    this.#active = deriveActiveMeasurements(dataSet, nodeId === undefined ? {} : { sourceNodeId: nodeId });
+    this.#active = active;
     this.#signals = signals;
-    this.#keys = columns.values("ID");
-    const handles = new Int32Array(columns.rowCount).fill(-1);
+    this.#keys = new KnownColumns(dataSet.table("MeasurementDetail")).values("ID");
     let count = 0;
-    for (let row = 0; row < handles.length; row++) {
-      const signalId = signalIds[row];
-      if (!signalId) continue;
-      handles[row] = signals.add(signalId);
-      count++;
-    }
+    for (let row = 0; row < handles.length; row++) if (handles[row]! >= 0) count++;
     this.signalCount = count;
     this.#rows = new Int32Array(signals.size).fill(-1);
     // Of several rows of a signal the first counts.
@@ -294,19 +296,36 @@ export class Definition {
    * answered as if there were nothing else.
    *
    * @param report Which hidden signals selections tell of.
+   * @throws {SttpError} `Closed` as by `inTurn`.
    */
-  view(visibility: Visibility, report: UnauthorizedReport): Definition {
+  async view(visibility: Visibility, report: UnauthorizedReport, inTurn: InTurn): Promise<Definition> {
     if (this.hiddenCount(visibility) === 0) return this;
-    const key = `${report} ${visibility.key}`;
-    const kept = this.#shelf.views.get(key);
-    if (kept !== undefined && kept.#origin!.visibility.equals(visibility)) return kept;
-    const visible = visibleMetadata(this.dataSet, (signalId) => {
+    const kept = this.#keptView(visibility, report);
+    if (kept !== undefined) return kept;
+    return await inTurn({
+      key: `view ${this.generation} ${report} ${visibility.id}`,
+      length: 0,
+      begin: () => this.#view(visibility, report),
+    });
+  }
+
+  #keptView(visibility: Visibility, report: UnauthorizedReport): Definition | undefined {
+    const kept = this.#shelf.views.get(`${report} ${visibility.key}`);
+    return kept !== undefined && kept.#origin!.visibility.equals(visibility) ? kept : undefined;
+  }
+
+  *#view(visibility: Visibility, report: UnauthorizedReport): Steps<Definition> {
+    const kept = this.#keptView(visibility, report);
+    if (kept !== undefined) return kept;
+    const visible = yield* visibleMetadata(this.dataSet, (signalId) => {
       const handle = this.#signals.handleOf(signalId);
       return handle !== undefined && visibility.has(handle);
     });
+    const derived = yield* derive(visible, this.#signals, this.#options);
     const origin = { whole: this, visibility, report };
-    const view = new Definition(this.generation, visible, this.#signals, this.#options, origin);
-    this.#shelf.views.set(key, view, VIEW_WEIGHT + this.#signals.size + view.signalCount);
+    const view = new Definition(this.generation, visible, this.#signals, this.#options, origin, derived);
+    const weight = VIEW_WEIGHT + this.#signals.size + view.signalCount;
+    this.#shelf.views.set(`${report} ${visibility.key}`, view, weight);
     return view;
   }
 
@@ -376,8 +395,24 @@ export class Definition {
   }
 
   *#narrowed(filter: string, part: MetadataPart): Steps<DataSet> {
-    return yield* filterMetadataSteps(partOf(this.dataSet, part), filter, this.#compileOptions);
+    const wanted = yield* partOf(this.dataSet, part);
+    return yield* filterMetadataSteps(wanted, filter, this.#compileOptions);
   }
+}
+
+/** @throws {SttpError} `InvalidMetadata` when tables lack what is needed. */
+function* derive(dataSet: DataSet, signals: SignalTable, { nodeId }: DefinitionOptions): Steps<Derived> {
+  const columns = new KnownColumns(dataSet.table("MeasurementDetail"));
+  const signalIds = columns.requiredGuids("SignalID");
+  const options = nodeId === undefined ? {} : { sourceNodeId: nodeId };
+  const active = yield* deriveActiveMeasurementsSteps(dataSet, options);
+  const handles = new Int32Array(columns.rowCount).fill(-1);
+  for (let row = 0; row < handles.length; row++) {
+    const signalId = signalIds[row];
+    if (signalId) handles[row] = signals.add(signalId);
+    if (row % STEP === STEP - 1) yield;
+  }
+  return { active, handles };
 }
 
 /** Of a filter expression the signals that are named directly. */

@@ -164,6 +164,24 @@ Deno.test("what is hidden meanwhile is not granted", async () => {
   assertEquals((await slices.granted(peer)).length, SIGNALS * 3 / 4);
 });
 
+Deno.test("what a subscriber may see of the metadata is worked out in slices, and once for all who may see the same", async () => {
+  await using slices = await Slices.start({ access: { signals: [{ deny: quick }] } });
+  const peers = [await slices.rig.agree(), await slices.rig.agree()];
+  // Now each step is a slice.
+  slices.clock.perLook = 4;
+  const { turns } = slices;
+  const sizes: number[] = [];
+  for (const peer of peers) {
+    await peer.subscribe({ filterExpression: "FILTER ActiveMeasurements WHERE True" });
+  }
+  sizes.push((await slices.granted(peers[0]!)).length);
+  const first = slices.turns - turns;
+  assert(first > 15, `${first} turns`);
+  sizes.push((await slices.granted(peers[1]!)).length);
+  assertEquals(sizes, [SIGNALS * 3 / 4, SIGNALS * 3 / 4]);
+  assertLess(slices.turns - turns - first, 5);
+});
+
 Deno.test("a filter of who is gone is not evaluated to its end", async () => {
   await using slices = await Slices.start();
   await slices.asking(slow);

@@ -1,7 +1,11 @@
 import { DataSet } from "../metadata/data_set.ts";
-import type { DataTable } from "../metadata/data_table.ts";
+import { type DataTable, pickSteps } from "../metadata/data_table.ts";
 import { KnownColumns, nameOf, textOf, truthOf } from "../metadata/known_columns.ts";
+import type { Steps } from "../metadata/steps.ts";
 import type { OperationalModes } from "../transport/wire/operational_modes.ts";
+
+/** So many rows are a step: less than a millisecond. */
+const STEP = 1_024;
 
 /** Metadata of the publisher's own signals, of those that it has from elsewhere, or of both. */
 export type MetadataPart = "all" | "internal" | "external";
@@ -18,7 +22,7 @@ export function partAskedFor(
  * A part of metadata. What tells is, of a measurement, whether it is `Internal`; of a device, whether it has no
  * `OriginalSource`; and of a phasor, its device. A table without the column that tells stays whole.
  */
-export function partOf(dataSet: DataSet, part: MetadataPart): DataSet {
+export function* partOf(dataSet: DataSet, part: MetadataPart): Steps<DataSet> {
   if (part === "all") return dataSet;
   const isWanted = (isInternal: boolean): boolean => isInternal === (part === "internal");
   const left = devicesLeftOut(dataSet, isWanted);
@@ -26,8 +30,11 @@ export function partOf(dataSet: DataSet, part: MetadataPart): DataSet {
   for (const table of dataSet.tables) {
     const keeps = rule(table, left, isWanted);
     const rows: number[] = [];
-    for (let row = 0; row < table.rowCount; row++) if (keeps(row)) rows.push(row);
-    result.addTable(rows.length === table.rowCount ? table : table.pick(rows));
+    for (let row = 0; row < table.rowCount; row++) {
+      if (keeps(row)) rows.push(row);
+      if (row % STEP === STEP - 1) yield;
+    }
+    result.addTable(rows.length === table.rowCount ? table : yield* pickSteps(table, rows));
   }
   return result;
 }

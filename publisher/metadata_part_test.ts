@@ -1,5 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { DataSet } from "../metadata/data_set.ts";
+import { finish } from "../metadata/steps.ts";
 import type { CellInput, DataType } from "../metadata/data_type.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { encodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
@@ -49,9 +50,9 @@ const internal = [["OWN"], ["OWN:F", "CALC"], ["own", "NOWHERE"], [9]];
 const external = [["Remote"], ["REMOTE:F"], ["REMOTE", "NOWHERE"], [9]];
 
 Deno.test("what is internal and what is external; who does not say is the publisher's own", () => {
-  assertStrictEquals(partOf(mixed, "all"), mixed);
-  assertEquals(namesOf(partOf(mixed, "internal")), internal);
-  assertEquals(namesOf(partOf(mixed, "external")), external);
+  assertStrictEquals(finish(partOf(mixed, "all")), mixed);
+  assertEquals(namesOf(finish(partOf(mixed, "internal"))), internal);
+  assertEquals(namesOf(finish(partOf(mixed, "external"))), external);
 });
 
 Deno.test("tables without the columns that tell stay whole", () => {
@@ -61,7 +62,7 @@ Deno.test("tables without the columns that tell stay whole", () => {
     PhasorDetail: [{ DeviceAcronym: "string" }, ["A"]],
   });
   for (const part of ["internal", "external"] as const) {
-    assertEquals(partOf(plain, part).tables.map(({ rowCount }) => rowCount), [1, 1, 1]);
+    assertEquals(finish(partOf(plain, part)).tables.map(({ rowCount }) => rowCount), [1, 1, 1]);
   }
 });
 
@@ -71,7 +72,7 @@ Deno.test("two devices of one name: its phasors stay as long as one of them does
     PhasorDetail: [{ DeviceAcronym: "string" }, ["A"]],
   });
   for (const part of ["internal", "external"] as const) {
-    assertEquals(partOf(twins, part).tables.map(({ rowCount }) => rowCount), [1, 1]);
+    assertEquals(finish(partOf(twins, part)).tables.map(({ rowCount }) => rowCount), [1, 1]);
   }
 });
 

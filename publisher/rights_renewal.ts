@@ -28,14 +28,14 @@ export async function renewRights(session: Session, cause: "metadata" | "rules")
     // The subscriber may have asked for something else meanwhile.
     const isWanted = (): boolean => session.data.latest?.request === latest.request;
     await rights.with(
-      (definition, isCurrent) => {
+      (definition, inTurn) => {
         const { modes, host: { options } } = session;
-        const inTurn = session.inTurn(() => isCurrent() && isWanted());
         return createSubscription(latest.request, modes, definition, options, latest.dataChannel, inTurn);
       },
       (subscription) => {
         if (isWanted() && !isSame(subscription, latest)) session.data.subscribe(subscription);
       },
+      isWanted,
     );
   } catch (error) {
     // Its filter does not fit this metadata: it keeps what is left of what it had. Or it is not wanted any more.

@@ -113,7 +113,12 @@ export class Session implements CommandTaker, DataPathOwner {
       },
     });
     this.data = new DataPath(this);
-    this.rights = new SessionRights(host, () => this.subject, this.#ended.signal);
+    this.rights = new SessionRights(
+      host,
+      () => this.subject,
+      (isWanted) => this.#inTurn(isWanted),
+      this.#ended.signal,
+    );
     this.#cancelTimer = this.#limitHandshake();
   }
 
@@ -249,7 +254,7 @@ export class Session implements CommandTaker, DataPathOwner {
   // ---- what command handlers do ----
 
   /** How what may be costly is done for it. @param isWanted Whether it still is, if the session goes on. */
-  inTurn(isWanted: () => boolean): InTurn {
+  #inTurn(isWanted: () => boolean): InTurn {
     const asker = {
       host: hostOf(this.peer.address),
       isWanted: () => !this.#isEnding() && isWanted(),

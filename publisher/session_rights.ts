@@ -1,6 +1,7 @@
 import type { Access } from "./access.ts";
 import type { AccessSubject } from "./access_options.ts";
 import type { Definition } from "./definition.ts";
+import type { InTurn } from "./turns.ts";
 import { noneVisible, type Visibility } from "./visibility.ts";
 
 /** What {@linkcode SessionRights} needs. */
@@ -23,16 +24,11 @@ export interface Decision {
   readonly version: number;
 }
 
-/** A decision, and what it comes to. */
-export interface Rights extends Decision {
-  /** What the subscriber may see of the metadata. */
-  readonly definition: Definition | undefined;
-}
-
 /** What one subscriber may see, decided once for each definition of metadata and of rules. */
 export class SessionRights {
   readonly #host: SessionRightsHost;
   readonly #subject: () => AccessSubject;
+  readonly #inTurn: (isWanted: () => boolean) => InTurn;
   readonly #ended: AbortSignal;
   #decided: Decision | undefined;
   #deciding:
@@ -41,9 +37,16 @@ export class SessionRights {
 
   /**
    * @param subject Who it is.
+   * @param inTurn How what may be costly is done for it, as long as it is wanted.
    * @param ended Fires when its connection has ended.
    */
-  constructor(host: SessionRightsHost, subject: () => AccessSubject, ended: AbortSignal) {
+  constructor(
+    host: SessionRightsHost,
+    subject: () => AccessSubject,
+    inTurn: (isWanted: () => boolean) => InTurn,
+    ended: AbortSignal,
+  ) {
+    this.#inTurn = inTurn;
     this.#host = host;
     this.#subject = subject;
     this.#ended = ended;
@@ -60,15 +63,12 @@ export class SessionRights {
   }
 
   /** The rights at present. Never rejects. */
-  async current(): Promise<Rights> {
-    const { access } = this.#host;
+  async current(): Promise<Decision> {
     for (;;) {
       const decision = await this.#decide();
       if (!this.isCurrent(decision)) continue;
       this.#decided = decision;
-      const { whole, visibility } = decision;
-      // Views are made when they are needed, and not kept by those who have seen them.
-      return { ...decision, definition: whole?.view(visibility, access.report) };
+      return decision;
     }
   }
 
@@ -96,19 +96,23 @@ export class SessionRights {
   /**
    * Does something with what the subscriber may see, and once more when that has changed before it was done.
    *
-   * @param prepare May take its time; what comes of it, or is thrown, counts for nothing when rights have changed, which
-   * it may ask about.
+   * @param prepare May take its time; what comes of it, or is thrown, counts for nothing when rights have changed.
    * @param commit Is given what it came to, at a moment when that is still right.
+   * @param isWanted Whether it is still wanted, if the connection goes on.
    */
   async with<Result>(
-    prepare: (definition: Definition | undefined, isCurrent: () => boolean) => Promise<Result>,
+    prepare: (definition: Definition | undefined, inTurn: InTurn) => Promise<Result>,
     commit: (result: Result) => void,
+    isWanted: () => boolean = () => true,
   ): Promise<void> {
     for (;;) {
       const rights = await this.current();
       const isCurrent = (): boolean => this.isCurrent(rights);
+      const inTurn = this.#inTurn(() => isCurrent() && isWanted());
       try {
-        const result = await prepare(rights.definition, isCurrent);
+        // Views are made when they are needed, and not kept by those who have seen them.
+        const view = await rights.whole?.view(rights.visibility, this.#host.access.report, inTurn);
+        const result = await prepare(view, inTurn);
         if (isCurrent()) return commit(result);
       } catch (error) {
         if (isCurrent() || this.#ended.aborted) throw error;

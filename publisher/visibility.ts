@@ -1,5 +1,9 @@
+let made = 0;
+
 /** The signals that somebody may see, by handle. Equal ones have equal keys. */
 export class Visibility {
+  /** Tells it apart from all others, equal ones included. */
+  readonly id: number = ++made;
   /** Whether each handle is visible: 1 or 0. Not to be changed. */
   readonly #bits: Uint8Array;
   /** Whether the handles beyond those are. */

@@ -1,6 +1,10 @@
 import { DataSet } from "../metadata/data_set.ts";
-import type { DataTable } from "../metadata/data_table.ts";
+import { type DataTable, pickSteps } from "../metadata/data_table.ts";
 import { KnownColumns, nameOf, numberOf } from "../metadata/known_columns.ts";
+import type { Steps } from "../metadata/steps.ts";
+
+/** So many rows are a step: less than a millisecond. */
+const STEP = 1_024;
 
 /** Which signals somebody may see, by ID. */
 export type IsVisible = (signalId: string) => boolean;
@@ -12,12 +16,13 @@ export type IsVisible = (signalId: string) => boolean;
  *
  * @param dataSet All of it; tables that lose nothing are shared with the result.
  */
-export function visibleMetadata(dataSet: DataSet, isVisible: IsVisible): DataSet {
-  const shown = new Shown(dataSet, isVisible);
+export function* visibleMetadata(dataSet: DataSet, isVisible: IsVisible): Steps<DataSet> {
+  const shown = new Shown(isVisible);
+  yield* shown.read(dataSet);
   const result = new DataSet(dataSet.name);
   for (const table of dataSet.tables) {
-    const rows = shown.rowsOf(table);
-    result.addTable(rows.length === table.rowCount ? table : table.pick(rows));
+    const rows = yield* shown.rowsOf(table);
+    result.addTable(rows.length === table.rowCount ? table : yield* pickSteps(table, rows));
   }
   return result;
 }
@@ -27,10 +32,14 @@ class Shown {
   readonly #isVisible: IsVisible;
   readonly #devices = new Set<string>();
   /** `undefined` when measurements do not tell their phasors. */
-  readonly #phasors: Set<string> | undefined;
+  #phasors: Set<string> | undefined;
 
-  constructor(dataSet: DataSet, isVisible: IsVisible) {
+  constructor(isVisible: IsVisible) {
     this.#isVisible = isVisible;
+  }
+
+  /** Finds out which devices and phasors lead to what is visible. */
+  *read(dataSet: DataSet): Steps<void> {
     const table = dataSet.table("MeasurementDetail");
     const columns = new KnownColumns(table);
     const signalIds = columns.guids("SignalID");
@@ -38,13 +47,15 @@ class Shown {
     const phasors = columns.values("PhasorSourceIndex");
     if (table?.column("PhasorSourceIndex") !== undefined) this.#phasors = new Set();
     for (let row = 0; row < columns.rowCount; row++) {
+      if (row % STEP === STEP - 1) yield;
       const signalId = signalIds[row];
-      if (!signalId || !isVisible(signalId)) continue;
+      if (!signalId || !this.#isVisible(signalId)) continue;
       const device = nameOf(devices[row]);
       if (device !== "") this.#devices.add(device);
       const phasor = numberOf(phasors[row]);
       if (phasor !== undefined) this.#phasors?.add(`${phasor} ${device}`);
     }
+    yield;
     this.#addParents(new KnownColumns(dataSet.table("DeviceDetail")));
   }
 
@@ -63,10 +74,13 @@ class Shown {
     }
   }
 
-  rowsOf(table: DataTable): number[] {
+  *rowsOf(table: DataTable): Steps<number[]> {
     const keeps = this.#rule(table);
     const rows: number[] = [];
-    for (let row = 0; row < table.rowCount; row++) if (keeps(row)) rows.push(row);
+    for (let row = 0; row < table.rowCount; row++) {
+      if (keeps(row)) rows.push(row);
+      if (row % STEP === STEP - 1) yield;
+    }
     return rows;
   }
 

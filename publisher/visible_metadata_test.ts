@@ -1,5 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { DataSet } from "../metadata/data_set.ts";
+import { finish } from "../metadata/steps.ts";
 import { visibleMetadata } from "./visible_metadata.ts";
 
 const id = (n: number): string => `9ae6dd95-bddb-5dd8-8717-00000000000${n}`;
@@ -46,7 +47,9 @@ function names(dataSet: DataSet, table: string, column: string): unknown[] {
 }
 
 function shown(visible: readonly number[]): Record<string, unknown[]> {
-  const dataSet = visibleMetadata(everything(), (signalId) => visible.some((n) => id(n) === signalId));
+  const dataSet = finish(
+    visibleMetadata(everything(), (signalId) => visible.some((n) => id(n) === signalId)),
+  );
   const phasors = dataSet.table("PhasorDetail")!;
   return {
     devices: names(dataSet, "DeviceDetail", "Acronym"),
@@ -98,11 +101,13 @@ Deno.test("where measurements do not tell their phasors, those of visible device
   phasors.addColumn("DeviceAcronym", "string");
   phasors.addRow(["SHELBY"]);
   phasors.addRow(["CORDOVA"]);
-  assertEquals(names(visibleMetadata(dataSet, () => true), "PhasorDetail", "DeviceAcronym"), ["SHELBY"]);
+  assertEquals(names(finish(visibleMetadata(dataSet, () => true)), "PhasorDetail", "DeviceAcronym"), [
+    "SHELBY",
+  ]);
 });
 
 Deno.test("tables that lose nothing are shared", () => {
   const dataSet = everything();
-  const visible = visibleMetadata(dataSet, (signalId) => signalId === id(1));
+  const visible = finish(visibleMetadata(dataSet, (signalId) => signalId === id(1)));
   assertStrictEquals(visible.table("SchemaVersion"), dataSet.table("SchemaVersion"));
 });
