@@ -6,17 +6,26 @@
 import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
 import type { Channel } from "./channel.ts";
+import { SttpError } from "./errors.ts";
 
 /** The most and the least that one read asks the channel for. */
 const MAX_READ = 65_536;
 const MIN_READ = 4096;
+
+/** What a destroyed stream has for a channel. */
+const closed: Channel = {
+  peer: { address: "" },
+  read: () => Promise.resolve(null),
+  write: () => Promise.reject(new SttpError("Closed", "the channel is closed")),
+  close: () => {},
+};
 
 /**
  * A Node stream over a {@linkcode Channel}. It reads from the channel only while {@linkcode ChannelStream.demand} says
  * so: whoever decrypts on top of it, such as `node:tls`, may not hold back what nobody asked for.
  */
 export class ChannelStream extends Duplex {
-  readonly #channel: Channel;
+  #channel: Channel;
   #buffer: Uint8Array = new Uint8Array(0);
   #demand = 0;
   /** Whether the stream has room. */
@@ -59,6 +68,9 @@ export class ChannelStream extends Duplex {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#channel.close();
+    // Who holds on to the stream need not hold on to its memory.
+    this.#buffer = new Uint8Array(0);
+    this.#channel = closed;
     done(error);
   }
 }

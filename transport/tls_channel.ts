@@ -30,6 +30,11 @@ export interface HandshakeOptions {
 
 /** How much a handshake reads at a time. */
 const HANDSHAKE_READ = 16_384;
+/**
+ * The least time that `node:tls` is given for a handshake by itself, in milliseconds. It never is what ends one; but
+ * whatever becomes of a handshake, all that belongs to it stays in memory for so long, which by default is two minutes.
+ */
+const LEAST_NODE_TIMEOUT = 10_000;
 
 /**
  * Agrees on TLS over an open channel and checks the peer.
@@ -59,7 +64,7 @@ export async function secureChannel(channel: Channel, options: HandshakeOptions)
   try {
     if (signal?.aborted) onAbort();
     else if (side === "client") startClient(stream, settings, hostname, resolve, reject);
-    else startServer(stream, settings, resolve, reject);
+    else startServer(stream, settings, timeout, resolve, reject);
     stream.demand(HANDSHAKE_READ);
     socket = await promise;
     const expected = { settings, isServer: side === "client", hostname, now: clock.now(), address };
@@ -130,6 +135,7 @@ function startClient(
 function startServer(
   stream: ChannelStream,
   settings: TlsSettings,
+  timeout: number,
   onSecure: OnSecure,
   onFailed: OnFailed,
 ): void {
@@ -138,6 +144,7 @@ function startServer(
   const server = createServer({
     ...commonOptions(settings),
     requestCert: ca !== undefined || trusted !== undefined,
+    handshakeTimeout: Math.max(timeout, LEAST_NODE_TIMEOUT),
   });
   server.on("tlsClientError", onFailed);
   server.on("secureConnection", (socket) => {

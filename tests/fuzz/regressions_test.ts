@@ -3,19 +3,29 @@
  *
  * @module
  */
-import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertLess, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { X509Certificate } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { certificateInfo, readCertificates } from "../../cli/certificate.ts";
 import { readStream } from "../../cli/data/files.ts";
 import { RowReader } from "../../cli/data/reader.ts";
 import { CommandError } from "../../cli/exit_codes.ts";
 import { SqliteHistory } from "../../history/mod.ts";
 import { Publisher } from "../../publisher/mod.ts";
-import { MeasurementBatch, SignalTable, SttpError } from "../../transport/mod.ts";
+import {
+  createChannelPair,
+  ManualClock,
+  MeasurementBatch,
+  SignalTable,
+  SttpError,
+  TlsError,
+} from "../../transport/mod.ts";
+import { secureChannel } from "../../transport/tls_channel.ts";
 import { checkTlsOptions } from "../../transport/tls_options.ts";
 import { withFolder } from "../support/folder.ts";
-import { serverCertificate, serverKey } from "./tls_session.ts";
+import { clientFlight, serverCertificate, serverKey } from "./tls_session.ts";
 
 const signals = new SignalTable();
 signals.add("0d5a1c9e-6a3b-4f6e-9c52-000000000001");
@@ -114,4 +124,27 @@ Deno.test("certificates: a key that is no point of its curve is of an unknown ki
   // A BIT STRING of 66 bytes whose point is not compressed.
   const [certificate] = readCertificates(altered([3, 0x42, 0, 4], [3, 0x42, 0, 5]), "own.pem");
   assertEquals(certificateInfo(certificate!, 0).key, "of an unknown kind");
+});
+
+Deno.test("TLS: handshakes that break off leave no buffers behind", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  const settings = checkTlsOptions({ certificate: serverCertificate, key: serverKey });
+  const options = { side: "server", settings, timeout: 1_000, clock: new ManualClock() } as const;
+  /** Bytes outside of the heap after so many of them, without garbage. */
+  const held = async (count: number): Promise<number> => {
+    for (let i = 0; i < count; i++) {
+      const [near, far] = createChannelPair();
+      const handshake = secureChannel(near, options);
+      await far.write(clientFlight.subarray(0, i % 250));
+      far.close();
+      await assertRejects(() => handshake, TlsError);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    collect();
+    return Deno.memoryUsage().external;
+  };
+  const before = await held(20);
+  // One of them had over 100 KiB: those of its channel and of what reads from it.
+  assertLess(await held(200), before + 200 * 20_000);
 });
