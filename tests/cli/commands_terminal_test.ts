@@ -65,7 +65,7 @@ test("sttp capture at a terminal: how much has been recorded", () =>
 
 test("sttp probe at a terminal: what it tries, then the verdict in colour", async () => {
   await using meeting = await Meeting.start(20);
-  const args = ["probe", meeting.publisher.address, "--duration", "200ms"];
+  const args = ["probe", meeting.publisher.address, "--duration", "200ms", "--wait", "1m", "--timeout", "1m"];
   await using terminal = Terminal.run(sttpCommand(...args));
   assertEquals(await publishWhile(meeting, terminal.ended), 0, terminal.plain);
   const steps = [...terminal.plain.matchAll(/\r([a-z][^\r]*?) \.\.\./g)].map((match) => match[1]!);
@@ -77,7 +77,19 @@ test("sttp probe at a terminal: what it tries, then the verdict in colour", asyn
 });
 
 test("sttp bench at a terminal: what is measured now, then all of it", async () => {
-  const args = ["bench", "--duration", "200ms", "--signals", "50", "--batch", "10", "--rate", "1000"];
+  const args = [
+    "bench",
+    "--duration",
+    "200ms",
+    "--signals",
+    "50",
+    "--batch",
+    "10",
+    "--rate",
+    "1000",
+    "--timeout",
+    "1m",
+  ];
   await using terminal = Terminal.run(sttpCommand(...args), { columns: 120 });
   assertEquals(await terminal.ended, 0, terminal.plain);
   const what = ["TSSC, as fast as both can", "compact, as fast as both can", "TSSC, 1,000/s by 10"];

@@ -7,7 +7,6 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { sttp, sttpCommand } from "../support/sttp.ts";
 import { noTerminal, Terminal } from "../support/terminal.ts";
 import { filePath } from "./partners.ts";
-import type { Program } from "./program.ts";
 import { METADATA, type Scenario, scenario, signalIds, type Stage } from "./scenario.ts";
 import { formatTable, makeTable } from "./table.ts";
 
@@ -20,25 +19,23 @@ interface Setting extends AsyncDisposable {
 
 /** Starts a command; `ADDRESS` among its arguments becomes where the publisher is. */
 async function start(stage: Stage, ...args: string[]): Promise<Setting> {
+  const path = stage.file();
+  await Deno.writeTextFile(path, formatTable(makeTable({ signalIds: await signalIds(), frames: 6000 })));
   const { program, port } = await stage.publisher();
   const address = `127.0.0.1:${port}`;
   const given = args.map((arg) => arg === "ADDRESS" ? address : arg);
   const terminal = Terminal.run(sttpCommand(...given), { columns: 120 });
   return {
     terminal,
-    flow: () => flow(stage, program),
+    async flow(): Promise<void> {
+      await program.next("subscribed");
+      await program.send(`publish 100 ${path}`);
+    },
     async [Symbol.asyncDispose](): Promise<void> {
       await terminal[Symbol.asyncDispose]();
       await program[Symbol.asyncDispose]();
     },
   };
-}
-
-async function flow(stage: Stage, program: Program): Promise<void> {
-  await program.next("subscribed");
-  const path = stage.file();
-  await Deno.writeTextFile(path, formatTable(makeTable({ signalIds: await signalIds(), frames: 6000 })));
-  await program.send(`publish 100 ${path}`);
 }
 
 /** A scenario at a terminal; where there is none, its name says so and it does nothing. */
@@ -56,6 +53,8 @@ async function interrupt(terminal: Terminal): Promise<string> {
   return terminal.plain;
 }
 
+/** On a busy machine sttpapi takes its time before it publishes. */
+const patient = ["--wait", "60s", "--timeout", "60s"];
 const local = ["--host", "127.0.0.1", "--port", "0", "--progress", "100ms"];
 
 export const sttpTerminal: Scenario[] = [
@@ -96,7 +95,7 @@ export const sttpTerminal: Scenario[] = [
     return own.stderr.trim();
   }),
   atTerminal("sttp probe", async (stage) => {
-    await using setting = await start(stage, "probe", "ADDRESS", "--quick", "-d", "500ms", "--wait", "15s");
+    await using setting = await start(stage, "probe", "ADDRESS", "--quick", "-d", "500ms", ...patient);
     const { terminal } = setting;
     await setting.flow();
     // Whatever it makes of this publisher, it is a verdict.
@@ -128,7 +127,7 @@ export const sttpTerminal: Scenario[] = [
     return stderr.trim();
   }),
   atTerminal("sttp bench", async (stage) => {
-    await using setting = await start(stage, "bench", "ADDRESS", "--duration", "500ms");
+    await using setting = await start(stage, "bench", "ADDRESS", "--duration", "500ms", "--timeout", "60s");
     const { terminal } = setting;
     await setting.flow();
     assertEquals(await terminal.ended, 0, terminal.plain);

@@ -55,7 +55,7 @@ export const sttpTools: Scenario[] = [
     const { program, port } = await stage.publisher();
     await using _program = program;
     const rows = makeTable({ signalIds: await signalIds(), frames: 4000 });
-    const probing = sttp(["probe", `127.0.0.1:${port}`, "--json", "--duration", "200ms", "--wait", "15s"]);
+    const probing = sttp(["probe", `127.0.0.1:${port}`, "--json", "--duration", "200ms", "--wait", "60s"]);
     await program.next("subscribed");
     await publish(stage, program, rows);
     const { stdout, stderr } = await probing;
@@ -105,7 +105,15 @@ export const sttpTools: Scenario[] = [
     const { program, port } = await stage.publisher();
     await using _program = program;
     const rows = makeTable({ signalIds: await signalIds(), frames: 4000 });
-    const measuring = sttp(["bench", `127.0.0.1:${port}`, "--duration", "500ms", "--json"]);
+    const measuring = sttp([
+      "bench",
+      `127.0.0.1:${port}`,
+      "--duration",
+      "500ms",
+      "--timeout",
+      "60s",
+      "--json",
+    ]);
     await program.next("subscribed");
     await publish(stage, program, rows);
     const { code, stdout, stderr } = await measuring;
