@@ -35,20 +35,19 @@ import {
   serverKey,
 } from "../tls_session.ts";
 import { responseBodies } from "../corpus.ts";
+import { keys } from "../keys.ts";
 import { damaged, joined } from "../mutate.ts";
 import { type FuzzTarget, mustSucceed, target } from "../target.ts";
 import { turns } from "./turns.ts";
 
-/** The same in every run, so that a finding can be seen again. */
-const keys = [1, 2].map((n) => ({ key: new Uint8Array(32).fill(n), iv: new Uint8Array(16).fill(16 * n) }));
-const keysBody = encodeCipherKeys({ cipherIndex: 0, even: keys[0]!, odd: keys[1]! });
+const keysBody = encodeCipherKeys({ cipherIndex: 0, ...keys });
 
 /** A data packet as a datagram, encrypted with one of the keys or with none. */
-function datagram(body: Uint8Array, encrypted?: number): Uint8Array {
-  const flags = body[0]! | (encrypted === 1 ? DataPacketFlags.CipherIndex : 0);
+function datagram(body: Uint8Array, encrypted?: "even" | "odd"): Uint8Array {
+  const flags = body[0]! | (encrypted === "odd" ? DataPacketFlags.CipherIndex : 0);
   const payload = encrypted === undefined
     ? body.subarray(1)
-    : encryptPayload(body.subarray(1), keys[encrypted]!);
+    : encryptPayload(body.subarray(1), keys[encrypted]);
   const head = new Uint8Array([Response.DataPacket, 0x02, 0, 0, 0, 0, flags]);
   new DataView(head.buffer).setUint32(2, payload.length + 1);
   return joined(head, payload);
@@ -67,9 +66,12 @@ const datagrams = target(
   "datagrams",
   60,
   () => {
-    const good = bodies().flatMap((body) => [datagram(body), datagram(body, 0), datagram(body, 1)]);
+    const good = bodies().flatMap((body) => [datagram(body), datagram(body, "even"), datagram(body, "odd")]);
     // Damaged before it is encrypted, it gets through.
-    const sealed = fc.tuple(damaged(bodies()).filter((body) => body.length > 0), fc.constantFrom(0, 1))
+    const sealed = fc.tuple(
+      damaged(bodies()).filter((body) => body.length > 0),
+      fc.constantFrom("even" as const, "odd" as const),
+    )
       .map(([body, key]) => datagram(body, key));
     return fc.record({
       isEncrypted: fc.boolean(),

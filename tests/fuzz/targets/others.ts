@@ -23,7 +23,6 @@ import {
   encodeBaseTimes,
   encodeCacheUpdate,
   encodeCipherKeys,
-  generateCipherKey,
   ManualClock,
   MeasurementBatch,
   Response as ResponseCode,
@@ -31,10 +30,11 @@ import {
 } from "../../../transport/mod.ts";
 import { metadataOf } from "../../integration/support.ts";
 import { commandBodies, recorded, responseBodies } from "../corpus.ts";
+import { keys } from "../keys.ts";
 import { damaged, joined, textOf } from "../mutate.ts";
 import { type FuzzTarget, mustSucceed, target } from "../target.ts";
 
-const keys = encodeCipherKeys({ cipherIndex: 1, even: generateCipherKey(), odd: generateCipherKey() });
+const keysBody = encodeCipherKeys({ cipherIndex: 1, ...keys });
 const baseTimes = encodeBaseTimes(new BaseTimes(0, 638_000_000_000_000_000n, 638_000_000_600_000_000n));
 
 /** A connection's packets, with caches, base times and keys in between, over TCP and UDP. */
@@ -60,7 +60,7 @@ const packets = target("packets", 150, () =>
           }),
         },
         { weight: 1, arbitrary: damaged([baseTimes]).map((body) => ({ kind: "baseTimes" as const, body })) },
-        { weight: 1, arbitrary: damaged([keys]).map((body) => ({ kind: "keys" as const, body })) },
+        { weight: 1, arbitrary: damaged([keysBody]).map((body) => ({ kind: "keys" as const, body })) },
       ),
       { minLength: 1, maxLength: 30 },
     ),

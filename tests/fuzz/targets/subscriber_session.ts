@@ -31,6 +31,7 @@ import {
 } from "../../../transport/mod.ts";
 import { metadataOf } from "../../integration/support.ts";
 import { recorded, responseBodies } from "../corpus.ts";
+import { keys } from "../keys.ts";
 import { damaged, joined } from "../mutate.ts";
 import { type FuzzTarget, mustSucceed, target } from "../target.ts";
 import { briefly, turns } from "./turns.ts";
@@ -60,22 +61,19 @@ const anyResponse = fc.record({
   return damaged(bodies).map((body) => responseFrame(code, inResponseTo, body));
 });
 
-/** The same in every run, so that a finding can be seen again. */
-const keys = [1, 2].map((n) => ({ key: new Uint8Array(32).fill(n), iv: new Uint8Array(16).fill(16 * n) }));
-
 /** A data packet that is encrypted with one of the keys. */
-function encryptedFrame(index: 0 | 1): Uint8Array {
+function encryptedFrame(which: "even" | "odd"): Uint8Array {
   const body = compactFrame(batchOf([0, 1, 2])).subarray(10);
-  const flags = body[0]! | (index === 1 ? DataPacketFlags.CipherIndex : 0);
-  const payload = encryptPayload(body.subarray(1), keys[index]!);
+  const flags = body[0]! | (which === "odd" ? DataPacketFlags.CipherIndex : 0);
+  const payload = encryptPayload(body.subarray(1), keys[which]);
   return responseFrame(Response.DataPacket, Command.Subscribe, joined(new Uint8Array([flags]), payload));
 }
 
 /** What a publisher could send, though not here and now. */
 const goodFrames = [
   new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n"),
-  encryptedFrame(0),
-  encryptedFrame(1),
+  encryptedFrame("even"),
+  encryptedFrame("odd"),
   compactFrame(batchOf([0, 1, 2])),
   compactFrame(batchOf([0, 7]), 0x10),
   cacheFrame(cacheOf([1, 2, 3]), 2, 1),
@@ -92,7 +90,7 @@ const goodFrames = [
   responseFrame(
     Response.UpdateCipherKeys,
     0xff,
-    encodeCipherKeys({ cipherIndex: 1, even: keys[0]!, odd: keys[1]! }),
+    encodeCipherKeys({ cipherIndex: 1, ...keys }),
   ),
   responseFrame(Response.ConfigurationChanged, 0xff),
   responseFrame(Response.ProcessingComplete, Command.Subscribe, "done"),

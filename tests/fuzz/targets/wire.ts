@@ -34,7 +34,6 @@ import {
   encodeSignalIndexCache,
   encodeText,
   FrameReader,
-  generateCipherKey,
   gunzip,
   gzip,
   MeasurementBatch,
@@ -47,6 +46,7 @@ import {
 } from "../../../transport/mod.ts";
 import { decodeResponseText } from "../../../transport/wire/text.ts";
 import { commandBodies, recorded, responseBodies } from "../corpus.ts";
+import { keys } from "../keys.ts";
 import { damaged, joined } from "../mutate.ts";
 import { type FuzzTarget, target } from "../target.ts";
 
@@ -252,7 +252,7 @@ const small = target("small-bodies", 400, () => {
   const seeds: Uint8Array[] = [
     encodeBaseTimes(new BaseTimes(1, 1n, 638_000_000_000_000_000n)),
     encodeBufferBlock(0xfffffffe, 0x0b, 3, new Uint8Array(9)),
-    encodeCipherKeys({ cipherIndex: 1, even: generateCipherKey(), odd: generateCipherKey() }),
+    encodeCipherKeys({ cipherIndex: 1, ...keys }),
     encodeNotification({ hash: 7, text: "Line 7 tripped" }, "utf-8"),
     ...responseBodies(Response.UpdateBaseTimes),
     ...responseBodies(Response.DataStartTime),
@@ -275,12 +275,11 @@ const smallDecoders: readonly ((body: Uint8Array) => unknown)[] = [
   ]),
 ];
 
-const key = generateCipherKey();
 const encrypted = target(
   "encrypted",
   200,
   () => fc.oneof(damaged(dataPayloads(DataPacketFlags.Compact)), fc.uint8Array({ maxLength: 100 })),
-  (payload) => decryptPayload(payload, key),
+  (payload) => decryptPayload(payload, keys.even),
 );
 
 const compressed = target("gzip", 200, () => {
