@@ -4,6 +4,7 @@
  * @module
  */
 import type { Clock } from "../transport/clock.ts";
+import { pause } from "../transport/reconnect.ts";
 import { Problem } from "./problems.ts";
 import type { Query } from "./query.ts";
 import type { SignalMeter, SignalWatcher } from "./signal_meter.ts";
@@ -143,17 +144,4 @@ export class Trends {
       },
     });
   }
-}
-
-/** Waits, no longer than until the signal. */
-function pause(clock: Clock, milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      cancelTimer();
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const cancelTimer = clock.schedule(milliseconds, end);
-    signal.addEventListener("abort", end);
-  });
 }
