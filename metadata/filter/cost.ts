@@ -56,9 +56,9 @@ export function callCost(name: string, args: number): number {
   return name === "POWER" ? POWER : CALL * Math.max(1, args);
 }
 
-/** What the length of a function's texts costs. */
-export function callTextCost(name: string, length: number): number {
-  return length / (TAKES_APART.has(name) ? CHARACTERS_TAKEN_APART : CHARACTERS_LOOKED_AT);
+/** How many characters of a function's texts cost as much as one short value. */
+export function charactersOfCall(name: string): number {
+  return TAKES_APART.has(name) ? CHARACTERS_TAKEN_APART : CHARACTERS_LOOKED_AT;
 }
 
 /** How long the values are together that are texts. */
@@ -210,7 +210,7 @@ class Reckoning {
       return { work: work + stepCost(size, lastLength) + (constant ? 0 : PATTERN), length };
     }
     const longest = name === "REPLACE" ? Math.max(length, this.#maxTextLength) : length;
-    return { work: work + callTextCost(name, longest), length: longest };
+    return { work: work + longest / charactersOfCall(name), length: longest };
   }
 
   /** How many instructions a constant pattern has; one that is none is refused when it is compiled. */

@@ -7,7 +7,7 @@ import {
   type Operand,
   retyped,
 } from "./code.ts";
-import { callCost, callTextCost, textLength } from "./cost.ts";
+import { callCost, charactersOfCall, textLength } from "./cost.ts";
 import type { FilterError, FilterErrorKind, Span } from "./errors.ts";
 import { describeType, type FilterValue, isIntegral, isNumeric, type ValueType } from "./types.ts";
 
@@ -108,8 +108,9 @@ export function makeArguments(
     ignoreCase: (index) => index >= operands.length ? [] : [take(index, isNumeric, "a boolean", "boolean")],
     lift: (type, codes, apply, options) => {
       const call = callCost(name, operands.length);
+      const characters = charactersOfCall(name);
       const counted = (...values: never[]) => {
-        context.spend(call + callTextCost(name, textLength(values)), span);
+        context.spend(call + textLength(values) / characters, span);
         return apply(...values);
       };
       return lift(type, codes, span, counted, options);

@@ -3,11 +3,8 @@ import { type DataTable, pickSteps } from "../data_table.ts";
 import { finish, type Steps } from "../steps.ts";
 import type { CompileOptions } from "./compile.ts";
 import { compilation } from "./compile.ts";
-import { Selection } from "./select.ts";
+import { forEachOf, Selection } from "./select.ts";
 import type { FilterStatement } from "./tree.ts";
-
-/** So many rows are a step: less than a millisecond. */
-const STEP = 1_024;
 
 /**
  * Narrows metadata as a subscriber asks for it (§3): the tables that the expression names keep only the rows that are
@@ -52,13 +49,10 @@ export function* filterMetadataSteps(
       { expected: "FILTER table ..." },
     );
   };
-  yield* new Selection(dataSet, text, options, check).run(function* ({ table, rows }): Steps<void> {
+  yield* new Selection(dataSet, text, options, check).run(({ table, rows }) => {
     const known = kept.get(table) ?? new Set();
     kept.set(table, known);
-    for (let i = 0; i < rows.length; i++) {
-      known.add(rows[i]!);
-      if (i % STEP === STEP - 1) yield;
-    }
+    return forEachOf(rows, (row) => known.add(row));
   });
   const result = new DataSet(dataSet.name);
   for (const table of dataSet.tables) {

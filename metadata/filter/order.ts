@@ -14,7 +14,7 @@ type Order = (left: number, right: number) => number;
 /** So many rows, terms or comparisons are a step: less than a millisecond. */
 const STEP = 1_024;
 /** So many rows are sorted at a time; what was sorted is merged. */
-const RUN = 2_048;
+const RUN = 4_096;
 
 /**
  * Orders rows by the terms of ORDER BY: nulls first, equals in the table's order, DESC the other way round.

@@ -52,7 +52,7 @@ Deno.test("whatever is long is read, compiled and evaluated in many steps", () =
     assertEquals(steps >= least, true, `${text.slice(0, 40)}: ${steps} steps`);
   }
   const table = texts(20_000, (row) => `${row * 7_919 % 20_000}`);
-  for (const [text, least] of [["A <> 'x'", 10], ["FILTER T ORDER BY A", 100]] as const) {
+  for (const [text, least] of [["A <> 'x'", 10], ["FILTER T ORDER BY A", 60]] as const) {
     const steps = stepsOf(text, table);
     assertEquals(steps >= least, true, `${text}: ${steps} steps`);
   }
@@ -107,7 +107,7 @@ Deno.test("texts and numbers that are written out have their limits, too", () =>
 });
 
 Deno.test("rows are in the same order whether they are sorted in one run or merged of many", () => {
-  for (const count of [0, 1, 2_047, 2_048, 2_049, 4_096, 9_999]) {
+  for (const count of [0, 1, 4_095, 4_096, 4_097, 8_192, 19_999]) {
     const dataSet = texts(count, (row) => `${row * 7_919 % 500}`);
     const values = dataSet.table("T")!.column("A")!.values as readonly string[];
     const descending = (a: number, b: number) => values[a]! > values[b]! ? -1 : 1;
