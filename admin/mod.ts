@@ -7,4 +7,11 @@
 export { type Admin, createAdmin, type RequestInfo } from "./admin.ts";
 export { type AdminServer, serveAdmin, type ServeAdminOptions } from "./serve.ts";
 export type { AdminAction, AdminActionName, AdminCredential, AdminOptions, AdminRole } from "./options.ts";
-export type { AdminPublisher, AdminSignals, AdminSubscriber, AdminSystem, TappedSystem } from "./system.ts";
+export type {
+  AdminHistory,
+  AdminPublisher,
+  AdminSignals,
+  AdminSubscriber,
+  AdminSystem,
+  TappedSystem,
+} from "./system.ts";

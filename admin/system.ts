@@ -32,7 +32,9 @@ export interface TappedSystem {
 
 /** A history, and what handles stand for in it. */
 export interface AdminHistory {
+  /** Tells from when to when there is something, and reads it. */
   readonly source: Pick<HistorySource, "range" | "read">;
+  /** What handles stand for. */
   readonly signals: SignalTable;
 }
 
