@@ -15,6 +15,8 @@ type Order = (left: number, right: number) => number;
 const STEP = 1_024;
 /** So many rows are sorted at a time; what was sorted is merged. */
 const RUN = 4_096;
+/** After so many from one run in a row, the next are looked for in strides. */
+const IN_A_ROW = 8;
 
 /**
  * Orders rows by the terms of ORDER BY: nulls first, equals in the table's order, DESC the other way round.
@@ -104,13 +106,45 @@ class Merge {
     const order = this.#order;
     let left = this.#left;
     let right = this.#right;
-    for (let at = start; at < stop; at++) {
+    /** How often in a row the left one came before; below zero, the right one. */
+    let wins = 0;
+    for (let at = start; at < stop;) {
       const takesLeft = right === end || (left < middle && order(from[left]!, from[right]!) <= 0);
-      to[at] = takesLeft ? from[left++]! : from[right++]!;
+      to[at++] = takesLeft ? from[left++]! : from[right++]!;
+      wins = takesLeft ? Math.max(wins, 0) + 1 : Math.min(wins, 0) - 1;
+      if (Math.abs(wins) < IN_A_ROW || left === middle || right === end) continue;
+      // Many more may follow at once, as texts with numbers in them are in order for long stretches.
+      wins = 0;
+      if (takesLeft) {
+        const last = Math.min(middle, left + stop - at);
+        const reach = reachOf(left, last, (i) => order(from[i]!, from[right]!) <= 0);
+        while (left < reach) to[at++] = from[left++]!;
+      } else {
+        const last = Math.min(end, right + stop - at);
+        const reach = reachOf(right, last, (i) => order(from[left]!, from[i]!) > 0);
+        while (right < reach) to[at++] = from[right++]!;
+      }
     }
     this.#left = left;
     this.#right = right;
   }
+}
+
+/** Where, from `start` to `end`, what holds first does not hold any more: looked for in ever longer strides. */
+function reachOf(start: number, end: number, holds: (index: number) => boolean): number {
+  let low = start;
+  let stride = 1;
+  while (low + stride <= end && holds(low + stride - 1)) {
+    low += stride;
+    stride *= 2;
+  }
+  let high = Math.min(low + stride - 1, end);
+  while (low < high) {
+    const between = (low + high) >> 1;
+    if (holds(between)) low = between + 1;
+    else high = between;
+  }
+  return low;
 }
 
 /** The terms with their columns; a column for the second time does not change the order. */

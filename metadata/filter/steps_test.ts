@@ -107,8 +107,17 @@ Deno.test("texts and numbers that are written out have their limits, too", () =>
 });
 
 Deno.test("rows are in the same order whether they are sorted in one run or merged of many", () => {
+  const stretches = texts(20_000, (row) => `PMU${Math.floor(row / 10)}`).table("T")!;
+  const names = stretches.column("A")!.values as readonly string[];
+  const dataSet = new DataSet();
+  dataSet.addTable(stretches);
+  assertEquals(
+    selectRows(dataSet, "FILTER T ORDER BY A").map((row) => row.get("A")),
+    names.toSorted(),
+  );
   for (const count of [0, 1, 4_095, 4_096, 4_097, 8_192, 19_999]) {
-    const dataSet = texts(count, (row) => `${row * 7_919 % 500}`);
+    // Half of them at random, half in long stretches.
+    const dataSet = texts(count, (row) => `${row % 2 === 0 ? row * 7_919 % 500 : Math.floor(row / 700) % 9}`);
     const values = dataSet.table("T")!.column("A")!.values as readonly string[];
     const descending = (a: number, b: number) => values[a]! > values[b]! ? -1 : 1;
     // Equals stay in the table's order.
