@@ -1,13 +1,11 @@
-import { nextTurn } from "../metadata/breathe.ts";
 import type { Channel } from "../transport/channel.ts";
 import { FrameReader } from "../transport/wire/frame.ts";
+import type { CommandTurns } from "./command_turns.ts";
 import type { CheckedOptions } from "./options.ts";
 import type { SessionState } from "./session_state.ts";
 
 /** How much an idle session reads at a time: commands are short. */
 const READ_SIZE = 1024;
-/** For how long one subscriber's commands may keep the others waiting, in milliseconds. */
-const COMMAND_SLICE = 10;
 
 /** Whose commands are read. */
 export interface CommandTaker {
@@ -21,15 +19,20 @@ export interface CommandTaker {
 export class CommandReader {
   readonly #channel: Channel;
   readonly #options: CheckedOptions;
+  readonly #turns: CommandTurns;
   /** Bytes read. */
   receivedBytes = 0;
   /** When something was last read, or else reading began, in milliseconds since 1970. */
   lastReceivedAt: number;
 
-  /** @param options For time and limits. */
-  constructor(channel: Channel, options: CheckedOptions) {
+  /**
+   * @param options For time and limits.
+   * @param turns Shared by the publisher's sessions.
+   */
+  constructor(channel: Channel, options: CheckedOptions, turns: CommandTurns) {
     this.#channel = channel;
     this.#options = options;
+    this.#turns = turns;
     this.lastReceivedAt = options.clock.now();
   }
 
@@ -49,15 +52,16 @@ export class CommandReader {
       // Who is leaving is read from, so that the refusal arrives, but not listened to.
       if (taker.state === "leaving") continue;
       frames.commit(length);
-      let sliceStart = clock.monotonic();
       for (let payload; (payload = frames.next()) !== undefined;) {
-        await taker.take(payload);
+        const turn = this.#turns.next();
+        if (turn !== undefined) {
+          await turn;
+          if (isEnding(taker.state)) break;
+        }
+        const command = payload;
+        await this.#turns.carryOut(() => taker.take(command));
         if (isEnding(taker.state)) break;
         if (taker.state !== "awaitingModes") frames.maxLength = limits.commandFrameLength;
-        if (clock.monotonic() - sliceStart > COMMAND_SLICE) {
-          await nextTurn();
-          sliceStart = clock.monotonic();
-        }
       }
     }
   }

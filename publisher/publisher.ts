@@ -12,6 +12,7 @@ import { Access } from "./access.ts";
 import { type AccessOptions, checkAccess } from "./access_options.ts";
 import { BufferPayload } from "./buffer_blocks.ts";
 import { BufferPool } from "./buffer_pool.ts";
+import { CommandTurns } from "./command_turns.ts";
 import { Connections } from "./connections.ts";
 import { DatagramSockets } from "./datagram_sockets.ts";
 import { Definition } from "./definition.ts";
@@ -145,6 +146,7 @@ export class Publisher implements AsyncDisposable {
       router,
       writeBuffers: new BufferPool(WRITE_BUFFER_SIZE),
       datagramSockets: checked.udp && new DatagramSockets(checked.udp),
+      commandTurns: new CommandTurns(checked.clock),
       turns: new Turns(checked.clock),
       notifications: this.#notifications,
       get definition(): Definition | undefined {

@@ -94,7 +94,7 @@ export class Session implements CommandTaker, DataPathOwner {
     this.direction = direction;
     this.#channel = channel;
     this.#connectedAt = clock.now();
-    this.#commands = new CommandReader(channel, options);
+    this.#commands = new CommandReader(channel, options, host.commandTurns);
     this.queue = new OutboundQueue({
       channel,
       clock,

@@ -1,6 +1,7 @@
 import type { SignalTable } from "../transport/signal_table.ts";
 import type { Access } from "./access.ts";
 import type { BufferPool } from "./buffer_pool.ts";
+import type { CommandTurns } from "./command_turns.ts";
 import type { DatagramSockets } from "./datagram_sockets.ts";
 import type { Definition } from "./definition.ts";
 import type { LatestMeasurements } from "./latest_on_subscribe.ts";
@@ -28,7 +29,9 @@ export interface SessionHost {
   readonly writeBuffers: BufferPool;
   /** Where data over UDP leaves from; `undefined` when there is none. */
   readonly datagramSockets: DatagramSockets | undefined;
-  /** Keeps costly commands from taking all the time. */
+  /** Keeps commands from taking all the time. */
+  readonly commandTurns: CommandTurns;
+  /** Keeps costly ones from doing so. */
   readonly turns: Turns;
   /** What subscribers are notified of. */
   readonly notifications: Notifications;
