@@ -3,10 +3,13 @@
  *
  * @module
  */
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
+import { asyncBufferFromFile, parquetReadObjects, parquetSchema } from "hyparquet";
 import { type MeasurementBatch, Ticks } from "../../mod.ts";
 import { CommandError } from "../exit_codes.ts";
+import { readFooter } from "./parquet_footer.ts";
+import { checkGroup } from "./parquet_pages.ts";
 import { readColumns, readHeadings, type Row, type RowReader } from "./reader.ts";
+import { uncompressSnappy } from "./snappy.ts";
 
 // Times exactly, where a Date would round.
 const parsers = {
@@ -23,20 +26,21 @@ const parsers = {
 export async function* readParquet(path: string, rows: RowReader): AsyncGenerator<MeasurementBatch, void> {
   try {
     const file = await asyncBufferFromFile(path);
-    const metadata = await parquetMetadataAsync(file, { parsers });
-    const headings = parquetSchema(metadata).children.map(({ element }) => element.name);
+    const metadata = await readFooter(file, parsers);
+    const elements = parquetSchema(metadata).children.map(({ element }) => element);
+    const headings = elements.map(({ name }) => name);
     const names = readHeadings(headings);
-    const wanted = headings.filter((_, i) => readColumns.some((column) => column === names[i]));
+    const wanted = elements.filter((_, i) => readColumns.some((column) => column === names[i]));
     let number = 0;
-    for (const { num_rows } of metadata.row_groups) {
-      const rowEnd = number + Number(num_rows);
+    for (const rowGroup of metadata.row_groups) {
+      await checkGroup(file, rowGroup, wanted);
       const group = await parquetReadObjects({
         file,
-        metadata,
+        // hyparquet would look at all groups for each.
+        metadata: { ...metadata, row_groups: [rowGroup] },
         parsers,
-        columns: wanted,
-        rowStart: number,
-        rowEnd,
+        compressors: { SNAPPY: uncompressSnappy },
+        columns: wanted.map(({ name }) => name),
       });
       for (const found of group) {
         number++;

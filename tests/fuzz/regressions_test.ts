@@ -9,7 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { certificateInfo, readCertificates } from "../../cli/certificate.ts";
-import { readStream } from "../../cli/data/files.ts";
+import { readFile, readStream } from "../../cli/data/files.ts";
 import { RowReader } from "../../cli/data/reader.ts";
 import { CommandError } from "../../cli/exit_codes.ts";
 import { SqliteHistory } from "../../history/mod.ts";
@@ -24,6 +24,7 @@ import {
 } from "../../transport/mod.ts";
 import { secureChannel } from "../../transport/tls_channel.ts";
 import { checkTlsOptions } from "../../transport/tls_options.ts";
+import { filePath } from "../interop/partners.ts";
 import { withFolder } from "../support/folder.ts";
 import { clientFlight, serverCertificate, serverKey } from "./tls_session.ts";
 
@@ -100,6 +101,14 @@ Deno.test("CSV: what the parser complains of is told with the line of the file, 
     }, CommandError);
     assertMatch(error.message, /on line 4$/);
   }
+});
+
+Deno.test("parquet: a page whose header is damaged is refused, not read without end", async () => {
+  const path = filePath(new URL("testdata/damaged_page_header.parquet", import.meta.url));
+  const error = await assertRejects(async () => {
+    for await (const _ of readFile(path, "parquet", new RowReader("a file", () => 0)));
+  }, CommandError);
+  assertMatch(error.message, /^a file: column time: a page of 40 values, undefined rows/);
 });
 
 /** The server's certificate with a change to its DER, as PEM. */

@@ -121,10 +121,19 @@ function textTarget(format: "csv" | "ndjson", tokens: readonly string[]): FuzzTa
   }, [CommandError]);
 }
 
-const parquet = target("parquet", 60, () => damaged([parquetFile]), async (file) => {
+const parquet = target("parquet", 60, () => damaged(parquetFiles()), async (file) => {
   const { error } = await outcome(readFile(written(file), "parquet", rowReader()));
   if (error !== undefined) throw error;
 }, [CommandError]);
+
+/** One of ours, and those of another program. */
+function parquetFiles(): Uint8Array[] {
+  const folder = new URL("../../../cli/testdata/parquet/", import.meta.url);
+  const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) =>
+    name.endsWith(".parquet")
+  );
+  return [parquetFile, ...names.sort().map((name) => Deno.readFileSync(new URL(name, folder)))];
+}
 
 const parquetFile = await writeParquet();
 
