@@ -1,10 +1,12 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { asyncBufferFromFile } from "hyparquet";
 import { MeasurementBatch, SignalTable, Ticks } from "../../mod.ts";
 import { filePath } from "../../tests/interop/partners.ts";
 import { withFolder } from "../../tests/support/folder.ts";
 import { CommandError } from "../exit_codes.ts";
 import { readFile } from "./files.ts";
-import { Bytes, checkStruct } from "./parquet_footer.ts";
+import { Bytes, checkStruct, readFooter } from "./parquet_footer.ts";
+import { checkGroup } from "./parquet_pages.ts";
 import { checkValues, countNulls } from "./parquet_values.ts";
 import { RowReader } from "./reader.ts";
 import { uncompressSnappy } from "./snappy.ts";
@@ -13,9 +15,9 @@ const folder = new URL("../testdata/parquet/", import.meta.url);
 const ids = ["0d5a1c9e-6a3b-4f6e-9c52-000000000001", "0d5a1c9e-6a3b-4f6e-9c52-000000000002"];
 const start = Ticks.parse("2024-03-01T12:30:00Z");
 
-const files = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) =>
-  name.endsWith(".parquet")
-);
+const files = [...Deno.readDirSync(folder)]
+  .map(({ name }) => name)
+  .filter((name) => name.endsWith(".parquet") && !name.startsWith("refused"));
 
 for (const name of files) {
   Deno.test(`parquet: what pyarrow writes is read: ${name}`, async () => {
@@ -40,10 +42,10 @@ for (const name of files) {
   });
 }
 
-/** What is said about a file of pyarrow with a change. */
-async function refusal(name: string, change: (bytes: Uint8Array<ArrayBuffer>) => void): Promise<string> {
+/** What is said about a file of pyarrow, with or without a change. */
+async function refusal(name: string, change?: (bytes: Uint8Array<ArrayBuffer>) => void): Promise<string> {
   const bytes = await Deno.readFile(new URL(`${name}.parquet`, folder));
-  change(bytes);
+  change?.(bytes);
   return withFolder(async (folder) => {
     const path = `${folder}/damaged.parquet`;
     await Deno.writeFile(path, bytes);
@@ -74,11 +76,60 @@ Deno.test("parquet: a page of a length below zero, and of one beyond its column"
   assertEquals(/^a file: column signalId: a page of 2147483647 bytes$/.test(beyond), true, beyond);
 });
 
-Deno.test("parquet: a footer that is longer than the file, and a file that is none", async () => {
+Deno.test("parquet: a footer that is longer than the file, of more than there is room for, and a file that is none", async () => {
   const long = await refusal("plain_v1", (bytes) => bytes.set([0xff, 0xff, 0xff, 0x7f], bytes.length - 8));
   assertEquals(long, "a file: a footer of 2147483647 bytes, at most 4424 expected");
+  const large = {
+    byteLength: 1e9,
+    slice: () => Promise.resolve(Uint8Array.of(1, 0, 0, 1, 80, 65, 82, 49).buffer),
+  };
+  await assertRejects(
+    () => readFooter(large, {}),
+    Error,
+    "a footer of 16777217 bytes, at most 16777216 expected",
+  );
   const none = await refusal("plain_v1", (bytes) => bytes.fill(0, bytes.length - 4));
   assertEquals(none, "a file: this is no Parquet file");
+});
+
+Deno.test("parquet: columns of lists, and compression that is not known", async () => {
+  assertEquals(await refusal("refused_lists"), "a file: column value: lists and structs can't be read");
+  assertEquals(await refusal("refused_zstd"), "a file: column signalId: compression by ZSTD can't be read");
+});
+
+Deno.test("parquet: a row group of more rows than values, and of more than there is room for", async () => {
+  const file = await asyncBufferFromFile(filePath(new URL("plain_v1.parquet", folder)));
+  const plain = await readFooter(file, {});
+  const wanted = plain.schema.slice(1);
+  const check = (rows: bigint) => checkGroup(file, { ...plain.row_groups[0]!, num_rows: rows }, wanted);
+  await check(30n);
+  await assertRejects(() => check(31n), Error, "column signalId: 30 values for 31 rows");
+  await assertRejects(() => check(8_388_609n), Error, "of 8388609 rows, at most 8388608 can be read");
+  await assertRejects(() => check(-1n), Error, "a row group of -1 rows");
+});
+
+Deno.test("parquet: a row group of more bytes than there is room for, in the file and uncompressed", async () => {
+  const plain = await readFooter(
+    await asyncBufferFromFile(filePath(new URL("plain_v1.parquet", folder))),
+    {},
+  );
+  const wanted = plain.schema.slice(1, 2);
+  const group = plain.row_groups[0]!;
+  const [first] = group.columns;
+  // A page of no bytes, 2,147,483,647 when it is uncompressed.
+  const page = Uint8Array.of(0x15, 0, 0x15, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0x15, 0, 0);
+  const file = { byteLength: 2 ** 40, slice: () => page.slice().buffer };
+  const inFile = checkGroup(file, {
+    ...group,
+    columns: [{ ...first!, meta_data: { ...first!.meta_data!, total_compressed_size: 2n ** 31n } }],
+  }, wanted);
+  await assertRejects(() => inFile, Error, "column signalId: 2147483648 bytes more, at most 1073741824");
+  const uncompressed = checkGroup(file, group, wanted);
+  await assertRejects(
+    () => uncompressed,
+    Error,
+    "column signalId: 2147483647 bytes more, at most 1073741824",
+  );
 });
 
 Deno.test("Thrift: lists without end, structs too deep in one another, numbers too long", () => {

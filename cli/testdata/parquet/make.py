@@ -4,7 +4,9 @@
 """
 
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,8 +32,34 @@ def table(nullable: bool) -> pa.Table:
     return pa.table(list(columns.values()), schema=pa.schema(list(columns)))
 
 
-def write(name: str, *, nullable: bool = True, **options: object) -> None:
-    pq.write_table(table(nullable), Path(__file__).with_name(f"{name}.parquet"), store_schema=False, **options)
+def other_kinds() -> pa.Table:
+    """The same with other kinds of IDs and values."""
+    columns = table(True).to_pydict()
+    columns["signalId"] = pa.array([UUID(text).bytes for text in columns["signalId"]], pa.uuid())
+    exact = [None if value is None else Decimal(value) for value in columns["value"]]
+    columns["value"] = pa.array(exact, pa.decimal128(10, 3))
+    return pa.table(columns)
+
+
+def other_columns() -> pa.Table:
+    """The same with columns of kinds that measurements have not."""
+    return (
+        table(True)
+        .append_column("isGood", pa.array([i % 2 == 0 for i in range(ROWS)]))
+        .append_column("phases", pa.array([["A", "B"][: i % 3] for i in range(ROWS)]))
+        .append_column("place", pa.array([{"x": i, "y": -i} for i in range(ROWS)]))
+    )
+
+
+def lists() -> pa.Table:
+    """Values that are lists."""
+    values = table(True)
+    return values.set_column(2, "value", pa.array([[1.0, 2.0]] * ROWS))
+
+
+def write(name: str, *, nullable: bool = True, of: pa.Table | None = None, **options: object) -> None:
+    path = Path(__file__).with_name(f"{name}.parquet")
+    pq.write_table(table(nullable) if of is None else of, path, store_schema=False, **options)
 
 
 DELTA = {
@@ -50,3 +78,7 @@ write("plain_v2", use_dictionary=False, data_page_version="2.0", compression="no
 write("delta_v1", use_dictionary=False, column_encoding=DELTA)
 write("delta_v2", use_dictionary=False, column_encoding=DELTA_LENGTH, data_page_version="2.0")
 write("many_pages_v2", data_page_version="2.0", data_page_size=64, write_batch_size=10)
+write("other_kinds_v1", of=other_kinds(), use_deprecated_int96_timestamps=True)
+write("other_columns_v1", of=other_columns())
+write("refused_lists", of=lists())
+write("refused_zstd", compression="zstd")
