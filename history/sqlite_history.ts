@@ -25,6 +25,11 @@ export interface SqliteHistoryOptions {
   readonly commitInterval?: number;
   /** Time and timers; default the machine's. */
   readonly clock?: Clock;
+  /**
+   * Told why, when recording begins to fail, for instance because the disk is full; and `null` when it works again.
+   * Default nobody; `stats()` tells what was lost.
+   */
+  readonly onProblem?: (problem: string | null) => void;
 }
 
 const kinds: Readonly<Record<keyof SqliteHistoryOptions, string>> = {
@@ -32,6 +37,7 @@ const kinds: Readonly<Record<keyof SqliteHistoryOptions, string>> = {
   maxBytes: "number",
   commitInterval: "number",
   clock: "object",
+  onProblem: "function",
 };
 
 /** Of the file; another number is another layout. */
@@ -101,6 +107,8 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
   #lost = 0;
   #damagedBlocks = 0;
   #problem: string | null = null;
+  readonly #onProblem: (problem: string | null) => void;
+  #isFailing = false;
 
   private constructor(database: DatabaseSync, options: Required<SqliteHistoryOptions>) {
     this.#database = database;
@@ -108,6 +116,7 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
     this.#maxAge = options.maxAge;
     this.#maxBytes = options.maxBytes;
     this.#commitInterval = options.commitInterval;
+    this.#onProblem = options.onProblem;
     this.#insertSignal = database.prepare("INSERT INTO signals (number, id) VALUES (?, ?)");
     this.#insertBlock = database.prepare(
       "INSERT INTO blocks (second, first, last, recorded, data) VALUES (?, ?, ?, ?, ?)",
@@ -143,6 +152,7 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
       maxBytes: inRange("maxBytes", options.maxBytes ?? 1024 ** 3, 1024 ** 2, Number.MAX_SAFE_INTEGER),
       commitInterval: inRange("commitInterval", options.commitInterval ?? 500, 1, 1000),
       clock: options.clock ?? systemClock,
+      onProblem: options.onProblem ?? (() => {}),
     };
     let database: DatabaseSync | undefined;
     try {
@@ -200,6 +210,7 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
       this.#database.exec("COMMIT");
       this.#signalsSaved = this.#numbering.table.size;
       this.#recorded += count;
+      this.#tell(null);
     } catch (error) {
       this.#lose(count, error);
     }
@@ -215,6 +226,15 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
     } catch {
       // It had not begun.
     }
+    this.#tell(this.#problem);
+  }
+
+  /** Tells once that recording fails, and once that it works again. */
+  #tell(problem: string | null): void {
+    if (this.#isFailing === (problem !== null)) return;
+    this.#isFailing = problem !== null;
+    // Later: what it does, and throws, is not to be in the way of who publishes.
+    queueMicrotask(() => this.#onProblem(problem));
   }
 
   #saveSignals(): void {

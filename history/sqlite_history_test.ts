@@ -155,6 +155,32 @@ Deno.test("a file is committed by timer, read by the next who opens it, and has 
   await Deno.remove(directory, { recursive: true });
 });
 
+Deno.test("that recording fails is told once, and that it works again, too", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/history.db`;
+  await SqliteHistory.open(path).close();
+  const database = new DatabaseSync(path);
+  database.exec(
+    `CREATE TRIGGER full BEFORE INSERT ON blocks WHEN NEW.first = ${T0} BEGIN SELECT RAISE(ABORT, 'disk is full'); END`,
+  );
+  database.close();
+  const told: (string | null)[] = [];
+  const signals = table(1);
+  {
+    await using history = SqliteHistory.open(path, { onProblem: (problem) => told.push(problem) });
+    for (const time of [T0 + SECOND, T0, T0, T0 + SECOND, T0 + SECOND, T0]) {
+      const batch = new MeasurementBatch();
+      batch.add(0, time, 1);
+      history.record(batch, signals);
+      history.flush();
+    }
+    const { recorded, lost, problem } = history.stats();
+    assertEquals([recorded, lost, problem], [3, 3, "disk is full"]);
+  }
+  assertEquals(told, ["disk is full", null, "disk is full"]);
+  await Deno.remove(directory, { recursive: true });
+});
+
 Deno.test("a damaged block is passed over and counted", async () => {
   const directory = await Deno.makeTempDir();
   const path = `${directory}/history.db`;
