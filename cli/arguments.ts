@@ -48,7 +48,12 @@ export function readArguments(args: readonly string[], operands: Options, option
       add(name, token.value);
       continue;
     }
-    add(...readOption(token, options, names));
+    const [name, text] = readOption(token, options, names);
+    const { multiple, placeholder } = options[name]!;
+    if (!multiple && placeholder !== undefined && given.has(name)) {
+      throw new UsageError(`${nameOnLine(name, operands)} is given twice`);
+    }
+    add(name, text);
   }
   return new Map(
     [...given].map(([name, texts]) => [name, { texts, name: nameOnLine(name, operands), place: "" }]),

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ExitCode } from "./exit_codes.ts";
-import type { Given } from "./given.ts";
+import type { Settled, Settlement } from "./given.ts";
 import { flag, type Option, type Options, text, type ValuesOf } from "./option.ts";
 import type { Output } from "./output.ts";
 
@@ -16,8 +16,14 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Standard input. */
   readonly input: ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** The operands and options that were given for this command, by name; defaults for all commands are not among them. */
-  readonly given: Given;
+  /** The operands and options in force that were given, on the command line or in the configuration file. */
+  readonly given: Settled;
+}
+
+/** Where a command runs, as far as it matters to what its options mean. */
+export interface Surroundings {
+  /** Whether standard output goes to a terminal. */
+  readonly isTerminal: boolean;
 }
 
 /** A command line that does something, and what it does. */
@@ -41,6 +47,8 @@ export interface Command {
   readonly options: Options;
   /** At least one. */
   readonly examples: readonly Example[];
+  /** Settles what goes together by its values, before they are read; default nothing. */
+  settle?(given: Settlement, surroundings: Surroundings): void;
   /** Does it, with the values of operands and options by their names. */
   run(values: Readonly<Record<string, unknown>>, context: Context): Promise<ExitCode>;
 }

@@ -55,10 +55,15 @@ export class Config {
     }
   }
 
-  /** What the file says for a command: in its section, and in that for all, as far as the command has such options. */
+  /**
+   * What the file says for a command: in its section, and in that for all, as far as the command has such options and
+   * they can have these values.
+   */
   for(command: Command): Omit<GivenAnywhere, "line"> {
-    const known = Object.keys(optionsOf(command));
-    const defaults = [...this.#sections.get(DEFAULTS) ?? []].filter(([name]) => known.includes(name));
+    const options = optionsOf(command);
+    const defaults = [...this.#sections.get(DEFAULTS) ?? []].filter(([name, { texts }]) =>
+      Object.hasOwn(options, name) && problemOf(options[name]!, texts) === undefined
+    );
     return { section: this.#sections.get(command.name) ?? new Map(), defaults: new Map(defaults) };
   }
 }

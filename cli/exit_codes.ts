@@ -113,7 +113,38 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return ExitCode.Usage;
   if (error instanceof CommandError) return error.exitCode;
   if (error instanceof SttpError) return codes[error.code] ?? ExitCode.Failed;
-  // Files and the network, through Deno's own interfaces.
-  const isExpected = Object.values(Deno.errors).some((kind) => error instanceof kind);
-  return isExpected ? ExitCode.Failed : ExitCode.Fault;
+  return isOfSystem(error) ? ExitCode.Failed : ExitCode.Fault;
+}
+
+/** What the system says of files, streams and the network, where Deno has no class for it. */
+const SYSTEM_CODES: ReadonlySet<unknown> = new Set(
+  ("EACCES EAGAIN EBUSY EDQUOT EFBIG EHOSTDOWN EHOSTUNREACH EIO EISDIR ELOOP EMFILE ENAMETOOLONG ENETDOWN " +
+    "ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOMEM ENOSPC ENOTDIR ENOTEMPTY ENXIO EPERM EPIPE EROFS ESTALE " +
+    "ETIMEDOUT ETXTBSY ERR_SQLITE_ERROR").split(" "),
+);
+
+/** Whether something failed that is not in the hands of a program: a disk, a stream, a database. */
+function isOfSystem(error: unknown): boolean {
+  if (Object.values(Deno.errors).some((kind) => error instanceof kind)) return true;
+  if (!(error instanceof Error)) return false;
+  const { code, message } = error as Error & { readonly code?: unknown };
+  return SYSTEM_CODES.has(code) || /\(os error \d+\)/.test(message);
+}
+
+/**
+ * Writes to something that has a name.
+ *
+ * @param name Such as the path of a file.
+ * @throws {CommandError} `Failed`, with the name, in place of what the system says; but for a broken pipe.
+ */
+export async function writing<T>(name: string, write: () => T | Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (cause) {
+    const isKnown = cause instanceof CommandError || cause instanceof Deno.errors.BrokenPipe;
+    if (isKnown || !isOfSystem(cause)) throw cause;
+    throw new CommandError(ExitCode.Failed, `${name} can't be written: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
 }

@@ -18,6 +18,9 @@ export interface GivenOption {
   readonly place: string;
 }
 
+/** Where an option can be given; what comes first counts. */
+const places = ["line", "section", "defaults"] as const;
+
 /** What was given in one place, by the names of the declarations. */
 export type Given = ReadonlyMap<string, GivenOption>;
 
@@ -36,9 +39,79 @@ export function nameOnLine(name: string, operands: Options): string {
 }
 
 /** An option that is in force. */
-interface Settled extends GivenOption {
+export interface SettledOption extends GivenOption {
+  /** Where it was given. */
   readonly from: keyof GivenAnywhere;
+  /** Whether it is no flag that was taken back. */
   readonly isOn: boolean;
+}
+
+/** All that is in force, by the names of the declarations. */
+export type Settled = ReadonlyMap<string, SettledOption>;
+
+/**
+ * What is in force, for a command that knows more of what goes together than {@linkcode Relations} can say: it depends on
+ * values, or on where standard output goes.
+ */
+export class Settlement {
+  readonly #options: Map<string, SettledOption>;
+
+  /** @param options What is in force; what is left out is taken from there. */
+  constructor(options: Map<string, SettledOption>) {
+    this.#options = options;
+  }
+
+  /** The option's texts; none when it is not given, or a flag that was taken back. */
+  texts(name: string): readonly string[] {
+    const option = this.#options.get(name);
+    return option?.isOn ? option.texts : [];
+  }
+
+  /** The last of them. */
+  text(name: string): string | undefined {
+    return this.texts(name).at(-1);
+  }
+
+  /** Where an option was given. */
+  from(name: string): keyof GivenAnywhere | undefined {
+    return this.#options.get(name)?.from;
+  }
+
+  /** Whether an option was given in a place that counts before that of another, or the other was not given. */
+  outranks(name: string, other: string): boolean {
+    const rank = (from: keyof GivenAnywhere | undefined): number =>
+      from === undefined ? places.length : places.indexOf(from);
+    return rank(this.from(name)) < rank(this.from(other));
+  }
+
+  /**
+   * Of two options that contradict each other, leaves out the one whose place counts after that of the other.
+   *
+   * @throws {UsageError} When they are of the same place.
+   */
+  exclude(one: string, other: string): void {
+    const [a, b] = [this.#options.get(one), this.#options.get(other)];
+    if (!a?.isOn || !b?.isOn) return;
+    if (a.from === b.from) throw contradiction(withValue(b), withValue(a));
+    this.#options.delete(this.outranks(one, other) ? other : one);
+  }
+
+  /**
+   * Leaves out an option that is of no use, if it is there.
+   *
+   * @param why What is wrong, to stand after its name.
+   * @param beside The options that make it so, if any do.
+   * @throws {UsageError} When it was typed, or stands in the command's section together with what makes it so.
+   */
+  leaveOut(name: string, why: string, beside: readonly string[] = []): void {
+    const option = this.#options.get(name);
+    if (option === undefined) return;
+    const isTogether = beside.some((other) => this.from(other) === option.from);
+    if (option.from === "line" || (option.from === "section" && isTogether)) {
+      throw new UsageError(`${option.place}${option.name} ${why}`);
+    }
+    this.#options.delete(name);
+  }
 }
 
 /**
@@ -48,12 +121,16 @@ interface Settled extends GivenOption {
  *
  * @throws {UsageError} When one needs another that is not given, or two of the same place exclude each other.
  */
-export function settle(operands: Options, options: Options, given: GivenAnywhere): Given {
+export function settle(
+  operands: Options,
+  options: Options,
+  given: GivenAnywhere,
+): Map<string, SettledOption> {
   const declared = { ...operands, ...options };
-  const settled = new Map<string, Settled>();
+  const settled = new Map<string, SettledOption>();
   /** What was given and is not in force: who relies on it can't have known. */
   const withdrawn = new Set<string>();
-  for (const from of ["line", "section", "defaults"] as const) {
+  for (const from of places) {
     for (const [name, option] of given[from]) {
       const on = isOn(declared[name]!, option.texts);
       const before = settled.get(name);
@@ -89,7 +166,7 @@ export function settle(operands: Options, options: Options, given: GivenAnywhere
 
 /** Checks what stands in one place. @throws {UsageError} When two of it exclude each other. */
 export function checkContradictions(declared: Options, given: Given): void {
-  const seen = new Map<string, Settled>();
+  const seen = new Map<string, SettledOption>();
   for (const [name, option] of given) {
     if (!isOn(declared[name]!, option.texts)) continue;
     const rival = rivalOf(name, declared, seen);
@@ -102,8 +179,8 @@ export function checkContradictions(declared: Options, given: Given): void {
 function rivalOf(
   name: string,
   declared: Options,
-  settled: ReadonlyMap<string, Settled>,
-): Settled | undefined {
+  settled: Settled,
+): SettledOption | undefined {
   for (const [other, option] of settled) {
     if (!option.isOn) continue;
     if (declared[name]!.excludes.includes(other) || declared[other]!.excludes.includes(name)) return option;
@@ -115,11 +192,17 @@ function contradiction({ name, place }: GivenOption, rival: GivenOption): UsageE
   return new UsageError(`${place}${rival.name} and ${name} exclude each other`);
 }
 
+/** An option named together with its value, which is what does not go together. */
+function withValue(option: SettledOption): SettledOption {
+  const text = option.texts.join();
+  return text === "true" ? option : { ...option, name: `${option.name} ${text}` };
+}
+
 /** The options one of which has to be given beside this one, and none is. */
 function missingBeside(
   name: string,
   declared: Options,
-  settled: ReadonlyMap<string, Settled>,
+  settled: Settled,
 ): readonly string[] | undefined {
   return declared[name]!.needs.map((need) => typeof need === "string" ? [need] : need)
     .find((others) => !others.some((other) => settled.get(other)?.isOn));

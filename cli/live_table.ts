@@ -32,7 +32,11 @@ export class LiveTable implements MeasurementWriter {
   readonly #log: string[] = [];
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #leave = (): void => {
-    Deno.stdout.writeSync(this.#encoder.encode(LEAVE));
+    try {
+      Deno.stdout.writeSync(this.#encoder.encode(LEAVE));
+    } catch {
+      // It has hung up.
+    }
   };
   #drawing: Promise<void> | undefined;
   #failure: unknown;

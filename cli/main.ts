@@ -11,10 +11,11 @@ import { reportFault, run } from "./run.ts";
 import { untilTold } from "./signals.ts";
 
 if (import.meta.main) {
+  const told = new AbortController();
   const terminal = Deno.env.get("TERM");
   const streams = {
-    out: sinkOf(Deno.stdout, terminal),
-    err: sinkOf(Deno.stderr, terminal),
+    out: sinkOf(Deno.stdout, { name: "standard output", terminal, signal: told.signal }),
+    err: sinkOf(Deno.stderr, { name: "standard error", terminal, signal: told.signal }),
     colours: !Deno.noColor,
   };
   // What nothing else waits for fails here, and not with an exit code of Deno's.
@@ -24,14 +25,13 @@ if (import.meta.main) {
   };
   globalThis.addEventListener("error", (event) => fail(event, event.error));
   globalThis.addEventListener("unhandledrejection", (event) => fail(event, event.reason));
-  const code = await untilTold((signal) =>
+  const code = await untilTold(told, () =>
     run(Deno.args, commands, {
       ...streams,
-      signal,
+      signal: told.signal,
       input: Deno.stdin.readable,
       env: (name) => Deno.env.get(name),
-    })
-  );
+    }));
   // Standard input may still be open.
   Deno.exit(code);
 }

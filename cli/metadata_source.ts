@@ -56,11 +56,12 @@ export async function findMetadata(
 }
 
 /**
- * Checks that options for publishers are not given where there is none.
+ * Checks that options for publishers are not typed where there is none. Those of the configuration file are for the
+ * times when there is one.
  *
  * @param found All metadata that was found.
  * @param options The names of the options.
- * @throws {UsageError} When one of them was given, and the metadata is from elsewhere.
+ * @throws {UsageError} When one of them is on the command line, and the metadata is from elsewhere.
  */
 export function checkUse(
   found: readonly FoundMetadata[],
@@ -68,9 +69,9 @@ export function checkUse(
   { given }: Pick<Context, "given">,
 ): void {
   if (found.some(({ publisher }) => publisher !== undefined)) return;
-  const idle = options.map((name) => given.get(name)).find((option) => option !== undefined);
+  const idle = options.map((name) => given.get(name)).find((option) => option?.from === "line");
   if (idle === undefined) return;
-  throw new UsageError(`${idle.place}${idle.name} is for publishers, and no metadata is from one`);
+  throw new UsageError(`${idle.name} is for publishers, and no metadata is from one`);
 }
 
 /**

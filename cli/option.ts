@@ -123,12 +123,20 @@ export function flag(declaration: Declaration): Option<boolean> {
 /** Any text. */
 export const text: Declare<string> = single("TEXT", (text) => text);
 
+/** A filter expression; whether it makes sense depends on metadata. */
+export const expression: Declare<string> = single("EXPRESSION", notEmpty);
+
 /** A path; what is there is for the command to find out. */
 export const file: Declare<string> = single("FILE", notEmpty, "file");
 
 /** Texts, each given by an option of its own. */
 export function list(declaration: Declaration & { readonly required?: true }): Option<readonly string[]> {
   return option(declaration, "TEXT", true, (texts) => texts);
+}
+
+/** Filter expressions, each given by an option of its own. */
+export function expressions(declaration: Declaration): Option<readonly string[]> {
+  return option(declaration, "EXPRESSION", true, (texts) => texts.map(notEmpty));
 }
 
 /**
@@ -176,23 +184,50 @@ export function choice<const Word extends string>(...words: readonly Word[]): De
   }, words);
 }
 
-/** `host:port`, `host` or `:port` to listen at, kept as text; port 0 for any free one. */
-export const listenAddress: Declare<string> = single("ADDRESS", (text) => asAddress(text, parseHostPort));
+/** Where to listen. */
+export interface Place {
+  readonly hostname: string;
+  /** 0 for any free one; `undefined` for the customary one. */
+  readonly port: number | undefined;
+}
+
+/** `host:port`, `host`, `:port` or a port alone to listen at; without a host at all addresses of this machine. */
+export const listenAddress: Declare<Place> = single("[HOST:]PORT", (text) => {
+  const address = /^\d{1,5}$/.test(text) ? `:${text}` : text;
+  const { hostname } = asAddress(address, parseHostPort);
+  const isEverywhere = address.startsWith(":") && !address.startsWith("::");
+  const port = hasPort(address) ? parseHostPort(address, 0).port : undefined;
+  return { hostname: isEverywhere ? "0.0.0.0" : hostname, port };
+});
+
+/** Whether an address names a port. */
+function hasPort(address: string): boolean {
+  try {
+    parseHostPort(address);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** `host:port`, `host` or `:port` to connect to, kept as text. */
-export const address: Declare<string> = single("ADDRESS", (text) => asAddress(text, parseTarget));
+export const address: Declare<string> = single("ADDRESS", targetText);
 
 /** Addresses to connect to, each given by an option of its own. */
 export function addresses(
   declaration: Declaration & { readonly required?: true },
 ): Option<readonly string[]> {
-  return option(declaration, "ADDRESS", true, (texts) => texts.map((text) => asAddress(text, parseTarget)));
+  return option(declaration, "ADDRESS", true, (texts) => texts.map(targetText));
 }
 
-function asAddress(text: string, parse: typeof parseTarget): string {
+function targetText(text: string): string {
+  asAddress(text, parseTarget);
+  return text;
+}
+
+function asAddress(text: string, parse: typeof parseTarget): ReturnType<typeof parseTarget> {
   try {
-    parse(text, 1);
-    return text;
+    return parse(text, 1);
   } catch (error) {
     if (error instanceof RangeError) throw new TypeError(`is ${error.message}`);
     throw new TypeError(`is "${text}", an address such as localhost:7165 expected`);
@@ -215,12 +250,12 @@ export const duration: Declare<number> = single("TIME", (text) => {
   throw new TypeError(`is "${text}", a time such as 250ms, 30s, 5m or 1h expected`);
 });
 
-const sizes: Readonly<Record<string, number>> = { "": 1, k: 1024, M: 1024 ** 2, G: 1024 ** 3 };
+const sizes: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
-/** A size in bytes, given as `4096`, `512k`, `64M` or `2G`. */
+/** A size in bytes, given as `4096`, `512k`, `64M` or `2G`; letters may be small or capital. */
 export const bytes: Declare<number> = single("SIZE", (text) => {
-  const match = /^(\d{1,9})([kMG]?)$/.exec(text);
-  if (match !== null) return Number(match[1]) * sizes[match[2]!]!;
+  const match = /^(\d{1,9})([kMG]?)$/i.exec(text);
+  if (match !== null) return Number(match[1]) * sizes[match[2]!.toLowerCase()]!;
   throw new TypeError(`is "${text}", a size such as 4096, 512k, 64M or 2G expected`);
 });
 
@@ -232,7 +267,7 @@ export const factor: Declare<number> = single("FACTOR", (text) => {
 });
 
 function notEmpty(text: string): string {
-  if (text === "") throw new TypeError("is empty");
+  if (text.trim() === "") throw new TypeError("is empty");
   return text;
 }
 

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { CommandError, ExitCode, writing } from "./exit_codes.ts";
+
 /** A stream of bytes out of the process. */
 export interface Sink {
   /** Whether a person looks at it. */
@@ -74,7 +76,8 @@ export class Output {
   }
 
   /**
-   * Writes a line for who watches: a text for people or, with `--json`, JSON for programs.
+   * Writes a line for who watches: a text for people or, with `--json`, JSON for programs. Nothing fails because nobody
+   * watches, or the disk is full that notes are kept on.
    *
    * @param value What programs get; default the text, as `note`.
    */
@@ -82,16 +85,16 @@ export class Output {
     return this.json ? this.noteValue(value) : this.#noteLine(text);
   }
 
-  /** Writes a line of JSON for programs that watch. Big integers become texts. */
+  /** Writes a line of JSON for programs that watch, as {@linkcode Output.note} does. Big integers become texts. */
   noteValue(value: unknown): Promise<void> {
     return this.#noteLine(toJson(value));
   }
 
   #noteLine(line: string): Promise<void> {
-    return this.noteBytes(encoder.encode(`${line}\n`));
+    return this.noteBytes(encoder.encode(`${line}\n`)).catch(() => {});
   }
 
-  /** Writes whole lines to standard error. */
+  /** Writes whole lines to standard error. @throws What the system says, when they can't be written. */
   noteBytes(lines: Uint8Array): Promise<void> {
     const status = this.#status;
     if (status === "") return this.err.write(lines);
@@ -101,12 +104,12 @@ export class Output {
 
   /**
    * Shows a line at the bottom of the terminal at standard error, in place of the one before; empty for none. Where
-   * there is no terminal, or programs watch, it does nothing.
+   * there is no terminal, or programs watch, it does nothing. It fails as little as {@linkcode Output.note}.
    */
   async status(text: string): Promise<void> {
     if (!this.err.isTerminal || this.json || text === this.#status) return;
     this.#status = text.slice(0, this.err.size().columns - 1);
-    await this.err.write(new Uint8Array([...clearLine, ...encoder.encode(this.#status)]));
+    await this.err.write(new Uint8Array([...clearLine, ...encoder.encode(this.#status)])).catch(() => {});
   }
 }
 
@@ -117,16 +120,39 @@ export function toJson(value: unknown): string {
   return JSON.stringify(value, (_, part) => typeof part === "bigint" ? String(part) : part);
 }
 
-/**
- * A file of the process, such as `Deno.stdout`.
- *
- * @param terminal The kind of terminal, `$TERM`: one that is `dumb` can't go back on what it shows, and is none here.
- */
-export function sinkOf(stream: typeof Deno.stdout, terminal: string | undefined): Sink {
+/** How a stream of the process is written to. */
+export interface SinkOptions {
+  /** What it is called. */
+  readonly name: string;
+  /** The kind of terminal, `$TERM`: one that is `dumb` can't go back on what it shows, and is none here. */
+  readonly terminal: string | undefined;
+  /** Fires when the process is to end: then whoever reads nothing is waited for no longer than `patience`. */
+  readonly signal?: AbortSignal;
+  /** In milliseconds; default 5,000. */
+  readonly patience?: number;
+}
+
+/** Bytes written at a time: a stream that is read slowly gets on. */
+const PIECE = 65_536;
+
+/** A stream of the process, such as `Deno.stdout`. */
+export function sinkOf(
+  stream: Pick<typeof Deno.stdout, "write" | "isTerminal">,
+  { name, terminal, signal, patience = 5000 }: SinkOptions,
+): Sink {
   const isTerminal = terminal !== "dumb" && stream.isTerminal();
   let last: Promise<void> = Promise.resolve();
+  let isStuck = false;
+  const writeSome = async (bytes: Uint8Array): Promise<number> => {
+    const written = stream.write(bytes);
+    if (signal === undefined) return await written;
+    const read = await withPatience(written, signal, patience);
+    isStuck = read === undefined;
+    return read ?? 0;
+  };
   const writeAll = async (bytes: Uint8Array): Promise<void> => {
-    for (let at = 0; at < bytes.length;) at += await stream.write(bytes.subarray(at));
+    for (let at = 0; at < bytes.length && !isStuck;) at += await writeSome(bytes.subarray(at, at + PIECE));
+    if (isStuck) throw new CommandError(ExitCode.Failed, `${name} is not read, so not all of it was written`);
   };
   return {
     isTerminal,
@@ -137,8 +163,29 @@ export function sinkOf(stream: typeof Deno.stdout, terminal: string | undefined)
       return { columns: columns || 80, rows: rows || 24 };
     },
     // One after the other: a write that the stream takes in parts must not be torn by the next.
-    write: (bytes) => last = last.catch(() => {}).then(() => writeAll(bytes)),
+    write: (bytes) => last = last.catch(() => {}).then(() => writing(name, () => writeAll(bytes))),
   };
+}
+
+/** What a promise gives; `undefined` when that takes longer than so many milliseconds after a signal. */
+async function withPatience<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+  patience: number,
+): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = Promise.withResolvers<undefined>();
+  const wait = (): void => {
+    timer = setTimeout(() => late.resolve(undefined), patience);
+  };
+  if (signal.aborted) wait();
+  else signal.addEventListener("abort", wait);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    signal.removeEventListener("abort", wait);
+    clearTimeout(timer);
+  }
 }
 
 /** Styles that leave text alone. */

@@ -4,7 +4,9 @@
  * @module
  */
 import { SqliteHistory } from "../history/mod.ts";
-import { type AccessOptions, Publisher, type SlowSubscriberPolicy, type TlsSource } from "../mod.ts";
+import type { Logger } from "../log/mod.ts";
+import { Publisher, type SlowSubscriberPolicy, type TlsSource } from "../mod.ts";
+import type { AccessFile } from "./access_file.ts";
 import { checked } from "./exit_codes.ts";
 import {
   addresses,
@@ -18,7 +20,6 @@ import {
   type ValuesOf,
   whole,
 } from "./option.ts";
-import { readYaml } from "./yaml.ts";
 
 const listening = { group: "Connections" } as const;
 const history = { group: "History" } as const;
@@ -100,7 +101,7 @@ export const publisherOptions: PublisherOptionTable = {
 /** What a publisher is made of besides the values of its options. */
 export interface PublisherParts {
   readonly tls: TlsSource | undefined;
-  readonly access: AccessOptions | undefined;
+  readonly access: AccessFile | undefined;
   readonly history: SqliteHistory | undefined;
   readonly policy: SlowSubscriberPolicy;
 }
@@ -121,21 +122,33 @@ export function createPublisher(
       ...(values.nodeId !== undefined && { nodeId: values.nodeId }),
       ...(values.connectOnly && { listen: false as const }),
       ...(tls !== undefined && { tls }),
-      ...(access !== undefined && { access }),
+      ...(access !== undefined && { access: access.options }),
       ...(history !== undefined && { history }),
     })
   );
 }
 
-/** Rights as `PublisherOptions.access` has them, but for functions. @throws {UsageError} When the file can't be used. */
-export async function readAccess(path: string | undefined): Promise<AccessOptions | undefined> {
-  return path === undefined ? undefined : await readYaml(path) as AccessOptions;
-}
-
-/** The history, if one is asked for. @throws {UsageError} When its bounds make no sense. */
+/**
+ * The history, if one is asked for.
+ *
+ * @param log Is told when it can't record any more, and when it can again.
+ * @throws {UsageError} When its bounds make no sense.
+ */
 export function openHistory(
-  { history, historyAge, historySize }: Pick<PublisherValues, "history" | "historyAge" | "historySize">,
+  { history: path, historyAge, historySize }: Pick<PublisherValues, "history" | "historyAge" | "historySize">,
+  log: Logger,
 ): SqliteHistory | undefined {
-  if (history === undefined) return undefined;
-  return checked(() => SqliteHistory.open(history, { maxAge: historyAge, maxBytes: historySize }));
+  if (path === undefined) return undefined;
+  const opened: SqliteHistory = checked(() =>
+    SqliteHistory.open(path, {
+      maxAge: historyAge,
+      maxBytes: historySize,
+      onProblem(problem): void {
+        const { lost } = opened.stats();
+        if (problem === null) log.info("history.recording", { path, lost });
+        else log.error("history.notRecording", { path, lost, message: problem });
+      },
+    })
+  );
+  return opened;
 }

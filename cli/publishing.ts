@@ -21,6 +21,8 @@ export interface PublishingProgress {
   readonly dropped: number;
   /** Measurements that came in and whose signal the metadata does not have. */
   readonly unknown: number;
+  /** Measurements that the history could not record. */
+  readonly unrecorded: number;
 }
 
 /** Looks at a publisher. */
@@ -50,7 +52,7 @@ export class PublishingMeter implements Reported {
   }
 
   #since(at: number, before: number): PublishingProgress {
-    const { published, connections, sent, dropped } = this.#publisher.stats();
+    const { published, connections, sent, dropped, history } = this.#publisher.stats();
     return {
       published: published.measurements,
       rate: (published.measurements - before) / Math.max(0.001, (performance.now() - at) / 1000),
@@ -58,11 +60,13 @@ export class PublishingMeter implements Reported {
       sent: sent.measurements,
       dropped: Object.values(dropped).reduce((sum, part) => sum + part, 0),
       unknown: this.#unknown(),
+      unrecorded: history?.lost ?? 0,
     };
   }
 }
 
-function describe({ published, rate, connections, sent, dropped, unknown }: PublishingProgress): string {
+function describe(progress: PublishingProgress): string {
+  const { published, rate, connections, sent, dropped, unknown, unrecorded } = progress;
   return [
     `${count(published)} published`,
     `${count(Math.round(rate))}/s`,
@@ -70,5 +74,6 @@ function describe({ published, rate, connections, sent, dropped, unknown }: Publ
     `${count(sent)} sent`,
     `${count(dropped)} dropped`,
     ...(unknown === 0 ? [] : [`${count(unknown)} of unknown signals`]),
+    ...(unrecorded === 0 ? [] : [`${count(unrecorded)} not recorded`]),
   ].join("  ");
 }

@@ -64,7 +64,8 @@ export class Reception {
       await this.#last;
     } catch (error) {
       await subscriber.disconnect();
-      await writer.abandon();
+      // That it can't be tidied up is not what went wrong first.
+      await writer.abandon().catch(() => {});
       throw error;
     } finally {
       end.removeEventListener("abort", disconnect);

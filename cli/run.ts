@@ -8,7 +8,7 @@ import { readArguments, readValues, suggestion } from "./arguments.ts";
 import { type Command, commonOptions, type Context } from "./command.ts";
 import { Config } from "./config.ts";
 import { CommandError, ExitCode, exitCodeOf, UsageError } from "./exit_codes.ts";
-import { settle } from "./given.ts";
+import { settle, Settlement } from "./given.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { Output, type OutputOptions } from "./output.ts";
 import { plain } from "./text.ts";
@@ -63,10 +63,10 @@ export async function run(
     }
     const path = line.get("config")?.texts.at(-1) ?? (world.env("STTP_CONFIG") || undefined);
     const config = path === undefined ? nothing : (await Config.read(path, commands)).for(command);
-    const settled = settle(operands, options, { line, ...config });
-    const values = readValues(operands, options, settled);
+    const given = settle(operands, options, { line, ...config });
+    command.settle?.(new Settlement(given), { isTerminal: world.out.isTerminal });
+    const values = readValues(operands, options, given);
     if (values.json) output = new Output({ ...world, json: true });
-    const given = new Map([...settled].filter(([name]) => line.has(name) || config.section.has(name)));
     return await command.run(values, { output, signal: world.signal, input: world.input, given });
   } catch (error) {
     const isEnd = world.signal.aborted && error instanceof SttpError && error.code === "Aborted";

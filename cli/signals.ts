@@ -9,24 +9,50 @@ const numbers: Readonly<Partial<Record<Deno.Signal, number>>> = Deno.build.os ==
   ? { SIGINT: 2, SIGBREAK: 21 }
   : { SIGINT: 2, SIGTERM: 15 };
 
+/** What reads files again, while there is anything that does. */
+let reload: (() => void) | undefined;
+
 /**
  * Runs something that ends in order when the process is told to. Told a second time, the process ends at once, with 128
- * and the number of the signal, as shells have it.
+ * and the number of the signal, as shells have it. That a terminal hangs up, which may be told twice, is an end in order,
+ * too; elsewhere the same signal (SIGHUP) means to read files again, if something does.
+ *
+ * @param told Is aborted when the process is told to end.
  */
-export async function untilTold<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const stop = new AbortController();
-  const listeners = Object.entries(numbers).map(([name, number]) => {
-    const listener = (): void => {
-      if (stop.signal.aborted) Deno.exit(128 + number);
-      stop.abort();
-    };
-    Deno.addSignalListener(name as Deno.Signal, listener);
-    return [name as Deno.Signal, listener] as const;
-  });
+export async function untilTold<T>(told: AbortController, run: () => Promise<T>): Promise<T> {
+  const hadTerminal = Deno.stdin.isTerminal();
+  const listeners = new Map(
+    Object.entries(numbers).map(([name, number]) => [name as Deno.Signal, (): void => {
+      if (told.signal.aborted) Deno.exit(128 + number);
+      told.abort();
+    }]),
+  );
+  if (Deno.build.os !== "windows") {
+    const isOurs = !isIgnored(1);
+    listeners.set("SIGHUP", () => {
+      // One that has hung up is none any more.
+      const hasHungUp = hadTerminal && !Deno.stdin.isTerminal();
+      if (reload !== undefined && !hasHungUp) reload();
+      else if (isOurs) told.abort();
+    });
+  }
+  for (const [name, listener] of listeners) Deno.addSignalListener(name, listener);
   try {
-    return await run(stop.signal);
+    return await run();
   } finally {
     for (const [name, listener] of listeners) Deno.removeSignalListener(name, listener);
+  }
+}
+
+/** Whether the process was started with a signal ignored, as `nohup` does; where that can't be known, it was not. */
+function isIgnored(number: number): boolean {
+  try {
+    const path = "/proc/self/status";
+    if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return false;
+    const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync(path))?.[1];
+    return ignored !== undefined && (BigInt(`0x${ignored}`) >> BigInt(number - 1) & 1n) === 1n;
+  } catch {
+    return false;
   }
 }
 
@@ -37,10 +63,9 @@ export function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /** Calls a function whenever the process is told to read its files again (SIGHUP); not on Windows, which has no such. */
-export function onReload(reload: () => void): Disposable {
-  if (Deno.build.os === "windows") return { [Symbol.dispose]: () => {} };
-  Deno.addSignalListener("SIGHUP", reload);
-  return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGHUP", reload) };
+export function onReload(read: () => void): Disposable {
+  reload = read;
+  return { [Symbol.dispose]: () => reload = undefined };
 }
 
 /** A signal that fires with another one, or after so many milliseconds if there is such a limit. */

@@ -8,7 +8,9 @@ import { isGuid, MeasurementBatch, type Publisher } from "../mod.ts";
 import { readFile, readStream } from "./data/files.ts";
 import type { ReadableFormat } from "./data/format.ts";
 import { RowReader } from "./data/reader.ts";
+import { CommandError, ExitCode } from "./exit_codes.ts";
 import { paced } from "./pace.ts";
+import { many } from "./text.ts";
 
 /** Measurements for a publisher, with handles of its `signals`. */
 export interface MeasurementSource {
@@ -79,6 +81,16 @@ abstract class RecordedSource implements MeasurementSource {
   metadataChanged(): void {
     this.rows.forget();
   }
+
+  /** @throws {CommandError} When all that was read is of unknown signals: then nothing was as it should be. */
+  protected checkKnown(): void {
+    const { unknown, known, where } = this.rows;
+    if (known > 0 || unknown === 0) return;
+    throw new CommandError(
+      ExitCode.BadInput,
+      `${where}: the metadata has none of the signals of its ${many(unknown, "measurement")}`,
+    );
+  }
 }
 
 /** A recorded file. */
@@ -100,6 +112,7 @@ export class FileSource extends RecordedSource {
         any = true;
         yield batch;
       }
+      if (!signal.aborted) this.checkKnown();
       // A file without measurements would be read again and again.
       if (!any) return;
     } while (loop && !signal.aborted);
@@ -127,6 +140,7 @@ export class StreamSource extends RecordedSource {
     const bytes = this.#bytes.pipeThrough(new TransformStream(), { signal });
     try {
       yield* readStream(bytes, this.#format, this.rows);
+      this.checkKnown();
     } catch (error) {
       // What the signal ended has no end of its own.
       if (!signal.aborted) throw error;

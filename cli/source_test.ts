@@ -1,7 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type MeasurementBatch, Publisher, Ticks } from "../mod.ts";
 import { metadataOf } from "../tests/integration/support.ts";
 import { withFolder } from "../tests/support/folder.ts";
+import { CommandError } from "./exit_codes.ts";
 import { FileSource, type FileSourceOptions } from "./source.ts";
 
 const start = Ticks.parse("2024-03-01T12:30:00Z");
@@ -62,6 +63,18 @@ Deno.test("a file without measurements is not read for ever", () =>
   withSource({ loop: true }, async (source) => {
     for await (const _ of source.batches(new AbortController().signal)) throw new Error("there are none");
   }, csv.split("\n")[0]));
+
+Deno.test("a file of which no signal is known is wrong", () =>
+  withSource(
+    {},
+    async (source) => {
+      const reading = Array.fromAsync(source.batches(new AbortController().signal));
+      const error = await assertRejects(() => reading, CommandError);
+      assertEquals(error.exitCode, 5);
+      assertMatch(error.message, /data\.csv: the metadata has none of the signals of its 2 measurements$/);
+    },
+    "pointTag,time,value\nX,2024-03-01,1\nY,2024-03-01,2\n",
+  ));
 
 Deno.test("times are moved to the present", () =>
   withSource({ retime: true }, async (source) => {

@@ -70,8 +70,32 @@ export async function readTls(
   });
   // What can't be read or used now should not first fail with a connection. A subscriber checks it as all others do.
   const options = await read();
+  const trials: readonly (readonly [string, TlsOptions])[] = [
+    ...[options.ca ?? []].flat().map((text, i) => [ca[i]!, { ca: [text] }] as const),
+    ...(options.trustedCertificates ?? []).map((text, i) =>
+      [trust[i]!, { trustedCertificates: [text] }] as const
+    ),
+  ];
+  for (const [path, trial] of trials) tryOut(trial, path);
+  const { certificate: own, key: secret, passphrase } = options;
+  if (own !== undefined && secret !== undefined) {
+    tryOut(
+      { certificate: own, key: secret, ...passphrase !== undefined && { passphrase } },
+      `${certificate}, ${key}`,
+    );
+  }
   checked(() => new Subscriber({ tls: options }));
   return read;
+}
+
+/** @throws {UsageError} With the names of the files, when what is in them can't be used. */
+function tryOut(tls: TlsOptions, paths: string): void {
+  try {
+    checked(() => new Subscriber({ tls }));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`${paths}: ${error.message.replace(/^tls: /, "")}`);
+  }
 }
 
 /**

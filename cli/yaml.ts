@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Document, isAlias, LineCounter, type Node, parseDocument, visit } from "yaml";
+import { type Document, isAlias, isNode, LineCounter, type Node, parseDocument, visit } from "yaml";
 import { UsageError } from "./exit_codes.ts";
 
 /** The longest file that is read, in bytes. */
@@ -73,6 +73,12 @@ export class YamlFile {
   /** What the file says, as plain values. */
   toJs(): unknown {
     return this.#document.toJS();
+  }
+
+  /** The node at a path of names and numbers; `null` when there is none. */
+  at(path: readonly (string | number)[]): Node | null {
+    const found = this.#document.getIn(path, true);
+    return isNode(found) ? found : null;
   }
 
   /** Where a node stands, `path:line:column`. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { CommandError, ExitCode } from "../exit_codes.ts";
+import { checkNoDatabase } from "../files.ts";
 import { CaptureWriter } from "./format.ts";
 
 /** A file that a recording is written to. */
@@ -31,8 +32,10 @@ export class RecordingFile {
    *
    * @param path Gzipped when it ends in `.gz`.
    * @param about What is to be known of the recording, for its readers.
+   * @throws {CommandError} When a database is there.
    */
   static async create(path: string, about: Readonly<Record<string, unknown>>): Promise<RecordingFile> {
+    await checkNoDatabase(path);
     const file = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o600 });
     return new RecordingFile(path, file, about);
   }

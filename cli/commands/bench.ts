@@ -9,7 +9,7 @@ import { receive, type Received } from "../bench/receiving.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
 import { connectionOptions, subscriberOptions } from "../connection.ts";
 import { CommandError, ExitCode, listening } from "../exit_codes.ts";
-import { address, duration, flag, port, related, text, whole } from "../option.ts";
+import { address, duration, expression, flag, port, related, text, whole } from "../option.ts";
 import { alignColumns, count } from "../text.ts";
 import { assemblyInfo } from "../version.ts";
 
@@ -35,11 +35,10 @@ export const bench: Command = defineCommand({
       summary: "how long each measurement takes",
       default: "5s",
     }),
-    filter: text({
+    filter: expression({
       ...receiving,
       short: "f",
       summary: "what to subscribe to",
-      placeholder: "EXPRESSION",
       default: "FILTER ActiveMeasurements WHERE True",
     }),
     compact: flag({

@@ -3,14 +3,24 @@
  *
  * @module
  */
-import { customaryPort, listenTcp, listenTls, parseHostPort, Subscriber, type TlsSource } from "../../mod.ts";
+import { customaryPort, listenTcp, listenTls, Subscriber, type TlsSource } from "../../mod.ts";
 import { handOn, type RecordedConnection, Recorder, witnessedChannel } from "../capture/recorder.ts";
 import { RecordingFile } from "../capture/recording_file.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
 import { dial } from "../dial.ts";
 import { connectionOptions, type ConnectionValues, subscriberOptions } from "../connection.ts";
 import { CommandError, ExitCode, listening } from "../exit_codes.ts";
-import { address, bytes, duration, file, flag, listenAddress, related, text } from "../option.ts";
+import {
+  address,
+  bytes,
+  duration,
+  expression,
+  file,
+  flag,
+  listenAddress,
+  type Place,
+  related,
+} from "../option.ts";
 import type { Output } from "../output.ts";
 import { type Report, Reporter } from "../reporter.ts";
 import { aborted, endingAfter } from "../signals.ts";
@@ -36,13 +46,9 @@ export const capture: Command = defineCommand({
       required: true,
     }),
     overwrite: flag({ summary: "write over a file that is there" }),
-    listen: listenAddress({
-      summary: "wait for subscribers here, in place of subscribing",
-      placeholder: "ADDRESS",
-    }),
-    filter: text({
+    listen: listenAddress({ summary: "wait for subscribers here, in place of subscribing" }),
+    filter: expression({
       summary: "what to subscribe to",
-      placeholder: "EXPRESSION",
       default: "FILTER ActiveMeasurements WHERE True",
       excludes: ["listen"],
     }),
@@ -151,7 +157,7 @@ async function tell(subscriber: Subscriber, output: Output): Promise<void> {
   for await (const event of subscriber.status()) {
     if (event.kind === "connected") await output.note(`connected to ${event.peer}`);
     else if (event.kind === "connectionLost") {
-      await output.note(plain(`connection lost: ${event.error.message}`));
+      await output.note(plain(event.error.message));
     }
   }
 }
@@ -171,14 +177,13 @@ async function remove(path: string): Promise<void> {
 
 /** Hands subscribers on to the publisher, and records what is said, until the signal fires. */
 async function standBetween(
-  values: Values & { readonly listen: string; readonly near: TlsSource | undefined },
+  values: Values & { readonly listen: Place; readonly near: TlsSource | undefined },
   recorder: Recorder,
   { output, signal }: Context,
 ): Promise<void> {
   const { publisher, listen, near, timeout } = values;
   const tls = await readTls(values);
-  const target = parseHostPort(listen, customaryPort(near));
-  const place = { ...target, hostname: listen.startsWith(":") ? "0.0.0.0" : target.hostname };
+  const place = { hostname: listen.hostname, port: listen.port ?? customaryPort(near) };
   const listener = await listening(() =>
     near === undefined ? listenTcp(place) : listenTls({ ...place, tls: near })
   );

@@ -45,6 +45,15 @@ export const decode: Command = defineCommand({
       explanation: "everything, as a line of JSON for each message",
     },
   ],
+  settle(given): void {
+    const only = given.texts("only").flatMap((text) => text.split(",")).map((text) => text.trim());
+    if (given.text("values") === undefined || only.length === 0) return;
+    if (only.map(nameOfMessage).includes(responseName(Response.DataPacket))) return;
+    if (given.outranks("values", "only")) given.exclude("values", "only");
+    else {given.leaveOut("values", "is for messages of the name DataPacket, which --only leaves out", [
+        "only",
+      ]);}
+  },
   run: async (options, context) => await new Explaining(options, context).run(),
 });
 
@@ -89,10 +98,6 @@ class Explaining {
     this.#options = options;
     this.#context = context;
     this.#only = new Set(options.only.map(nameOfMessage));
-    const hasData = this.#only.size === 0 || this.#only.has(responseName(Response.DataPacket));
-    if (context.given.has("values") && !hasData) {
-      throw new UsageError("--values is for messages of the name DataPacket, which --only leaves out");
-    }
   }
 
   async run(): Promise<ExitCode> {

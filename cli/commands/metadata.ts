@@ -11,7 +11,7 @@ import { replaceFile } from "../files.ts";
 import { compare, describeChanges } from "../metadata_changes.ts";
 import { checkUse, findMetadata } from "../metadata_source.ts";
 import { metadataTree, treeValue } from "../metadata_tree.ts";
-import { file, flag, list, text, whole, words } from "../option.ts";
+import { expressions, file, flag, text, whole, words } from "../option.ts";
 import { columnsToShow, rowValue, writeRows } from "../rows.ts";
 import { alignColumns, count, many, plain } from "../text.ts";
 
@@ -38,9 +38,8 @@ export const metadata: Command = defineCommand({
       needs: ["table"],
     }),
     tree: flag({ summary: "show devices, their phasors and their signals", excludes: ["table"] }),
-    filter: list({
+    metadataFilter: expressions({
       summary: "have a publisher narrow a table: FILTER table WHERE ...",
-      placeholder: "EXPRESSION",
     }),
     save: file({
       summary: "write it to this file, XML; - for standard output",
@@ -65,14 +64,14 @@ export const metadata: Command = defineCommand({
     },
   ],
   async run(values, context): Promise<ExitCode> {
-    const { source, table, columns, limit, tree, filter: filters, save, diff, ...connection } = values;
+    const { source, table, columns, limit, tree, metadataFilter, save, diff, ...connection } = values;
     const { output } = context;
-    const found = await findMetadata({ source, connection, filters }, context);
+    const found = await findMetadata({ source, connection, filters: metadataFilter }, context);
     const other = diff === undefined
       ? undefined
-      : await findMetadata({ source: diff, connection, filters }, context);
+      : await findMetadata({ source: diff, connection, filters: metadataFilter }, context);
     const all = other === undefined ? [found] : [found, other];
-    checkUse(all, ["filter", ...Object.keys(connectionOptions)], context);
+    checkUse(all, ["metadataFilter", ...Object.keys(connectionOptions)], context);
     const { dataSet } = found;
     if (save !== undefined) {
       await saveTo(save, dataSet, context);

@@ -5,7 +5,7 @@
  */
 import { type Command, defineCommand } from "../command.ts";
 import { CommandError, ExitCode, exitCodeOf } from "../exit_codes.ts";
-import { address, choice, duration, flag, text, whole } from "../option.ts";
+import { address, choice, duration, expression, flag, whole } from "../option.ts";
 import { probe as run } from "../probe/probe.ts";
 import { reportText } from "../probe/render.ts";
 import { judge, type Severity } from "../probe/verdict.ts";
@@ -34,10 +34,9 @@ export const probe: Command = defineCommand({
     "it knew, or failed itself. The first line says why, with figures.",
   operands: { publisher: address({ summary: "where the publisher is", default: "localhost:7165" }) },
   options: {
-    filter: text({
+    filter: expression({
       short: "f",
       summary: "what to subscribe to",
-      placeholder: "EXPRESSION",
       default: "FILTER ActiveMeasurements WHERE True",
     }),
     quick: flag({ summary: "one subscription only, no trying of versions, encodings, compact form and UDP" }),

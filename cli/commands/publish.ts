@@ -6,14 +6,15 @@
 import { Grid } from "../../grid/mod.ts";
 import { logPublisher } from "../../log/mod.ts";
 import type { Publisher } from "../../mod.ts";
+import { AccessFile } from "../access_file.ts";
 import { adminOptions, serveAdminFor } from "../admin.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
-import { formatOf, readableFormats } from "../data/format.ts";
-import { ExitCode, listening, UsageError } from "../exit_codes.ts";
+import { formatOf, readableFormats, toldFormatOf } from "../data/format.ts";
+import { ExitCode, listening } from "../exit_codes.ts";
 import { createLog, logOptions } from "../log.ts";
 import { readMetadataFile } from "../metadata_source.ts";
 import { choice, duration, factor, file, flag, type ValuesOf, whole } from "../option.ts";
-import { createPublisher, openHistory, publisherOptions, readAccess } from "../publisher_options.ts";
+import { createPublisher, openHistory, publisherOptions } from "../publisher_options.ts";
 import { pump } from "../pump.ts";
 import { PublishingMeter } from "../publishing.ts";
 import { Reporter } from "../reporter.ts";
@@ -107,8 +108,8 @@ export const publish: Command = defineCommand({
     "Files and input have the columns signalId, key or pointTag; time or ticks; value; and if wanted " +
     "flags, as the subscribe command writes them. What they call by a name that the metadata does not have is left " +
     "out and counted. It ends when there is nothing more to publish, or when it is told to (Ctrl-C); subscribers " +
-    "then get a moment to take what was published. SIGHUP makes it read its metadata and access rights again; " +
-    "certificates are read for each connection.",
+    "then get a moment to take what was published. SIGHUP makes it read its metadata and access rights again, " +
+    "unless its terminal has hung up, which ends it; certificates are read for each connection.",
   operands: {},
   options,
   examples: [
@@ -130,26 +131,39 @@ export const publish: Command = defineCommand({
       explanation: "Connect to a subscriber that listens, with TLS",
     },
   ],
+  settle(given): void {
+    const told = toldFormatOf(given.text("data") ?? "");
+    // What was said for another file says nothing of this one.
+    if (told !== undefined && told !== given.text("format") && given.outranks("data", "format")) {
+      given.exclude("data", "format");
+    }
+    if (given.text("stdin") !== undefined && given.text("format") === "parquet") {
+      given.leaveOut("format", "parquet can't be read from standard input", ["stdin"]);
+    }
+  },
   async run(values, context): Promise<ExitCode> {
     const { output, signal } = context;
-    if (values.stdin && values.format === "parquet") {
-      throw new UsageError("Parquet can't be read from standard input");
-    }
     if (!values.connectOnly) checkListening(values);
     const tls = await readTls(values);
-    const access = await readAccess(values.access);
-    await using past = openHistory(values);
+    const access = values.access === undefined ? undefined : await AccessFile.read(values.access);
+    // Before the history, which tells it what could not be written at the end.
+    await using log = createLog(values, context);
+    await using past = openHistory(values, log);
     const slow = values.slow ??
       (values.stdin || (values.data !== undefined && values.speed === Infinity) ? "wait" : "drop");
     const policy = slow === "disconnect" ? "disconnect" : "drop";
     await using publisher = createPublisher(values, { tls, access, history: past, policy });
     const measurements = await openSource(values, publisher, context);
+    access?.tryOn(publisher.metadata!.dataSet);
     const meter = new PublishingMeter(publisher, () => measurements.unknown);
-    await using log = createLog(values, context);
     using _following = logPublisher(log, publisher);
     const reload = async (): Promise<void> => {
-      if (values.metadata !== undefined) await define(publisher, values.metadata, context);
-      if (values.access !== undefined) publisher.setAccess((await readAccess(values.access))!);
+      // All of it is read and tried before any of it counts.
+      const metadata = values.metadata && await readMetadataFile(values.metadata, context);
+      const access = values.access === undefined ? undefined : await AccessFile.read(values.access);
+      access?.tryOn(metadata || publisher.metadata!.dataSet);
+      if (metadata) publisher.defineMetadata(metadata);
+      if (access !== undefined) publisher.setAccess(access.options);
       measurements.metadataChanged();
     };
     using _reloading = onReload(async () => {
@@ -170,6 +184,8 @@ export const publish: Command = defineCommand({
       if (stay) await aborted(stop);
     } finally {
       await publisher.stop({ drain: values.drain });
+      // What it can't write then is part of the result.
+      await past?.close();
       await log.flush();
       await reporter.finish();
     }
@@ -182,7 +198,7 @@ async function openSource(
   publisher: Publisher,
   context: Context,
 ): Promise<MeasurementSource> {
-  if (metadata !== undefined) await define(publisher, metadata, context);
+  if (metadata !== undefined) publisher.defineMetadata(await readMetadataFile(metadata, context));
   if (stdin) return new StreamSource(context.input, format === "csv" ? "csv" : "ndjson", publisher);
   if (data !== undefined) {
     // Better now than when somebody has connected.
@@ -192,8 +208,4 @@ async function openSource(
   }
   const devices = grid ?? 20;
   return new GridSource(await Grid.create({ devices, framesPerSecond: rate }), publisher);
-}
-
-async function define(publisher: Publisher, path: string, context: Context): Promise<void> {
-  publisher.defineMetadata(await readMetadataFile(path, context));
 }

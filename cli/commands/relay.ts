@@ -4,13 +4,14 @@
  * @module
  */
 import { type Logger, logPublisher, logSubscriber } from "../../log/mod.ts";
+import { AccessFile } from "../access_file.ts";
 import { adminOptions, serveAdminFor } from "../admin.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { connectionOptions, subscriberOptions } from "../connection.ts";
 import { checked, ExitCode, listening } from "../exit_codes.ts";
 import { createLog, logOptions } from "../log.ts";
-import { addresses, choice, duration, flag, list, text } from "../option.ts";
-import { createPublisher, openHistory, publisherOptions, readAccess } from "../publisher_options.ts";
+import { addresses, choice, duration, expression, expressions, flag, text } from "../option.ts";
+import { createPublisher, openHistory, publisherOptions } from "../publisher_options.ts";
 import { PublishingMeter } from "../publishing.ts";
 import { Relay, type RelayEvent } from "../relay/relay.ts";
 import { Reporter } from "../reporter.ts";
@@ -29,22 +30,21 @@ export const relay: Command = defineCommand({
     "that of several becomes one. What several describe is taken from the one that is named first, or, while there " +
     "is no connection to that, from the next. Rights and history are the relay's own. Buffer blocks and " +
     "notifications go on, commands of applications do not. Relays must not be connected in a circle. " +
-    "SIGHUP makes it read its access rights again; certificates are read for each connection.",
+    "SIGHUP makes it read its access rights again, unless its terminal has hung up, which ends it; certificates " +
+    "are read for each connection.",
   operands: {
     publisher: addresses({ summary: "where a publisher is, host:port", required: true }),
   },
   options: {
-    filter: text({
+    filter: expression({
       ...upstream,
       short: "f",
       summary: "what to subscribe to",
-      placeholder: "EXPRESSION",
       default: "FILTER ActiveMeasurements WHERE True",
     }),
-    metadataFilter: list({
+    metadataFilter: expressions({
       ...upstream,
       summary: "have them narrow a table of their metadata: FILTER table WHERE ...",
-      placeholder: "EXPRESSION",
     }),
     recover: flag({
       ...upstream,
@@ -93,10 +93,11 @@ export const relay: Command = defineCommand({
       assemblyInfo: assemblyInfo("relay"),
     };
     const tls = await readListenTls(values);
-    const access = await readAccess(values.access);
-    await using history = openHistory(values);
-    await using publisher = createPublisher(values, { tls, access, history, policy });
+    const access = values.access === undefined ? undefined : await AccessFile.read(values.access);
+    // Before the history, which tells it what could not be written at the end.
     await using log = createLog(values, context);
+    await using history = openHistory(values, log);
+    await using publisher = createPublisher(values, { tls, access, history, policy });
     const upstreams = values.publisher.map((address, i) => ({
       name: values.publisher.length === 1 ? "upstream" : `upstream${i + 1}`,
       address,
@@ -117,7 +118,12 @@ export const relay: Command = defineCommand({
     }
     const reload = async (): Promise<void> => {
       try {
-        if (values.access !== undefined) publisher.setAccess((await readAccess(values.access))!);
+        if (values.access !== undefined) {
+          const access = await AccessFile.read(values.access);
+          const { metadata } = publisher;
+          if (metadata !== undefined) access.tryOn(metadata.dataSet);
+          publisher.setAccess(access.options);
+        }
         log.info("cli.reloaded");
       } catch (error) {
         log.error("cli.reloadFailed", { message: (error as Error).message });
@@ -138,6 +144,8 @@ export const relay: Command = defineCommand({
       await running;
     } finally {
       await publisher.stop({ drain: values.drain });
+      // What it can't write then is part of the result.
+      await history?.close();
       await reporter.finish();
     }
     // None of them is left to wait for.

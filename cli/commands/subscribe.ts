@@ -6,17 +6,37 @@
 import { logSubscriber } from "../../log/mod.ts";
 import { type Metadata, SttpError, Subscriber } from "../../mod.ts";
 import { adminOptions, serveAdminFor } from "../admin.ts";
-import { type Command, type Context, defineCommand } from "../command.ts";
+import { type Command, type Context, defineCommand, type Surroundings } from "../command.ts";
 import { connectionOptions, subscriberOptions } from "../connection.ts";
 import { type ColumnName, columnNames } from "../data/columns.ts";
 import { openWriter, writeTo } from "../data/files.ts";
-import { formatOf, type MeasurementWriter, type WritableFormat, writableFormats } from "../data/format.ts";
+import {
+  formatOf,
+  type MeasurementWriter,
+  toldFormatOf,
+  type WritableFormat,
+  writableFormats,
+} from "../data/format.ts";
 import { SignalNames } from "../data/signal_names.ts";
 import { ExitCode, listening, UsageError } from "../exit_codes.ts";
+import type { Settlement } from "../given.ts";
 import { LiveTable } from "../live_table.ts";
 import { createLog, logOptions } from "../log.ts";
 import { Meter } from "../meter.ts";
-import { address, choice, duration, flag, list, port, text, whole, words } from "../option.ts";
+import {
+  address,
+  choice,
+  duration,
+  expression,
+  expressions,
+  flag,
+  listenAddress,
+  port,
+  text,
+  whole,
+  words,
+} from "../option.ts";
+import type { Output } from "../output.ts";
 import { Reception } from "../reception.ts";
 import { Reporter } from "../reporter.ts";
 import { checkListening } from "../tls.ts";
@@ -40,11 +60,10 @@ export const subscribe: Command = defineCommand({
     address: address({ summary: "the publisher, host:port", default: "localhost" }),
   },
   options: {
-    filter: text({
+    filter: expression({
       ...data,
       short: "f",
       summary: "what to subscribe to: a filter expression, signal IDs, keys, point tags",
-      placeholder: "EXPRESSION",
       default: "FILTER ActiveMeasurements WHERE True",
     }),
     throttle: duration({
@@ -60,10 +79,9 @@ export const subscribe: Command = defineCommand({
       summary: "get it over UDP, at this local port; --udp takes any free one",
       excludes: ["start"],
     }),
-    metadataFilter: list({
+    metadataFilter: expressions({
       ...data,
       summary: "have the publisher narrow a table of metadata: FILTER table WHERE ...",
-      placeholder: "EXPRESSION",
     }),
     output: text({
       group: "Output",
@@ -98,9 +116,9 @@ export const subscribe: Command = defineCommand({
       excludes: ["start"],
     }),
     wait: flag({ group: "Connection", summary: "keep trying until the publisher is there" }),
-    listen: port({
+    listen: listenAddress({
       group: "Connection",
-      summary: "wait at this port for the publisher to connect",
+      summary: "wait there for the publisher to connect",
       excludes: ["address", "wait", "start"],
     }),
     recover: flag({
@@ -136,12 +154,13 @@ export const subscribe: Command = defineCommand({
       explanation: "Let the publisher connect; into a database",
     },
   ],
+  settle: settleOutput,
   async run(values, context): Promise<ExitCode> {
     const { output, signal } = context;
     const { address, filter, listen, duration, count, start, stop, quiet } = values;
     if (listen !== undefined) checkListening(values);
-    const target = readTarget(values, context);
-    const columns = checkColumns(values.columns, target, context);
+    const target = readTarget(values, output);
+    const columns = values.columns.length === 0 ? undefined : values.columns;
     const past = start === undefined ? undefined : { start, ...(stop !== undefined && { stop }) };
     const patient = values.wait || listen !== undefined;
     const meter: Meter = new Meter(() => subscriber.stats());
@@ -172,7 +191,12 @@ export const subscribe: Command = defineCommand({
     if (!patient) await subscriber.connect(address, { signal });
     using _following = logSubscriber(log, subscriber);
     if (listen !== undefined) {
-      const { address } = await listening(() => subscriber.listen({ port: listen }));
+      const { address } = await listening(() =>
+        subscriber.listen({
+          hostname: listen.hostname,
+          ...listen.port !== undefined && { port: listen.port },
+        })
+      );
       if (!quiet) await output.note(`Listening on ${address}`, { listening: address });
     } else if (patient) {
       await subscriber.connect(address, { signal, retry: true });
@@ -200,43 +224,52 @@ type Target =
   | { readonly kind: "stdout"; readonly format: "csv" | "ndjson" }
   | { readonly kind: "file"; readonly path: string; readonly format: WritableFormat };
 
-/** @throws {UsageError} When it contradicts itself; a format that is a default gives way. */
+/**
+ * Leaves out what is of no use where measurements go: what was said first decides where that is, and in which format.
+ *
+ * @throws {UsageError} When it contradicts itself.
+ */
+function settleOutput(given: Settlement, { isTerminal }: Surroundings): void {
+  if (given.text("output") === "table") {
+    given.exclude("output", "json");
+    given.exclude("output", "format");
+    if (!isTerminal) given.leaveOut("output", "table needs a terminal");
+  }
+  const named = formatNamed(given.text("output"));
+  const told = named ?? toldFormatOf(given.text("output") ?? "");
+  // A file's format may be told beside its name, but not by what was said for another file.
+  if (told !== undefined && told !== given.text("format") && (named || given.outranks("output", "format"))) {
+    given.exclude("output", "format");
+  }
+  const output = given.text("output");
+  const canBeTable = output === undefined && isTerminal && given.text("json") === undefined;
+  if (canBeTable && given.from("format") === "defaults") given.leaveOut("format", "is for files");
+  const isTable = output === "table" || (canBeTable && given.text("format") === undefined);
+  if (isTable || (given.text("format") ?? told) === "sqlite") {
+    given.leaveOut("columns", "is for CSV, NDJSON and Parquet", ["output", "format"]);
+  }
+}
+
+/** Where measurements go, by options that go together. @throws {UsageError} When they can't go there. */
 function readTarget(
   { output: wanted, format }: {
     readonly output: string | undefined;
     readonly format: WritableFormat | undefined;
   },
-  { output: { out, json }, given }: Context,
+  { out, json }: Output,
 ): Target {
-  const isAsked = given.has("format");
-  const word = wanted ?? (out.isTerminal && !json && !isAsked ? "table" : "-");
-  if (word === "table") {
-    if (isAsked) throw new UsageError("--output table and --format exclude each other");
-    if (json) throw new UsageError("--output table and --json exclude each other");
-    if (out.isTerminal) return { kind: "table" };
-    throw new UsageError("--output table needs a terminal");
-  }
-  const stream = word === "-" ? format ?? "ndjson" : writableFormats.find((known) => known === word);
+  const word = wanted ?? (out.isTerminal && !json && format === undefined ? "table" : "-");
+  if (word === "table") return { kind: "table" };
+  const stream = word === "-" ? format ?? "ndjson" : formatNamed(word);
   if (stream === undefined) {
     return { kind: "file", path: word, format: format ?? formatOf(word, writableFormats) };
-  }
-  if (isAsked && format !== stream) {
-    throw new UsageError(`--output ${word} and --format ${format} exclude each other`);
   }
   if (stream === "csv" || stream === "ndjson") return { kind: "stdout", format: stream };
   throw new UsageError(`${stream} can't be written to standard output; name a file by --output`);
 }
 
-/** @throws {UsageError} When the target has columns of its own; those of defaults give way. */
-function checkColumns(
-  columns: readonly ColumnName[],
-  target: Target,
-  { given }: Context,
-): readonly ColumnName[] | undefined {
-  if (columns.length === 0) return undefined;
-  if (target.kind !== "table" && target.format !== "sqlite") return columns;
-  if (!given.has("columns")) return undefined;
-  throw new UsageError("--columns is for CSV, NDJSON and Parquet");
+function formatNamed(word: string | undefined): WritableFormat | undefined {
+  return writableFormats.find((known) => known === word);
 }
 
 async function open(

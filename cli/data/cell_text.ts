@@ -27,11 +27,27 @@ export function valueText(value: number): string {
  * @throws {SttpError} `MalformedText`.
  */
 export function parseValue(text: string): number {
-  const number = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i.test(text)
-    ? Number(text)
-    : words.get(text.trim().toLowerCase());
+  const isDecimal = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i.test(text);
+  if (isDecimal) return checkedValue(Number(text), text, true);
+  const number = words.get(text.trim().toLowerCase());
   if (number === undefined) throw new SttpError("MalformedText", `"${text.slice(0, 50)}" is not a number`);
   return number;
+}
+
+/**
+ * Checks that a number which is finite is so as a float32, too.
+ *
+ * @param text As it was written, for the message.
+ * @param isFinite Whether it was written as a finite number.
+ * @throws {SttpError} `MalformedText`.
+ */
+export function checkedValue(
+  value: number,
+  text: string = String(value),
+  isFinite: boolean = Number.isFinite(value),
+): number {
+  if (!isFinite || Number.isFinite(Math.fround(value))) return value;
+  throw new SttpError("MalformedText", `the value ${text.slice(0, 50)} is beyond what a float32 holds`);
 }
 
 // As other programs write them, too.
@@ -61,5 +77,37 @@ export function timeText(ticks: bigint): string {
  * @throws {SttpError} `MalformedText`.
  */
 export function parseTime(text: string): bigint {
-  return /^\s*-?\d{1,20}\s*$/.test(text) ? BigInt.asIntN(64, BigInt(text)) : Ticks.parse(text);
+  return WHOLE.test(text) ? checkedTime(BigInt(text)) : Ticks.parse(text);
+}
+
+/** Reads ticks, also those of times that are long ago. @throws {SttpError} `MalformedText`. */
+export function parseTicks(text: string): bigint {
+  return WHOLE.test(text) ? checkedTicks(BigInt(text)) : Ticks.parse(text);
+}
+
+const WHOLE = /^\s*-?\d{1,100}\s*$/;
+/** Years before this have to be written as such: a number of ticks would more likely be something else. */
+const FIRST_TIME: bigint = Ticks.parse("1900-01-01T00:00:00Z");
+
+/**
+ * Ticks as 64 bits with a sign have them.
+ *
+ * @throws {SttpError} `MalformedText` when 64 bits can't have them.
+ */
+export function checkedTicks(ticks: bigint): bigint {
+  if (ticks >= -(2n ** 63n) && ticks < 2n ** 64n) return BigInt.asIntN(64, ticks);
+  throw new SttpError("MalformedText", `${String(ticks).slice(0, 50)} is more than 64 bits of ticks`);
+}
+
+/**
+ * Ticks that stand for a time.
+ *
+ * @throws {SttpError} `MalformedText` also when they are so few that another unit must be meant.
+ */
+export function checkedTime(ticks: bigint): bigint {
+  if (ticks < 0n || ticks >= FIRST_TIME) return checkedTicks(ticks);
+  throw new SttpError(
+    "MalformedText",
+    `the time ${ticks} is before 1900: ticks count 100 ns from the year 1; write ISO 8601 such as 2024-03-01T12:30:00Z`,
+  );
 }

@@ -16,7 +16,7 @@ const PADDING: readonly number[] = [LINE_END, LINE_END, LINE_END, LINE_END];
 /**
  * Reads CSV. Each batch has what came together, so that nothing waits for what comes later.
  *
- * @throws {CommandError} When a line makes no sense, with its number.
+ * @throws {CommandError} When a line makes no sense, with its number, or there is none.
  */
 export async function* readCsv(
   bytes: ReadableStream<Uint8Array>,
@@ -24,10 +24,14 @@ export async function* readCsv(
 ): AsyncGenerator<MeasurementBatch, void> {
   let failure: Error | undefined;
   let quotes = 0;
+  let hasHeadings = false;
   // Empty lines that are not in the data.
   let added = 0;
   const parser = parse({
-    columns: readHeadings,
+    columns: (headings) => {
+      hasHeadings = true;
+      return readHeadings(headings);
+    },
     bom: true,
     skip_empty_lines: true,
     record_delimiter: ["\r\n", "\n"],
@@ -57,6 +61,7 @@ export async function* readCsv(
   await ended.promise;
   yield* rows.taken();
   if (failure !== undefined) throw failure;
+  if (!hasHeadings) throw rows.wrong("there is no line of headings");
 }
 
 /** A message of the parser, which counts the empty lines that were added, too. */

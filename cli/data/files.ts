@@ -4,6 +4,8 @@
  * @module
  */
 import type { MeasurementBatch } from "../../mod.ts";
+import { writing } from "../exit_codes.ts";
+import { checkNoDatabase } from "../files.ts";
 import type { Output } from "../output.ts";
 import { type ColumnName, essentialColumns } from "./columns.ts";
 import { readCsv } from "./csv_reader.ts";
@@ -13,13 +15,32 @@ import type { RowReader } from "./reader.ts";
 import type { SignalNames } from "./signal_names.ts";
 import { TextWriter } from "./text_writer.ts";
 
-/** Opens a file. What only one format needs is loaded when it is used. */
+/**
+ * Opens a file. What only one format needs is loaded when it is used.
+ *
+ * @throws {CommandError} When it can't be made; or a database is there, and the format is another.
+ */
 export async function openWriter(
   path: string,
   format: WritableFormat,
   columns: readonly ColumnName[] | undefined,
   names: SignalNames,
 ): Promise<MeasurementWriter> {
+  const writer = await writing(path, () => openFile(path, format, columns, names));
+  return {
+    write: (batch) => writing(path, () => writer.write(batch)),
+    finish: () => writing(path, () => writer.finish()),
+    abandon: () => writing(path, () => writer.abandon()),
+  };
+}
+
+async function openFile(
+  path: string,
+  format: WritableFormat,
+  columns: readonly ColumnName[] | undefined,
+  names: SignalNames,
+): Promise<MeasurementWriter> {
+  if (format !== "sqlite") await checkNoDatabase(path);
   switch (format) {
     case "sqlite": {
       const { SqliteWriter } = await import("./sqlite_writer.ts");

@@ -63,7 +63,10 @@ for (const format of ["csv", "ndjson", "parquet"] as const) {
     withFolder(async (folder) => {
       const path = `${folder}/data.${format}`;
       await write(path, format);
-      assertEquals(rowsOf(await read(path, format)), rowsOf(sample().batch));
+      const found = await read(path, format);
+      assertEquals(rowsOf(found), rowsOf(sample().batch));
+      assertEquals(Object.is(found.values[1], -0), true);
+      if (format === "ndjson") assertStringIncludes(await Deno.readTextFile(path), '"value":-0.0,');
       assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), [`data.${format}`]);
     }));
 }
@@ -104,6 +107,68 @@ Deno.test("a file that is no database stays as it is", () =>
     assertStringIncludes(error.message, `${path} can't be used`);
     assertEquals(await Deno.readTextFile(path), text);
   }));
+
+for (const format of ["csv", "ndjson", "parquet"] as const) {
+  Deno.test(`${format}: a database is not written over`, () =>
+    withFolder(async (folder) => {
+      const path = `${folder}/keep.sqlite`;
+      await write(path, "sqlite");
+      const before = await Deno.readFile(path);
+      const error = await assertRejects(() => write(path, format), CommandError);
+      assertEquals([error.exitCode, error.message], [
+        1,
+        `${path} is a SQLite database: it is not written over`,
+      ]);
+      assertEquals(await Deno.readFile(path), before);
+    }));
+}
+
+Deno.test("sqlite: why rows can't be written is told, and what came before stays", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/data.sqlite`;
+    await write(path, "sqlite");
+    const other = new DatabaseSync(path);
+    other.exec(
+      "CREATE TRIGGER full BEFORE INSERT ON measurements WHEN NEW.flags = 7 BEGIN SELECT RAISE(ROLLBACK, 'disk is full'); END",
+    );
+    other.close();
+    const { signals, batch } = sample();
+    const writer = await openWriter(path, "sqlite", undefined, new SignalNames(signals, () => undefined));
+    await writer.write(batch);
+    batch.add(0, ticks, 1, 7);
+    const error = await assertRejects(() => writer.write(batch), CommandError);
+    assertEquals([error.exitCode, error.message], [1, `${path} can't be written: disk is full`]);
+    // The transaction is gone already; that is not what is told.
+    await writer.abandon();
+    const database = new DatabaseSync(path);
+    assertEquals(database.prepare("SELECT count(*) AS n FROM measurements").get()!.n, measurements.length);
+    database.close();
+  }));
+
+Deno.test({
+  name: "a full disk is told with the file's name",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withFolder(async (folder) => {
+      for (const format of ["csv", "ndjson", "parquet"] as const) {
+        // Parquet is written under another name first.
+        await Deno.symlink("/dev/full", `${folder}/data.${format}${format === "parquet" ? ".part" : ""}`);
+        const path = `${folder}/data.${format}`;
+        const { signals, batch } = sample();
+        const names = new SignalNames(signals, () => undefined);
+        const writer = await openWriter(path, format, undefined, names);
+        const writing = async (): Promise<void> => {
+          await writer.write(batch);
+          await writer.finish();
+        };
+        const error = await assertRejects(writing, CommandError);
+        await writer.abandon();
+        assertEquals(error.exitCode, 1);
+        assertStringIncludes(error.message, `${path} can't be written: `);
+        assertStringIncludes(error.message.toLowerCase(), "no space left");
+      }
+    }),
+});
 
 /** Reads a text in pieces of so many bytes. */
 async function readText(text: string, format: "csv" | "ndjson", size = 7): Promise<[unknown[][], number]> {
@@ -197,6 +262,38 @@ Deno.test("what makes no sense is refused with its place", async () => {
     ["ndjson", "null", "data, line 1: an object such as"],
     ["ndjson", '{"signalId":"A","time":638448786000000000,"value":1}', "data, line 1: the time is a number"],
     ["ndjson", '{"signalId":"A","value":1}', "data, line 1: no time"],
+    ["csv", "", "data: there is no line of headings"],
+    [
+      "csv",
+      "signalId,ticks,value\nA,18446744073709551616,1\n",
+      "data, line 2: 18446744073709551616 is more than 64",
+    ],
+    [
+      "csv",
+      "signalId,time,value\nA,1709294400,1\n",
+      "data, line 2: the time 1709294400 is before 1900: ticks count",
+    ],
+    [
+      "ndjson",
+      '{"key":"A","time":"1709294400000","value":1}',
+      "data, line 1: the time 1709294400000 is before 1900",
+    ],
+    [
+      "csv",
+      "signalId,time,value\nA,2024-03-01,1e39\n",
+      "data, line 2: the value 1e39 is beyond what a float32",
+    ],
+    ["csv", "signalId,time,value\nA,2024-03-01,-1e400\n", "data, line 2: the value -1e400 is beyond what a"],
+    [
+      "ndjson",
+      '{"key":"A","time":"2024-03-01","value":1e39}',
+      "data, line 1: the value 1e+39 is beyond what a",
+    ],
+    [
+      "ndjson",
+      '{"key":"A","time":"2024-03-01","value":1e400}',
+      "data, line 1: the value is beyond what a float32",
+    ],
     ["ndjson", '{"signalId":"A","time":"2024-03-01"}', "data, line 1: no value"],
     ["ndjson", '{"signalId":"A","time":"2024-03-01","value":{}}', "data, line 1: the value is a object"],
     ["ndjson", `{"signalId":"${"A".repeat(70_000)}"`, "data, line 1: the line is too long"],

@@ -26,14 +26,20 @@ const endings: Readonly<Record<string, WritableFormat>> = {
   db: "sqlite",
 };
 
+/** The format that a file's name tells; `undefined` when it tells none. */
+export function toldFormatOf(path: string): WritableFormat | undefined {
+  const ending = /\.([^./\\]+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
+  return Object.hasOwn(endings, ending) ? endings[ending] : undefined;
+}
+
 /**
  * The format that a file's name tells.
  *
  * @throws {UsageError} When it tells none, or none of these.
  */
 export function formatOf<Format extends WritableFormat>(path: string, formats: readonly Format[]): Format {
-  const ending = /\.([^./\\]+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
-  const format = formats.find((candidate) => candidate === endings[ending]);
+  const told = toldFormatOf(path);
+  const format = formats.find((candidate) => candidate === told);
   if (format !== undefined) return format;
   throw new UsageError(`"${path}": its name tells no format, say --format ${formats.join("|")}`);
 }

@@ -42,6 +42,11 @@ function parse(line: string, rows: RowReader, place: () => string): Row {
   } catch (error) {
     throw rows.wrong((error as Error).message, place(), error);
   }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    const row: Row = value;
+    // JSON writes no such number: this one was too large.
+    if (row.value !== Infinity && row.value !== -Infinity) return row;
+    throw rows.wrong("the value is beyond what a float32 holds", place());
+  }
   throw rows.wrong('an object such as {"signalId":...,"time":...,"value":...} expected', place());
 }

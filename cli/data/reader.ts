@@ -5,7 +5,7 @@
  */
 import { MeasurementBatch } from "../../mod.ts";
 import { CommandError, ExitCode } from "../exit_codes.ts";
-import { parseTime, parseValue } from "./cell_text.ts";
+import { checkedTicks, checkedTime, checkedValue, parseTicks, parseTime, parseValue } from "./cell_text.ts";
 
 /** Turns a signal ID, measurement key or point tag into a handle; `undefined` for what is not known. */
 export type SignalFinder = (name: string) => number | undefined;
@@ -44,6 +44,7 @@ export class RowReader {
   readonly #handles = new Map<string, number>();
   readonly #batch = new MeasurementBatch();
   #unknown = 0;
+  #known = 0;
 
   /**
    * A reader of nothing yet.
@@ -61,6 +62,11 @@ export class RowReader {
     return this.#unknown;
   }
 
+  /** Rows whose signal is known. */
+  get known(): number {
+    return this.#known;
+  }
+
   /**
    * Adds a row.
    *
@@ -73,8 +79,12 @@ export class RowReader {
       const ticks = ticksOf(row);
       const value = valueOf(row.value);
       const flags = flagsOf(row.flags);
-      if (handle < 0) this.#unknown++;
-      else this.#batch.add(handle, ticks, value, flags);
+      if (handle < 0) {
+        this.#unknown++;
+        return;
+      }
+      this.#known++;
+      this.#batch.add(handle, ticks, value, flags);
     } catch (error) {
       throw this.wrong((error as Error).message, place(), error);
     }
@@ -108,19 +118,20 @@ export class RowReader {
 }
 
 function ticksOf({ ticks, time }: Row): bigint {
-  const given = ticks ?? time;
-  if (typeof given === "bigint") return BigInt.asIntN(64, given);
-  if (typeof given === "string") return parseTime(given);
+  const isTicks = ticks !== undefined && ticks !== null;
+  const given = isTicks ? ticks : time;
+  if (typeof given === "bigint") return isTicks ? checkedTicks(given) : checkedTime(given);
+  if (typeof given === "string") return isTicks ? parseTicks(given) : parseTime(given);
   if (given === undefined || given === null) throw new TypeError("no time");
   // A double has not enough bits for ticks.
-  throw new TypeError(`the time is a ${typeof given}, a text expected`);
+  throw new TypeError(`the time is a ${typeof given}, a text such as "2024-03-01T12:30:00Z" expected`);
 }
 
 function valueOf(value: unknown): number {
-  if (typeof value === "number") return value;
+  if (typeof value === "number") return checkedValue(value);
   if (typeof value === "string") return parseValue(value);
   if (value === null) return NaN;
-  if (typeof value === "bigint") return Number(value);
+  if (typeof value === "bigint") return checkedValue(Number(value), String(value), true);
   throw new TypeError(value === undefined ? "no value" : `the value is a ${typeof value}, a number expected`);
 }
 

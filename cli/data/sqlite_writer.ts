@@ -101,13 +101,21 @@ export class SqliteWriter implements MeasurementWriter {
 
   /** Commits and closes. */
   finish(): Promise<void> {
-    this.#commit();
-    this.#database.close();
+    try {
+      this.#commit();
+    } finally {
+      this.#database.close();
+    }
     return Promise.resolve();
   }
 
-  /** What came stays. */
+  /** What came stays, as far as it can be written. */
   abandon(): Promise<void> {
-    return this.finish();
+    try {
+      return this.finish();
+    } catch {
+      // Why not is told by what failed before.
+      return Promise.resolve();
+    }
   }
 }

@@ -43,8 +43,11 @@ function ndjsonLayout(columns: readonly ColumnName[]): Layout {
     between: [...columns.map((name, i) => `${i === 0 ? "{" : ","}"${name}":`), "}\n"],
     signal: (text) => JSON.stringify(text),
     // Numbers, but for those that JSON has not and those that its readers would round.
-    cell: (column, text) =>
-      column === "flags" || (column === "value" && /\d$/.test(text)) ? text : `"${text}"`,
+    cell: (column, text) => {
+      // A whole number -0 has lost its sign in many a language.
+      if (column === "value" && text === "-0") return "-0.0";
+      return column === "flags" || (column === "value" && /\d$/.test(text)) ? text : `"${text}"`;
+    },
   };
 }
 
@@ -93,8 +96,11 @@ export class TextWriter implements MeasurementWriter {
 
   /** Writes the headings, if nothing has come, and closes. */
   async finish(): Promise<void> {
-    if (this.#head !== "") await this.#target.write(encoder.encode(this.#head));
-    await this.#target.close();
+    try {
+      if (this.#head !== "") await this.#target.write(encoder.encode(this.#head));
+    } finally {
+      await this.#target.close();
+    }
   }
 
   /** Lines that are written stay. */

@@ -6,6 +6,8 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { SqliteHistory } from "../../history/mod.ts";
 import { Subscriber, type SubscriberOptions } from "../../subscriber/mod.ts";
 import { type Measurement, MeasurementBatch, SttpError } from "../../transport/mod.ts";
 import { Program } from "../interop/program.ts";
@@ -194,6 +196,28 @@ Deno.test("sttp publish --history: what was published can be asked for, also aft
     assertEquals((await running.terminate()).code, 0);
   }));
 
+Deno.test("sttp publish --history: what can't be recorded is told by log, progress and result", () =>
+  withMetadata(async (folder, metadata) => {
+    const path = `${folder}/history.db`;
+    await SqliteHistory.open(path).close();
+    const database = new DatabaseSync(path);
+    database.exec(
+      "CREATE TRIGGER full BEFORE INSERT ON blocks BEGIN SELECT RAISE(ABORT, 'disk is full'); END",
+    );
+    database.close();
+    const args = ["--stdin", "-m", metadata, "--history", path, "--json"];
+    const { code, stderr } = await sttp(["publish", ...local, ...args], ndjson(40));
+    assertEquals(code, 0, stderr);
+    const lines = stderr.trim().split("\n").map((line) => JSON.parse(line));
+    const told = lines.filter(({ event }) => event === "history.notRecording");
+    assertEquals(told.map(({ level, path, message }) => [level, path, message]), [[
+      "error",
+      path,
+      "disk is full",
+    ]]);
+    assertEquals(lines.at(-1).result.unrecorded, 40);
+  }));
+
 Deno.test("sttp publish --access: rights from a file; SIGHUP reads it and the metadata again", () =>
   withMetadata(async (folder, metadata) => {
     const path = `${folder}/access.yaml`;
@@ -226,6 +250,10 @@ Deno.test("sttp publish --access: rights from a file; SIGHUP reads it and the me
 
     const wrong = await sttp(["publish", ...local, "--grid", "1", "--access", path]);
     assertEquals(wrong.code, 2, wrong.stderr);
+    await Deno.writeTextFile(path, "signals: [{deny: Devce = 'X'}]");
+    const unfit = await sttp(["publish", ...local, "--grid", "1", "--access", path]);
+    assertEquals(unfit.code, 2, unfit.stderr);
+    assertStringIncludes(unfit.stderr, `sttp: ${path}:1:18: signals[0].deny: `);
     await Deno.writeTextFile(path, "deny: [{addresses: [127.0.0.0/8]}]");
     await using closed = Sttp.start("publish", ...local, "--grid", "1", "--access", path);
     const address = await addressOf(closed);

@@ -217,6 +217,30 @@ Deno.test("sttp subscribe: files of every format", () =>
     database.close();
   }));
 
+Deno.test({
+  name: "sttp subscribe: SIGHUP is an end in order; the file is complete",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withFolder(async (folder) => {
+      await using meeting = await Meeting.start(size);
+      const path = `${folder}/data.parquet`;
+      await using running = Sttp.start(
+        "subscribe",
+        meeting.publisher.address,
+        "-o",
+        path,
+        "--progress",
+        "50ms",
+      );
+      await subscribed(meeting, running);
+      await meeting.publish(1);
+      await running.says(/^20 measurements/m);
+      const { code, stderr } = await running.terminate("SIGHUP");
+      assertEquals(code, 0, stderr);
+      assertEquals(new TextDecoder().decode((await Deno.readFile(path)).slice(-4)), "PAR1");
+    }),
+});
+
 Deno.test("sttp subscribe --start: measurements of the past", async () => {
   const history = new MemoryHistory();
   await using meeting = await Meeting.start(size, { history });
@@ -303,7 +327,7 @@ Deno.test("sttp metadata: shown, saved, compared, of a publisher and of a file",
       address,
       "--table",
       "MeasurementDetail",
-      "--filter",
+      "--metadata-filter",
       filter,
       "--json",
     ]);

@@ -142,6 +142,14 @@ export class Terminal implements AsyncDisposable {
     this.#child.kill("SIGTERM");
   }
 
+  /** Closes the terminal under the program, as a lost connection to it does; what it then does is not seen here. */
+  async hangUp(): Promise<void> {
+    // Two processes hold it: the one that hands on keys ends by itself.
+    await this.#keys.close();
+    this.#child.kill("SIGKILL");
+    await this.ended;
+  }
+
   /** Ends the program, at once if need be. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#hasEnded) {
