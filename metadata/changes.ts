@@ -11,6 +11,7 @@ import type { CellValue, DataType } from "./data_type.ts";
 import { sameCell } from "./data_type.ts";
 import { formatDecimal } from "./decimal.ts";
 import { inspectable } from "./inspect.ts";
+import { finish, type Steps } from "./steps.ts";
 
 /** A row that is in both data sets with different values. */
 export interface ChangedRow {
@@ -74,6 +75,9 @@ const KNOWN_KEYS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   phasordetail: [["DeviceAcronym", "SourceIndex"], ["ID"]],
 };
 
+/** So many rows are compared in a step: less than a millisecond. */
+const STEP = 256;
+
 /**
  * Finds what was added, removed and changed from one data set to another.
  *
@@ -107,15 +111,24 @@ export function compareDataSets(
   after: DataSet,
   options: CompareOptions = {},
 ): DataSetChanges {
+  return finish(compareDataSetsSteps(before, after, options));
+}
+
+/** The same in steps. */
+export function* compareDataSetsSteps(
+  before: DataSet,
+  after: DataSet,
+  options: CompareOptions = {},
+): Steps<DataSetChanges> {
   const given = new Map(
     Object.entries(options.keys ?? {}).map((
       [name, key],
     ) => [name.toLowerCase(), typeof key === "string" ? [key] : key]),
   );
   const tables: TableChanges[] = [];
-  for (const table of after.tables) tables.push(compareTables(before.table(table.name), table, given));
+  for (const table of after.tables) tables.push(yield* compareTables(before.table(table.name), table, given));
   for (const table of before.tables) {
-    if (after.table(table.name) === undefined) tables.push(compareTables(table, undefined, given));
+    if (after.table(table.name) === undefined) tables.push(yield* compareTables(table, undefined, given));
   }
   const changes: DataSetChanges = { isEmpty: tables.every(isUnchanged), tables };
   inspectable(changes, formatChanges, formatChangesBriefly);
@@ -134,11 +147,11 @@ interface Pair {
   after: readonly CellValue[];
 }
 
-function compareTables(
+function* compareTables(
   before: DataTable | undefined,
   after: DataTable | undefined,
   given: ReadonlyMap<string, readonly string[]>,
-): TableChanges {
+): Steps<TableChanges> {
   const { name } = after ?? before!;
   const older = before ?? new DataTable(name);
   const newer = after ?? new DataTable(name);
@@ -165,7 +178,7 @@ function compareTables(
     changed: [],
     unchanged: 0,
   };
-  compareRows(older, newer, key.length === 0 ? pairs : pairsOf(key, older, newer), pairs, changes);
+  yield* compareRows(older, newer, key.length === 0 ? pairs : pairsOf(key, older, newer), pairs, changes);
   return changes;
 }
 
@@ -228,13 +241,13 @@ function keyOf(pairs: readonly Pair[], side: "before" | "after", row: number): s
   return key;
 }
 
-function compareRows(
+function* compareRows(
   before: DataTable,
   after: DataTable,
   key: readonly Pair[],
   pairs: readonly Pair[],
   changes: TableChanges,
-): void {
+): Steps<void> {
   // Rows of the same key wait in the order of the table.
   const waiting = new Map<string, number[]>();
   for (let row = before.rowCount - 1; row >= 0; row--) {
@@ -242,19 +255,25 @@ function compareRows(
     const rows = waiting.get(value);
     if (rows === undefined) waiting.set(value, [row]);
     else rows.push(row);
+    if (row % STEP === 0) yield;
   }
+  const isMatched = new Uint8Array(before.rowCount);
   for (let row = 0; row < after.rowCount; row++) {
+    if (row % STEP === STEP - 1) yield;
     const match = waiting.get(keyOf(key, "after", row))?.pop();
     if (match === undefined) {
       changes.added.push(after.row(row));
       continue;
     }
+    isMatched[match] = 1;
     const columns = pairs.filter((pair) => !sameCell(pair.before[match]!, pair.after[row]!)).map((pair) =>
       pair.name
     );
     if (columns.length === 0) changes.unchanged++;
     else changes.changed.push({ before: before.row(match), after: after.row(row), columns });
   }
-  const left = [...waiting.values()].flat().sort((a, b) => a - b);
-  for (const row of left) changes.removed.push(before.row(row));
+  for (let row = 0; row < before.rowCount; row++) {
+    if (row % STEP === STEP - 1) yield;
+    if (isMatched[row] === 0) changes.removed.push(before.row(row));
+  }
 }

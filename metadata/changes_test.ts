@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { compareDataSets, type DataSetChanges, type TableChanges } from "./changes.ts";
+import { compareDataSets, compareDataSetsSteps, type DataSetChanges, type TableChanges } from "./changes.ts";
 import { DataSet } from "./data_set.ts";
 import type { CellInput, DataType } from "./data_type.ts";
 
@@ -178,4 +178,26 @@ Deno.test("phasors are recognised by their device and place, not by a number tha
   const [table] = compareDataSets(phasors(7), phasors(8)).tables;
   assertEquals(table?.key, ["DeviceAcronym", "SourceIndex"]);
   assertEquals(table?.changed[0]?.columns, ["ID"]);
+});
+
+Deno.test("long tables are compared in steps", () => {
+  const rows = Array.from({ length: 20_000 }, (_, i) => [SIGNAL(i), `name ${i}`]);
+  const table = (from: number): DataSet =>
+    setOf({ T: [{ SignalID: "guid", Name: "string" }, ...rows.slice(from, from + 10_000)] });
+  const steps = compareDataSetsSteps(table(0), table(5_000));
+  let count = 0;
+  for (;;) {
+    const step = steps.next();
+    if (step.done) {
+      const [changes] = step.value.tables;
+      assertEquals([changes!.added.length, changes!.removed.length, changes!.unchanged], [
+        5_000,
+        5_000,
+        5_000,
+      ]);
+      break;
+    }
+    count++;
+  }
+  assertEquals(count >= 3 * 39, true, `${count} steps`);
 });
