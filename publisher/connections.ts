@@ -220,9 +220,13 @@ export class Connections {
     this.#listener = undefined;
   }
 
-  /** Resolves when nothing is queued for anybody. */
-  async drained(): Promise<void> {
-    await Promise.all(Array.from(this.#sessions.keys(), (session) => session.drained()));
+  /** Waits until nothing is queued for anybody, but no longer than so many milliseconds. */
+  async drained(milliseconds: number): Promise<void> {
+    const { promise: timeUp, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#host.options.clock.schedule(milliseconds, resolve);
+    const drained = Promise.all(Array.from(this.#sessions.keys(), (session) => session.drained()));
+    await Promise.race([drained, timeUp]);
+    cancel();
   }
 
   /** Ends every connection, and what makes them. */

@@ -410,6 +410,11 @@ export class DataPath {
     return this.#datagrams;
   }
 
+  /** Whether it was too slow and waits for fresh data. */
+  get isOverflowed(): boolean {
+    return this.#overflowed;
+  }
+
   /** Measurements that it misses at present, and that are not counted as dropped yet. */
   get missed(): number {
     return this.#placement === undefined ? 0 : this.#placement.group.missedBy(this.#placement.member);

@@ -138,6 +138,8 @@ export class Group {
 
   /** Measurements encoded, or counted while nobody was attached. */
   #total = 0;
+  /** Those encoded in packets that are closed. */
+  #encoded = 0;
   #packets = 0;
   #bytes = 0;
   #resetCount = 0;
@@ -346,6 +348,7 @@ export class Group {
     const measurements = this.#parcelCount;
     const firstTicks = this.#firstTicks;
     this.#abandonParcel();
+    this.#encoded += measurements;
     this.#packets += starts.length;
     this.#bytes += bytes.length;
 
@@ -427,6 +430,7 @@ export class Group {
       members: this.size,
       detachedMembers: this.size - this.#attached.length,
       measurements: this.#total,
+      encoded: this.#encoded,
       packets: this.#packets,
       bytes: this.#bytes,
       resets: this.#resetCount,

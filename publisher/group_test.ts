@@ -252,7 +252,9 @@ Deno.test("while all are slow nothing is encoded, and everything is counted", ()
   publish(group, batchOf(4));
   assertEquals(group.snapshot().packets, 1);
   for (let i = 0; i < 10; i++) publish(group, batchOf(4));
-  assertEquals(group.snapshot().packets, 1);
+  const { bytes, encoded, measurements, packets } = group.snapshot();
+  assertEquals([packets, encoded, measurements], [1, 4, 44]);
+  assertEquals(bytes > 0, true);
   assertEquals(group.missedBy(member), 40);
   group.leave(member);
   assertEquals(sink.detached, 40);

@@ -104,6 +104,8 @@ export class OutboundQueue {
 
   /** Bytes written. */
   sentBytes = 0;
+  /** Those of them that were data. */
+  sentDataBytes = 0;
   /** Measurements written. */
   sentMeasurements = 0;
   /** Writes made. */
@@ -349,6 +351,7 @@ export class OutboundQueue {
 
   #settle(bytes: number): void {
     this.sentBytes += bytes;
+    this.sentDataBytes += this.#writingData;
     this.sentMeasurements += this.#writingMeasurements;
     this.writes++;
     this.#writingData = this.#writingControl = this.#writingMeasurements = 0;

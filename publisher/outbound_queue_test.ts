@@ -87,7 +87,7 @@ Deno.test("what is pushed in one turn goes out in one write, in order", async ()
   assertEquals(queue.idle, false);
   await queue.drained();
   assertEquals(channel.writes, [Uint8Array.of(1, 2, 3, 3, 3, 4, 5)]);
-  assertEquals([queue.sentBytes, queue.sentMeasurements, queue.writes], [7, 7, 1]);
+  assertEquals([queue.sentBytes, queue.sentDataBytes, queue.sentMeasurements, queue.writes], [7, 3, 7, 1]);
   assertEquals(log, ["idle"]);
   assertEquals(queue.idle, true);
 });

@@ -24,7 +24,7 @@ import { Notifications } from "./notifications.ts";
 import { type CheckedOptions, checkOptions, type PublisherOptions } from "./options.ts";
 import { Published } from "./published.ts";
 import { Router } from "./router.ts";
-import { startAdmin, type StartOptions, type StopOptions } from "./run_options.ts";
+import { checkStart, Companion, drainOf, type StartOptions, type StopOptions } from "./run_options.ts";
 import { SearchSpace } from "./search_space.ts";
 import type { SessionHost } from "./session_host.ts";
 import type { PublisherState, PublisherStats } from "./snapshot.ts";
@@ -101,7 +101,7 @@ export class Publisher implements AsyncDisposable {
   #stopping: Promise<void> | undefined;
   #run: PromiseWithResolvers<void> | undefined;
   #startedAt: number | null = null;
-  #admin: AsyncDisposable | undefined;
+  readonly #companion = new Companion();
 
   readonly #published = new Published();
   #notStarted = 0;
@@ -185,7 +185,12 @@ export class Publisher implements AsyncDisposable {
 
   // ---- metadata ----
 
-  /** The records of the metadata in force; `undefined` when none is defined. */
+  /** The metadata in force, as it was defined; `undefined` when none is. */
+  get dataSet(): DataSet | undefined {
+    return this.#definition?.dataSet;
+  }
+
+  /** Its records, made when first asked for; `undefined` when none is defined. */
   get metadata(): Metadata | undefined {
     return this.#definition?.metadata;
   }
@@ -369,13 +374,14 @@ export class Publisher implements AsyncDisposable {
    * @throws {TypeError} When the function that gives the TLS options gives some that can't be used; or what it throws.
    * @throws What the option `admin` throws; and {TypeError} when that gives nothing that can be disposed of.
    */
-  start({ admin }: StartOptions = {}): Promise<void> {
+  async start(options: StartOptions = {}): Promise<void> {
+    const { admin } = checkStart(options);
     if (this.#state !== "stopped") {
-      return Promise.reject(new SttpError("InvalidState", `the publisher is ${this.#state}, not stopped`));
+      throw new SttpError("InvalidState", `the publisher is ${this.#state}, not stopped`);
     }
     this.#state = "starting";
     this.#starting = this.#open(admin);
-    return this.#starting;
+    await this.#starting;
   }
 
   async #open(admin: StartOptions["admin"]): Promise<void> {
@@ -397,7 +403,7 @@ export class Publisher implements AsyncDisposable {
 
   async #accompany(admin: StartOptions["admin"]): Promise<void> {
     try {
-      this.#admin = await startAdmin(this, admin);
+      await this.#companion.start(this, admin);
     } catch (error) {
       await this.#connections.stopConnecting();
       await this.#close();
@@ -495,10 +501,12 @@ export class Publisher implements AsyncDisposable {
   /**
    * Stops: what accompanies it first, then no new connections, a moment for what was published to be taken, then the
    * connections end. The publisher can be started again; metadata and totals stay. Does nothing while stopped.
+   *
+   * @throws {SttpError} `InvalidState` when what it would wait for calls it: the option `admin` of {@linkcode StartOptions}.
    */
   async stop(options: StopOptions = {}): Promise<void> {
-    const { drain = 1000 } = options;
-    if (!(drain >= 0)) throw new RangeError(`drain is ${drain}, a number of milliseconds expected`);
+    const drain = drainOf(options);
+    this.#companion.checkIsNotCaller();
     await this.#starting?.catch(() => {});
     if (this.#state === "stopped") return;
     this.#stopping ??= this.#end(drain).finally(() => this.#stopping = undefined);
@@ -508,12 +516,11 @@ export class Publisher implements AsyncDisposable {
   async #end(drain: number): Promise<void> {
     this.#state = "stopping";
     try {
-      await this.#admin?.[Symbol.asyncDispose]();
+      await this.#companion.end();
     } finally {
-      this.#admin = undefined;
       await this.#connections.stopConnecting();
       this.#router.flush();
-      if (drain > 0) await this.#drain(drain);
+      if (drain > 0) await this.#connections.drained(drain);
       await this.#close();
       this.#state = "stopped";
       this.#status.emit({ kind: "stopped" });
@@ -527,14 +534,6 @@ export class Publisher implements AsyncDisposable {
     await this.#connections.close();
     await this.#host.datagramSockets?.close();
     await this.#notifications.close();
-  }
-
-  /** Waits until nothing is queued any more, but no longer than this. */
-  async #drain(milliseconds: number): Promise<void> {
-    const { promise: timeUp, resolve } = Promise.withResolvers<void>();
-    const cancel = this.#options.clock.schedule(milliseconds, resolve);
-    await Promise.race([this.#connections.drained(), timeUp]);
-    cancel();
   }
 
   /** As {@linkcode Publisher.stop}. */

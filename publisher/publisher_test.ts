@@ -262,6 +262,7 @@ Deno.test("a stalled reader loses data counted to the measurement, and is resync
   const stalled = rig.connection(2);
   assertEquals(stalled.queue.dataBytes <= 262_144, true, `${stalled.queue.dataBytes} bytes`);
   assertEquals(stalled.events.overflow, 1);
+  assertEquals(stalled.overflowedAt, rig.clock.now(), "as it waits for fresh data");
   assertEquals(rig.connection(1).dropped, {}, "nobody else notices");
 
   // It reads again: first what was on its way, then, from the next publication on, what is new.
@@ -273,7 +274,9 @@ Deno.test("a stalled reader loses data counted to the measurement, and is resync
   rig.clock.advance(1000);
   await publish();
   await slow.expectData();
-  const { dropped } = rig.connection(2);
+  const { dropped, overflowedAt, sent } = rig.connection(2);
+  assertEquals([overflowedAt, rig.connection(1).overflowedAt], [rig.clock.now() - 1000, null]);
+  assertEquals(sent.dataBytes > 0 && sent.dataBytes < sent.bytes, true);
   assertEquals(slow.data.length + dropped.overflow! + dropped.detached!, published + 4000);
   assertEquals(slow.data.ticks[slow.data.length - 1], BigInt(published - 4000));
   assertEquals(rig.publisher.stats().dropped, dropped);

@@ -1,3 +1,6 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { SttpError } from "../transport/errors.ts";
+import { checkKinds } from "../transport/option_checks.ts";
 import type { Publisher } from "./publisher.ts";
 
 /** How `Publisher.start` starts. */
@@ -5,7 +8,8 @@ export interface StartOptions {
   /**
    * Starts what accompanies the publisher for as long as it runs, such as an HTTP admin. It is called when the publisher
    * listens; what it gives is disposed of first of all when the publisher stops. When it fails, `start()` fails with what
-   * it threw, and nothing stays open. Default: nothing.
+   * it threw, and nothing stays open. Neither it nor the disposal may wait for `stop()`, which waits for them: that throws
+   * `InvalidState`. Default: nothing.
    *
    * @example
    * ```ts
@@ -25,16 +29,67 @@ export interface StopOptions {
   readonly drain?: number;
 }
 
+/** @throws {TypeError} When an option does not exist or is not of its kind. */
+export function checkStart(options: StartOptions): StartOptions {
+  checkKinds(options, { admin: "function" }, "start()");
+  return options;
+}
+
 /**
- * Starts what is to accompany a publisher, if anything is.
+ * How long a publisher is to drain, in milliseconds.
  *
- * @throws {TypeError} When that gives nothing that can be disposed of; and what it throws itself.
+ * @throws {TypeError} When an option does not exist or is not of its kind.
+ * @throws {RangeError} When it is no such number.
  */
-export async function startAdmin(
-  publisher: Publisher,
-  admin: StartOptions["admin"],
-): Promise<AsyncDisposable | undefined> {
-  const started = await admin?.(publisher);
-  if (admin === undefined || typeof started?.[Symbol.asyncDispose] === "function") return started;
-  throw new TypeError("the option admin has to give an AsyncDisposable, such as serveAdmin() does");
+export function drainOf(options: StopOptions): number {
+  checkKinds(options, { drain: "number" }, "stop()");
+  const { drain = 1000 } = options;
+  if (!(drain >= 0)) throw new RangeError(`drain is ${drain}, a number of milliseconds expected`);
+  return drain;
+}
+
+/** In which of the calls below the present code runs. */
+const within = new AsyncLocalStorage<symbol>();
+
+/** What accompanies a publisher, from its start to its end. */
+export class Companion {
+  #started: AsyncDisposable | undefined;
+  /** The call of the application's that is waited for. */
+  #call: symbol | undefined;
+
+  /**
+   * Starts it, if anything is to be started.
+   *
+   * @throws {TypeError} When that gives nothing that can be disposed of; and what it throws itself.
+   */
+  async start(publisher: Publisher, admin: StartOptions["admin"]): Promise<void> {
+    if (admin === undefined) return;
+    const started = await this.#wait(() => admin(publisher));
+    if (typeof started?.[Symbol.asyncDispose] !== "function") {
+      throw new TypeError("the option admin has to give an AsyncDisposable, such as serveAdmin() does");
+    }
+    this.#started = started;
+  }
+
+  /** Ends it, if there is one. @throws What it throws itself. */
+  async end(): Promise<void> {
+    const started = this.#started;
+    this.#started = undefined;
+    if (started !== undefined) await this.#wait(() => started[Symbol.asyncDispose]());
+  }
+
+  async #wait<Result>(call: () => Result | PromiseLike<Result>): Promise<Result> {
+    const token = this.#call = Symbol();
+    try {
+      return await within.run(token, call);
+    } finally {
+      this.#call = undefined;
+    }
+  }
+
+  /** @throws {SttpError} `InvalidState` when it is what calls, whose end `stop()` would wait for. */
+  checkIsNotCaller(): void {
+    if (this.#call === undefined || within.getStore() !== this.#call) return;
+    throw new SttpError("InvalidState", "stop() waits for the option admin, so that can't call it");
+  }
 }

@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { SttpError } from "../transport/errors.ts";
 import type { StartOptions } from "./mod.ts";
 import { Publisher } from "./publisher.ts";
 import { Rig } from "./testdata/rig.ts";
@@ -107,4 +108,47 @@ Deno.test("a publisher stops though what accompanied it fails to end, and says s
   assertEquals(rig.publisher.state, "stopped");
   await rig.publisher.start();
   assertEquals(rig.publisher.state, "running");
+});
+
+Deno.test("what accompanies a publisher can't wait for it to stop, and others can", async () => {
+  const publisher = new Publisher({ port: 0, hostname: "127.0.0.1" });
+  const waits = async (given: Publisher): Promise<AsyncDisposable> => {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    await given.stop();
+    return companion([]);
+  };
+  const error = await assertRejects(() => publisher.start({ admin: waits }), SttpError, "the option admin");
+  assertEquals([error.code, publisher.state], ["InvalidState", "stopped"]);
+  const ends = { [Symbol.asyncDispose]: () => publisher.stop() };
+  await publisher.start({ admin: () => ends });
+  await assertRejects(() => publisher.stop(), SttpError, "the option admin");
+  assertEquals(publisher.state, "stopped");
+  let later: Promise<void> | undefined;
+  const release = Promise.withResolvers<void>();
+  await publisher.start({
+    admin: (given) => {
+      later = release.promise.then(() => given.stop());
+      return companion([]);
+    },
+  });
+  release.resolve();
+  await later;
+  assertEquals(publisher.state, "stopped", "once it has started, it may stop it");
+});
+
+Deno.test("options of start and stop that do not exist, or are of another kind, are refused", async () => {
+  const publisher = new Publisher({ port: 0, hostname: "127.0.0.1" });
+  await assertRejects(
+    () => publisher.start({ amdin: () => {} } as never),
+    TypeError,
+    'has no option "amdin"',
+  );
+  await assertRejects(() => publisher.start({ admin: {} } as never), TypeError, "must be a function");
+  assertEquals(publisher.state, "stopped");
+  await publisher.start();
+  await assertRejects(() => publisher.stop({ drian: 0 } as never), TypeError, 'has no option "drian"');
+  await assertRejects(() => publisher.stop({ drain: "0" } as never), TypeError, "must be a number");
+  await assertRejects(() => publisher.stop({ drain: -1 }), RangeError, "drain is -1");
+  assertEquals(publisher.state, "running");
+  await publisher.stop();
 });

@@ -16,7 +16,7 @@ import type { BufferPayload } from "./buffer_blocks.ts";
 import type { AccessSubject } from "./access_options.ts";
 import { CommandReader, type CommandTaker, isEnding } from "./command_reader.ts";
 import { handlerOf } from "./commands.ts";
-import { Counters } from "./counters.ts";
+import { Counters, DatedCounters } from "./counters.ts";
 import type { DataChannel } from "./data_channel.ts";
 import { DataPath, type DataPathOwner } from "./data_path.ts";
 import type { MetadataBody } from "./metadata_body.ts";
@@ -58,7 +58,7 @@ export class Session implements CommandTaker, DataPathOwner {
   /** What waits to be written to its command channel. */
   readonly queue: OutboundQueue;
   /** Measurements that the subscriber did not get, by reason. */
-  readonly dropped: Counters = new Counters();
+  readonly dropped: DatedCounters;
   /** How often things happened. */
   readonly events: Counters = new Counters();
   /** Its subscriptions and their data. */
@@ -94,6 +94,7 @@ export class Session implements CommandTaker, DataPathOwner {
     this.direction = direction;
     this.#channel = channel;
     this.#connectedAt = clock.now();
+    this.dropped = new DatedCounters(clock);
     this.#commands = new CommandReader(channel, options, host.commandTurns);
     this.queue = new OutboundQueue({
       channel,
@@ -438,11 +439,12 @@ export class Session implements CommandTaker, DataPathOwner {
   // ---- for operators ----
 
   /** Measurements and bytes written. */
-  get sent(): { measurements: number; bytes: number } {
+  get sent(): ConnectionSnapshot["sent"] {
     const { measurements, bytes } = this.data.datagrams;
     return {
       measurements: this.queue.sentMeasurements + measurements,
       bytes: this.queue.sentBytes + bytes,
+      dataBytes: this.queue.sentDataBytes + bytes,
     };
   }
 
@@ -463,6 +465,7 @@ export class Session implements CommandTaker, DataPathOwner {
       subscriberId: this.subscriberId,
       address: peer.address,
       direction: this.direction,
+      tls: peer.tls ?? null,
       certificate: peer.certificate ?? null,
       identity: this.#notifications?.identity ?? null,
       state: this.#state,
@@ -481,6 +484,7 @@ export class Session implements CommandTaker, DataPathOwner {
         stalledFor: queue.stalledFor,
       },
       dropped,
+      overflowedAt: this.data.isOverflowed ? this.host.options.clock.now() : this.dropped.lastAt("overflow"),
       events: this.events.toObject(),
       closed: this.#closed ?? null,
     };

@@ -4,7 +4,7 @@
  * @module
  */
 import type { HistoryStats } from "../history/source.ts";
-import type { PeerCertificate } from "../transport/channel.ts";
+import type { PeerCertificate, TlsState } from "../transport/channel.ts";
 import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import type { AssemblyInfo } from "../transport/wire/subscribe.ts";
 import type { OutboundLinkState } from "./link.ts";
@@ -36,6 +36,8 @@ export interface GroupSnapshot {
   readonly detachedMembers: number;
   /** Measurements published for it, whether or not somebody was attached. */
   readonly measurements: number;
+  /** Those of them that were encoded, as somebody was attached; the open packet's are not counted yet. */
+  readonly encoded: number;
   /** Packets encoded; each went to every attached member. */
   readonly packets: number;
   /** Bytes of those packets. */
@@ -129,6 +131,8 @@ export interface ConnectionSnapshot {
   readonly address: string;
   /** Who made the connection: the subscriber (`incoming`) or the publisher (`outgoing`). */
   readonly direction: "incoming" | "outgoing";
+  /** What TLS came to on its command channel; `null` without TLS. */
+  readonly tls: TlsState | null;
   /** The peer's certificate; `null` where there is none. */
   readonly certificate: PeerCertificate | null;
   /** Who it is over several connections, for notifications; `null` while that can't be told. */
@@ -155,7 +159,10 @@ export interface ConnectionSnapshot {
    */
   readonly latency: number | null;
   /** What was written to it. */
-  readonly sent: SentTotals;
+  readonly sent: SentTotals & {
+    /** Bytes of data packets, over TCP and UDP. */
+    readonly dataBytes: number;
+  };
   /** Where its data goes over UDP; `null` while it goes over the command channel. */
   readonly dataChannel: DataChannelSnapshot | null;
   /** What its payloads are encrypted with (§12); `null` while they are not. */
@@ -185,6 +192,11 @@ export interface ConnectionSnapshot {
    * lost on the way over UDP shows at the subscriber only.
    */
   readonly dropped: Readonly<Record<string, number>>;
+  /**
+   * When it was too slow last, so that data was dropped, in milliseconds since 1970: now, while it waits for fresh data;
+   * `null` when it never was.
+   */
+  readonly overflowedAt: number | null;
   /** How often things happened: commands by name, failed ones as `name failed`, overflows, odd frames. */
   readonly events: Readonly<Record<string, number>>;
   /** When and why it ended; `null` while it is open. */

@@ -4,6 +4,14 @@ export interface PeerInfo {
   readonly address: string;
   /** The peer's certificate, when the channel is TLS and the peer showed one. */
   readonly certificate?: PeerCertificate;
+  /** What TLS came to, when the channel is TLS. */
+  readonly tls?: TlsState;
+}
+
+/** What two ends have agreed on when they speak TLS. */
+export interface TlsState {
+  /** The version, such as `TLSv1.3`. */
+  readonly protocol: string;
 }
 
 /** The parts of a peer's certificate that identify it. */

@@ -69,7 +69,8 @@ export async function secureChannel(channel: Channel, options: HandshakeOptions)
     socket = await promise;
     const expected = { settings, isServer: side === "client", hostname, now: clock.now(), address };
     const certificate = checkPeer(socket, expected);
-    const peer = { address, ...(certificate && { certificate }) };
+    const tls = { protocol: socket.getProtocol() ?? "TLS" };
+    const peer = { address, tls, ...(certificate && { certificate }) };
     return new TlsChannel(socket, stream, peer, side === "client" ? hintFor(settings) : undefined);
   } catch (error) {
     socket?.destroy();

@@ -31,7 +31,7 @@ Deno.test("bytes go both ways, and the ends know each other", async () => {
     await server.write(new Uint8Array(0));
     assertEquals(await client.read(into), 1);
     assertEquals([client.peer.address, client.peer.certificate?.name], ["memory:1", "server"]);
-    assertEquals(server.peer, { address: "memory:0" });
+    assertEquals(server.peer, { address: "memory:0", tls: { protocol: "TLSv1.3" } });
   });
 });
 
