@@ -62,7 +62,7 @@ export const Actions: readonly Action[] = [
     page: (id) => `/connections/${id}`,
     offered: (_, { kind, system }) => kind === "publisher" && system.disconnect !== undefined,
     perform: ({ observer }, user, { system, id, values }) => {
-      const publisher = observer.publisher(system);
+      const publisher = observer.onlyPublisher(system);
       const { disconnect } = publisher.system;
       if (disconnect === undefined) throw notOffered(publisher, "end connections");
       const text = `disconnected by ${user.name}${values["reason"] ? `: ${values["reason"]}` : ""}`;
@@ -78,7 +78,7 @@ export const Actions: readonly Action[] = [
     page: () => "/security",
     offered: (_, { kind, system }) => kind === "publisher" && system.liftBan !== undefined,
     perform: ({ observer }, _, { system, id }) => {
-      const publisher = observer.publisher(system);
+      const publisher = observer.onlyPublisher(system);
       const { liftBan } = publisher.system;
       if (liftBan === undefined) throw notOffered(publisher, "lift bans");
       return { system: publisher.name, done: liftBan.call(publisher.system, id!), answer: { lifted: id! } };
@@ -94,7 +94,7 @@ export const Actions: readonly Action[] = [
     page: () => "/operate",
     offered: (_, { kind, system }) => kind === "publisher" && system.notify !== undefined,
     perform: ({ observer }, _, { system, values: { text, to } }) => {
-      const publisher = observer.publisher(system);
+      const publisher = observer.onlyPublisher(system);
       const { notify } = publisher.system;
       if (notify === undefined) throw notOffered(publisher, "send notifications");
       const notified = notify.call(
@@ -112,7 +112,7 @@ export const Actions: readonly Action[] = [
     page: () => "/operate",
     offered: (_, { kind, system }) => kind === "publisher" && system.rotateCipherKeys !== undefined,
     perform: ({ observer }, _, { system, values: { connection } }) => {
-      const publisher = observer.publisher(system);
+      const publisher = observer.onlyPublisher(system);
       const { rotateCipherKeys } = publisher.system;
       if (rotateCipherKeys === undefined) throw notOffered(publisher, "rotate cipher keys");
       const rotated = rotateCipherKeys.call(publisher.system, connection as number | undefined);
@@ -131,7 +131,7 @@ export const Actions: readonly Action[] = [
     offered: ({ options }, { kind, system }) =>
       kind === "publisher" ? options.reloadMetadata !== undefined : system.refreshMetadata !== undefined,
     perform: async ({ observer, options }, _, { system: name }) => {
-      const found = observer.system(name);
+      const found = observer.onlySystem(name);
       try {
         if (found.kind === "publisher") {
           if (options.reloadMetadata === undefined) throw notOffered(found, "reload metadata");

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { AdminOptions } from "./mod.ts";
+import { ManualClock } from "../transport/clock.ts";
+import { type AdminOptions, createAdmin } from "./mod.ts";
 import { AskedAdmin, connection, EPOCH, plant, Secrets, StillPublisher } from "./testdata/systems.ts";
 
 const post = (body: unknown): RequestInit => ({
@@ -143,16 +144,46 @@ Deno.test("what is not there can't be acted on, and is told as not done", async 
     "NoSystem",
   ]);
   assertEquals(await code("/notifications", {}), [400, "InvalidBody"]);
+  assertEquals(await code("/notifications", { text: " \n\t " }), [400, "InvalidBody"]);
   assertEquals(await code("/notifications", { text: "x".repeat(4_001) }), [400, "InvalidBody"]);
   assertEquals(await code("/notifications", { text: "x", __proto__x: 1 }), [400, "InvalidBody"]);
   assertEquals(await code("/connections/1/disconnect", { banSeconds: -1 }), [400, "InvalidBody"]);
   assertEquals(await code("/connections/1/disconnect", { banSeconds: 1e9 }), [400, "InvalidBody"]);
   assertEquals(await code("/log-level", { level: "loud" }), [400, "InvalidBody"]);
   assertEquals(await code("/log-level", {}), [400, "InvalidBody"]);
-  assertEquals(admin.actions.length, 6 + 7);
+  assertEquals(admin.actions.length, 6 + 8);
   assertEquals(admin.actions.some(({ done }) => done), false);
   const { action, system, id, parameters } = admin.actions.at(-4)!;
   assertEquals([action, system, id, parameters], ["disconnect", null, 1, {}], "a wrong body is not told");
+});
+
+Deno.test("with several publishers an action says which, or is refused", async () => {
+  const both = { west: new StillPublisher([connection(1)]), east: new StillPublisher([connection(1)]) };
+  const told: unknown[] = [];
+  const admin = createAdmin(both, {
+    clock: new ManualClock(),
+    credentials: [{ name: "otto", role: "operator", secret: Secrets.operator }],
+    actions: true,
+    reloadMetadata: () => void told.push("reloaded"),
+    onAction: ({ refusal }) => told.push(refusal),
+  });
+  const act = async (path: string, body: unknown): Promise<unknown> => {
+    const headers = { authorization: `Bearer ${Secrets.operator}`, "content-type": "application/json" };
+    const init = { method: "POST", body: JSON.stringify(body), headers };
+    const response = await admin.fetch(new Request(`http://localhost/api/v1${path}`, init));
+    return [response.status, (await response.json()).error?.message];
+  };
+  const refused = [400, "there are several publishers, so system has to be one of west, east"];
+  assertEquals(await act("/connections/1/disconnect", {}), refused);
+  assertEquals(await act("/bans/1/lift", {}), refused);
+  assertEquals(await act("/notifications", { text: "x" }), refused);
+  assertEquals(await act("/cipher-keys/rotate", {}), refused);
+  assertEquals((await act("/metadata/reload", {}) as unknown[])[0], 400);
+  assertEquals(told, new Array(5).fill("SystemNeeded"));
+  assertEquals([both.west.asked, both.west.disconnected, both.east.disconnected], [[], [], []]);
+  assertEquals(await act("/connections/1/disconnect?system=east", {}), [200, undefined]);
+  assertEquals([both.west.disconnected.length, both.east.disconnected.length], [0, 1]);
+  admin.close();
 });
 
 Deno.test("refused actions are told with who asked, from where and why, and never with what they sent along", async () => {
@@ -254,7 +285,7 @@ Deno.test("what a system does not offer is refused, and a failing reload tells n
 
 Deno.test("what changed in metadata is told when it has been replaced", async () => {
   const admin = operated();
-  admin.publisher.metadata = { dataSet: plant() };
+  admin.publisher.dataSet = plant();
   const read = async (): Promise<Record<string, unknown>> =>
     await (await admin.as("reader", "/api/v1/metadata-changes")).json();
   assertEquals((await read())["tables"] instanceof Array, true);
@@ -263,7 +294,7 @@ Deno.test("what changed in metadata is told when it has been replaced", async ()
   const devices = changed.table("DeviceDetail")!;
   devices.set(0, "Name", "Shelby station");
   devices.addRow(["PARIS", "Paris", 30]);
-  admin.publisher.metadata = { dataSet: changed };
+  admin.publisher.dataSet = changed;
   const { previousAt, at, tables } = await read() as { previousAt: number; at: number; tables: unknown[] };
   assertEquals([previousAt, at], [EPOCH, EPOCH + 1_000]);
   assertEquals(tables, [{

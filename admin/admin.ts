@@ -6,6 +6,7 @@ import { EventLog } from "./event_log.ts";
 import { isForeignFetch, isForHost, secure } from "./guard.ts";
 import { Observer } from "./observer.ts";
 import { type AdminOptions, checkOptions } from "./options.ts";
+import { ownTotalsOf } from "./own_totals.ts";
 import { Problem } from "./problems.ts";
 import { pathOf } from "./query.ts";
 import { type AdminSystem, nameSystems } from "./system.ts";
@@ -18,9 +19,12 @@ export interface RequestInfo {
 
 /** An HTTP admin: hand its `fetch` to `Deno.serve`, to another application, or call it. */
 export interface Admin {
-  /** Answers a request; never rejects. */
+  /** Answers a request, which has its whole path: `basePath`, and what is below it. Never rejects. */
   fetch(request: Request, info?: RequestInfo): Promise<Response>;
-  /** Looks at the systems no more: it counts nothing and hears of nothing from here on. */
+  /**
+   * Looks at the systems no more: it counts nothing and hears of nothing from here on. Streams of events and plots end, and
+   * requests are answered with 503.
+   */
   close(): void;
 }
 
@@ -55,9 +59,10 @@ export function createAdmin(
 ): Admin {
   const checked = checkOptions(options);
   const { basePath, clock, credentials, hosts } = checked;
-  const authenticator = new Authenticator(credentials, clock);
-  const requests: Record<string, number> = { "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0 };
   const named = nameSystems(systems);
+  const totals = ownTotalsOf(named[0]!.system);
+  const authenticator = new Authenticator(credentials, clock, () => totals.authenticationFailures++);
+  const ended = new AbortController();
   const observer = new Observer(named, checked);
   const log = new EventLog(named, clock, () => observer.noteMetadata());
   const actions = new ActionLog(checked.onAction, clock);
@@ -66,20 +71,26 @@ export function createAdmin(
     observer,
     log,
     actions,
-    counters: () => ({ requests, authenticationFailures: authenticator.failures }),
+    ended: ended.signal,
+    totals,
   };
   const app = createApp(context);
 
   const answer = (request: Request, info: RequestInfo | undefined): Response | Promise<Response> => {
+    if (ended.signal.aborted) return respond(new Problem(503, "Closed", "the admin has been closed"));
     if (!isForHost(request, hosts)) {
       return respond(new Problem(421, "WrongHost", "this host name is not one of the admin's"));
     }
     if (isForeignFetch(request)) {
       return respond(new Problem(403, "ForeignRequest", "pages of other sites can only lead here"));
     }
+    const path = pathOf(request, basePath);
+    if (path === undefined) {
+      return respond(new Problem(404, "NotFound", `there is nothing here; the admin is at ${basePath}/`));
+    }
     const address = info?.remoteAddr?.hostname;
     let user: AdminUser = { name: "anonymous", role: "reader" };
-    if (!OPEN_PATHS.includes(pathOf(request, basePath))) {
+    if (!OPEN_PATHS.includes(path)) {
       const result = authenticator.authenticate(request.headers.get("authorization"), address);
       if (result.kind === "unknown") return respond(unauthorized, { "www-authenticate": CHALLENGE });
       if (result.kind === "tooMany") {
@@ -94,11 +105,11 @@ export function createAdmin(
   return {
     async fetch(request, info): Promise<Response> {
       const response = secure(await answer(request, info));
-      const status = `${Math.floor(response.status / 100)}xx`;
-      requests[status] = (requests[status] ?? 0) + 1;
+      totals.countRequest(response.status);
       return response;
     },
     close(): void {
+      ended.abort();
       observer.close();
       log.close();
       actions.close();

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { Actions, takeAction } from "./actions.ts";
 import { readJson } from "./bodies.ts";
 import { type AdminContext, type AdminEnv, type AdminRequest, numberIn } from "./context.ts";
-import { positionOf, streamEvents } from "./event_stream.ts";
+import { checkPosition, positionOf, streamEvents } from "./event_stream.ts";
 import { listConnections, ListParameters } from "./connections.ts";
 import { OpenApi } from "./openapi.ts";
 import { Problem } from "./problems.ts";
@@ -16,7 +16,7 @@ const MAX_STREAMS = 64;
 
 /** The JSON API, version 1. */
 export function createApi(context: AdminContext): Hono<AdminEnv> {
-  const { log, observer, options } = context;
+  const { ended, log, observer, options } = context;
   const api = new Hono<AdminEnv>();
   let streams = 0;
 
@@ -50,6 +50,7 @@ export function createApi(context: AdminContext): Hono<AdminEnv> {
     const headers = { "content-type": "text/event-stream", "x-accel-buffering": "no" };
     // Nobody would read what HEAD leaves out, nor end it.
     if (c.req.raw.method === "HEAD") return c.body(null, 200, headers);
+    if (ended.aborted) throw new Problem(503, "Closed", "the admin has been closed");
     if (streams >= MAX_STREAMS) {
       throw new Problem(
         503,
@@ -63,26 +64,24 @@ export function createApi(context: AdminContext): Hono<AdminEnv> {
 
   api.get("/events", (c) => {
     const query = new Query(c.req.url, ["after"]);
-    const position = positionOf(c.req.header("last-event-id") ?? query.text("after"), log);
-    return stream(c, (onEnd) => streamEvents(log, position, options.clock, onEnd));
+    const position = positionOf(c.req.header("last-event-id") ?? checkPosition(query.text("after")), log);
+    return stream(c, (onEnd) => streamEvents(log, position, options.clock, ended, onEnd));
   });
 
-  api.get("/trend", (c) => {
+  api.get("/trend", async (c) => {
     const query = new Query(c.req.url, TrendParameters, "signal");
-    const { directory, trends } = observer.signalsNow(query.text("system"));
+    const { directory, trends } = await observer.signalsNow(query.text("system"));
     const { handles } = directory.chosen(trendSignals(query));
     const past = query.whole("past", 0, 0, MAX_PAST);
-    return stream(c, (onEnd) => trends.stream(handles, past, onEnd));
+    return stream(c, (onEnd) => trends.stream(handles, past, ended, onEnd));
   });
 
   api.get("/signals", async (c) => {
-    const query = new Query(c.req.url, SignalParameters);
-    return c.json((await observer.signals(query.text("system"))).signals(query));
+    return c.json(await observer.listSignals(new Query(c.req.url, SignalParameters)));
   });
 
   api.get("/devices", async (c) => {
-    const query = new Query(c.req.url, DeviceParameters);
-    return c.json((await observer.signals(query.text("system"))).devices(query));
+    return c.json(await observer.listDevices(new Query(c.req.url, DeviceParameters)));
   });
 
   api.get("/groups", (c) => c.json(observer.groups(new Query(c.req.url, ["system"]).text("system"))));
@@ -113,8 +112,8 @@ export function createApi(context: AdminContext): Hono<AdminEnv> {
     return c.json({ system, name: metadata.name, tables: summarizeTables(metadata) });
   });
 
-  api.get("/metadata-changes", (c) => {
-    return c.json(observer.metadataChanges(new Query(c.req.url, ["system"]).text("system")));
+  api.get("/metadata-changes", async (c) => {
+    return c.json(await observer.metadataChanges(new Query(c.req.url, ["system"]).text("system")));
   });
 
   api.get("/metadata/:table", async (c) => {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { Subscriber } from "../subscriber/mod.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { type AdminSubscriber, createAdmin } from "./mod.ts";
-import { AskedAdmin, connection, EPOCH, SCRIPT, StillPublisher } from "./testdata/systems.ts";
+import { AskedAdmin, connection, EPOCH, SCRIPT, Secrets, StillPublisher } from "./testdata/systems.ts";
 
 const closed = { at: EPOCH - 5, reason: "stalled", message: "it read nothing for 30 s" } as const;
 
@@ -69,12 +69,14 @@ Deno.test("a connection is told whole, also when it has ended", async () => {
 });
 
 Deno.test("rates are over the time between two looks", async () => {
-  const publisher = new StillPublisher([connection(1, { sent: { measurements: 100, bytes: 1_000 } })]);
+  const publisher = new StillPublisher([
+    connection(1, { sent: { measurements: 100, bytes: 1_000, dataBytes: 0 } }),
+  ]);
   const admin = new AskedAdmin(publisher);
   const rates = async () => (await admin.json("/api/v1/connections")).connections[0].rates;
   assertEquals(await rates(), { measurementsPerSecond: 10, bytesPerSecond: 100, seconds: 10 });
   admin.clock.advance(2_000);
-  const sent = { measurements: 300, bytes: 1_800 };
+  const sent = { measurements: 300, bytes: 1_800, dataBytes: 0 };
   publisher.present = { ...publisher.present, open: [connection(1, { sent })] };
   assertEquals(await rates(), { measurementsPerSecond: 100, bytesPerSecond: 400, seconds: 2 });
   admin.clock.advance(500);
@@ -88,7 +90,7 @@ Deno.test("rates are over the time between two looks", async () => {
 Deno.test("long filters are cut in lists only, and what may be a secret is hidden", async () => {
   const filter = "x".repeat(10_000);
   const { subscription } = connection(1);
-  const extra = { password: "hunter2", apiToken: "t", color: "red" };
+  const extra = { pwd: "hunter2", auth: "t", color: "red", FramesPerSecond: "30" };
   const publisher = new StillPublisher([
     connection(1, { subscription: { ...subscription!, filter, extra } }),
   ]);
@@ -97,7 +99,8 @@ Deno.test("long filters are cut in lists only, and what may be a secret is hidde
   assertEquals(listed.subscription.filter.length, 200);
   const whole = await admin.json("/api/v1/connections/1");
   assertEquals(whole.subscription.filter, filter);
-  assertEquals(whole.subscription.extra, { password: "(hidden)", apiToken: "(hidden)", color: "red" });
+  const hidden = { pwd: "(hidden)", auth: "(hidden)", color: "(hidden)", FramesPerSecond: "30" };
+  assertEquals(whole.subscription.extra, hidden);
 });
 
 Deno.test("groups tell whom they serve", async () => {
@@ -212,10 +215,30 @@ Deno.test("what is not there is told so", async () => {
     assertEquals(await admin.problem(path), [404, "NotFound"], path);
   }
   assertEquals(await admin.problem("/api/v1/metadata/..%2f..%2fetc%2fpasswd"), [404, "NoTable"]);
-  admin.publisher.metadata = undefined;
+  admin.publisher.dataSet = undefined;
   assertEquals(await admin.problem("/api/v1/metadata"), [404, "NoMetadata"]);
-  const response = await admin.get("/api/v1/status", { method: "DELETE" });
-  assertEquals(response.status, 405);
+});
+
+Deno.test("a method that is not there is told from a path that is not, and which there are", async () => {
+  const admin = new AskedAdmin(threeConnections());
+  for (
+    const [method, path, allowed] of [
+      ["DELETE", "/api/v1/status", "GET, HEAD"],
+      ["DELETE", "/api/v1/connections/1", "GET, HEAD"],
+      ["GET", "/api/v1/connections/1/disconnect", "POST"],
+      ["PUT", "/metadata/MeasurementDetail", "GET, HEAD"],
+      ["POST", "/", "GET, HEAD"],
+    ] as const
+  ) {
+    const response = await admin.get(path, { method });
+    assertEquals([response.status, response.headers.get("allow")], [405, allowed], path);
+    assertEquals((await response.json()).error.code, "WrongMethod");
+  }
+  for (const path of ["/api/v1/connections//disconnect", "/api/v1/connections/1/kick"]) {
+    const response = await admin.get(path, { method: "POST" });
+    assertEquals([response.status, response.headers.get("allow")], [404, null], path);
+    await response.body?.cancel();
+  }
 });
 
 Deno.test("a fault of the inside is not told to the outside", async () => {
@@ -255,6 +278,10 @@ Deno.test("healthz says that it is alive, readyz whether the systems are well", 
   const queue = { dataBytes: 1, controlBytes: 0, frames: 1, stalledFor: 10_001 };
   publisher.present = { ...present, open: [connection(1, { queue })] };
   assertEquals(await failing(), ["stalls"]);
+  publisher.present = { ...present, open: [connection(1, { overflowedAt: EPOCH - 9_999 })] };
+  assertEquals(await failing(), ["overflows"]);
+  admin.clock.advance(1);
+  assertEquals((await admin.json("/readyz")).ready, true);
 });
 
 Deno.test("metrics are counters and gauges without a series for each connection", async () => {
@@ -272,6 +299,68 @@ Deno.test("metrics are counters and gauges without a series for each connection"
   assert(!text.includes("192.0.2."));
   for (const line of text.trimEnd().split("\n")) {
     assertMatch(line, /^(?:# (?:HELP|TYPE) [a-z_]+ .+|[a-z_]+(?:\{(?:[a-z]+="[^"]*",?)*\})? \S+)$/);
+  }
+});
+
+Deno.test("every reason that there can be has its series from the start", async () => {
+  const publisher = new StillPublisher();
+  const { present } = publisher;
+  const access = { ...present.access, refused: {} };
+  publisher.present = { ...present, dropped: {}, access };
+  const text = await (await new AskedAdmin(publisher).get("/metrics")).text();
+  for (
+    const [name, label] of [
+      ["connections_closed", 'reason="stalled"'],
+      ["connections_closed", 'reason="slow"'],
+      ["tls_handshakes_failed", 'reason="untrusted"'],
+      ["dropped_measurements", 'reason="overflow"'],
+      ["dropped_measurements", 'reason="notStarted"'],
+      ["refused_connections", 'reason="banned"'],
+      ["access_failures", 'decision="rule"'],
+    ]
+  ) {
+    assertStringIncludes(text, `\nsttp_publisher_${name}_total{system="publisher",${label}} 0\n`);
+  }
+  assertStringIncludes(
+    text,
+    '\nsttp_publisher_connections_closed_total{system="publisher",reason="peerClosed"} 2\n',
+  );
+});
+
+Deno.test("the admin's own totals outlast it, as those of its publisher do", async () => {
+  const publisher = new StillPublisher();
+  const credentials = [{ name: "rita", role: "reader", secret: Secrets.reader }] as const;
+  const first = new AskedAdmin(publisher, { credentials });
+  assertEquals((await first.get("/metrics", { headers: { authorization: "Bearer wrong" } })).status, 401);
+  assertEquals((await first.as("reader", "/metrics")).status, 200);
+  first.admin.close();
+  const next = new AskedAdmin(publisher, { credentials });
+  const text = await (await next.as("reader", "/metrics")).text();
+  assertStringIncludes(text, "\nsttp_admin_authentication_failures_total 1\n");
+  assertStringIncludes(text, '\nsttp_admin_requests_total{status="2xx"} 1\n');
+  const other = await (await new AskedAdmin(new StillPublisher(), { credentials }).as("reader", "/metrics"))
+    .text();
+  assertStringIncludes(other, '\nsttp_admin_requests_total{status="2xx"} 0\n');
+});
+
+Deno.test("numbers of connections are not looked up at any of several publishers", async () => {
+  const both = { west: threeConnections(), east: threeConnections() };
+  const admin = createAdmin(both, { clock: new ManualClock() });
+  const ask = (path: string): Promise<Response> => admin.fetch(new Request(`http://localhost${path}`));
+  const refused = await ask("/api/v1/connections/2");
+  const { error } = await refused.json();
+  assertEquals([refused.status, error.code], [400, "SystemNeeded"]);
+  assertStringIncludes(error.message, "one of west, east");
+  assertEquals((await (await ask("/api/v1/connections/2?system=east")).json()).system, "east");
+  assertEquals((await ask("/connections/2")).status, 400);
+  admin.close();
+});
+
+Deno.test("an admin that is closed answers 503", async () => {
+  const admin = new AskedAdmin();
+  admin.admin.close();
+  for (const path of ["/healthz", "/", "/api/v1/events"]) {
+    assertEquals(await admin.problem(path), [503, "Closed"]);
   }
 });
 

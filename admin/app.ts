@@ -10,7 +10,7 @@ import { pathOf } from "./query.ts";
 /** All routes; who asks, and whether they may ask at all, has been settled before. */
 export function createApp(context: AdminContext): Hono<AdminEnv> {
   const { observer, options } = context;
-  const app = new Hono<AdminEnv>({ getPath: (request) => pathOf(request, options.basePath) });
+  const app = new Hono<AdminEnv>({ getPath: (request) => pathOf(request, options.basePath) ?? "" });
 
   app.get("/healthz", (c) => c.text("ok\n"));
 
@@ -22,7 +22,7 @@ export function createApp(context: AdminContext): Hono<AdminEnv> {
 
   app.get("/metrics", (c) => {
     const format = negotiateFormat(c.req.header("accept") ?? null);
-    const text = expose(metricsOf(observer.systems, context.counters()), format);
+    const text = expose(metricsOf(observer.systems, context.totals), format);
     return c.body(text, 200, { "content-type": ContentTypes[format], vary: "accept" });
   });
 
@@ -31,11 +31,12 @@ export function createApp(context: AdminContext): Hono<AdminEnv> {
   addPages(app, context);
 
   app.notFound((c) => {
-    const allowed = app.routes.some(({ method, path }) => method !== c.req.method && path === c.req.path);
-    const problem = allowed
-      ? new Problem(405, "WrongMethod", "there is no such method here")
-      : new Problem(404, "NotFound", "there is nothing here");
-    return answerProblem(context, c, problem);
+    const allowed = methodsAt(app, c.req.path);
+    if (allowed.length === 0) {
+      return answerProblem(context, c, new Problem(404, "NotFound", "there is nothing here"));
+    }
+    c.header("allow", allowed.join(", "));
+    return answerProblem(context, c, new Problem(405, "WrongMethod", "there is no such method here"));
   });
 
   app.onError((error, c) => {
@@ -46,6 +47,21 @@ export function createApp(context: AdminContext): Hono<AdminEnv> {
   });
 
   return app;
+}
+
+/** The methods that there are at a path. */
+function methodsAt(app: Hono<AdminEnv>, path: string): string[] {
+  const parts = path.split("/");
+  const methods = new Set<string>();
+  for (const route of app.routes) {
+    const wanted = route.path.split("/");
+    const fits = wanted.length === parts.length &&
+      wanted.every((part, i) => part.startsWith(":") ? parts[i] !== "" : part === parts[i]);
+    if (!fits) continue;
+    methods.add(route.method);
+    if (route.method === "GET") methods.add("HEAD");
+  }
+  return [...methods].sort();
 }
 
 /** A browser that asks for a page gets one; everybody else gets JSON. */

@@ -39,21 +39,20 @@ export class Authenticator {
   }[];
   readonly #clock: Clock;
   readonly #buckets = new Map<string, Bucket>();
-  #failures = 0;
+  readonly #onFailure: () => void;
 
-  /** @param credentials Who there is; when nobody, everybody is a reader without a name. */
-  constructor(credentials: readonly AdminCredential[], clock: Clock) {
+  /**
+   * @param credentials Who there is; when nobody, everybody is a reader without a name.
+   * @param onFailure Called for wrong credentials.
+   */
+  constructor(credentials: readonly AdminCredential[], clock: Clock, onFailure: () => void) {
     this.#credentials = credentials.map(({ name, role, secret }) => ({
       user: { name, role },
       basic: digest(`${name}:${secret}`),
       bearer: digest(secret),
     }));
     this.#clock = clock;
-  }
-
-  /** How often wrong credentials came. */
-  get failures(): number {
-    return this.#failures;
+    this.#onFailure = onFailure;
   }
 
   /**
@@ -73,7 +72,7 @@ export class Authenticator {
     }
     const user = this.#userOf(authorization);
     if (user !== undefined) return { kind: "user", user };
-    this.#failures++;
+    this.#onFailure();
     bucket.attempts--;
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);

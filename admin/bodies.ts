@@ -71,7 +71,8 @@ function check(entries: readonly [string, unknown][], fields: Fields): Values {
       const expected = Object.keys(fields).join(", ") || "nothing";
       throw new Problem(400, "InvalidBody", `the body has "${clip(name, 40)}", expected ${expected}`);
     }
-    if (value === "") continue;
+    // Blanks are as good as nothing.
+    if (typeof value === "string" && value.trim() === "") continue;
     values[name] = checkField(name, value, fields[name]!);
   }
   for (const [name, field] of Object.entries(fields)) {

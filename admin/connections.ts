@@ -9,7 +9,7 @@ export interface ConnectionView extends ConnectionSnapshot {
   readonly system: string;
   /** What is sent to it; nothing once it is closed. */
   readonly rates: Rates;
-  /** Bytes sent for a measurement, on average; `null` before the first. */
+  /** Bytes of data packets sent for a measurement, on average; `null` before the first. */
   readonly bytesPerMeasurement: number | null;
   /** Measurements that it did not get, for all reasons. */
   readonly droppedMeasurements: number;
@@ -19,8 +19,18 @@ export interface ConnectionView extends ConnectionSnapshot {
 
 const closedRates: Rates = { measurementsPerSecond: 0, bytesPerSecond: 0, seconds: 0 };
 
-/** Settings that a subscriber sends along may be anything; what is called like this may be a secret. */
-const SECRET = /pass|secret|token|key|credential/i;
+/**
+ * Settings that have no meaning here may be anything, secrets among them. These, in lower case, ask other publishers for
+ * synchronised data, and are no secrets; of all others only the names are shown.
+ */
+const HARMLESS: ReadonlySet<string> = new Set([
+  "allowpreemptivepublishing",
+  "allowsortsbyarrival",
+  "downsamplingmethod",
+  "framespersecond",
+  "ignorebadtimestamps",
+  "timeresolution",
+]);
 
 /** What the admin tells of a connection. */
 export function viewConnection(
@@ -32,18 +42,21 @@ export function viewConnection(
   const { sent, dropped, subscription } = snapshot;
   return {
     ...snapshot,
-    subscription: subscription && { ...subscription, extra: withoutSecrets(subscription.extra) },
+    subscription: subscription && { ...subscription, extra: harmless(subscription.extra) },
     system,
     rates,
-    bytesPerMeasurement: sent.measurements === 0 ? null : sent.bytes / sent.measurements,
+    bytesPerMeasurement: sent.measurements === 0 ? null : sent.dataBytes / sent.measurements,
     droppedMeasurements: Object.values(dropped).reduce((sum, count) => sum + count, 0),
     encoderResets,
   };
 }
 
-function withoutSecrets(settings: Readonly<Record<string, string>>): Record<string, string> {
+function harmless(settings: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(settings).map(([name, value]) => [name, SECRET.test(name) ? "(hidden)" : value]),
+    Object.entries(settings).map(([name, value]) => [
+      name,
+      HARMLESS.has(name.toLowerCase()) ? value : "(hidden)",
+    ]),
   );
 }
 

@@ -14,7 +14,9 @@ export interface AdminContext {
   readonly log: EventLog;
   readonly actions: ActionLog;
   /** What the admin itself has counted so far. */
-  counters(): OwnCounters;
+  readonly totals: OwnCounters;
+  /** Fires when the admin is closed. */
+  readonly ended: AbortSignal;
 }
 
 /** What a request brings along besides itself. */

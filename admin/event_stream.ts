@@ -1,8 +1,18 @@
 import type { Clock } from "../transport/clock.ts";
 import type { EventLog } from "./event_log.ts";
+import { Problem } from "./problems.ts";
+import { clip } from "./query.ts";
 
 /** Milliseconds of silence after which something is sent, so that nobody takes the connection for dead. */
 const KEEP_ALIVE = 15_000;
+
+const ID = /^([0-9a-z]{1,16})-(\d{1,15})$/;
+
+/** The ID that a request asks to go on after: that of an event, or 0. @throws {Problem} When it is neither. */
+export function checkPosition(id: string | undefined): string | undefined {
+  if (id === undefined || id === "0" || ID.test(id)) return id;
+  throw new Problem(400, "InvalidParameter", `after is "${clip(id, 40)}", expected the ID of an event, or 0`);
+}
 
 /**
  * The number of the event that a reader has last seen, from its ID: `0` for one who wants all that are kept, and all
@@ -10,7 +20,7 @@ const KEEP_ALIVE = 15_000;
  */
 export function positionOf(id: string | undefined, log: EventLog): number {
   if (id === undefined) return log.last;
-  const [, run, digits] = /^([0-9a-z]{1,16})-(\d{1,15})$/.exec(id) ?? [];
+  const [, run, digits] = ID.exec(id) ?? [];
   const number = Number(digits);
   return run === log.run && number <= log.last ? number : 0;
 }
@@ -19,12 +29,14 @@ export function positionOf(id: string | undefined, log: EventLog): number {
  * Events as server-sent events, from a position on and without end. They are taken from the log as fast as the reader
  * reads; one that is too slow is told how many it missed, and holds up nobody.
  *
- * @param onEnd Called when the reader has gone.
+ * @param closing Ends them.
+ * @param onEnd Called when the reader has gone, or they have ended.
  */
 export function streamEvents(
   log: EventLog,
   position: number,
   clock: Clock,
+  closing: AbortSignal,
   onEnd: () => void,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   const encoder = new TextEncoder();
@@ -53,8 +65,20 @@ export function streamEvents(
     for (const event of events) text += `id: ${log.run}-${event.number}\ndata: ${JSON.stringify(event)}\n\n`;
     return text;
   };
+  const end = (): void => {
+    ended = true;
+    closing.removeEventListener("abort", close);
+    stopWaiting();
+    onEnd();
+  };
+  let close = end;
   return new ReadableStream({
     start(controller): void {
+      close = () => {
+        end();
+        controller.close();
+      };
+      closing.addEventListener("abort", close);
       // Something at once: a proxy may hold back the head of an answer until there is a body.
       controller.enqueue(encoder.encode("retry: 2000\n\n"));
     },
@@ -63,9 +87,7 @@ export function streamEvents(
       if (!ended) controller.enqueue(encoder.encode(unread() || ": nothing new\n\n"));
     },
     cancel(): void {
-      ended = true;
-      stopWaiting();
-      onEnd();
+      end();
     },
   });
 }

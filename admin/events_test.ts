@@ -118,6 +118,25 @@ Deno.test("there is a limit to readers, and who leaves makes room", async () => 
   for (const events of open) await events[Symbol.asyncDispose]();
 });
 
+Deno.test("readers are sent home when the admin is closed, and leave no timer", async () => {
+  const admin = new AskedAdmin(new TalkingPublisher());
+  const response = await admin.get("/api/v1/events");
+  const reader = response.body!.getReader();
+  await reader.read();
+  const next = reader.read();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  admin.admin.close();
+  assertEquals((await next).done, true);
+  assertEquals(admin.clock.pending, 0);
+});
+
+Deno.test("what is no ID of an event is refused", async () => {
+  const admin = new AskedAdmin(new TalkingPublisher());
+  for (const after of ["junk", "-1", "1", "a-", "a-1x"]) {
+    assertEquals(await admin.problem(`/api/v1/events?after=${after}`), [400, "InvalidParameter"], after);
+  }
+});
+
 Deno.test("errors are told without what is underneath, and texts can't break out", async () => {
   const publisher = new TalkingPublisher();
   const admin = new AskedAdmin(publisher);

@@ -1,6 +1,7 @@
-import { type ChangedRow, compareDataSets, type TableChanges } from "../metadata/changes.ts";
+import { type ChangedRow, compareDataSetsSteps, type TableChanges } from "../metadata/changes.ts";
 import type { DataRow } from "../metadata/data_row.ts";
 import type { DataSet } from "../metadata/data_set.ts";
+import { inSlices } from "../metadata/steps.ts";
 import type { Clock } from "../transport/clock.ts";
 import { cellOf, type JsonCell } from "./tables.ts";
 
@@ -54,7 +55,7 @@ interface Versions {
   present: Version;
   /** Kept until somebody asks what changed. */
   previous?: Version | undefined;
-  changes?: MetadataChangeView | undefined;
+  changes?: Promise<MetadataChangeView> | undefined;
 }
 
 /** Remembers of each system what its metadata was before, for the difference. */
@@ -74,19 +75,20 @@ export class MetadataVersions {
     this.#versions.set(system, { present, previous: known?.present });
   }
 
-  /** What changed when a system's metadata was replaced last. */
-  changes(system: string): MetadataChangeView | undefined {
+  /** What changed when a system's metadata was replaced last; found out once, while others have their turn. */
+  changes(system: string): Promise<MetadataChangeView> | undefined {
     const versions = this.#versions.get(system);
     if (versions === undefined) return undefined;
-    const { present, previous } = versions;
-    versions.changes ??= {
-      at: present.at,
-      previousAt: previous?.at ?? null,
-      tables: previous === undefined ? [] : compareDataSets(previous.dataSet, present.dataSet).tables
-        .filter((table) => !isUnchanged(table)).map(viewTable),
-    };
+    versions.changes ??= this.#compare(versions);
     versions.previous = undefined;
     return versions.changes;
+  }
+
+  async #compare({ present, previous }: Versions): Promise<MetadataChangeView> {
+    const view = { at: present.at, previousAt: previous?.at ?? null };
+    if (previous === undefined) return { ...view, tables: [] };
+    const { tables } = await inSlices(compareDataSetsSteps(previous.dataSet, present.dataSet), this.#clock);
+    return { ...view, tables: tables.filter((table) => !isUnchanged(table)).map(viewTable) };
   }
 }
 

@@ -1,5 +1,6 @@
 import type { PublisherStats } from "../publisher/snapshot.ts";
 import type { Metric, MetricSample } from "./exposition.ts";
+import { noneClosed, noneDropped, noneFailed, noneFailedAtTls, noneRefused } from "./reasons.ts";
 import type { AdminSubscriber, NamedSystem } from "./system.ts";
 
 type Labels = Readonly<Record<string, string>>;
@@ -22,7 +23,7 @@ class Metrics {
   }
 }
 
-/** What the admin itself counts. */
+/** What the admins of a system count themselves, from the first of them on. */
 export interface OwnCounters {
   /** Requests, by class of status such as `2xx`. */
   readonly requests: Readonly<Record<string, number>>;
@@ -79,10 +80,12 @@ function addPublisher(metrics: Metrics, system: string, stats: PublisherStats): 
   gauge("metadata_signals", "Signals that the metadata describes.", stats.metadata?.signals ?? 0);
   gauge("connections", "Open connections.", stats.connections.open);
   counter("connections_accepted", "Connections made, those refused included.", stats.connections.accepted);
-  for (const [reason, count] of Object.entries(stats.connections.closed)) {
+  for (const [reason, count] of Object.entries({ ...noneClosed, ...stats.connections.closed })) {
     counter("connections_closed", "Connections ended, by reason.", count, { reason });
   }
-  for (const [reason, count] of Object.entries(stats.connections.handshakesFailed)) {
+  for (
+    const [reason, count] of Object.entries({ ...noneFailedAtTls, ...stats.connections.handshakesFailed })
+  ) {
     counter("tls_handshakes_failed", "Connections that failed at TLS, by reason.", count, { reason });
   }
   const subscriptions = stats.open.filter(({ subscription }) => subscription !== null).length;
@@ -105,7 +108,7 @@ function addPublisher(metrics: Metrics, system: string, stats: PublisherStats): 
     stats.sent.measurements,
   );
   counter("sent_bytes", "Bytes sent, answers included.", stats.sent.bytes);
-  for (const [reason, count] of Object.entries(stats.dropped)) {
+  for (const [reason, count] of Object.entries({ ...noneDropped, ...stats.dropped })) {
     counter("dropped_measurements", "Measurements that subscribers did not get, by reason.", count, {
       reason,
     });
@@ -116,10 +119,10 @@ function addPublisher(metrics: Metrics, system: string, stats: PublisherStats): 
     queued += queue.dataBytes + queue.controlBytes;
     stall = Math.max(stall, queue.stalledFor);
   }
-  for (const [reason, count] of Object.entries(stats.access.refused)) {
+  for (const [reason, count] of Object.entries({ ...noneRefused, ...stats.access.refused })) {
     counter("refused_connections", "Connections that were refused, by reason.", count, { reason });
   }
-  for (const [decision, count] of Object.entries(stats.access.failed)) {
+  for (const [decision, count] of Object.entries({ ...noneFailed, ...stats.access.failed })) {
     counter(
       "access_failures",
       "Decisions about access that failed, and so refused, by what they were about.",

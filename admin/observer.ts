@@ -1,24 +1,22 @@
 import type { DataSet } from "../metadata/data_set.ts";
-import type { Metadata } from "../metadata/records.ts";
+import { inSlices } from "../metadata/steps.ts";
 import type { ConnectionSnapshot, GroupSnapshot, PublisherStats } from "../publisher/snapshot.ts";
 import type { SubscriberStats } from "../subscriber/stats.ts";
 import type { PeerCertificate } from "../transport/channel.ts";
-import { SttpError } from "../transport/errors.ts";
 import { type ConnectionView, viewConnection } from "./connections.ts";
 import { type MetadataChangeView, MetadataVersions } from "./metadata_versions.ts";
 import type { CheckedOptions } from "./options.ts";
 import { Problem } from "./problems.ts";
-import { clip } from "./query.ts";
+import { clip, type Query } from "./query.ts";
 import { RateMeters, type Rates } from "./rates.ts";
 import { SignalMeter } from "./signal_meter.ts";
-import { SignalDirectory } from "./signals.ts";
+import { type DeviceView, type RateList, SignalDirectory, type SignalView } from "./signals.ts";
 import {
   type AdminPublisher,
   historyOf,
   metadataOf,
   type NamedPublisher,
   type NamedSystem,
-  recordsOf,
   tappedSystem,
 } from "./system.ts";
 import { Trends } from "./trends.ts";
@@ -74,8 +72,23 @@ export interface CertificateView extends PeerCertificate {
 /** One of the things that `/readyz` looks at. */
 export interface ReadinessCheck {
   readonly system: string;
-  readonly check: "running" | "metadata" | "stalls" | "connected";
+  readonly check: "running" | "metadata" | "stalls" | "overflows" | "connected";
   readonly ok: boolean;
+}
+
+/** The signals of a system, and what they were read from. */
+interface ReadSignals {
+  readonly dataSet: DataSet;
+  /** How many signals had handles when they were read: more may come. */
+  readonly size: number;
+  readonly directory: Promise<SignalDirectory>;
+}
+
+/** What can be asked about the signals of a system. */
+export interface SignalsNow {
+  readonly directory: SignalDirectory;
+  readonly meter: SignalMeter;
+  readonly trends: Trends;
 }
 
 /** Looks at the systems, and remembers what it takes to tell how fast they are. */
@@ -88,7 +101,7 @@ export class Observer {
   readonly #connectionMeters = new Map<string, RateMeters<number>>();
   readonly #signalMeters = new Map<string, SignalMeter>();
   readonly #trends = new Map<string, Trends>();
-  readonly #directories = new Map<string, SignalDirectory>();
+  readonly #directories = new Map<string, ReadSignals>();
   readonly #versions: MetadataVersions;
   readonly #stats = new Map<AdminPublisher, PublisherStats>();
 
@@ -137,6 +150,16 @@ export class Observer {
     return find(this.publishers, name, "publisher");
   }
 
+  /** The system of a name, which is needed where there are several. @throws {Problem} When it is left out, or wrong. */
+  onlySystem(name: string | undefined): NamedSystem {
+    return findOnly(this.systems, name, "system");
+  }
+
+  /** The publisher of a name, as numbers mean another thing at each. @throws {Problem} When it is left out, or wrong. */
+  onlyPublisher(name: string | undefined): NamedPublisher {
+    return findOnly(this.publishers, name, "publisher");
+  }
+
   /** A system's metadata. @throws {Problem} When it has none. */
   metadata(name: string | undefined): { system: string; metadata: DataSet } {
     const found = name === undefined
@@ -178,45 +201,57 @@ export class Observer {
   }
 
   /** What changed when a system's metadata was replaced last. @throws {Problem} When it has none. */
-  metadataChanges(name: string | undefined): MetadataChangeView & { readonly system: string } {
+  async metadataChanges(
+    name: string | undefined,
+  ): Promise<MetadataChangeView & { readonly system: string }> {
     const { system } = this.metadata(name);
     this.noteMetadata();
-    return { system, ...this.#versions.changes(system)! };
+    return { system, ...await this.#versions.changes(system)! };
+  }
+
+  /** The signals that a request asks for. @throws {Problem} When they are not to be had, or a parameter is wrong. */
+  async listSignals(query: Query): Promise<RateList & { readonly signals: readonly SignalView[] }> {
+    return await inSlices((await this.signals(query.text("system"))).signals(query), this.#options.clock);
+  }
+
+  /** The devices that a request asks for. @throws {Problem} When they are not to be had, or a parameter is wrong. */
+  async listDevices(query: Query): Promise<RateList & { readonly devices: readonly DeviceView[] }> {
+    return await inSlices((await this.signals(query.text("system"))).devices(query), this.#options.clock);
   }
 
   /**
-   * The signals of a system, by default of the first that has metadata, with the meter that counts them. Who asks after a
-   * while waits a second, until there is something to tell.
+   * The signals of a system, by default of the first that has metadata, while they are counted. Who asks after a while
+   * waits a second, until there is something to tell.
    *
    * @throws {Problem} When its metadata or measurements are not to be had.
    */
   async signals(name: string | undefined): Promise<SignalDirectory> {
-    const { directory, meter } = this.signalsNow(name);
+    const { directory, meter } = await this.signalsNow(name);
     await meter.look();
     return directory;
   }
 
-  /** The same without waiting, and what there is to plot of them. @throws {Problem} */
-  signalsNow(name: string | undefined): {
-    readonly directory: SignalDirectory;
-    readonly meter: SignalMeter;
-    readonly trends: Trends;
-  } {
-    const { system, metadata } = this.metadata(name);
-    const found = this.system(system);
-    const tapped = tappedSystem(found);
+  /** The same without waiting for counts, and what there is to plot of them. @throws {Problem} */
+  async signalsNow(name: string | undefined): Promise<SignalsNow> {
+    const { system, metadata: dataSet } = this.metadata(name);
+    const tapped = tappedSystem(this.system(system));
     const meter = this.#signalMeters.get(system);
     const trends = this.#trends.get(system);
     if (tapped === undefined || meter === undefined || trends === undefined) {
       throw new Problem(404, "NoSignals", `${system} does not show its measurements`);
     }
-    let directory = this.#directories.get(system);
-    const records = readRecords(found, metadata);
-    if (directory?.isFor(records, tapped.signals) !== true) {
-      directory = new SignalDirectory(system, records, tapped.signals, meter);
-      this.#directories.set(system, directory);
+    const { signals } = tapped;
+    let read = this.#directories.get(system);
+    if (read?.dataSet !== dataSet || read.size !== signals.size) {
+      // Once for all who ask, and while others have their turn.
+      const directory = inSlices(
+        SignalDirectory.read(system, dataSet, signals, meter),
+        this.#options.clock,
+      );
+      read = { dataSet, size: signals.size, directory };
+      this.#directories.set(system, read);
     }
-    return { directory, meter, trends };
+    return { directory: await read.directory, meter, trends };
   }
 
   /** Every system in short. */
@@ -263,9 +298,9 @@ export class Observer {
     return views;
   }
 
-  /** One connection, open or recently closed. @throws {Problem} When there is none of this number. */
+  /** One connection, open or recently closed. @throws {Problem} When there is none of this number, or it is not clear whose. */
   connection(name: string | undefined, id: number): ConnectionView {
-    const publisher = this.publisher(name);
+    const publisher = this.onlyPublisher(name);
     const stats = publisher.system.stats();
     const { open, recentlyClosed } = stats;
     this.#forgetEnded(publisher.name, open);
@@ -298,11 +333,15 @@ export class Observer {
         return [{ system: name, check: "connected", ok: system.state === "connected" }];
       }
       const { state, metadata, open } = system.stats();
-      const stalled = open.some(({ queue }) => queue.stalledFor > this.#options.stallLimit);
+      const { clock, stallLimit } = this.#options;
+      const stalled = open.some(({ queue }) => queue.stalledFor > stallLimit);
+      const since = clock.now() - stallLimit;
+      const overflows = open.some(({ overflowedAt }) => overflowedAt !== null && overflowedAt > since);
       return [
         { system: name, check: "running", ok: state === "running" },
         { system: name, check: "metadata", ok: metadata !== null },
         { system: name, check: "stalls", ok: !stalled },
+        { system: name, check: "overflows", ok: !overflows },
       ];
     });
   }
@@ -341,12 +380,12 @@ function find<System extends NamedSystem>(
   throw new Problem(404, "NoSystem", problem);
 }
 
-/** @throws {Problem} When there are no records to be made of it. */
-function readRecords(system: NamedSystem, dataSet: DataSet): Metadata {
-  try {
-    return recordsOf(system, dataSet);
-  } catch (error) {
-    if (!(error instanceof SttpError)) throw error;
-    throw new Problem(404, "NoSignals", `the metadata of ${system.name} has no signals: ${error.message}`);
-  }
+function findOnly<System extends NamedSystem>(
+  systems: readonly System[],
+  name: string | undefined,
+  kind: string,
+): System {
+  if (name !== undefined || systems.length < 2) return find(systems, name, kind);
+  const names = systems.map((system) => system.name).join(", ");
+  throw new Problem(400, "SystemNeeded", `there are several ${kind}s, so system has to be one of ${names}`);
 }

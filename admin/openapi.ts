@@ -9,40 +9,47 @@ import type { Field } from "./bodies.ts";
 import { ListParameters, MAX_LIMIT, SortNames } from "./connections.ts";
 import type { AdminActionName } from "./options.ts";
 import { DeviceOrders, DeviceParameters, RateStates, SignalOrders, SignalParameters } from "./signals.ts";
+import {
+  cell,
+  type Json,
+  json,
+  list,
+  number,
+  object,
+  orNull,
+  reference,
+  schemas,
+  shape,
+  table,
+  text,
+  whole,
+} from "./openapi_schemas.ts";
 import { MAX_PAST, MAX_TREND_SIGNALS } from "./trends.ts";
 
-type Json = Readonly<Record<string, unknown>>;
-
-const object = { type: "object" } as const;
-const text = { type: "string" } as const;
-const whole = { type: "integer" } as const;
-const number = { type: "number" } as const;
-const json = (schema: Json): Json => ({ "application/json": { schema } });
-const reference = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
-const shape = (properties: Json, more: Json = {}): Json => ({
-  ...object,
-  properties,
-  required: Object.keys(properties),
-  ...more,
-});
-const list = (items: Json): Json => ({ type: "array", items });
-const orNull = (schema: Json): Json => ({ anyOf: [schema, { type: "null" }] });
-const cell: Json = { type: ["string", "number", "boolean", "null"] };
-const counts: Json = { ...object, additionalProperties: whole };
-
 const problem = (description: string): Json => ({ description, content: json(reference("Problem")) });
-const answers = (description: string, schema: Json, more: Json = {}): Json => ({
-  "200": { description, content: json(schema) },
-  ...more,
-  "401": problem("Credentials are needed, or those given are wrong."),
-  "421": problem("The host name is not one of the admin's."),
-  "429": problem("Too many wrong credentials came from this address; see Retry-After."),
-});
 const notFound: Json = { "404": problem("There is no such thing.") };
 const badRequest: Json = {
   "400": problem("A parameter makes no sense; the message says what was expected."),
 };
-
+/** What may be answered to any request that needs credentials. */
+const refusals: Json = {
+  "401": problem("Credentials are needed, or those given are wrong."),
+  "403": problem("A page of another site asks."),
+  "421": problem("The host name is not one of the admin's."),
+  "429": problem("Too many wrong credentials came from this address; see Retry-After."),
+};
+const answers = (description: string, schema: Json, more: Json = {}): Json => ({
+  "200": { description, content: json(schema) },
+  ...refusals,
+  ...more,
+});
+const stream = (description: string, more: Json): Json => ({
+  "200": { description, content: { "text/event-stream": { schema: text } } },
+  ...badRequest,
+  ...refusals,
+  "503": problem("Too many readers of events are connected."),
+  ...more,
+});
 const query = (name: string, description: string, schema: Json): Json => ({
   name,
   in: "query",
@@ -57,6 +64,11 @@ const path = (name: string, description: string, schema: Json): Json => ({
   schema,
 });
 const system = query("system", "The system, by the admin's name for it; default the first that fits.", text);
+const onlySystem = query(
+  "system",
+  "The system, by the admin's name for it; needed where there are several.",
+  text,
+);
 const limit = query("limit", "How many at most.", { ...whole, minimum: 1, maximum: MAX_LIMIT, default: 100 });
 const offset = query("offset", "How many to leave out before.", { ...whole, minimum: 0, default: 0 });
 const id = path("id", "The publisher's number for the connection, or for the ban.", { ...whole, minimum: 1 });
@@ -104,140 +116,6 @@ const rateList = (name: string, items: Json): Json =>
     [name]: list(items),
   });
 
-const schemas: Json = {
-  Problem: shape({
-    error: shape({
-      code: { ...text, description: "For programs." },
-      message: { ...text, description: "For people." },
-    }, {
-      description:
-        "A filter expression's mistake has, besides, kind, offset, line, column, found, expected, suggestion.",
-      additionalProperties: true,
-    }),
-  }),
-  Rates: shape({
-    measurementsPerSecond: { type: "number" },
-    bytesPerSecond: { type: "number" },
-    seconds: { type: "number", description: "Over how many seconds these are means." },
-  }),
-  System: {
-    description: "A publisher or a subscriber in short.",
-    oneOf: [
-      shape({
-        kind: { const: "publisher" },
-        system: text,
-        name: text,
-        state: { ...text, enum: ["stopped", "starting", "running", "stopping"] },
-        address: orNull(text),
-        startedAt: orNull(whole),
-        metadata: orNull(object),
-        published: counts,
-        sent: counts,
-        dropped: counts,
-        connections: object,
-        groups: whole,
-        rates: reference("Rates"),
-      }, { additionalProperties: true }),
-      shape({
-        kind: { const: "subscriber" },
-        system: text,
-        state: text,
-        filter: text,
-        rates: reference("Rates"),
-        counters: object,
-      }),
-    ],
-  },
-  Connection: shape({
-    system: text,
-    id: whole,
-    subscriberId: { ...text, format: "uuid" },
-    address: text,
-    direction: { ...text, enum: ["incoming", "outgoing"] },
-    certificate: orNull(object),
-    state: text,
-    connectedAt: { ...whole, description: "Milliseconds since 1970." },
-    lastReceivedAt: { ...whole, description: "Milliseconds since 1970." },
-    modes: orNull(object),
-    subscription: orNull({ ...object, description: "Lists have the first 200 characters of the filter." }),
-    cacheIndex: whole,
-    latency: {
-      ...orNull(number),
-      description: "Milliseconds from sending its latest signal index cache to its confirmation.",
-    },
-    sent: counts,
-    receivedBytes: whole,
-    queue: { ...object, description: "What waits to be written; stalledFor is in milliseconds." },
-    dropped: { ...counts, description: "Measurements that it did not get, by reason." },
-    droppedMeasurements: whole,
-    events: counts,
-    closed: orNull(shape({ at: whole, reason: text, message: text })),
-    rates: reference("Rates"),
-    bytesPerMeasurement: orNull({ type: "number" }),
-    encoderResets: {
-      ...orNull(whole),
-      description: "How often the encoder that serves it started afresh; null while none does.",
-    },
-  }, { additionalProperties: true }),
-  Signal: shape({
-    signalId: { ...text, format: "uuid" },
-    pointTag: text,
-    key: text,
-    device: text,
-    type: text,
-    units: text,
-    description: text,
-    expected: { ...number, description: "Measurements a second that its device should send." },
-    received: { ...number, description: "Measurements a second that there are." },
-    latest: orNull(shape({
-      value: { ...orNull(number), description: "null: NaN or infinite." },
-      time: { ...whole, description: "Milliseconds since 1970." },
-      flags: whole,
-    })),
-  }),
-  Device: shape({
-    device: text,
-    name: text,
-    framesPerSecond: number,
-    signals: whole,
-    silent: whole,
-    expected: number,
-    received: number,
-  }),
-  Certificate: shape({
-    name: text,
-    fingerprint: { ...text, description: "SHA-256, in hex." },
-    validTo: { ...whole, description: "Milliseconds since 1970." },
-    expired: { type: "boolean" },
-    own: { type: "boolean", description: "Whether it is the system's own." },
-    connection: orNull(whole),
-    address: text,
-  }),
-  Ban: shape({
-    id: whole,
-    kind: { ...text, enum: ["certificate", "host"] },
-    name: text,
-    until: { ...whole, description: "Milliseconds since 1970." },
-    reason: text,
-  }),
-  TableChange: shape({
-    name: text,
-    presence: { ...text, enum: ["added", "removed", "both"] },
-    addedColumns: list(text),
-    removedColumns: list(text),
-    added: whole,
-    removed: whole,
-    changed: whole,
-    unchanged: whole,
-    rows: list(shape({
-      change: { ...text, enum: ["added", "removed", "changed"] },
-      row: text,
-      cells: list(shape({ column: text, before: cell, after: cell })),
-    })),
-  }),
-  Table: shape({ name: text, rows: whole, columns: list(shape({ name: text, type: text })) }),
-};
-
 const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
   "/healthz": {
     get: {
@@ -249,11 +127,11 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
   "/readyz": {
     get: {
       summary:
-        "Whether publishers run with metadata and without stalled subscribers, and subscribers are connected",
+        "Whether publishers run, with metadata and with subscribers that keep up, and subscribers are connected",
       security: [],
       responses: {
-        "200": { description: "All checks are good.", content: json(object) },
-        "503": { description: "One is not.", content: json(object) },
+        "200": { description: "All checks are good.", content: json(reference("Readiness")) },
+        "503": { description: "One is not.", content: json(reference("Readiness")) },
       },
     },
   },
@@ -262,11 +140,16 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
       summary: "Metrics for Prometheus; OpenMetrics where the Accept header names it",
       responses: {
         "200": { description: "The metrics.", content: { "text/plain": { schema: text } } },
-        "401": problem("Credentials are needed."),
+        ...refusals,
       },
     },
   },
-  "/api/v1/openapi.json": { get: { summary: "This document", responses: answers("The document.", object) } },
+  "/api/v1/openapi.json": {
+    get: {
+      summary: "This document",
+      responses: answers("The document.", { ...object, additionalProperties: true }),
+    },
+  },
   "/api/v1/status": {
     get: {
       summary: "Every system in short",
@@ -290,8 +173,8 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
   "/api/v1/connections/{id}": {
     get: {
       summary: "One connection, open or lately ended",
-      parameters: [id, system],
-      responses: answers("The connection.", reference("Connection"), notFound),
+      parameters: [id, onlySystem],
+      responses: answers("The connection.", reference("Connection"), { ...badRequest, ...notFound }),
     },
   },
   "/api/v1/events": {
@@ -308,11 +191,7 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
         ),
         { name: "Last-Event-ID", in: "header", description: "The same, as browsers send it.", schema: text },
       ],
-      responses: {
-        "200": { description: "The events.", content: { "text/event-stream": { schema: text } } },
-        "401": problem("Credentials are needed, or those given are wrong."),
-        "503": problem("Too many readers of events are connected."),
-      },
+      responses: stream("The events.", {}),
     },
   },
   "/api/v1/trend": {
@@ -335,13 +214,7 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
           { type: "integer", minimum: 0, maximum: MAX_PAST },
         ),
       ],
-      responses: {
-        "200": { description: "The points.", content: { "text/event-stream": { schema: text } } },
-        "401": problem("Credentials are needed, or those given are wrong."),
-        ...badRequest,
-        ...notFound,
-        "503": problem("Too many readers of events are connected."),
-      },
+      responses: stream("The points.", notFound),
     },
   },
   "/api/v1/signals": {
@@ -375,7 +248,11 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
     get: {
       summary: "From when to when there is history, and how much",
       parameters: [system],
-      responses: answers("The history.", shape({ system: text, history: orNull(object) }), notFound),
+      responses: answers(
+        "The history.",
+        shape({ system: text, history: orNull(reference("History")) }),
+        notFound,
+      ),
     },
   },
   "/api/v1/log-level": {
@@ -404,7 +281,7 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
     get: {
       summary: "Subscribers that share an encoder",
       parameters: [system],
-      responses: answers("The groups.", shape({ system: text, groups: list(object) }), notFound),
+      responses: answers("The groups.", shape({ system: text, groups: list(reference("Group")) }), notFound),
     },
   },
   "/api/v1/certificates": {
@@ -413,7 +290,7 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
       parameters: [system],
       responses: answers(
         "The certificates.",
-        shape({ system: text, certificates: list(reference("Certificate")) }),
+        shape({ system: text, certificates: list(reference("ShownCertificate")) }),
         notFound,
       ),
     },
@@ -446,12 +323,13 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
       ],
       responses: answers(
         "A part of the rows.",
-        {
-          allOf: [
-            reference("Table"),
-            shape({ system: text, total: whole, offset: whole, values: list(object) }),
-          ],
-        },
+        shape({
+          ...table,
+          system: text,
+          total: whole,
+          offset: whole,
+          values: list({ ...object, additionalProperties: cell }),
+        }),
         { ...badRequest, ...notFound },
       ),
     },
@@ -497,9 +375,9 @@ const posts = new Map(Actions.map(({ name, path, fields }): [string, Readonly<Re
   const post = {
     operationId: name,
     summary: `${summary}; for operators, where it is enabled`,
-    parameters: [...path.includes(":id") ? [id] : [], system],
+    parameters: [...path.includes(":id") ? [id] : [], onlySystem],
     requestBody: { content: json(body) },
-    responses: answers("It is done.", shape(answer), {
+    responses: answers("It is done.", shape({ ...answer, ...name !== "setLogLevel" && { system: text } }), {
       ...badRequest,
       ...notFound,
       "403": problem("The action is not enabled, the user is no operator, or a foreign page asks."),

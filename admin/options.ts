@@ -76,9 +76,12 @@ export interface AdminOptions {
    * (DNS rebinding); any when there are.
    */
   readonly hosts?: readonly string[];
-  /** Where it is found, such as `/admin` when mounted there; what its links begin with. Default: at the root. */
+  /** Where it is found, such as `/admin`: what the paths of requests and of its links begin with. Default: at the root. */
   readonly basePath?: string;
-  /** Milliseconds that a subscriber may leave a write waiting before `/readyz` says no. Default 10,000. */
+  /**
+   * Milliseconds that a subscriber may leave a write waiting before `/readyz` says no, and for which it says no after a
+   * subscriber was so slow that its data was dropped. Default 10,000.
+   */
   readonly stallLimit?: number;
   /**
    * Loads a publisher's metadata anew, such as from its file, and calls its `defineMetadata`. Gets the admin's name for

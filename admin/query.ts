@@ -63,9 +63,9 @@ export function clip(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 3)}...`;
 }
 
-/** The path that a request asks for, below the path that the admin is found at. */
-export function pathOf(request: Request, basePath: string): string {
+/** The path that a request asks for, below the path that the admin is found at; `undefined` when it is not below that. */
+export function pathOf(request: Request, basePath: string): string | undefined {
   const { pathname } = new URL(request.url);
-  if (basePath === "" || (pathname !== basePath && !pathname.startsWith(`${basePath}/`))) return pathname;
+  if (pathname !== basePath && !pathname.startsWith(`${basePath}/`)) return undefined;
   return pathname.slice(basePath.length) || "/";
 }

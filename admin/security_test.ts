@@ -128,7 +128,7 @@ Deno.test("nobody else ends one", async () => {
   const users = AskedAdmin.withUsers(publisher);
   assertEquals(await code(users, "reader", post("{}")), [403, "NotAllowed"]);
   assertEquals((await users.get(path, post("{}"))).status, 401);
-  assertEquals((await users.as("operator", path)).status, 404, "GET is no action");
+  assertEquals((await users.as("operator", path)).status, 405, "GET is no action");
   const off = AskedAdmin.withUsers(publisher, { actions: false });
   assertEquals(await code(off, "operator", post("{}")), [403, "ActionsOff"]);
   const anonymous = await new AskedAdmin(publisher).get(path, post("{}"));

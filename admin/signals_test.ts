@@ -1,5 +1,15 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { AskedAdmin, connection, EPOCH, plantPublisher, SCRIPT, signalId } from "./testdata/systems.ts";
+import { DataSet } from "../metadata/data_set.ts";
+import { ManualClock } from "../transport/clock.ts";
+import {
+  AskedAdmin,
+  connection,
+  EPOCH,
+  plantPublisher,
+  SCRIPT,
+  signalId,
+  type StillPublisher,
+} from "./testdata/systems.ts";
 
 /** A plant of which, in 10 s, the first signal comes 30 times a second, the second 15 times, the others not at all. */
 async function running(): Promise<AskedAdmin> {
@@ -77,8 +87,8 @@ Deno.test("signals that come later, and metadata that is replaced, are seen", as
   const admin = await running();
   const before = await admin.json("/api/v1/signals");
   const publisher = plantPublisher();
-  publisher.metadata!.dataSet.table("MeasurementDetail")!.set(4, "Enabled", true);
-  admin.publisher.metadata = publisher.metadata;
+  publisher.dataSet!.table("MeasurementDetail")!.set(4, "Enabled", true);
+  admin.publisher.dataSet = publisher.dataSet;
   assertEquals(
     (await admin.json("/api/v1/signals")).total,
     before.total,
@@ -134,9 +144,80 @@ Deno.test("nothing is measured until somebody looks, nor when nobody has for a m
   assertEquals(admin.clock.pending, 0);
 });
 
-Deno.test("an admin that is closed counts no more", async () => {
+Deno.test("an admin that is closed looks at no measurement", async () => {
   const admin = await running();
+  assertEquals(admin.publisher.taps, 1);
   admin.admin.close();
-  admin.publisher.publish([0], EPOCH, -1);
-  assertEquals((await admin.json("/api/v1/signals")).signals[0].latest.value, 299);
+  assertEquals(admin.publisher.taps, 0);
 });
+
+/** A clock that goes on by a millisecond at every look, so that work that gives way by it does so often. */
+class BusyClock extends ManualClock {
+  #looks = 0;
+
+  override monotonic(): number {
+    return super.monotonic() + this.#looks++;
+  }
+}
+
+Deno.test("whatever is asked about very many signals, others have their turn meanwhile", async () => {
+  const count = 20_000;
+  const clock = new BusyClock();
+  const admin = new AskedAdmin(manySignals(count), { clock });
+  const time = setInterval(() => clock.advance(1_000), 0);
+  let turns = 0;
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = ((callback: () => void, delay?: number) => {
+    if (delay === 0) turns++;
+    return setTimeout(callback, delay);
+  }) as typeof setTimeout;
+  try {
+    for (
+      const query of ["", "?sort=pointTag", "?sort=-missing", "?search=nothing", "?state=low&sort=type"]
+    ) {
+      turns = 0;
+      const { total } = await admin.json(`/api/v1/signals${query}`);
+      assertEquals(total, query.includes("nothing") ? 0 : count);
+      assertEquals(turns >= 10, true, `${query}: ${turns} turns`);
+    }
+    turns = 0;
+    assertEquals((await admin.json("/api/v1/devices?sort=-missing")).total, 1);
+    assertEquals(turns >= 10, true, `${turns} turns`);
+    await admin.json("/api/v1/metadata-changes");
+    admin.publisher.dataSet = manySignals(count).dataSet;
+    turns = 0;
+    assertEquals((await admin.json("/api/v1/metadata-changes")).tables, []);
+    assertEquals(turns >= 10, true, `changes: ${turns} turns`);
+  } finally {
+    globalThis.setTimeout = setTimeout;
+    clearInterval(time);
+    admin.admin.close();
+  }
+});
+
+Deno.test("sorted by texts, once made and kept: both ways, whole and in part", async () => {
+  const admin = await running();
+  const names = async (query: string): Promise<string[]> =>
+    namesOf(await admin.json(`/api/v1/signals?${query}`));
+  for (let again = 0; again < 2; again++) {
+    assertEquals(await names("sort=type"), ["PPA:1", "PPA:4", "PPA:3", "PPA:2"]);
+    assertEquals(await names("sort=-type"), ["PPA:2", "PPA:3", "PPA:1", "PPA:4"]);
+    assertEquals(await names("sort=pointTag&device=SHELBY"), ["PPA:2", "PPA:1", "PPA:3"]);
+    assertEquals(await names("sort=-order"), ["PPA:4", "PPA:3", "PPA:2", "PPA:1"]);
+  }
+});
+
+/** A publisher of so many signals of one device. */
+function manySignals(count: number): StillPublisher {
+  const publisher = plantPublisher();
+  const dataSet = new DataSet("Many");
+  const table = dataSet.addTable("MeasurementDetail");
+  table.addColumn("SignalID", "guid");
+  table.addColumn("PointTag", "string");
+  const numbers = Array.from({ length: count }, (_, i) => i + 1);
+  const ids = numbers.map(signalId);
+  table.addRows({ SignalID: ids, PointTag: numbers.map((n) => `TAG:${n * 7_919 % count}`) });
+  for (const id of ids) publisher.signals.add(id);
+  publisher.dataSet = dataSet;
+  return publisher;
+}

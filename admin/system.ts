@@ -5,7 +5,6 @@
  */
 import type { HistorySource } from "../history/source.ts";
 import type { DataSet } from "../metadata/data_set.ts";
-import { Metadata } from "../metadata/records.ts";
 import type { PublisherStats } from "../publisher/snapshot.ts";
 import type { PublisherStatus } from "../publisher/status.ts";
 import type { SubscriberStats } from "../subscriber/stats.ts";
@@ -49,7 +48,7 @@ export interface AdminPublisher extends Partial<TappedSystem> {
   /** What happens from now on; without it there are no events to show. */
   status?(): AsyncIterableIterator<PublisherStatus>;
   /** The metadata in force; without it there is none to browse. */
-  readonly metadata?: { readonly dataSet: DataSet } | undefined;
+  readonly dataSet?: DataSet | undefined;
   // Of the following, each that is left out is an action that is not there.
   /**
    * Ends a connection, and says whether there was one of this number; `ban`: for how many milliseconds whoever is at
@@ -138,22 +137,7 @@ function isPublisher(system: AdminSystem): system is AdminPublisher {
 
 /** The metadata of a system, if it has any at present. */
 export function metadataOf({ kind, system }: NamedSystem): DataSet | undefined {
-  return kind === "publisher" ? system.metadata?.dataSet : system.metadata;
-}
-
-const recordsBySet = new WeakMap<DataSet, Metadata>();
-
-/**
- * Metadata as records, made once.
- *
- * @throws {SttpError} `InvalidMetadata` when it has measurements but no signal IDs.
- */
-export function recordsOf(system: NamedSystem, dataSet: DataSet): Metadata {
-  const given = system.kind === "publisher" ? system.system.metadata : undefined;
-  if (given instanceof Metadata) return given;
-  let records = recordsBySet.get(dataSet);
-  if (records === undefined) recordsBySet.set(dataSet, records = new Metadata(dataSet));
-  return records;
+  return kind === "publisher" ? system.dataSet : system.metadata;
 }
 
 /** A system at which measurements can be looked at, if it is one. */

@@ -103,11 +103,13 @@ export class Trends {
    * then what is measured from now on: between them nothing is missing, and nothing is there twice.
    *
    * @param seconds How much of the past.
-   * @param onEnd Called when the reader has gone.
+   * @param closing Ends them.
+   * @param onEnd Called when the reader has gone, or they have ended.
    */
   stream(
     handles: readonly number[],
     seconds: number,
+    closing: AbortSignal,
     onEnd: () => void,
   ): ReadableStream<Uint8Array<ArrayBuffer>> {
     const encoder = new TextEncoder();
@@ -123,8 +125,21 @@ export class Trends {
       const past = seconds > 0 ? await this.#history?.read(handles, seconds, signal) : undefined;
       return gatherer.takeAfter(past ?? remembered);
     };
+    const end = (): void => {
+      closing.removeEventListener("abort", close);
+      ended.abort();
+      endWatch();
+      endAttention();
+      onEnd();
+    };
+    let close = end;
     return new ReadableStream({
       start(controller): void {
+        close = () => {
+          end();
+          controller.close();
+        };
+        closing.addEventListener("abort", close);
         // Something at once: a proxy may hold back the head of an answer until there is a body.
         controller.enqueue(encoder.encode("retry: 2000\n\n"));
       },
@@ -137,10 +152,7 @@ export class Trends {
         if (!signal.aborted) controller.enqueue(encoder.encode(text));
       },
       cancel(): void {
-        ended.abort();
-        endWatch();
-        endAttention();
-        onEnd();
+        end();
       },
     });
   }

@@ -115,7 +115,7 @@ export function connectionPage(context: AdminContext, c: AdminRequest, connectio
 }
 
 function peerTerms({ options }: AdminContext, connection: ConnectionView): Html {
-  const { certificate, cipher, dataChannel, modes, rights } = connection;
+  const { certificate, cipher, dataChannel, modes, rights, tls } = connection;
   const now = options.clock.now();
   return terms([
     ["Publisher", connection.system],
@@ -135,8 +135,9 @@ function peerTerms({ options }: AdminContext, connection: ConnectionView): Html 
     ["Connected", `${moment(connection.connectedAt)}, ${duration(now - connection.connectedAt)} ago`],
     ["Last heard of", `${duration(now - connection.lastReceivedAt)} ago`],
     ["Version", modes === null ? "not agreed" : `${modes.version}, texts in ${modes.encoding}`],
+    ["Command channel", tls === null ? "not encrypted" : `encrypted, ${tls.protocol}`],
     [
-      "Encryption",
+      "Payload encryption",
       cipher === null ? "none" : `key ${cipher.index}, rotated ${plural(cipher.rotations, "time")}`,
     ],
     [

@@ -36,13 +36,13 @@ export function groupsPage(context: AdminContext, c: AdminRequest): Html {
         <td class="number ${group.detachedMembers > 0 ? "late" : ""}">${count(group.detachedMembers)}</td>
         <td class="number">${count(group.measurements)}</td>
         <td class="number">${count(group.packets)}</td>
-        <td class="number">${group.measurements === 0
-          ? ""
-          : (group.bytes / group.measurements).toFixed(2)}</td>
+        <td class="number">${group.encoded === 0 ? "" : (group.bytes / group.encoded).toFixed(2)}</td>
         <td class="number">${count(group.resets)}</td>
-        <td class="links">${group.connections.slice(0, NAMED).map((id) => html`
-          <a href="${options.basePath}/connections/${id}?system=${encodeURIComponent(system)}">${id}</a>
-        `)}${group.connections.length > NAMED
+        <td class="links">${group.connections.slice(0, NAMED).map((id) =>
+          html`
+            <a href="${options.basePath}/connections/${id}?system=${encodeURIComponent(system)}">${id}</a>
+          `
+        )}${group.connections.length > NAMED
           ? `and ${count(group.connections.length - NAMED)} more`
           : ""}</td>
       </tr>

@@ -3,7 +3,6 @@ import type { HtmlEscapedString } from "hono/utils/html";
 import { mayAct } from "../actions.ts";
 import type { AdminContext, AdminRequest } from "../context.ts";
 import { AdminActionNames } from "../options.ts";
-import { pathOf } from "../query.ts";
 import { count } from "./text.ts";
 
 /** A piece of a page, in which every value is escaped. */
@@ -40,7 +39,7 @@ export function layout(
   { live = false, scripts = [], styles = [] }: PageSettings = {},
 ): Html {
   const { basePath } = context.options;
-  const path = pathOf(c.req.raw, basePath);
+  const { path } = c.req;
   const { name, role } = c.env.user;
   const operates = AdminActionNames.some((action) => mayAct(context, c.env.user, action));
   const shown = [

@@ -107,9 +107,9 @@ function cellText(value: JsonCell): string {
 }
 
 /** What changed in a system's metadata when it was replaced last. */
-export function changesPage(context: AdminContext, c: AdminRequest): Html {
+export async function changesPage(context: AdminContext, c: AdminRequest): Promise<Html> {
   const { observer, options } = context;
-  const { system, at, previousAt, tables } = observer.metadataChanges(
+  const { system, at, previousAt, tables } = await observer.metadataChanges(
     new Query(c.req.url, ["system"]).text("system"),
   );
   const back = html`<p class="tabs"><a href="${options.basePath}/metadata?system=${

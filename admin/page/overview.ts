@@ -8,14 +8,16 @@ import { bytes, count, duration, moment, plural, rate } from "./text.ts";
 
 /** Connections or events that the overview has at most. */
 const SHOWN = 10;
+/** Milliseconds for which it shows that a connection was too slow. */
+const LATELY = 60_000;
 
 /** Every system with its numbers, and the connections that need looking at. */
 export function overview(context: AdminContext): Html {
   const { log, observer, options } = context;
   const now = options.clock.now();
   const connections = observer.connections(undefined);
-  const slow = connections.filter(({ closed, queue, droppedMeasurements }) =>
-    closed === null && (queue.stalledFor > SLOW || droppedMeasurements > 0)
+  const slow = connections.filter(({ closed, overflowedAt, queue }) =>
+    closed === null && (queue.stalledFor > SLOW || (overflowedAt !== null && overflowedAt > now - LATELY))
   ).sort((one, other) => other.queue.stalledFor - one.queue.stalledFor).slice(0, SHOWN);
   const ended = connections.filter(({ closed }) => closed !== null)
     .sort((one, other) => other.closed!.at - one.closed!.at).slice(0, SHOWN);

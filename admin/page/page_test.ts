@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Hono } from "hono";
 import { DataSet } from "../../metadata/data_set.ts";
+import { ManualClock } from "../../transport/clock.ts";
 import { createAdmin } from "../admin.ts";
 import {
   AskedAdmin,
@@ -45,7 +46,7 @@ function hostile(): StillPublisher {
   const table = dataSet.addTable(SCRIPT);
   table.addColumn(SCRIPT, "string");
   table.addRow([SCRIPT]);
-  publisher.metadata = { dataSet };
+  publisher.dataSet = dataSet;
   const bans = [{ id: 1, kind: "host", name: SCRIPT, until: EPOCH + 60_000, reason: SCRIPT }] as const;
   publisher.present = { ...publisher.present, bans };
   return publisher;
@@ -89,11 +90,11 @@ Deno.test("no text of metadata becomes markup on the pages of signals, and none 
   const changed = plant();
   changed.table("DeviceDetail")!.set(0, "Name", SCRIPT);
   await (await admin.as("reader", "/metadata-changes")).body?.cancel();
-  admin.publisher.metadata = { dataSet: changed };
+  admin.publisher.dataSet = changed;
   for (
     const [path, status] of [
       ["/signals", 200],
-      [`/signals?search=${script}&device=${script}`, 200],
+      [`/signals?search=${script}&device=${script}&signal=${script}`, 200],
       ["/devices", 200],
       [`/trends?signal=${signalId(2)}`, 200],
       [`/trends?signal=${script}`, 404],
@@ -120,6 +121,65 @@ Deno.test("the overview shows every system, who is slow and who has left", async
   assertStringIncludes(text, "1 min 5 s");
   assertStringIncludes(text, "<caption>Ended lately</caption>");
   assertStringIncludes(text, "<dt>Sent</dt><dd>250 <small>measurements/s</small></dd>");
+});
+
+Deno.test("slow connections are those that are slow now, and not those that once were", async () => {
+  const dropped = { overflow: 5 };
+  const publisher = new StillPublisher([
+    connection(1, { dropped, overflowedAt: EPOCH - 61_000 }),
+    connection(2, { dropped, overflowedAt: EPOCH - 59_000 }),
+  ]);
+  const admin = new AskedAdmin(publisher);
+  const text = await page(admin, "/");
+  assertStringIncludes(text, "<caption>Slow connections</caption>");
+  assert(text.includes("/connections/2?") && !text.includes("/connections/1?"));
+  admin.clock.advance(2_000);
+  assert(!(await page(admin, "/")).includes("Slow connections"));
+});
+
+Deno.test("a connection's page says whether it is encrypted", async () => {
+  const tls = { protocol: "TLSv1.3" };
+  const cipher = { index: 1, rotations: 2 } as const;
+  const admin = new AskedAdmin(new StillPublisher([connection(1, { tls }), connection(2, { cipher })]));
+  const terms = async (id: number): Promise<string[]> => {
+    const text = await page(admin, `/connections/${id}`);
+    return ["Command channel", "Payload encryption"].map((term) =>
+      new RegExp(`<dt>${term}</dt>\\s*<dd>(.*?)</dd>`).exec(text)![1]!
+    );
+  };
+  assertEquals(await terms(1), ["encrypted, TLSv1.3", "none"]);
+  assertEquals(await terms(2), ["not encrypted", "key 1, rotated 2 times"]);
+  assertMatch(await page(admin, "/security"), /<dt>Connections over TLS<\/dt>\s*<dd>1 of 2<\/dd>/);
+});
+
+Deno.test("a measurement's bytes are those of data that was encoded and sent", async () => {
+  const admin = new AskedAdmin(new StillPublisher([connection(1)]));
+  assertStringIncludes(await page(admin, "/groups"), '<td class="number">5.00</td>');
+  assertMatch(await page(admin, "/connections/1"), /<dt>Bytes a measurement<\/dt>\s*<dd>4.00<\/dd>/);
+});
+
+Deno.test("who chooses other signals to plot keeps the system and those that there are", async () => {
+  const clock = new ManualClock();
+  const admin = createAdmin({ one: plantPublisher(), two: plantPublisher() }, { clock });
+  const ask = async (path: string): Promise<string> => {
+    const answer = admin.fetch(new Request(`http://localhost${path}`));
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    clock.advance(1_000);
+    return await (await answer).text();
+  };
+  const trends = await ask(`/trends?system=two&signal=${signalId(1)}&signal=${signalId(4)}`);
+  const [, back] = /href="(\/signals\?[^"]*)">Choose other signals/.exec(trends)!;
+  assertEquals(back, `/signals?system=two&amp;signal=${signalId(1)}&amp;signal=${signalId(4)}`);
+  const shown = await ask(`${back!.replaceAll("&amp;", "&")}&limit=1`);
+  const form = /<form id="plot"[^]*?<\/form>/.exec(shown)![0];
+  assertMatch(form, /name="system" value="two"/);
+  assert(
+    form.includes(signalId(4)) && !form.includes(signalId(1)),
+    "what is not in the list goes with the form",
+  );
+  assertMatch(shown, new RegExp(`value="${signalId(1)}" form="plot"[^>]* checked`));
+  assertStringIncludes(await ask("/trends?system=two"), 'href="/signals?system=two"');
+  admin.close();
 });
 
 Deno.test("the overview of a publisher that nobody has come to says where it is", async () => {
@@ -208,9 +268,7 @@ Deno.test("pages link and load only what is below their path, and nothing from e
     "/metadata-changes",
     "/security",
   ].map((path) => `/admin${path}`);
-  // An application that mounts it may take its path off addresses.
-  const shortened = paths.map((path) => path.slice("/admin".length) || "/");
-  for (const path of [...paths, ...shortened]) {
+  for (const path of paths) {
     const text = await page(admin, path);
     for (const [, target] of text.matchAll(/\b(?:href|src|action|data-stream)="([^"]*)"/g)) {
       assertMatch(target!, /^(?:\/admin\/|\?|#)/, path);
@@ -225,16 +283,34 @@ Deno.test("pages link and load only what is below their path, and nothing from e
   }
 });
 
-Deno.test("a Hono application mounts it", async () => {
-  const admin = createAdmin(new StillPublisher([connection(1)]), { basePath: "/grid" });
-  const app = new Hono().get("/", (c) => c.text("the application's own")).mount("/grid", admin.fetch);
-  assertEquals(await (await app.request("http://localhost/")).text(), "the application's own");
-  for (const path of ["", "/", "/connections", "/api/v1/status", "/assets/admin.css"]) {
-    const response = await app.request(`http://localhost/grid${path}`);
-    assertEquals(response.status, 200, path);
-    await response.body?.cancel();
+Deno.test("it is found below any path: by itself, mounted in a Hono application, and as a route of one", async () => {
+  for (const basePath of ["/grid", "/api", "/metrics", "/api/v1"]) {
+    const admin = createAdmin(new StillPublisher([connection(1)]), { basePath });
+    const own = (): Hono => {
+      const app = new Hono();
+      app.get("/", (c) => c.text("the application's own"));
+      return app;
+    };
+    const mounted = own().mount(basePath, admin.fetch, { replaceRequest: false });
+    const inner = new Hono().all("/*", (c) => admin.fetch(c.req.raw));
+    const routed = own().route(basePath, inner);
+    for (const app of [mounted, routed]) {
+      assertEquals(await (await app.request("http://localhost/")).text(), "the application's own");
+    }
+    for (const { fetch } of [admin, mounted, routed]) {
+      for (const path of ["", "/", "/connections", "/api/v1/status", "/metrics", "/assets/admin.css"]) {
+        const response = await fetch(new Request(`http://localhost${basePath}${path}`));
+        assertEquals(response.status, 200, basePath + path);
+        await response.body?.cancel();
+      }
+    }
+    for (const path of ["/", "/status", "/healthz", `${basePath}x/healthz`]) {
+      const response = await admin.fetch(new Request(`http://localhost${path}`));
+      assertEquals(response.status, 404, `${basePath}: ${path}`);
+      assertEquals((await response.json()).error.code, "NotFound");
+    }
+    admin.close();
   }
-  admin.close();
 });
 
 Deno.test("style sheet and script are served as what they are, to users only", async () => {

@@ -36,6 +36,7 @@ export function securityPage(context: AdminContext, c: AdminRequest): Html {
       </tr>
     `
   );
+  const secured = open.filter(({ tls }) => tls !== null).length;
   const encrypted = open.filter(({ cipher }) => cipher !== null).length;
   return html`
     ${systemTabs(c.req.url, observer.publishers, system)}${doneNotice(query)}
@@ -49,6 +50,7 @@ export function securityPage(context: AdminContext, c: AdminRequest): Html {
       <section class="card"><h2>Access</h2>${terms([
         ["Rules about signals", count(access.rules)],
         ["Signals taken away from subscriptions", count(access.revoked)],
+        ["Connections over TLS", `${count(secured)} of ${count(open.length)}`],
         ["Connections with encrypted payloads", `${count(encrypted)} of ${count(open.length)}`],
       ], "counts")}</section>
       <section class="card"><h2>Refused connections</h2>${counters(access.refused)}</section>

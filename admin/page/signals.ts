@@ -9,7 +9,7 @@ import {
   SignalParameters,
   type SignalView,
 } from "../signals.ts";
-import { MAX_PAST, trendSignals } from "../trends.ts";
+import { MAX_PAST, MAX_TREND_SIGNALS, trendSignals } from "../trends.ts";
 import { type Column, flag, type Html, pager, select, systemTabs, table } from "./layout.ts";
 import { count, plural, rate, reading, timeOfDay } from "./text.ts";
 
@@ -39,19 +39,29 @@ const deviceColumns: readonly Column[] = [
 
 /** Every signal with its latest value, and what comes of it against what should. */
 export async function signalsPage(context: AdminContext, c: AdminRequest): Promise<Html> {
-  const query = new Query(c.req.url, SignalParameters);
+  const query = new Query(c.req.url, [...SignalParameters, "signal"], "signal");
   const { basePath } = context.options;
-  const list = (await context.observer.signals(query.text("system"))).signals(query);
+  const list = await context.observer.listSignals(query);
+  const plotted = query.texts("signal").slice(0, MAX_TREND_SIGNALS);
+  const listed = new Set(list.signals.map(({ signalId }) => signalId));
   const device = query.text("device");
-  const rows = list.signals.map((signal) => signalRow(signal, list, basePath));
-  const of = device === undefined ? "" : html`<input type="hidden" name="device" value="${device}">`;
+  const rows = list.signals.map((signal) =>
+    signalRow(signal, list, basePath, plotted.includes(signal.signalId))
+  );
+  const hidden = (name: string, value: string): Html =>
+    html`<input type="hidden" name="${name}" value="${value}">`;
+  const of = html`${device === undefined ? "" : hidden("device", device)}${
+    plotted.map((id) => hidden("signal", id))
+  }`;
   const order = { url: c.req.url, sort: query.text("sort") ?? "order" };
   return html`
     ${tabs(context, c, list.system, "/signals")}
     <div class="bar-of-forms">
       ${search(query, list, of)}
       <form id="plot" action="${basePath}/trends">
-        <input type="hidden" name="system" value="${list.system}">
+        ${hidden("system", list.system)}${plotted.filter((id) => !listed.has(id)).map((id) =>
+          hidden("signal", id)
+        )}
         <button class="main">Plot chosen signals</button>
       </form>
       ${device === undefined ? "" : html`<p>Of device <b>${device}</b></p>`}
@@ -64,7 +74,7 @@ export async function signalsPage(context: AdminContext, c: AdminRequest): Promi
 /** Every device, and what comes of it against what should. */
 export async function devicesPage(context: AdminContext, c: AdminRequest): Promise<Html> {
   const query = new Query(c.req.url, DeviceParameters);
-  const list = (await context.observer.signals(query.text("system"))).devices(query);
+  const list = await context.observer.listDevices(query);
   const rows = list.devices.map((device) => deviceRow(device, list, context.options.basePath));
   return html`${tabs(context, c, list.system, "/devices")}
   ${search(query, list)}
@@ -103,12 +113,19 @@ function caption({ seconds, total }: RateList, noun: string): string {
   return `${plural(total, noun)}, rates over ${rate(seconds)} s`;
 }
 
-function signalRow(signal: SignalView, { system }: RateList, basePath: string): Html {
+function signalRow(
+  signal: SignalView,
+  { system }: RateList,
+  basePath: string,
+  isPlotted: boolean,
+): Html {
   const { signalId, latest, expected, received } = signal;
   const name = signal.pointTag || signal.key || signalId;
   const href = `${basePath}/trends?system=${encodeURIComponent(system)}&signal=${signalId}`;
   return html`<tr>
-    <td><input type="checkbox" name="signal" value="${signalId}" form="plot" aria-label="Plot ${name}"></td>
+    <td><input type="checkbox" name="signal" value="${signalId}" form="plot" aria-label="Plot ${name}" ${
+    flag(isPlotted, "checked")
+  }></td>
     <td><a href="${href}">${name}</a><small>${signal.description}</small></td>
     <td class="minor">${signal.device}</td><td class="minor">${signal.type}</td>
     <td class="number">${
@@ -175,11 +192,16 @@ const windows: readonly (readonly [string, string])[] = [
 export async function trendsPage(context: AdminContext, c: AdminRequest): Promise<Html> {
   const { basePath } = context.options;
   const query = new Query(c.req.url, ["system", "signal"], "signal");
+  const system = query.text("system");
+  const list = new URLSearchParams(system === undefined ? {} : { system });
   if (query.texts("signal").length === 0) {
-    return html`<p class="hint">Nothing is chosen yet. Choose signals to plot in <a href="${basePath}/signals">the list of
-      signals</a>; the address of a page of plots can be kept and shared.</p>`;
+    return html`
+      <p
+        class="hint">Nothing is chosen yet. Choose signals to plot in <a href="${basePath}/signals?${list}">the list of
+            signals</a>; the address of a page of plots can be kept and shared.</p>
+    `;
   }
-  const directory = await context.observer.signals(query.text("system"));
+  const directory = await context.observer.signals(system);
   const { signals } = directory.chosen(trendSignals(query));
   const without = (id: string): string => {
     const target = new URL(c.req.url);
@@ -191,9 +213,10 @@ export async function trendsPage(context: AdminContext, c: AdminRequest): Promis
     html`
       <tr data-signal="${signal.signalId}" data-name="${signal.pointTag || signal.key || signal.signalId}"
         data-unit="${signal.units || signal.type}">
-        <td><span class="swatch s${i % 8}"></span><a href="${basePath}/signals?search=${encodeURIComponent(
-          signal.signalId,
-        )}">${signal.pointTag || signal.key || signal.signalId}</a><small>${signal.description}</small></td>
+        <td><span class="swatch s${i % 8}"></span><a href="${basePath}/signals?${new URLSearchParams({
+          ...Object.fromEntries(list),
+          search: signal.signalId,
+        })}">${signal.pointTag || signal.key || signal.signalId}</a><small>${signal.description}</small></td>
         <td>${signal.device}</td>
         <td class="number" data-latest>${signal.latest === null ? "" : valueOf(signal, signal.latest)}</td>
         <td class="number minor" data-least></td>
@@ -204,11 +227,12 @@ export async function trendsPage(context: AdminContext, c: AdminRequest): Promis
       </tr>
     `
   );
+  const others = new URLSearchParams([...list, ...signals.map(({ signalId }) => ["signal", signalId])]);
   const stream = new URL(c.req.url);
   stream.searchParams.set("past", String(MAX_PAST));
   return html`
     <form class="query">${select("Window", "window", windows, "60")}
-        <a class="button" href="${basePath}/signals">Choose other signals</a></form>
+        <a class="button" href="${basePath}/signals?${others}">Choose other signals</a></form>
       <div id="plots"
       data-stream="${basePath}/api/v1/trend${stream
         .search}"><noscript><p class="hint">The plots need script; the

@@ -29,7 +29,9 @@ export function connection(id: number, changes: Partial<ConnectionSnapshot> = {}
     subscriberId: `00000000-0000-0000-0000-${String(id).padStart(12, "0")}`,
     address: `192.0.2.${id}:40000`,
     direction: "incoming",
+    tls: null,
     certificate: null,
+    identity: null,
     state: "subscribed",
     connectedAt: EPOCH - 10_000,
     lastReceivedAt: EPOCH - 1_000,
@@ -42,18 +44,21 @@ export function connection(id: number, changes: Partial<ConnectionSnapshot> = {}
       format: "TSSC compression",
       confirmed: true,
       group: 1,
+      replay: null,
       client: { source: `client ${id}`, version: "1.0", updatedOn: "2024-01-01" },
       extra: {},
     } as unknown as ConnectionSnapshot["subscription"],
     cacheIndex: 0,
     latency: 12.5,
     rights: { visible: 3, hidden: 1 },
-    sent: { measurements: 1000 * id, bytes: 4000 * id },
+    sent: { measurements: 1000 * id, bytes: 5000 * id, dataBytes: 4000 * id },
     dataChannel: null,
     cipher: null,
+    bufferBlocks: null,
     receivedBytes: 100,
     queue: { dataBytes: 0, controlBytes: 0, frames: 0, stalledFor: 0 },
     dropped: {},
+    overflowedAt: null,
     events: { Subscribe: 1 },
     closed: null,
     ...changes,
@@ -65,7 +70,7 @@ export class StillPublisher implements AdminPublisher {
   /** What `stats()` says. */
   present: PublisherStats;
   /** The metadata in force. */
-  metadata: { dataSet: DataSet } | undefined = { dataSet: grid() };
+  dataSet: DataSet | undefined = grid();
   /** What `disconnect` was called with. */
   readonly disconnected: [number, string][] = [];
   /** What else was asked for. */
@@ -74,6 +79,8 @@ export class StillPublisher implements AdminPublisher {
   readonly signals: SignalTable = new SignalTable();
   /** Records what is published, when there is one. */
   history: HistorySource | undefined;
+  /** How many look at what is published. */
+  taps = 0;
   readonly #taps = new Taps();
 
   constructor(open: readonly ConnectionSnapshot[] = [], recentlyClosed: readonly ConnectionSnapshot[] = []) {
@@ -82,6 +89,7 @@ export class StillPublisher implements AdminPublisher {
       nodeId: null,
       state: "running",
       address: "127.0.0.1:7165",
+      certificate: null,
       startedAt: EPOCH - 20_000,
       metadata: { generation: 1, signals: 3 },
       published: { batches: 2, measurements: 200, unknownSignals: 0 },
@@ -104,6 +112,7 @@ export class StillPublisher implements AdminPublisher {
         members: open.length,
         detachedMembers: 0,
         measurements: 100,
+        encoded: 80,
         packets: 10,
         bytes: 400,
         resets: 1,
@@ -137,7 +146,12 @@ export class StillPublisher implements AdminPublisher {
   }
 
   tap(tap: MeasurementTap): () => void {
-    return this.#taps.add(tap);
+    const end = this.#taps.add(tap);
+    this.taps++;
+    return () => {
+      end();
+      this.taps--;
+    };
   }
 
   /** Publishes a measurement of some signals. */
@@ -197,7 +211,7 @@ export function plant(): DataSet {
 /** A publisher of {@linkcode plant}. */
 export function plantPublisher(open: readonly ConnectionSnapshot[] = []): StillPublisher {
   const publisher = new StillPublisher(open);
-  publisher.metadata = { dataSet: plant() };
+  publisher.dataSet = plant();
   for (let n = 1; n <= 4; n++) publisher.signals.add(signalId(n));
   return publisher;
 }

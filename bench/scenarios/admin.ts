@@ -15,6 +15,8 @@ const REQUESTS: readonly (readonly [name: string, path: string])[] = [
   ["metadata, a text that is not there", "api/v1/metadata/MeasurementDetail?search=nowhere"],
   ["signals, those that miss most", "api/v1/signals?sort=-missing"],
   ["signals, a text", "api/v1/signals?search=frequency"],
+  ["signals, by their tags", "api/v1/signals?sort=pointTag"],
+  ["what changed in metadata", "api/v1/metadata-changes"],
   ["devices", "api/v1/devices?sort=-missing"],
   ["/metrics", "metrics"],
 ];
@@ -26,6 +28,13 @@ async function ask(url: string, path: string): Promise<number> {
   await response.arrayBuffer();
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return performance.now() - start;
+}
+
+/** The page of plots of the last four signals. */
+async function trendsOf(url: string): Promise<string> {
+  const response = await fetch(new URL(`api/v1/signals?limit=4&offset=${SIGNALS - 4}`, url));
+  const { signals } = await response.json() as { signals: readonly { signalId: string }[] };
+  return `trends?${new URLSearchParams(signals.map(({ signalId }) => ["signal", signalId]))}`;
 }
 
 const quantile = (values: readonly number[], part: number): number =>
@@ -47,10 +56,11 @@ async function run({ quick }: Settings): Promise<Findings> {
 
   let url = await publisher.admin(true);
   const answers: { readonly name: string; readonly cpu: number; readonly times: readonly number[] }[] = [];
+  const requests = [...REQUESTS, ["plots of four signals, as a page", await trendsOf(url)] as const];
   // The first answers make what is kept from then on.
-  for (const [, path] of REQUESTS) await ask(url, path);
+  for (const [, path] of requests) await ask(url, path);
   const turns = quick ? 3 : 15;
-  for (const [name, path] of REQUESTS) {
+  for (const [name, path] of requests) {
     const { cpu } = await publisher.look();
     const times: number[] = [];
     for (let turn = 0; turn < turns; turn++) times.push(await ask(url, path));
