@@ -44,6 +44,12 @@ export class CacheSwitch<Subscription> {
     return this.#waiting ?? this.#unconfirmed?.subscription ?? this.#active;
   }
 
+  /** All the subscriptions that there are: in force, and to come. */
+  get subscriptions(): Subscription[] {
+    const all = [this.#active, this.#unconfirmed?.subscription, this.#waiting];
+    return all.filter((subscription) => subscription !== undefined);
+  }
+
   /** Which cache data refers to. */
   get cacheIndex(): 0 | 1 {
     return this.#cacheIndex;

@@ -23,6 +23,21 @@ Deno.test("version 2: the first cache is 0 and takes force when confirmed", () =
   assertEquals(caches.active, "A");
 });
 
+Deno.test("what is in force and to come is told, and nothing else", () => {
+  const { caches } = createSwitch(2);
+  assertEquals(caches.subscriptions, []);
+  caches.subscribe("A");
+  caches.confirm();
+  caches.subscribe("B");
+  caches.subscribe("C");
+  caches.subscribe("D");
+  assertEquals(caches.subscriptions, ["A", "B", "D"]);
+  caches.confirm();
+  assertEquals(caches.subscriptions, ["B", "D"]);
+  caches.unsubscribe();
+  assertEquals(caches.subscriptions, []);
+});
+
 Deno.test("caches alternate, and the old one goes on until the new is confirmed", () => {
   const { caches, done } = createSwitch(3);
   caches.subscribe("A");

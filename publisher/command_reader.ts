@@ -2,10 +2,13 @@ import type { Channel } from "../transport/channel.ts";
 import { FrameReader } from "../transport/wire/frame.ts";
 import type { CommandTurns } from "./command_turns.ts";
 import type { CheckedOptions } from "./options.ts";
+import { ReadAhead } from "./read_ahead.ts";
 import type { SessionState } from "./session_state.ts";
 
 /** How much an idle session reads at a time: commands are short. */
 const READ_SIZE = 1024;
+/** Within so many microtasks a command is carried out, unless it waits for something. */
+const STEPS = 8;
 
 /** Whose commands are read. */
 export interface CommandTaker {
@@ -15,9 +18,12 @@ export interface CommandTaker {
   take(payload: Uint8Array): Promise<void>;
 }
 
-/** Reads one subscriber's commands, each when the one before is done. */
+/**
+ * Reads one subscriber's commands, each when the one before is done. While one takes its time the connection is watched,
+ * so that who is gone is not served any further.
+ */
 export class CommandReader {
-  readonly #channel: Channel;
+  readonly #input: ReadAhead;
   readonly #options: CheckedOptions;
   readonly #turns: CommandTurns;
   /** Bytes read. */
@@ -30,14 +36,14 @@ export class CommandReader {
    * @param turns Shared by the publisher's sessions.
    */
   constructor(channel: Channel, options: CheckedOptions, turns: CommandTurns) {
-    this.#channel = channel;
+    this.#input = new ReadAhead(channel);
     this.#options = options;
     this.#turns = turns;
     this.lastReceivedAt = options.clock.now();
   }
 
   /**
-   * Reads until the connection ends.
+   * Reads until the connection ends, even if a command is under way then.
    *
    * @throws {SttpError} `FrameTooLong`, or `ConnectionLost`.
    */
@@ -45,7 +51,7 @@ export class CommandReader {
     const { limits, clock } = this.#options;
     const frames = new FrameReader({ maxLength: limits.handshakeFrameLength, readSize: READ_SIZE });
     for (;;) {
-      const length = await this.#channel.read(frames.writable());
+      const length = await this.#input.read(frames.writable());
       if (length === null || taker.state === "closed") return;
       this.receivedBytes += length;
       this.lastReceivedAt = clock.now();
@@ -59,10 +65,29 @@ export class CommandReader {
           if (isEnding(taker.state)) break;
         }
         const command = payload;
-        await this.#turns.carryOut(() => taker.take(command));
+        const isDone = await this.#isDone(this.#turns.carryOut(() => taker.take(command)));
+        if (!isDone) return;
         if (isEnding(taker.state)) break;
         if (taker.state !== "awaitingModes") frames.maxLength = limits.commandFrameLength;
       }
+    }
+  }
+
+  /**
+   * Waits for a command.
+   *
+   * @returns Whether it is done; else the connection has ended before it.
+   */
+  async #isDone(command: Promise<void>): Promise<boolean> {
+    let isDone = false;
+    const done = command.then(() => isDone = true);
+    for (let i = 0; i < STEPS && !isDone; i++) await undefined;
+    if (isDone) return true;
+    const { over, stop } = this.#input.watch();
+    try {
+      return await Promise.race([done, over]);
+    } finally {
+      stop();
     }
   }
 }

@@ -10,6 +10,7 @@ import {
 } from "../transport/wire/operational_modes.ts";
 import { decodeSubscribe } from "../transport/wire/subscribe.ts";
 import { formatName } from "./delivery.ts";
+import { type KeptRequest, keptRequest } from "./kept_request.ts";
 import { partAskedFor } from "./metadata_part.ts";
 import { updateProcessingInterval } from "./processing_interval.ts";
 import { getPrimaryMetadataSchema, getSignalSelectionSchema } from "./schemas.ts";
@@ -54,7 +55,9 @@ export function handlerOf(command: number): CommandHandler | undefined {
 
 /** §2: first of all, and again while there is no subscription. */
 function defineOperationalModes(session: Session, body: Uint8Array): void {
-  const { modes, algorithms } = decodeOperationalModes(body);
+  // They may come again in a longer frame than the first may be, and are kept.
+  const { handshakeFrameLength } = session.host.options.limits;
+  const { modes, algorithms } = decodeOperationalModes(body.subarray(0, handshakeFrameLength - 1));
   session.askedFor(modes.encoding);
   const problem = problemWith(modes);
   if (problem !== undefined) {
@@ -85,25 +88,42 @@ function problemWith({ version, encoding }: OperationalModes): string | undefine
 
 /** §3. */
 async function refreshMetadata(session: Session, body: Uint8Array): Promise<void> {
-  const { host: { options }, modes, encoding } = session;
+  const { host: { options, filters }, modes, encoding } = session;
   if (!options.allowMetadataRefresh) {
     throw new SttpError("Refused", "This publisher does not allow metadata to be asked for.");
   }
-  const filter = decodeMetadataRefresh(body, encoding, options.limits);
-  await session.rights.with(
-    async (definition, inTurn) => {
-      if (definition === undefined) return { pieces: [], length: 0 };
-      const gzip = usesGzipMetadata(modes);
-      return await definition.metadataBody(filter, encoding, gzip, partAskedFor(modes), inTurn);
-    },
-    (metadata) => session.respond(Response.Succeeded, Command.MetadataRefresh, metadata),
-  );
+  const filter = filters.hold(decodeMetadataRefresh(body, encoding, options.limits));
+  try {
+    await session.rights.with(
+      async (definition, inTurn) => {
+        if (definition === undefined) return { pieces: [], length: 0 };
+        const gzip = usesGzipMetadata(modes);
+        return await definition.metadataBody(filter.text, encoding, gzip, partAskedFor(modes), inTurn);
+      },
+      (metadata) => session.respond(Response.Succeeded, Command.MetadataRefresh, metadata),
+    );
+  } finally {
+    filter.release();
+  }
 }
 
 /** §4. */
 async function subscribe(session: Session, body: Uint8Array): Promise<void> {
-  const { host: { options }, modes, encoding } = session;
-  const request = decodeSubscribe(body, encoding, options.limits);
+  const request = requestIn(body, session);
+  try {
+    await grant(request, session);
+  } finally {
+    request.filter.release();
+  }
+}
+
+/** What a Subscribe asks for. What it is taken from is in memory no longer than this function takes. */
+function requestIn(body: Uint8Array, { encoding, host: { options, filters } }: Session): KeptRequest {
+  return keptRequest(decodeSubscribe(body, encoding, options.limits), filters);
+}
+
+async function grant(request: KeptRequest, session: Session): Promise<void> {
+  const { host: { options }, modes } = session;
   const dataChannel = request.dataChannel && await session.openDataChannel(request.dataChannel);
   await session.rights.with(
     (definition, inTurn) => createSubscription(request, modes, definition, options, dataChannel, inTurn),

@@ -5,6 +5,7 @@ import { Command } from "../transport/wire/codes.ts";
 import type { TlsError } from "../transport/tls_peer.ts";
 import { Bans } from "./bans.ts";
 import { Counters } from "./counters.ts";
+import { clipped } from "./flat_text.ts";
 import { Link, type LinkHost, type LinkOptions, openChannel } from "./link.ts";
 import { openListener } from "./listening.ts";
 import { hostOf } from "./peer_host.ts";
@@ -174,7 +175,7 @@ export class Connections {
     this.#closedByReason.add(reason);
     const snapshot = session.snapshot();
     this.#dropped.addAll(snapshot.dropped);
-    this.#recentlyClosed.unshift(snapshot);
+    this.#recentlyClosed.unshift(remembered(snapshot));
     if (this.#recentlyClosed.length > CLOSED_CONNECTIONS) this.#recentlyClosed.pop();
     this.#host.emit({ kind: "disconnected", connection: session.reference, reason, message });
   }
@@ -275,4 +276,11 @@ export class Connections {
       links: Array.from(this.#links, (link) => link.snapshot()),
     };
   }
+}
+
+/** What is remembered of a connection that is closed: of its filter expression the beginning. */
+function remembered(snapshot: ConnectionSnapshot): ConnectionSnapshot {
+  const { subscription } = snapshot;
+  if (subscription === null) return snapshot;
+  return { ...snapshot, subscription: { ...subscription, filter: clipped(subscription.filter) } };
 }

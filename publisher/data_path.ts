@@ -20,6 +20,7 @@ import { CacheSwitch } from "./cache_switch.ts";
 import type { Counters } from "./counters.ts";
 import { DataChannel, DatagramTotals, destinationOf, sealFrame } from "./data_channel.ts";
 import { formatName } from "./delivery.ts";
+import type { HeldFilter } from "./filter_account.ts";
 import { Member, type MemberSink } from "./group.ts";
 import { sendAlone } from "./latest_on_subscribe.ts";
 import type { OutboundFrame, OutboundQueue } from "./outbound_queue.ts";
@@ -69,6 +70,8 @@ export class DataPath {
   readonly #owner: DataPathOwner;
   readonly #sink: MemberSink;
   #caches: CacheSwitch<Subscription>;
+  /** The filter expressions of the subscriptions that there are. */
+  readonly #filters = new Set<HeldFilter>();
   #placement: Placement | undefined;
   /** The signals of the live subscription in force. */
   #signals: SignalSet | undefined;
@@ -122,9 +125,23 @@ export class DataPath {
 
   /** Puts a subscription in the place of the one there is, as §5 wants it. */
   subscribe(subscription: Subscription): void {
+    if (this.#owner.isClosed) return;
+    const { filter } = subscription.request;
+    if (!this.#filters.has(filter)) this.#filters.add(filter.keep());
     if (subscription.dataChannel !== undefined) this.#encrypt();
     if (this.#placement !== undefined) this.#placement.group.beforeMove(this.#placement.member);
     this.#caches.subscribe(subscription);
+    this.#releaseFilters();
+  }
+
+  /** Lets go of the filter expressions of subscriptions that are no more. */
+  #releaseFilters(): void {
+    const { subscriptions } = this.#caches;
+    for (const filter of this.#filters) {
+      if (subscriptions.some(({ request }) => request.filter === filter)) continue;
+      this.#filters.delete(filter);
+      filter.release();
+    }
   }
 
   /**
@@ -164,6 +181,7 @@ export class DataPath {
     this.#bufferBlocks?.clear();
     this.#signals = undefined;
     this.#caches.unsubscribe();
+    this.#releaseFilters();
   }
 
   /** The subscriber has its new signal index cache. @returns False when none was waiting for that. */
@@ -171,6 +189,7 @@ export class DataPath {
     // Before the confirmation, which may send the next one.
     const took = this.#owner.host.options.clock.monotonic() - this.#cacheSentAt;
     if (!this.#caches.confirm()) return false;
+    this.#releaseFilters();
     this.#latency = took;
     return true;
   }
@@ -253,6 +272,8 @@ export class DataPath {
     this.#cipher?.dispose();
     this.#bufferBlocks?.clear();
     this.#deactivate();
+    for (const filter of this.#filters) filter.release();
+    this.#filters.clear();
   }
 
   // ---- the way out ----

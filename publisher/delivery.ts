@@ -2,7 +2,7 @@ import { longestPayload } from "../transport/cipher.ts";
 import { RESPONSE_HEADER_LENGTH } from "../transport/wire/frame.ts";
 import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import { usesTssc } from "../transport/wire/operational_modes.ts";
-import type { SubscribeRequest } from "../transport/wire/subscribe.ts";
+import type { SubscribeSettings } from "./kept_request.ts";
 import { LONGEST_DATAGRAM } from "./udp_options.ts";
 
 /** How often and under which conditions a throttled subscription is served (§4). */
@@ -67,7 +67,7 @@ function bodyInDatagram(datagramLength: number): number {
  * @param datagramLength Bytes of a datagram at most; `undefined` when its data goes over the command channel.
  */
 export function deliveryOf(
-  request: SubscribeRequest,
+  request: SubscribeSettings,
   modes: OperationalModes,
   nanValueFilter: NaNValueFilter,
   datagramLength?: number,

@@ -37,6 +37,7 @@ export type PublisherLimits = Partial<
     | "connectionStringPairs"
     | "filterLength"
     | "filterMilliseconds"
+    | "allFiltersLength"
   >
 >;
 
@@ -47,6 +48,7 @@ const limitNames: readonly (keyof PublisherLimits)[] = [
   "connectionStringPairs",
   "filterLength",
   "filterMilliseconds",
+  "allFiltersLength",
 ];
 
 /** Settings of a `Publisher`; every one has a default. */

@@ -16,6 +16,7 @@ import { CommandTurns } from "./command_turns.ts";
 import { Connections } from "./connections.ts";
 import { DatagramSockets } from "./datagram_sockets.ts";
 import { Definition } from "./definition.ts";
+import { FilterAccount } from "./filter_account.ts";
 import { parcelSize } from "./group.ts";
 import { LatestMeasurements } from "./latest_on_subscribe.ts";
 import type { LinkOptions, OutboundLink } from "./link.ts";
@@ -95,7 +96,6 @@ export class Publisher implements AsyncDisposable {
   );
   #definition: Definition | undefined;
   #generation = 0;
-
   #state: PublisherState = "stopped";
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -105,7 +105,6 @@ export class Publisher implements AsyncDisposable {
 
   readonly #published = new Published();
   #notStarted = 0;
-
   readonly #objects = new MeasurementBatch();
 
   /**
@@ -146,6 +145,7 @@ export class Publisher implements AsyncDisposable {
       router,
       writeBuffers: new BufferPool(WRITE_BUFFER_SIZE),
       datagramSockets: checked.udp && new DatagramSockets(checked.udp),
+      filters: new FilterAccount(checked.limits.allFiltersLength),
       commandTurns: new CommandTurns(checked.clock),
       turns: new Turns(checked.clock),
       notifications: this.#notifications,

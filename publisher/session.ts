@@ -19,6 +19,7 @@ import { handlerOf } from "./commands.ts";
 import { Counters, DatedCounters } from "./counters.ts";
 import type { DataChannel } from "./data_channel.ts";
 import { DataPath, type DataPathOwner } from "./data_path.ts";
+import { clipped } from "./flat_text.ts";
 import type { MetadataBody } from "./metadata_body.ts";
 import { identityOf, type NotificationFeed } from "./notifications.ts";
 import { OutboundQueue } from "./outbound_queue.ts";
@@ -326,7 +327,8 @@ export class Session implements CommandTaker, DataPathOwner {
     if (this.#isEnding()) return;
     if (this.#state === "ready") this.#enter("subscribed");
     this.data.subscribe(subscription);
-    const filter = subscription.request.filterExpression;
+    // Who reads events late has many of them in memory.
+    const filter = clipped(subscription.request.filterExpression);
     this.host.emit({
       kind: "subscribed",
       connection: this.reference,

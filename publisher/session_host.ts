@@ -4,6 +4,7 @@ import type { BufferPool } from "./buffer_pool.ts";
 import type { CommandTurns } from "./command_turns.ts";
 import type { DatagramSockets } from "./datagram_sockets.ts";
 import type { Definition } from "./definition.ts";
+import type { FilterAccount } from "./filter_account.ts";
 import type { LatestMeasurements } from "./latest_on_subscribe.ts";
 import type { Notifications } from "./notifications.ts";
 import type { CheckedOptions } from "./options.ts";
@@ -29,6 +30,8 @@ export interface SessionHost {
   readonly writeBuffers: BufferPool;
   /** Where data over UDP leaves from; `undefined` when there is none. */
   readonly datagramSockets: DatagramSockets | undefined;
+  /** Keeps account of filter expressions. */
+  readonly filters: FilterAccount;
   /** Keeps commands from taking all the time. */
   readonly commandTurns: CommandTurns;
   /** Keeps costly ones from doing so. */

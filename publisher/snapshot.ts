@@ -60,7 +60,7 @@ export interface ReplaySnapshot {
 
 /** A subscription of a connection. */
 export interface SubscriptionSnapshot {
-  /** The filter expression. */
+  /** The filter expression; for a connection that is closed, of a longer one the first 1,021 characters and three dots. */
   readonly filter: string;
   /** How many signals it comes to. */
   readonly signals: number;
@@ -74,9 +74,9 @@ export interface SubscriptionSnapshot {
   readonly group: number | null;
   /** History, if it is about that and has been confirmed; else `null`. */
   readonly replay: ReplaySnapshot | null;
-  /** Who the client says it is. */
+  /** Who the client says it is, each text clipped like that. */
   readonly client: AssemblyInfo;
-  /** Settings that it asked for and that have no meaning here. */
+  /** Settings that it asked for and that have no meaning here, clipped like that, and 8,192 characters at most. */
   readonly extra: Readonly<Record<string, string>>;
 }
 

@@ -64,7 +64,10 @@ export type PublisherStatus =
   | { readonly kind: "accessRuleFailed"; readonly rule: string; readonly message: string }
   /** A running subscription lost so many signals, which its subscriber may not see any more. */
   | { readonly kind: "signalsRevoked"; readonly connection: ConnectionReference; readonly signals: number }
-  /** A subscription was granted; its data starts when the subscriber has confirmed its cache. */
+  /**
+   * A subscription was granted; its data starts when the subscriber has confirmed its cache. Of a filter expression that
+   * is longer, the first 1,021 characters and three dots.
+   */
   | {
     readonly kind: "subscribed";
     readonly connection: ConnectionReference;

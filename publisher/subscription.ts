@@ -1,10 +1,10 @@
 import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import { usesGzipCache } from "../transport/wire/operational_modes.ts";
-import type { SubscribeRequest } from "../transport/wire/subscribe.ts";
 import type { CacheBlock } from "./cache_block.ts";
 import type { DataChannel } from "./data_channel.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
 import type { Definition } from "./definition.ts";
+import type { KeptRequest } from "./kept_request.ts";
 import type { CheckedOptions } from "./options.ts";
 import { noSignals } from "./selection.ts";
 import type { SignalSet } from "./signal_set.ts";
@@ -14,7 +14,7 @@ import type { InTurn } from "./turns.ts";
 /** A Subscribe command that was granted. */
 export interface Subscription {
   /** What was asked for. */
-  readonly request: SubscribeRequest;
+  readonly request: KeptRequest;
   /** The signals it comes to. */
   readonly set: SignalSet;
   /** How many more it would come to if the subscriber might see them, as far as it is told. */
@@ -39,7 +39,7 @@ export interface Subscription {
  * times that are none; `Closed` as by `inTurn`.
  */
 export async function createSubscription(
-  request: SubscribeRequest,
+  request: KeptRequest,
   modes: OperationalModes,
   definition: Definition | undefined,
   options: CheckedOptions,

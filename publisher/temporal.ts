@@ -1,8 +1,8 @@
 import type { HistorySource } from "../history/source.ts";
 import { SttpError } from "../transport/errors.ts";
 import { formatTicks, ticksNow } from "../transport/wire/ticks.ts";
-import type { SubscribeRequest } from "../transport/wire/subscribe.ts";
 import { parseTimeConstraint } from "../transport/wire/time_constraint.ts";
+import type { SubscribeSettings } from "./kept_request.ts";
 import type { CheckedOptions } from "./options.ts";
 
 /** Which part of history a temporal subscription asks for (§11). */
@@ -26,7 +26,7 @@ export interface Temporal {
  * `MalformedText` when a time can't be read.
  */
 export function temporalOf(
-  request: SubscribeRequest,
+  request: SubscribeSettings,
   { clock, history }: Pick<CheckedOptions, "clock" | "history">,
 ): Temporal | undefined {
   const { startTimeConstraint, stopTimeConstraint, timeConstraintParameters, processingInterval } = request;

@@ -17,6 +17,7 @@
  * | `connectionStringPairs` | 1,024 | a Subscribe of a million tiny pairs, each of which costs far more than its bytes |
  * | `filterLength` | 2 Mi characters | a filter expression that takes long to read |
  * | `filterMilliseconds` | 2,000 | a filter expression that keeps the publisher busy |
+ * | `allFiltersLength` | 64 Mi characters | long filter expressions on many connections, which a publisher must keep |
  * | `metadataLength` | 1 GiB | a gzip bomb in place of metadata |
  * | `cacheLength` | 128 MiB | a gzip bomb in place of a signal index cache |
  * | `gzipRatio` | 250 | a gzip bomb under the other limits: a MiB or more of output from next to nothing |
@@ -42,6 +43,11 @@ export interface Limits {
    * Milliseconds that the evaluation of one filter expression may take, without those in which others have their turn.
    */
   readonly filterMilliseconds: number;
+  /**
+   * Characters of the filter expressions of all of a publisher's connections together, equal ones counted once. Those of
+   * up to 4,096 characters are taken beyond that, too.
+   */
+  readonly allFiltersLength: number;
   /** Bytes of metadata after decompression. */
   readonly metadataLength: number;
   /** Bytes of a signal index cache after decompression. */
@@ -67,6 +73,7 @@ export const DefaultLimits: Limits = Object.freeze({
   connectionStringPairs: 1024,
   filterLength: 2 * 1024 ** 2,
   filterMilliseconds: 2_000,
+  allFiltersLength: 64 * 1024 ** 2,
   metadataLength: 1024 ** 3,
   cacheLength: 128 * 1024 ** 2,
   gzipRatio: 250,

@@ -55,7 +55,6 @@ Deno.test("braces that do not pair are malformed", () => {
   assertSttpError("MalformedText", () => parsed("a={x{y};b=1"), "character 2");
   assertSttpError("MalformedText", () => parsed("a=x};b=1"), "character 3 that is not open");
   assertSttpError("MalformedText", () => parsed("a={x}};b=1"), "character 5");
-  assertEquals(outcome(() => parsed("{".repeat(100_000))), "MalformedText");
 });
 
 Deno.test("length and number of pairs have limits", () => {
@@ -68,7 +67,58 @@ Deno.test("length and number of pairs have limits", () => {
     () => parseConnectionString("a=;b=;c=", { maxPairs: 2 }),
     "more than 2 pairs",
   );
-  assertEquals(parseConnectionString("a=;".repeat(5000)).size, 1, "repeated keys take no room");
+});
+
+Deno.test("pairs count whether or not they come to anything", () => {
+  for (const pair of ["a=;", "=;", ";", "a;", "{};"]) {
+    assertEquals(parseConnectionString(pair.repeat(1024)).size <= 1, true, pair);
+    assertSttpError("LimitExceeded", () => parseConnectionString(pair.repeat(1025)), "more than 1024 pairs");
+  }
+});
+
+Deno.test("keys and the depth of braces have limits", () => {
+  const key = "k".repeat(1024);
+  assertEquals(parsed(` ${key} =1`), { [key]: "1" });
+  assertSttpError("LimitExceeded", () => parsed(`${key}k=1`), "a key of 1025 characters, at most 1024");
+  const nested = (depth: number): string => `a=${"{".repeat(depth)}${"}".repeat(depth)}`;
+  assertEquals(parsed(nested(32)), { a: nested(31).slice(2) });
+  assertSttpError("LimitExceeded", () => parsed(nested(33)), "more than 32 deep at character 34");
+  assertEquals(outcome(() => parsed("{".repeat(100_000))), "LimitExceeded");
+});
+
+Deno.test("each character is looked at once, whatever it is", () => {
+  const { charCodeAt } = String.prototype;
+  const { test, exec } = RegExp.prototype;
+  let steps = 0;
+  const looks = (text: string): number => {
+    steps = 0;
+    String.prototype.charCodeAt = function (index): number {
+      steps++;
+      return charCodeAt.call(this, index);
+    };
+    RegExp.prototype.test = function (text): boolean {
+      steps++;
+      return test.call(this, text);
+    };
+    RegExp.prototype.exec = function (text): RegExpExecArray | null {
+      steps++;
+      return exec.call(this, text);
+    };
+    try {
+      parseConnectionString(text);
+    } finally {
+      Object.assign(String.prototype, { charCodeAt });
+      Object.assign(RegExp.prototype, { test, exec });
+    }
+    return steps;
+  };
+  for (const part of ["{}", "=", "{=;}", "x"]) {
+    for (
+      const text of [`a=${part.repeat(2500)}`, `a={${part.repeat(2500)}}`, `a=1;b={x={${part.repeat(2500)}}}`]
+    ) {
+      assertEquals(looks(text) <= text.length, true, `${part}: ${steps} steps for ${text.length} characters`);
+    }
+  }
 });
 
 Deno.test("values that need braces get them", () => {

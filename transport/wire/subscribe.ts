@@ -115,6 +115,9 @@ export interface SubscribeRequest {
   readonly text: string;
 }
 
+/** Characters of a connection string besides its filter expressions, and of parameters for an archive. */
+const MAX_SETTINGS_LENGTH = 65_536;
+const MAX_PARAMETERS_LENGTH = 4096;
 const COMPACT = 0x02;
 const HEADER_LENGTH = 5;
 
@@ -228,7 +231,8 @@ function checkPort(port: number): void {
  * @param encoding The session's encoding.
  * @param limits `connectionStringLength`, `connectionStringPairs` and `filterLength` are applied.
  * @throws {SttpError} `MalformedFrame` when the length does not fit the body; `MalformedText` when the text is not
- * in the session's encoding, braces do not pair or a value is not of its setting's kind; `LimitExceeded`.
+ * in the session's encoding, braces do not pair or a value is not of its setting's kind; `LimitExceeded`, also when
+ * the text has more than 65,536 characters besides the filter expression, or its `timeConstraintParameters` over 4,096.
  */
 export function decodeSubscribe(
   body: Uint8Array,
@@ -258,12 +262,10 @@ export function decodeSubscribe(
   );
   const synonym = settings.text("inputMeasurementKeys");
   const filterExpression = settings.text("filterExpression") || synonym;
-  if (filterExpression.length > filterLength) {
-    throw new SttpError(
-      "LimitExceeded",
-      `filter expression of ${filterExpression.length} characters, at most ${filterLength} expected`,
-    );
-  }
+  const timeConstraintParameters = settings.text("timeConstraintParameters");
+  limit("filter expression", filterExpression.length, filterLength);
+  limit("settings besides the filter expression", text.length - filterExpression.length, MAX_SETTINGS_LENGTH);
+  limit("timeConstraintParameters", timeConstraintParameters.length, MAX_PARAMETERS_LENGTH);
   const publishInterval = settings.number("publishInterval", 1);
   const lagTime = settings.number("lagTime", 10);
   return {
@@ -281,7 +283,7 @@ export function decodeSubscribe(
     processingInterval: settings.integer("processingInterval", -1, -0x80000000, 0x7fffffff),
     startTimeConstraint: settings.text("startTimeConstraint"),
     stopTimeConstraint: settings.text("stopTimeConstraint"),
-    timeConstraintParameters: settings.text("timeConstraintParameters"),
+    timeConstraintParameters,
     dataChannel: readDataChannel(settings.text("dataChannel")),
     bufferBlockRetransmissionTimeout: settings.number("bufferBlockRetransmissionTimeout", 5),
     assemblyInfo: readAssemblyInfo(settings.text("assemblyInfo")),
@@ -290,12 +292,20 @@ export function decodeSubscribe(
   };
 }
 
+function limit(what: string, length: number, most: number): void {
+  if (length > most) {
+    throw new SttpError("LimitExceeded", `${what} of ${length} characters, at most ${most} expected`);
+  }
+}
+
 function readDataChannel(text: string): Required<DataChannelSettings> | undefined {
   if (text === "") return undefined;
   const settings = new Settings(parseConnectionString(text));
   const key = settings.has("localport") ? "localport" : "port";
   const localPort = settings.integer(key, 0, 0, 65_535);
-  if (localPort === 0) throw new SttpError("MalformedText", `dataChannel "${text}" names no port`);
+  if (localPort === 0) {
+    throw new SttpError("MalformedText", `dataChannel "${text.slice(0, 50)}" names no port`);
+  }
   return { localPort, interface: settings.text("interface") };
 }
 

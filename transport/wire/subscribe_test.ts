@@ -160,6 +160,33 @@ Deno.test("limits hold", () => {
   assertEquals(decodeSubscribe(pairs, "utf-8", { connectionStringPairs: 1025 }).extra.size, 1025);
 });
 
+Deno.test("what is not the filter expression is short", () => {
+  const longest = "x".repeat(65_534);
+  assertEquals(read(`x=${longest}`).extra.get("x"), longest);
+  assertSttpError(
+    "LimitExceeded",
+    () => read(`x=${longest}x`),
+    "settings besides the filter expression of 65537 characters, at most 65536 expected",
+  );
+  const filter = "y".repeat(100_000);
+  assertEquals(read(`filterExpression=${filter};z=1`).filterExpression, filter);
+  // Only one of them can be the filter.
+  assertSttpError(
+    "LimitExceeded",
+    () => read(`filterExpression=${filter};inputMeasurementKeys=${filter}`),
+    "besides",
+  );
+  const parameters = "p".repeat(4096);
+  assertEquals(read(`timeConstraintParameters=${parameters}`).timeConstraintParameters, parameters);
+  assertSttpError(
+    "LimitExceeded",
+    () => read(`timeConstraintParameters=${parameters}p`),
+    "of 4097 characters",
+  );
+  const message = assertThrows(() => read(`dataChannel={x=${"y".repeat(60_000)}}`), Error).message;
+  assertEquals(message.length < 100, true, message.slice(0, 200));
+});
+
 Deno.test("a subscription is written with everything that peers disagree on", () => {
   assertEquals(
     formatSubscription({ filterExpression: "FILTER ActiveMeasurements WHERE True" }),

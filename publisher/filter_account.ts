@@ -1,0 +1,104 @@
+import { SttpError } from "../transport/errors.ts";
+import { flatCopy } from "./flat_text.ts";
+
+/** Filter expressions of so many characters are always kept: they come to little, even with as many as can connect. */
+const ALWAYS_KEPT = 4096;
+
+interface Entry {
+  readonly text: string;
+  readonly fingerprint: number;
+  holders: number;
+}
+
+/** A filter expression in memory, for as long as somebody holds it. */
+export class HeldFilter {
+  /** The filter expression. */
+  readonly text: string;
+  readonly #letGo: () => void;
+  #holds = 1;
+
+  /** @param letGo Called when nobody holds it any more. */
+  constructor(text: string, letGo: () => void) {
+    this.text = text;
+    this.#letGo = letGo;
+  }
+
+  /** Holds it once more: it is to be released once more, too. */
+  keep(): this {
+    this.#holds++;
+    return this;
+  }
+
+  /** Gives one hold back. */
+  release(): void {
+    if (--this.#holds === 0) this.#letGo();
+  }
+}
+
+/**
+ * Keeps account of the filter expressions of all of a publisher's connections: those of subscriptions are needed again
+ * when metadata or rights change, those of commands until they are carried out. Equal ones are in memory, and count, once.
+ */
+export class FilterAccount {
+  readonly #limit: number;
+  /** By fingerprint. */
+  readonly #entries = new Map<number, Entry>();
+  #length = 0;
+
+  /** @param limit How many characters all of them together may have. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** How many characters are held. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /**
+   * Takes a filter expression in, held once; of a text that it is part of nothing stays in memory.
+   *
+   * @throws {SttpError} `LimitExceeded` when there is no room for it. Short ones, and those that are there, have room.
+   */
+  hold(text: string): HeldFilter {
+    const fingerprint = fingerprintOf(text);
+    let entry = this.#entries.get(fingerprint);
+    if (entry?.text !== text) entry = this.#enter(text, fingerprint);
+    entry.holders++;
+    return new HeldFilter(entry.text, () => this.#release(entry));
+  }
+
+  #enter(text: string, fingerprint: number): Entry {
+    const length = this.#length + text.length;
+    if (text.length > ALWAYS_KEPT && length > this.#limit) {
+      throw new SttpError(
+        "LimitExceeded",
+        `The filter expressions of all subscribers would have ${length} characters with this one of ${text.length}, ` +
+          `at most ${this.#limit} expected: a shorter one, or fewer subscribers, can be served.`,
+      );
+    }
+    this.#length = length;
+    const entry = { text: flatCopy(text), fingerprint, holders: 0 };
+    this.#entries.set(fingerprint, entry);
+    return entry;
+  }
+
+  #release(entry: Entry): void {
+    if (--entry.holders > 0) return;
+    this.#length -= entry.text.length;
+    // Another text may have its fingerprint, and have taken its place.
+    if (this.#entries.get(entry.fingerprint) === entry) this.#entries.delete(entry.fingerprint);
+  }
+}
+
+/**
+ * FNV-1a. A Map by text would do if it did not take the length of a long text for its hash, and compare it with all others
+ * of that length; of texts with the same fingerprint only the last is compared, and shared.
+ */
+function fingerprintOf(text: string): number {
+  let fingerprint = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) {
+    fingerprint = Math.imul(fingerprint ^ text.charCodeAt(i), 0x01000193);
+  }
+  return fingerprint;
+}
