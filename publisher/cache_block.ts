@@ -1,3 +1,4 @@
+import type { Steps } from "../metadata/steps.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { FRAME_HEADER_LENGTH, RESPONSE_HEADER_LENGTH, writeResponseHeader } from "../transport/wire/frame.ts";
 import { writeGuid } from "../transport/wire/guid.ts";
@@ -24,10 +25,10 @@ export class CacheBlock {
    * @param block As `encodeSignalIndexCache` makes it, for any subscriber.
    * @param gzip Whether subscribers get it compressed.
    */
-  static async create(block: Uint8Array<ArrayBuffer>, gzip: boolean): Promise<CacheBlock> {
+  static *create(block: Uint8Array<ArrayBuffer>, gzip: boolean): Steps<CacheBlock> {
     const head = block.slice(0, HEAD_LENGTH);
     if (!gzip) return new CacheBlock(head, block.subarray(HEAD_LENGTH), undefined);
-    const shared = await SharedGzip.create(block.subarray(HEAD_LENGTH));
+    const shared = yield* SharedGzip.create(block.subarray(HEAD_LENGTH));
     // The compressed form is all that will be needed.
     return new CacheBlock(head, new Uint8Array(0), shared);
   }

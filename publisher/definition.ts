@@ -7,7 +7,7 @@ import { selectSignalIdsSteps } from "../metadata/filter/select.ts";
 import { KnownColumns, textOf, type Values } from "../metadata/known_columns.ts";
 import { parseMeasurementKey } from "../metadata/measurement_key.ts";
 import { type MeasurementRecord, Metadata } from "../metadata/records.ts";
-import { finish, inSlices, type Steps } from "../metadata/steps.ts";
+import { finish, type Steps } from "../metadata/steps.ts";
 import type { Clock } from "../transport/clock.ts";
 import type { Limits } from "../transport/limits.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
@@ -28,24 +28,38 @@ import { visibleMetadata } from "./visible_metadata.ts";
 
 /** Functions that give another result at another time: what they select must not be kept. */
 const TIME_DEPENDENT = /\b(?:utc)?now\b/i;
-/** What the selections kept may weigh: signals, over all of them, and so many characters of filters for one. */
-const KEPT_SIGNALS = 2_000_000;
+/** What may be kept of a definition for the next asker. */
+export interface KeptLimits {
+  /** Signals of selections, over all of them; and as many of what rules select. */
+  readonly signals: number;
+  /** Bytes of filtered metadata. */
+  readonly metadata: number;
+  /** Signals of views, over all of them. */
+  readonly views: number;
+}
+
+/** The {@linkcode KeptLimits} in force. */
+export const KEPT: KeptLimits = { signals: 2_000_000, metadata: 64 * 1024 ** 2, views: 4_000_000 };
+/** So many characters of filters weigh as much as a signal, and a view as many signals besides its own. */
 const CHARACTERS = 8;
+const VIEW_WEIGHT = 1000;
 /** How many signals are a step: less than a millisecond. */
 const STEP = 512;
-/** How many bytes filtered metadata kept for the next asker may have. */
-const KEPT_METADATA = 64 * 1024 ** 2;
-/** What the views kept may weigh: signals, over all of them, and so many for each view besides. */
-const KEPT_VIEWS = 4_000_000;
-const VIEW_WEIGHT = 1000;
 
 /** What is kept for a definition and its views together. */
 class Shelf {
-  readonly selections = new Kept<Selection>(KEPT_SIGNALS);
-  readonly filteredBodies = new Kept<MetadataBody>(KEPT_METADATA);
-  readonly ruleHandles = new Kept<Int32Array>(KEPT_SIGNALS);
-  readonly views = new Kept<Definition>(KEPT_VIEWS);
+  readonly selections: Kept<Selection>;
+  readonly filteredBodies: Kept<MetadataBody>;
+  readonly ruleHandles: Kept<Int32Array>;
+  readonly views: Kept<Definition>;
   viewCount = 0;
+
+  constructor({ signals, metadata, views }: KeptLimits) {
+    this.selections = new Kept(signals);
+    this.filteredBodies = new Kept(metadata);
+    this.ruleHandles = new Kept(signals);
+    this.views = new Kept(views);
+  }
 }
 
 /** What makes a definition a view of another one. */
@@ -66,6 +80,8 @@ interface Derived {
 type DefinitionOptions = Pick<CheckedOptions, "nodeId" | "clock"> & {
   /** `filterMilliseconds` is applied. */
   readonly limits?: Partial<Limits>;
+  /** Default {@linkcode KEPT}. */
+  readonly kept?: KeptLimits;
 };
 
 /**
@@ -89,10 +105,8 @@ export class Definition {
   /** In front of what is its own on the shelf. */
   readonly #mark: string;
   readonly #hiddenCounts = new WeakMap<Visibility, number>();
-  /** By encoding and compression. */
-  readonly #bodies = new Map<string, Promise<MetadataBody>>();
-  /** Those being made: who asks for the same meanwhile waits for it. */
-  readonly #bodiesToCome = new Map<string, Promise<MetadataBody>>();
+  /** Of the whole. */
+  readonly #bodies = new Map<string, MetadataBody>();
   #metadata: Metadata | undefined;
   #primarySchema: string | undefined;
   #selectionSchema: string | undefined;
@@ -122,7 +136,7 @@ export class Definition {
     this.#clock = options.clock;
     this.#options = options;
     this.#origin = origin;
-    this.#shelf = origin === undefined ? new Shelf() : origin.whole.#shelf;
+    this.#shelf = origin === undefined ? new Shelf(options.kept ?? KEPT) : origin.whole.#shelf;
     this.#mark = `${this.#shelf.viewCount++} `;
     this.#active = active;
     this.#signals = signals;
@@ -181,7 +195,7 @@ export class Definition {
     const selection = new Selection(
       set,
       unauthorized.length,
-      () => inSlices(this.#cacheOf(set, unauthorized), this.#clock),
+      () => this.#cacheOf(set, unauthorized),
     );
     if (!TIME_DEPENDENT.test(filter)) {
       const weight = 1 + set.size + unauthorized.length + key.length / CHARACTERS;
@@ -359,39 +373,35 @@ export class Definition {
     part: MetadataPart,
     inTurn: InTurn,
   ): Promise<MetadataBody> {
-    const form = `${encoding} ${gzip} ${part}`;
-    if (filter.trim() === "" && this.#origin === undefined && part === "all") {
-      let body = this.#bodies.get(form);
-      if (body === undefined) {
-        body = encodeMetadata(this.dataSet, encoding, gzip);
-        this.#bodies.set(form, body);
-        // One that failed must not stand for those to come.
-        body.catch(() => this.#bodies.delete(form));
-      }
-      return await body;
-    }
-    const key = `${this.#mark}${form} ${filter}`;
-    const kept = this.#shelf.filteredBodies.get(key);
-    if (kept !== undefined) return kept;
-    const narrowed = await inTurn({
-      key: `metadata ${this.generation} ${this.#mark}${part} ${filter}`,
-      length: filter.length,
-      begin: () => this.#narrowed(filter, part),
+    const asked = filter.trim() === "" ? "" : filter;
+    const key = `${this.#mark}${encoding} ${gzip} ${part} ${asked}`;
+    return this.#keptBody(key) ?? await inTurn({
+      key: `metadata ${this.generation} ${key}`,
+      length: asked.length,
+      begin: () => this.#body(key, asked, encoding, gzip, part),
     });
-    let toCome = this.#bodiesToCome.get(key);
-    if (toCome === undefined) {
-      toCome = encodeMetadata(narrowed, encoding, gzip);
-      this.#bodiesToCome.set(key, toCome);
+  }
+
+  #keptBody(key: string): MetadataBody | undefined {
+    return this.#bodies.get(key) ?? this.#shelf.filteredBodies.get(key);
+  }
+
+  *#body(
+    key: string,
+    filter: string,
+    encoding: TextEncoding,
+    gzip: boolean,
+    part: MetadataPart,
+  ): Steps<MetadataBody> {
+    const kept = this.#keptBody(key);
+    if (kept !== undefined) return kept;
+    const body = yield* encodeMetadata(yield* this.#narrowed(filter, part), encoding, gzip);
+    if (filter === "" && this.#origin === undefined && part === "all") {
+      this.#bodies.set(key, body);
+    } else if (!TIME_DEPENDENT.test(filter)) {
+      this.#shelf.filteredBodies.set(key, body, body.length + 2 * key.length);
     }
-    try {
-      const body = await toCome;
-      if (!TIME_DEPENDENT.test(filter)) {
-        this.#shelf.filteredBodies.set(key, body, body.length + 2 * key.length);
-      }
-      return body;
-    } finally {
-      this.#bodiesToCome.delete(key);
-    }
+    return body;
   }
 
   *#narrowed(filter: string, part: MetadataPart): Steps<DataSet> {

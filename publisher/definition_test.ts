@@ -8,6 +8,7 @@ import { Definition } from "./definition.ts";
 import { noSignals } from "./selection.ts";
 import { grid, signalId } from "./testdata/rig.ts";
 import { atOnce } from "./testdata/at_once.ts";
+import type { InTurn } from "./turns.ts";
 
 function define(size: number): Definition {
   return new Definition(1, grid(size), new SignalTable(), { nodeId: undefined, clock: new ManualClock() });
@@ -41,8 +42,8 @@ Deno.test("the clock of filters is the publisher's", async () => {
 Deno.test("a selection's cache is encoded once for each form and shared between subscribers", async () => {
   const selection = await define(3).select("PPA:2; PPA:3", atOnce);
   for (const gzip of [true, false]) {
-    const block = await selection.cache(gzip, "utf-8");
-    assertStrictEquals(await selection.cache(gzip, "utf-8"), block);
+    const block = await selection.cache(gzip, "utf-8", atOnce);
+    assertStrictEquals(await selection.cache(gzip, "utf-8", atOnce), block);
     const [a, b] = [signalId(100), signalId(101)].map((id) => block.frame(id, 1));
     for (const [id, frame] of [[signalId(100), a!], [signalId(101), b!]] as const) {
       const { cacheIndex, cache } = decodeCacheUpdate(joined(frame).subarray(10), { version: 2, gzip });
@@ -51,7 +52,27 @@ Deno.test("a selection's cache is encoded once for each form and shared between 
     }
     assertStrictEquals(a![2], b![2], "the long part is the same memory");
   }
-  assertEquals(await selection.cache(false, "utf-16le") === await selection.cache(false, "utf-8"), false);
+  const [one, other] = [
+    await selection.cache(false, "utf-16le", atOnce),
+    await selection.cache(false, "utf-8", atOnce),
+  ];
+  assertEquals(one === other, false);
+});
+
+Deno.test("a selection's cache is made in its turn, as one task of who asks for the same", async () => {
+  const definition = define(3);
+  const keys: string[] = [];
+  const inTurn: InTurn = async (task) => {
+    keys.push(task.key);
+    await undefined;
+    return await atOnce(task);
+  };
+  const selections = [await definition.select("PPA:2", atOnce), await definition.select("PPA:3", atOnce)];
+  const asked = [0, 0, 1].map((which) => selections[which]!.cache(true, "utf-8", inTurn));
+  await Promise.all(asked);
+  assertEquals([keys.length, keys[0] === keys[1], keys[0] === keys[2]], [3, true, false]);
+  await selections[0]!.cache(true, "utf-8", inTurn);
+  assertEquals(keys.length, 3, "and kept");
 });
 
 Deno.test("metadata is written once for each form, also when many ask at the same time", async () => {
@@ -61,6 +82,7 @@ Deno.test("metadata is written once for each form, also when many ask at the sam
   );
   assertStrictEquals(bodies[0], bodies[1]);
   assertStrictEquals(bodies[0], bodies[2]);
+  assertStrictEquals(await definition.metadataBody("  ", "utf-8", true, "all", atOnce), bodies[0]);
   assertEquals(await definition.metadataBody("", "utf-8", false, "all", atOnce) === bodies[0], false);
 });
 
@@ -79,15 +101,17 @@ Deno.test("filtered metadata is kept for the next asker, unless it tells the tim
 
 Deno.test("a failed answer does not stand for those to come", async () => {
   const dataSet = grid(3);
-  const toXmlStream = dataSet.toXmlStream.bind(dataSet);
-  let failing = true;
-  dataSet.toXmlStream = () => {
-    if (failing) throw new SttpError("InvalidMetadata", "not now");
-    return toXmlStream();
-  };
+  const { tables } = dataSet;
   const definition = new Definition(1, dataSet, new SignalTable(), {
     nodeId: undefined,
     clock: new ManualClock(),
+  });
+  let failing = true;
+  Object.defineProperty(dataSet, "tables", {
+    get(): typeof tables {
+      if (failing) throw new SttpError("InvalidMetadata", "not now");
+      return tables;
+    },
   });
   await assertRejects(() => definition.metadataBody("", "utf-8", true, "all", atOnce), SttpError, "not now");
   failing = false;

@@ -239,3 +239,41 @@ Deno.test("metadata is narrowed in slices, too, and anew when other metadata is 
   const metadata = await DataSet.fromXml(gunzip(body, { maxLength: 1 << 24 }));
   assertEquals(metadata.table("MeasurementDetail")?.rowCount, SIGNALS / 2);
 });
+
+Deno.test("metadata is written and compressed in slices, once for all who ask for it", async () => {
+  await using slices = await Slices.start();
+  const peers = [await slices.rig.agree(), await slices.rig.agree()];
+  // Now each step is a slice.
+  slices.clock.perLook = 4;
+  for (const filter of ["", "FILTER MeasurementDetail WHERE True"]) {
+    const { turns } = slices;
+    for (const peer of peers) {
+      await peer.send(Command.MetadataRefresh, encodeMetadataRefresh(filter, "utf-8"));
+    }
+    const body = await slices.until(peers[0]!.expect(Response.Succeeded, Command.MetadataRefresh));
+    const first = slices.turns - turns;
+    assert(first > 7, `${first} turns`);
+    const metadata = await DataSet.fromXml(gunzip(body, { maxLength: 1 << 24 }));
+    assertEquals(metadata.table("MeasurementDetail")?.rowCount, SIGNALS);
+    await slices.until(peers[1]!.expect(Response.Succeeded, Command.MetadataRefresh));
+    assertLess(slices.turns - turns - first, 5);
+  }
+});
+
+Deno.test("metadata is not written to its end for who is gone", async () => {
+  await using slices = await Slices.start();
+  const peer = await slices.rig.agree();
+  slices.clock.perLook = 4;
+  await peer.send(Command.MetadataRefresh, encodeMetadataRefresh("", "utf-8"));
+  for (let i = 0; i < 5; i++) await slices.turn();
+  let { looks } = slices.clock;
+  await slices.turn();
+  await slices.turn();
+  assert(slices.clock.looks > looks, "it is under way");
+  assertEquals(slices.rig.publisher.disconnect(slices.rig.connection().id), true);
+  await slices.turn();
+  await slices.turn();
+  ({ looks } = slices.clock);
+  for (let i = 0; i < 10; i++) await slices.turn();
+  assertLess(slices.clock.looks - looks, 10);
+});

@@ -1,6 +1,8 @@
 import type { DataSet } from "../metadata/data_set.ts";
+import type { Steps } from "../metadata/steps.ts";
+import { xmlPieces } from "../metadata/xml_writer.ts";
 import { encodeText, type TextEncoding } from "../transport/wire/text.ts";
-import { compress } from "./shared_gzip.ts";
+import { gzipPieces } from "./shared_gzip.ts";
 
 /** The body of an answer with metadata, in pieces that any number of queues share. */
 export interface MetadataBody {
@@ -10,29 +12,33 @@ export interface MetadataBody {
   readonly length: number;
 }
 
-/** Writes a DataSet as a session gets it: XML in its encoding, gzipped or not; without holding up anybody. */
-export async function encodeMetadata(
+/** Writes a DataSet as a session gets it: XML in its encoding, gzipped or not. */
+export function* encodeMetadata(
   dataSet: DataSet,
   encoding: TextEncoding,
   gzip: boolean,
-): Promise<MetadataBody> {
-  let source: AsyncIterable<Uint8Array<ArrayBuffer>> = dataSet.toXmlStream();
-  if (encoding !== "utf-8") source = recode(source, encoding);
+): Steps<MetadataBody> {
+  const xml = xmlPieces(dataSet);
+  const source = encoding === "utf-8" ? xml : recode(xml, encoding);
+  const pieces = yield* gzip ? gzipPieces(source) : collect(source);
+  return { pieces, length: pieces.reduce((sum, piece) => sum + piece.length, 0) };
+}
+
+function* collect(source: Iterable<Uint8Array>): Steps<Uint8Array[]> {
   const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of gzip ? compress("gzip", source) : source) {
+  for (const piece of source) {
     pieces.push(piece);
-    length += piece.length;
+    yield;
   }
-  return { pieces, length };
+  return pieces;
 }
 
 /** UTF-8 as UTF-16, with a byte order mark in front, by which an XML reader knows it (XML 1.0 §4.3.3). */
-async function* recode(
-  source: AsyncIterable<Uint8Array>,
+function* recode(
+  source: Iterable<Uint8Array>,
   encoding: TextEncoding,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+): Generator<Uint8Array<ArrayBuffer>, void> {
   const decoder = new TextDecoder();
   yield encodeText("\ufeff", encoding);
-  for await (const piece of source) yield encodeText(decoder.decode(piece, { stream: true }), encoding);
+  for (const piece of source) yield encodeText(decoder.decode(piece, { stream: true }), encoding);
 }

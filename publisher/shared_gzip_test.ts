@@ -1,7 +1,8 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertLess, assertThrows } from "@std/assert";
+import { finish } from "../metadata/steps.ts";
 import { crc32 } from "../transport/wire/crc32.ts";
-import { gunzip } from "../transport/wire/gzip.ts";
-import { collect, combineCrc32, compress, inTurns, SharedGzip } from "./shared_gzip.ts";
+import { gunzip, gzip } from "../transport/wire/gzip.ts";
+import { combineCrc32, gzipPieces, SharedGzip } from "./shared_gzip.ts";
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
@@ -22,9 +23,9 @@ Deno.test("the checksum of two pieces follows from theirs", () => {
 });
 
 for (const length of [0, 1, 65_536, 200_000]) {
-  Deno.test(`${length} shared bytes behind heads of their own`, async () => {
+  Deno.test(`${length} shared bytes behind heads of their own`, () => {
     const rest = Uint8Array.from({ length }, (_, i) => (i * i) >> 3);
-    const shared = await SharedGzip.create(rest);
+    const shared = finish(SharedGzip.create(rest));
     for (const head of [Uint8Array.of(1, 2, 3), new Uint8Array(20).fill(9), new Uint8Array(0)]) {
       const pieces = shared.withHead(head);
       assertEquals(gunzip(joined(pieces), { maxLength: 1_000_000 }), joined([head, rest]));
@@ -34,21 +35,49 @@ for (const length of [0, 1, 65_536, 200_000]) {
   });
 }
 
-Deno.test("a head has to fit into one block", async () => {
-  const shared = await SharedGzip.create(new Uint8Array(10));
+Deno.test("a head has to fit into one block", () => {
+  const shared = finish(SharedGzip.create(new Uint8Array(10)));
   assertThrows(() => shared.withHead(new Uint8Array(65_536)), RangeError, "65535");
 });
 
-Deno.test("compress passes on what the source throws", async () => {
-  async function* failing(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    yield await Promise.resolve(new Uint8Array(1000));
-    throw new RangeError("no more");
+/** Text of so many bytes, in lines that are much alike, though no two are the same. */
+function text(length: number): Uint8Array<ArrayBuffer> {
+  const lines = Array.from(
+    { length: length / 40 },
+    (_, i) => `<ID>${i * i % 100_003}</ID><Name>Station ${i}</Name>\n`,
+  );
+  return new TextEncoder().encode(lines.join("").slice(0, length));
+}
+
+Deno.test("gzip is made in many steps, whatever the pieces that come, and hardly longer than at one go", () => {
+  const bytes = text(1_000_000);
+  for (const size of [10_000, 100_000, 1_000_000]) {
+    const source = Array.from(
+      { length: bytes.length / size },
+      (_, i) => bytes.subarray(i * size, (i + 1) * size),
+    );
+    const steps = gzipPieces(source);
+    let count = 0;
+    let step = steps.next();
+    for (; !step.done; step = steps.next()) count++;
+    assertEquals(count >= bytes.length / 131_072, true, `${count} steps`);
+    const gzipped = joined(step.value);
+    assertEquals(gunzip(gzipped, { maxLength: bytes.length }), bytes);
+    assertLess(gzipped.length, 1.2 * gzip(bytes).length);
   }
-  await assertRejects(() => collect(compress("gzip", failing())), RangeError, "no more");
+  assertEquals(gunzip(joined(finish(gzipPieces([]))), { maxLength: 0 }).length, 0);
 });
 
-Deno.test("inTurns passes everything on in order", async () => {
-  const seen: number[] = [];
-  for await (const n of inTurns([1, 2, 3])) seen.push(n);
-  assertEquals(seen, [1, 2, 3]);
+Deno.test("what is gzipped keeps no more memory than it has bytes", () => {
+  for (const { length, buffer } of finish(gzipPieces([text(200_000)]))) {
+    assertEquals(buffer.byteLength, length);
+  }
+});
+
+Deno.test("gzip passes on what the source throws", () => {
+  function* failing(): Generator<Uint8Array<ArrayBuffer>> {
+    yield new Uint8Array(1000);
+    throw new RangeError("no more");
+  }
+  assertThrows(() => finish(gzipPieces(failing())), RangeError, "no more");
 });

@@ -34,7 +34,7 @@ export interface Subscription {
  *
  * @param definition What the subscriber may see of the metadata in force; without it every filter comes to nothing.
  * @param dataChannel Where its data is to go; `undefined`: over the command channel.
- * @param inTurn How its filter expression is evaluated.
+ * @param inTurn How its filter expression is evaluated and its cache made.
  * @throws {SttpError} `InvalidFilter`, or `Refused` for what this publisher does not offer; `MalformedText` for
  * times that are none; `Closed` as by `inTurn`.
  */
@@ -55,7 +55,7 @@ export async function createSubscription(
     set: selection.set,
     unauthorized: selection.unauthorized,
     delivery: deliveryOf(request, modes, nanValueFilter, datagramLength),
-    cache: await selection.cache(usesGzipCache(modes), modes.encoding ?? "utf-8"),
+    cache: await selection.cache(usesGzipCache(modes), modes.encoding ?? "utf-8", inTurn),
     dataChannel,
     temporal,
   };

@@ -28,6 +28,7 @@ export interface Asker {
 export type InTurn = <Result>(task: Task<Result>) => Promise<Result>;
 
 interface Waiting {
+  readonly host: string;
   readonly isWanted: () => boolean;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -35,7 +36,7 @@ interface Waiting {
 
 interface Work {
   readonly task: Task<unknown>;
-  readonly host: string;
+  /** Who asked for it, one at least. */
   waiting: Waiting[];
   /** Once it has begun. */
   steps: Steps<unknown> | undefined;
@@ -52,7 +53,8 @@ interface Work {
  * more than a slice.
  *
  * The next slice goes to the host that had the least time since anybody had to wait, and of its tasks to the one that had
- * the least. So what takes no time is done soon, whoever asks for what does.
+ * the least. So what takes no time is done soon, whoever asks for what does. What several hosts wait for is done on the
+ * account of the one of them that had the least: nobody waits longer because somebody else asked for the same before.
  */
 export class Turns {
   readonly #clock: Clock;
@@ -76,10 +78,10 @@ export class Turns {
    */
   run<Result>(task: Task<Result>, { host, isWanted }: Asker): Promise<Result> {
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
-    const waiting: Waiting = { isWanted, resolve: (result) => resolve(result as Result), reject };
+    const waiting: Waiting = { host, isWanted, resolve: (result) => resolve(result as Result), reject };
     const same = this.#works.find((work) => work.task.key === task.key);
     if (same === undefined) {
-      this.#works.push({ task, host, waiting: [waiting], steps: undefined, took: 0, leftAt: 0 });
+      this.#works.push({ task, waiting: [waiting], steps: undefined, took: 0, leftAt: 0 });
     } else {
       same.waiting.push(waiting);
     }
@@ -121,16 +123,26 @@ export class Turns {
     for (const { steps, task } of this.#works) if (steps !== undefined) room -= task.length;
     const isEmpty = room === MOST_UNDER_WAY;
     let next: Work | undefined;
+    let least = Infinity;
     for (const work of this.#works) {
       if (work.steps === undefined && work.task.length > room && !isEmpty) continue;
-      if (next === undefined || this.#comesBefore(work, next)) next = work;
+      const had = this.#hadBy(this.#payerOf(work));
+      if (next !== undefined && (had > least || (had === least && work.took >= next.took))) continue;
+      next = work;
+      least = had;
     }
     return next;
   }
 
-  #comesBefore(work: Work, other: Work): boolean {
-    const less = (this.#had.get(work.host) ?? 0) - (this.#had.get(other.host) ?? 0);
-    return less === 0 ? work.took < other.took : less < 0;
+  /** The host on whose account something is done. */
+  #payerOf({ waiting }: Work): string {
+    let { host: payer } = waiting[0]!;
+    for (const { host } of waiting) if (this.#hadBy(host) < this.#hadBy(payer)) payer = host;
+    return payer;
+  }
+
+  #hadBy(host: string): number {
+    return this.#had.get(host) ?? 0;
   }
 
   /** Does what fits into a slice. */
@@ -167,11 +179,15 @@ export class Turns {
   #note(work: Work, took: number): void {
     this.#took += took;
     work.took += took;
-    this.#had.set(work.host, (this.#had.get(work.host) ?? 0) + took);
+    const payer = this.#payerOf(work);
+    this.#had.set(payer, this.#hadBy(payer) + took);
   }
 
   async #rest(left: number): Promise<void> {
+    // A clock's timers do not keep a process alive; what is under way does.
+    const alive = setInterval(() => {}, 60_000);
     await new Promise<void>((resolve) => this.#clock.schedule(left, resolve));
+    clearInterval(alive);
     // Timers that were due meanwhile have their turn.
     await nextTurn();
   }

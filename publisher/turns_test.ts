@@ -140,6 +140,33 @@ Deno.test("who asks for the same while it is under way gets the one result", asy
   assertEquals([await again, shop.done.length], ["a", 4], "once it is done, it is done anew");
 });
 
+Deno.test("who joins what another host asked for waits no longer than if it had asked first", async () => {
+  const shop = new Shop();
+  const all = [shop.ask("evil", "long", 12, 4)];
+  await shop.pass(4 * 8);
+  all.push(shop.ask("evil", "popular", 2, 4), shop.ask("other", "other", 8, 4));
+  await shop.pass(8);
+  assertEquals(shop.names.slice(9), ["other", "other"]);
+  all.push(shop.ask("good", "popular", 2, 4));
+  await shop.pass(8);
+  assertEquals(shop.names.slice(11), ["popular", "popular"]);
+  await shop.pass(4 * 20);
+  await Promise.all(all);
+});
+
+Deno.test("what is done on somebody's account counts for him, whoever asked for it first", async () => {
+  const shop = new Shop();
+  const all = [
+    shop.ask("evil", "long", 12, 4),
+    shop.ask("fresh", "long", 12, 4),
+    shop.ask("good", "mine", 4, 4),
+  ];
+  await shop.pass(4 * 9);
+  assertEquals(shop.names.filter((name) => name === "mine").length, 4, `${shop.names}`);
+  await shop.pass(4 * 10);
+  await Promise.all(all);
+});
+
 Deno.test("nothing goes on for who is gone, and nobody waits behind it", async () => {
   const shop = new Shop();
   let isThere = true;
