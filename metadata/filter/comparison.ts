@@ -209,28 +209,33 @@ function plain(value: Present): ExactNumber {
 /** So many values of a list are a step: less than a millisecond. */
 const STEP = 256;
 
-/** Compiles IN. A null among the values matches nothing; what follows the first match is not looked at. */
+/**
+ * Compiles IN. A null among the values matches nothing; what follows the first match is not looked at.
+ *
+ * @param operands What is looked for, and behind it where.
+ */
 export function* compileIn(
   context: Compilation,
-  operand: Operand,
-  list: readonly Operand[],
+  operands: readonly Operand[],
   negated: boolean,
   exact: boolean,
   span: Span,
 ): Steps<Operand> {
-  if (!isVariant(operand)) return yield* compileInOf(context, operand, list, negated, exact, span);
+  const operand = operands[0]!;
+  if (!isVariant(operand)) return yield* compileInOf(context, operand, operands, negated, exact, span);
   const { standIns, join } = typeByType(operand);
   const branches: Code[] = [];
   for (const standIn of standIns) {
-    branches.push(yield* compileInOf(context, standIn, list, negated, exact, span));
+    branches.push(yield* compileInOf(context, standIn, operands, negated, exact, span));
   }
   return join(branches);
 }
 
+/** @param operands As for `compileIn`; what is looked for is `operand`, though. */
 function* compileInOf(
   context: Compilation,
   operand: Code,
-  list: readonly Operand[],
+  operands: readonly Operand[],
   negated: boolean,
   exact: boolean,
   span: Span,
@@ -238,9 +243,9 @@ function* compileInOf(
   const items: Code[] = [];
   const operator = exact ? "===" : "=";
   const members = new Membership(operand.type, exact);
-  for (const [index, item] of list.entries()) {
+  for (let index = 1; index < operands.length; index++) {
     // Checks the types of each, and reads strings as the operand's type.
-    const tested = distribute([item], ([code]) => {
+    const tested = distribute([operands[index]!], ([code]) => {
       const value = readConstant(context, operand, code!);
       const match = matchCode(context, operator, operand, value, span);
       if (!value.constant) return match;
@@ -248,7 +253,7 @@ function* compileInOf(
       return constantCode("boolean", false, span);
     }) as Code;
     if (!tested.constant) items.push(tested);
-    if (index % STEP === STEP - 1) yield;
+    if (index % STEP === 0) yield;
   }
   const fallible = operand.fallible || items.some((item) => item.fallible);
   const isMember = members.tester();

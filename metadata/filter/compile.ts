@@ -137,14 +137,15 @@ class Compiler {
             return compileBinary(context, operator, left!, right!, span);
           }));
       case "logical":
-        return this.#first(node.operands, (operands) => {
-          const codes = operands.map((operand) => single(context, operand, node.operator));
-          return compileLogical(context, node.operator, codes, span);
-        });
+        return this.#first(
+          node.operands,
+          (operands) => compileLogical(context, node.operator, operands, span),
+        );
       case "in":
         return this.#first(
-          [node.operand, ...node.list],
-          ([operand, ...list]) => compileIn(context, operand!, list, node.negated, node.exact, span),
+          // Neither spread nor taken apart: lists may be long.
+          [node.operand].concat(node.list),
+          (operands) => compileIn(context, operands, node.negated, node.exact, span),
         );
       case "like":
         return this.#first(
@@ -198,15 +199,6 @@ class Compiler {
     };
     this.#jobs.push(job);
   }
-}
-
-/** A condition, which can't be of several types: one of them would not be a boolean. */
-function single(context: Compilation, operand: Operand, operator: string): Code {
-  if (!isVariant(operand)) return operand;
-  const types = operand.types.map(describeType).join(" or ");
-  throw context.error("type", `${operator} can't be applied to ${types}`, operand.span, {
-    expected: "a boolean",
-  });
 }
 
 function compileColumn(context: Compilation, node: ColumnNode): Code {

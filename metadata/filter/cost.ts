@@ -84,6 +84,8 @@ interface Cost {
   readonly length: number;
 }
 
+const NOTHING: Cost = { work: 0, length: 0 };
+
 /** The length of what is no text, as text. */
 const SHORT_LENGTH = 32;
 
@@ -103,7 +105,7 @@ interface Sum {
   lastLength: number;
 }
 
-/** The parts of a node that are evaluated in each row. */
+/** The parts of a node. */
 function partsOf(node: Sum["node"]): readonly ExpressionNode[] {
   switch (node.kind) {
     case "unary":
@@ -114,8 +116,8 @@ function partsOf(node: Sum["node"]): readonly ExpressionNode[] {
     case "logical":
       return node.operands;
     case "in":
-      // Constants are looked up all at once.
-      return [node.operand, ...node.list.filter((item) => item.kind !== "literal")];
+      // Not spread: lists may be long.
+      return [node.operand].concat(node.list);
     case "like":
       return [node.operand, node.pattern];
     case "call":
@@ -149,8 +151,11 @@ class Reckoning {
       }
       let cost: Cost | undefined;
       if (node.kind === "literal") {
-        cost = literalCost(node.value);
-        this.#isDue ||= typeof node.value === "object";
+        const sum: Sum | undefined = sums.at(-1);
+        // What IN looks for is looked up in all constants at once.
+        const isLookedUp = sum?.node.kind === "in" && sum.done > 0;
+        cost = isLookedUp ? NOTHING : literalCost(node.value);
+        this.#isDue ||= cost !== NOTHING && typeof node.value === "object";
       } else if (node.kind === "column") {
         cost = { work: 1, length: this.#columnLength(node.name) };
       } else {

@@ -1,6 +1,10 @@
-import { type Code, type Compilation, constantCode, folded } from "./code.ts";
+import type { Steps } from "../steps.ts";
+import { type Code, type Compilation, constantCode, folded, isVariant, type Operand } from "./code.ts";
 import type { Span } from "./errors.ts";
 import { describeType, type FilterValue } from "./types.ts";
+
+/** So many conditions are a step: less than a millisecond. */
+const STEP = 1_024;
 
 /**
  * Compiles AND or OR, three-valued as in SQL: a false decides AND and a true decides OR, whatever else is null.
@@ -8,27 +12,37 @@ import { describeType, type FilterValue } from "./types.ts";
  * All conditions are evaluated, so that an error in one never hides behind another; those that can't fail are skipped
  * once the result is decided, which nobody can tell.
  */
-export function compileLogical(
+export function* compileLogical(
   context: Compilation,
   operator: "AND" | "OR",
-  operands: readonly Code[],
+  operands: readonly Operand[],
   span: Span,
-): Code {
-  for (const { type, span: place } of operands) {
-    if (type !== "boolean" && type !== "undefined") {
-      const problem = `${operator} can't be applied to ${describeType(type)}`;
-      throw context.error("type", problem, place, { expected: "a boolean" });
-    }
-  }
+): Steps<Code> {
   const decisive = operator === "OR";
-  const fallible = operands.some((operand) => operand.fallible);
-  const remaining = operands.filter((operand) => !isConstant(operand, !decisive));
-  if (!fallible && remaining.some((operand) => isConstant(operand, decisive))) {
-    return constantCode("boolean", decisive, span);
+  /** Those that the result depends on. */
+  const remaining: Code[] = [];
+  let fallible = false;
+  let decided = false;
+  for (let i = 0; i < operands.length; i++) {
+    const operand = condition(context, operands[i]!, operator);
+    fallible ||= operand.fallible;
+    decided ||= isConstant(operand, decisive);
+    if (!isConstant(operand, !decisive)) remaining.push(operand);
+    if (i % STEP === STEP - 1) yield;
   }
+  if (!fallible && decided) return constantCode("boolean", decisive, span);
   if (remaining.length === 0) return constantCode("boolean", !decisive, span);
   const run = fallible ? cautious(remaining, decisive) : quick(remaining, decisive);
-  return folded({ type: "boolean", run, constant: false, fallible, span }, operands);
+  return folded({ type: "boolean", run, constant: false, fallible, span }, remaining);
+}
+
+/** @throws {FilterError} `type` for what is none, or of several types: one of them would not be a boolean. */
+function condition(context: Compilation, operand: Operand, operator: string): Code {
+  if (!isVariant(operand) && (operand.type === "boolean" || operand.type === "undefined")) return operand;
+  const types = (isVariant(operand) ? operand.types : [operand.type]).map(describeType).join(" or ");
+  throw context.error("type", `${operator} can't be applied to ${types}`, operand.span, {
+    expected: "a boolean",
+  });
 }
 
 function isConstant(operand: Code, value: boolean): boolean {

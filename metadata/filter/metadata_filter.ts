@@ -3,7 +3,7 @@ import { type DataTable, pickSteps } from "../data_table.ts";
 import { finish, type Steps } from "../steps.ts";
 import type { CompileOptions } from "./compile.ts";
 import { compilation } from "./compile.ts";
-import { forEachOf, Selection } from "./select.ts";
+import { DistinctRows, forEachOf, Selection } from "./select.ts";
 import type { FilterStatement } from "./tree.ts";
 
 /**
@@ -39,7 +39,7 @@ export function* filterMetadataSteps(
   text: string,
   options: CompileOptions = {},
 ): Steps<DataSet> {
-  const kept = new Map<DataTable, Set<number>>();
+  const kept = new Map<DataTable, DistinctRows>();
   const check = (statement: FilterStatement): void => {
     if (statement.kind === "filter") return;
     throw compilation(text, undefined, options).error(
@@ -50,14 +50,14 @@ export function* filterMetadataSteps(
     );
   };
   yield* new Selection(dataSet, text, options, check).run(({ table, rows }) => {
-    const known = kept.get(table) ?? new Set();
+    const known = kept.get(table) ?? new DistinctRows(table);
     kept.set(table, known);
-    return forEachOf(rows, (row) => known.add(row));
+    return forEachOf(rows, (row) => void known.add(row));
   });
   const result = new DataSet(dataSet.name);
   for (const table of dataSet.tables) {
     const rows = kept.get(table);
-    result.addTable(rows === undefined ? table : yield* pickSteps(table, [...rows]));
+    result.addTable(rows === undefined ? table : yield* pickSteps(table, rows.indexes));
   }
   return result;
 }

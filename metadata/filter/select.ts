@@ -70,14 +70,12 @@ export function* selectRowsSteps(
   options: SelectOptions = {},
 ): Steps<DataRow[]> {
   const result: DataRow[] = [];
-  const seen = new Map<DataTable, Set<number>>();
+  const taken = new Map<DataTable, DistinctRows>();
   yield* new Selection(dataSet, text, options).run(({ table, rows }) => {
-    const taken = seen.get(table) ?? new Set();
-    seen.set(table, taken);
+    const known = taken.get(table) ?? new DistinctRows(table);
+    taken.set(table, known);
     return forEachOf(rows, (row) => {
-      if (taken.has(row)) return;
-      taken.add(row);
-      result.push(table.row(row));
+      if (known.add(row)) result.push(table.row(row));
     });
   });
   return result;
@@ -116,15 +114,36 @@ export function* selectSignalIdsSteps(
   options: SelectOptions = {},
 ): Steps<string[]> {
   const selection = new Selection(dataSet, text, options);
-  const ids = new Set<string>();
+  const seen = new Set<string>();
+  const ids: string[] = [];
   yield* selection.run(({ table, rows, statement }) => {
     const signalId = selection.signalIdsOf(table, statement);
     return forEachOf(rows, (row) => {
       const id = signalId(row);
-      if (id !== undefined && id !== EMPTY_GUID) ids.add(id);
+      if (id === undefined || id === EMPTY_GUID || seen.has(id)) return;
+      seen.add(id);
+      ids.push(id);
     });
   });
-  return [...ids];
+  return ids;
+}
+
+/** Rows of a table in the order in which they first came. A set of so many would take long to grow and to list. */
+export class DistinctRows {
+  readonly indexes: number[] = [];
+  readonly #has: Uint8Array;
+
+  constructor({ rowCount }: DataTable) {
+    this.#has = new Uint8Array(rowCount);
+  }
+
+  /** @returns Whether it is new. */
+  add(row: number): boolean {
+    if (this.#has[row] === 1) return false;
+    this.#has[row] = 1;
+    this.indexes.push(row);
+    return true;
+  }
 }
 
 /** Does something with each row, in steps. */
