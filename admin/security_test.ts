@@ -240,3 +240,12 @@ Deno.test("it does not listen beyond the machine without credentials", () => {
     );
   }
 });
+
+Deno.test("secrets are compared in a time that tells nothing of them", async () => {
+  const source = await Deno.readTextFile(new URL("./authentication.ts", import.meta.url));
+  const body = source.slice(source.indexOf("  #userOf("), source.indexOf("/** Digests are"));
+  assertStringIncludes(source, 'import { createHash, timingSafeEqual } from "node:crypto";');
+  assertStringIncludes(body, "timingSafeEqual(given, ");
+  // Nothing else looks at what was given, and no user is passed over once one was found.
+  assertEquals([body.match(/\bgiven\b/g)?.length, /\b(?:break|return found)\b.*\}/.test(body)], [2, false]);
+});

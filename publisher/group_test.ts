@@ -544,3 +544,17 @@ Deno.test("what is published in one go leaves together, and for everybody", asyn
   assertEquals(sinks.map(({ frames }) => frames.length), [2, 2]);
   router.flush();
 });
+
+Deno.test("what a group remembers of batches goes with it", () => {
+  const environment = createEnvironment();
+  const group = new Group(1, new SignalSet(Int32Array.of(0, 1)), tssc, environment);
+  const member = new Member(new FakeSink(), 0);
+  group.join(member);
+  const batch = new MeasurementBatch();
+  batch.add(1, 1_000n, 1, 0);
+  group.publish(batch, 1);
+  assertEquals(environment.searches.kept > 0, true);
+  group.leave(member);
+  group.dispose();
+  assertEquals(environment.searches.kept, 0);
+});

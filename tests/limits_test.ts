@@ -1,13 +1,21 @@
 /** docs/limits.md says what the code does; and tests of limits that are nowhere else. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertNotStrictEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { UsageError } from "../cli/exit_codes.ts";
 import { readYaml } from "../cli/yaml.ts";
 import { DataSet, DEFAULT_FILTER_LIMITS } from "../metadata/mod.ts";
-import { Definition } from "../publisher/definition.ts";
+import { Definition, KEPT, type KeptLimits } from "../publisher/definition.ts";
 import { Kept } from "../publisher/kept.ts";
 import { checkOptions as checkPublisher } from "../publisher/options.ts";
 import { atOnce } from "../publisher/testdata/at_once.ts";
 import { Rig, settle } from "../publisher/testdata/rig.ts";
+import { Visibility } from "../publisher/visibility.ts";
 import { readMetadata } from "../subscriber/metadata.ts";
 import { checkOptions as checkSubscriber } from "../subscriber/options.ts";
 import { DefaultLimits, gzip, SignalTable, SttpError, systemClock } from "../transport/mod.ts";
@@ -169,6 +177,53 @@ Deno.test("what is kept for those who ask for the same: the least recently used 
   assertEquals([kept.get("a"), kept.get("b"), kept.get("c")], ["A", undefined, "C"]);
   kept.set("d", "too heavy by itself", 11);
   assertEquals([kept.get("a"), kept.get("c"), kept.get("d")], ["A", "C", undefined]);
+});
+
+/** A definition of eight signals that keeps no more than this. */
+function keeping(kept: Partial<KeptLimits>): Definition {
+  const options = { nodeId: undefined, clock: systemClock, kept: { ...KEPT, ...kept } };
+  return new Definition(1, metadataOf(8), new SignalTable(), options);
+}
+
+Deno.test("what is kept of a definition has the limits that are written down", () => {
+  assertEquals([KEPT.metadata, KEPT.signals, KEPT.views], [64 * 1024 ** 2, 2_000_000, 4_000_000]);
+  assertStringIncludes(text, "64 MiB of filtered metadata, 2,000,000 signals of selections (8 characters");
+});
+
+Deno.test("selections that are kept weigh by their signals, and by the characters of their filters", async () => {
+  const definition = keeping({ signals: 100 });
+  const select = (filter: string) => definition.select(filter, atOnce);
+  const filter = "FILTER TOP 1 ActiveMeasurements WHERE True";
+  assertStrictEquals(await select(filter), await select(filter));
+  const long = filter + " ".repeat(8 * 100);
+  assertNotStrictEquals(await select(long), await select(long));
+  const few = keeping({ signals: 10 });
+  const all = "FILTER ActiveMeasurements WHERE True";
+  assertNotStrictEquals(await few.select(all, atOnce), await few.select(all, atOnce));
+});
+
+Deno.test("views that are kept weigh", async () => {
+  const definition = keeping({ views: 1_500 });
+  const view = (...visible: number[]) =>
+    definition.view(new Visibility(Uint8Array.from(visible)), "none", atOnce);
+  const first = await view(1);
+  assertStrictEquals(await view(1), first);
+  await view(0, 1);
+  assertNotStrictEquals(await view(1), first);
+});
+
+Deno.test("filtered metadata that is kept weighs by its bytes, and by the characters of its filters", async () => {
+  const body = (definition: Definition, filter: string) =>
+    definition.metadataBody(filter, "utf-8", false, "all", atOnce);
+  const filter = "FILTER TOP 8 MeasurementDetail WHERE True";
+  const { length } = await body(keeping({}), filter);
+  const definition = keeping({ metadata: 1.5 * length });
+  const first = await body(definition, filter);
+  assertStrictEquals(await body(definition, filter), first);
+  await body(definition, filter.replace("8", "7"));
+  assertNotStrictEquals(await body(definition, filter), first);
+  const long = filter + " ".repeat(length / 2);
+  assertNotStrictEquals(await body(definition, long), await body(definition, long));
 });
 
 Deno.test("a hundred closed connections are remembered, and the oldest is forgotten", async () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import { connect, createServer, type TLSSocket } from "node:tls";
+import { connect, createServer, type TlsOptions as TlsServerOptions, type TLSSocket } from "node:tls";
 import type { Channel, PeerInfo } from "./channel.ts";
 import { ChannelStream } from "./channel_stream.ts";
 import type { Clock } from "./clock.ts";
@@ -114,6 +114,16 @@ function commonOptions({ own, ca, minVersion }: TlsSettings): {
   };
 }
 
+/** What a server is told. @param timeout Milliseconds that a handshake may take. */
+export function serverOptions(settings: TlsSettings, timeout: number): TlsServerOptions {
+  const { ca, trusted } = settings;
+  return {
+    ...commonOptions(settings),
+    requestCert: ca !== undefined || trusted !== undefined,
+    handshakeTimeout: Math.max(timeout, LEAST_NODE_TIMEOUT),
+  };
+}
+
 function startClient(
   stream: ChannelStream,
   settings: TlsSettings,
@@ -140,13 +150,8 @@ function startServer(
   onSecure: OnSecure,
   onFailed: OnFailed,
 ): void {
-  const { ca, trusted } = settings;
   // One for each connection: nothing, such as session tickets, goes from one peer, or one set of settings, to another.
-  const server = createServer({
-    ...commonOptions(settings),
-    requestCert: ca !== undefined || trusted !== undefined,
-    handshakeTimeout: Math.max(timeout, LEAST_NODE_TIMEOUT),
-  });
+  const server = createServer(serverOptions(settings, timeout));
   server.on("tlsClientError", onFailed);
   server.on("secureConnection", (socket) => {
     socket.on("error", onFailed);

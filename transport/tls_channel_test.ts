@@ -4,7 +4,7 @@ import type { Channel } from "./channel.ts";
 import { ManualClock, systemClock } from "./clock.ts";
 import { SttpError, type SttpErrorCode } from "./errors.ts";
 import { createChannelPair } from "./memory_channel.ts";
-import { secureChannel } from "./tls_channel.ts";
+import { secureChannel, serverOptions } from "./tls_channel.ts";
 import { certificateFingerprint, checkTlsOptions, type TlsOptions } from "./tls_options.ts";
 import { TlsError, type TlsFailure } from "./tls_peer.ts";
 
@@ -472,4 +472,10 @@ Deno.test("nonsense is no TLS, and never more than that", async () => {
     }
     await serverAfter(damaged);
   }
+});
+
+Deno.test("node holds on to a handshake that broke off for ten seconds, or as long as one may take", () => {
+  const settings = checkTlsOptions({});
+  const timeouts = [0, 3_000, 60_000].map((timeout) => serverOptions(settings, timeout).handshakeTimeout);
+  assertEquals(timeouts, [10_000, 10_000, 60_000]);
 });
