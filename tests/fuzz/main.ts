@@ -8,43 +8,21 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { tryForLong } from "./child.ts";
 import { runTargets } from "./fleet.ts";
+import { readOptions } from "./options.ts";
 import { type FuzzReport, tableOf } from "./report.ts";
 import { targets } from "./targets/mod.ts";
 
-const { values: options } = parseArgs({
-  args: Deno.args,
-  options: {
-    minutes: { type: "string", default: "1" },
-    jobs: { type: "string", default: String(navigator.hardwareConcurrency) },
-    seed: { type: "string" },
-    target: { type: "string", multiple: true },
-    path: { type: "string" },
-    report: { type: "string" },
-    child: { type: "boolean", default: false },
-  },
-});
-const seed = options.seed === undefined ? Math.floor(Math.random() * 0x7fffffff) : Number(options.seed);
-const minutes = Number(options.minutes);
-const jobs = Number(options.jobs);
-const chosen = targets.filter(({ name }) => options.target === undefined || options.target.includes(name));
-if (!(minutes > 0) || !Number.isInteger(seed) || !(Number.isInteger(jobs) && jobs > 0)) {
-  console.error("--minutes takes a number over 0, --seed a whole number, --jobs a whole number over 0");
-  Deno.exit(2);
+const options = readOptions(Deno.args, targets.map(({ name }) => name));
+if ("exitCode" in options) {
+  (options.exitCode === 0 ? console.log : console.error)(options.text);
+  Deno.exit(options.exitCode);
 }
-const unknown = options.target?.filter((name) => !targets.some((target) => target.name === name)) ?? [];
-if (unknown.length > 0) {
-  console.error(`no target ${unknown.join(", ")}; there are ${targets.map(({ name }) => name).join(", ")}`);
-  Deno.exit(2);
-}
-if (options.path !== undefined && (options.seed === undefined || chosen.length !== 1)) {
-  console.error("--path takes the --target and --seed of its finding");
-  Deno.exit(2);
-}
+const { minutes, jobs, seed, path, report: reportFile } = options;
+const chosen = targets.filter(({ name }) => options.targets.includes(name));
 
-if (options.path !== undefined) await replay(options.path);
+if (path !== undefined) await replay(path);
 else if (options.child) await tryForLong(chosen[0]!, seed, minutes);
 else await parent();
 
@@ -73,9 +51,9 @@ async function parent(): Promise<void> {
   for (const { findings } of reports) for (const finding of findings) console.log(`\nFINDING ${finding}`);
   const findings = reports.reduce((sum, report) => sum + report.findings.length, 0);
   console.log(`\n${tableOf(reports)}\n\n${findings} findings${interrupted ? "; interrupted" : ""}`);
-  if (options.report !== undefined) {
+  if (reportFile !== undefined) {
     const report: FuzzReport = { seed, minutes, jobs, started, interrupted, targets: reports };
-    await Deno.writeTextFile(options.report, `${JSON.stringify(report, undefined, 2)}\n`);
+    await Deno.writeTextFile(reportFile, `${JSON.stringify(report, undefined, 2)}\n`);
   }
   Deno.exit(findings > 0 ? 1 : interrupted ? 130 : 0);
 }

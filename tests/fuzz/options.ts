@@ -1,0 +1,86 @@
+/**
+ * What `deno task fuzz` is told.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+
+/** What it is told, or what is the matter with that. */
+export interface FuzzOptions {
+  readonly minutes: number;
+  readonly jobs: number;
+  readonly seed: number;
+  /** Names. */
+  readonly targets: readonly string[];
+  /** Of a finding that is to be seen again. */
+  readonly path: string | undefined;
+  readonly report: string | undefined;
+  /** Whether it is a process that tries one target. */
+  readonly child: boolean;
+}
+
+/** What to say instead of fuzzing, and with which exit code. */
+export interface Answer {
+  readonly exitCode: 0 | 2;
+  readonly text: string;
+}
+
+const USAGE = `deno task fuzz [options]
+
+Tries damaged input on every decoder, both sessions, TLS and files.
+
+  --minutes <number>  for each target; default 1
+  --jobs <number>     targets that are tried at a time; default: as there are processors
+  --target <name>     a target, again for another one; default: all
+  --seed <number>     where to begin; default: anywhere
+  --path <path>       sees a finding again, with its --target and --seed
+  --report <file>     writes what came of each target as JSON
+  --help              this text
+
+Exit codes: 0 nothing found, 1 findings, 2 options that are wrong, 130 interrupted.`;
+
+/**
+ * Reads options.
+ *
+ * @param names Of all targets.
+ */
+export function readOptions(args: readonly string[], names: readonly string[]): FuzzOptions | Answer {
+  const refuse = (problem: string): Answer => ({ exitCode: 2, text: `${problem}\n\n${USAGE}` });
+  let values;
+  try {
+    ({ values } = parse(args));
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return refuse(error.message);
+  }
+  if (values.help) return { exitCode: 0, text: `${USAGE}\n\nTargets: ${names.join(", ")}` };
+  const { path, report, child, target: targets = names } = values;
+  const seed = values.seed === undefined ? Math.floor(Math.random() * 0x7fffffff) : Number(values.seed);
+  const [minutes, jobs] = [Number(values.minutes), Number(values.jobs)];
+  if (!(minutes > 0) || !Number.isInteger(seed) || !(Number.isInteger(jobs) && jobs > 0)) {
+    return refuse("--minutes takes a number over 0, --seed a whole number, --jobs a whole number over 0");
+  }
+  const unknown = targets.filter((name) => !names.includes(name));
+  if (unknown.length > 0) return refuse(`no target ${unknown.join(", ")}; there are ${names.join(", ")}`);
+  if (path !== undefined && (values.seed === undefined || new Set(targets).size !== 1)) {
+    return refuse("--path takes the --target and --seed of its finding");
+  }
+  return { minutes, jobs, seed, targets, path, report, child };
+}
+
+// deno-lint-ignore explicit-function-return-type -- What it is follows from the options.
+function parse(args: readonly string[]) {
+  return parseArgs({
+    args: [...args],
+    options: {
+      minutes: { type: "string", default: "1" },
+      jobs: { type: "string", default: String(navigator.hardwareConcurrency) },
+      seed: { type: "string" },
+      target: { type: "string", multiple: true },
+      path: { type: "string" },
+      report: { type: "string" },
+      child: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+}
