@@ -1,7 +1,9 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { metadataOf } from "../tests/integration/support.ts";
+import { withFolder } from "../tests/support/folder.ts";
 import type { Command } from "./command.ts";
 import { anyOf, nameOnLine } from "./given.ts";
-import { type Option, spelled } from "./option.ts";
+import { bytes, listenAddress, type Option, type Place, spelled } from "./option.ts";
 import { commands } from "./registry.ts";
 import { runWith } from "./testdata/world.ts";
 
@@ -161,4 +163,42 @@ Deno.test("defaults for all commands that are of no use to one are no errors", a
   const { code, out, err } = await runWith(["filter", "True", "--json", "--config", path], commands);
   assertEquals([code, JSON.parse(out), err], [0, { expression: "True" }, ""]);
   await Deno.remove(path);
+});
+
+Deno.test("what a configuration file says of publishers is no error where metadata is from a file", () =>
+  withFolder(async (folder) => {
+    const [path, config] = [`${folder}/metadata.xml`, `${folder}/sttp.yaml`];
+    await Deno.writeTextFile(path, metadataOf(4).toXml());
+    const section = { ca: "/nowhere/ca.pem", timeout: "5s" };
+    const defaults = { filter: "FILTER ActiveMeasurements WHERE True" };
+    await Deno.writeTextFile(config, JSON.stringify({ metadata: section, filter: section, defaults }));
+    for (const args of [["metadata", path], ["filter", "True", path]]) {
+      const { code, err } = await runWith([...args, "--json", "--config", config], commands);
+      assertEquals([code, err], [0, ""]);
+      const typed = await runWith([...args, "--timeout", "5s"], commands);
+      assertEquals(typed.code, 2);
+      assertStringIncludes(typed.err, "--timeout is for publishers, and no metadata is from one");
+    }
+  }));
+
+Deno.test("where to listen, and sizes in either case", () => {
+  const places: [string, Place][] = [
+    ["7175", { hostname: "0.0.0.0", port: 7175 }],
+    [":0", { hostname: "0.0.0.0", port: 0 }],
+    ["127.0.0.1:7175", { hostname: "127.0.0.1", port: 7175 }],
+    ["[::1]:7175", { hostname: "::1", port: 7175 }],
+    ["::1", { hostname: "::1", port: undefined }],
+    ["west.example", { hostname: "west.example", port: undefined }],
+  ];
+  const listen = listenAddress({ summary: "where" });
+  for (const [text, place] of places) assertEquals(listen.read([text]), place);
+  for (const text of ["70000", "a b", ":", ""]) assertThrows(() => listen.read([text]), TypeError);
+  const limit = bytes({ summary: "how much" });
+  assertEquals(["100K", "100k", "2m", "1G", "7"].map((text) => limit.read([text])), [
+    102_400,
+    102_400,
+    2_097_152,
+    1_073_741_824,
+    7,
+  ]);
 });

@@ -153,8 +153,8 @@ Deno.test("sttp subscribe --once --wait: waits for the publisher, and ends when 
 });
 
 Deno.test("sttp subscribe --once --listen: one publisher, and no other after it", async () => {
-  await using running = Sttp.start("subscribe", "--listen", "0", "--once");
-  const [, port] = await running.says(/^Listening on .*:(\d+)\n/m);
+  await using running = Sttp.start("subscribe", "--listen", "127.0.0.1:0", "--once");
+  const [, port] = await running.says(/^Listening on 127\.0\.0\.1:(\d+)\n/m);
   await using meeting = await Meeting.start(size, { listen: false });
   await using _link = meeting.publisher.connect(`127.0.0.1:${port}`);
   await subscribed(meeting, running);
