@@ -16,7 +16,7 @@ export class CommandTurns {
   readonly #waiting: (() => void)[] = [];
   /** Milliseconds that commands took since they last gave way. */
   #used = 0;
-  #isGivingWay = false;
+  #givingWay: Promise<void> | undefined;
 
   /** @param clock For how long commands take. */
   constructor(clock: Clock) {
@@ -34,13 +34,17 @@ export class CommandTurns {
     const started = this.#clock.monotonic();
     const done = command();
     this.#used += this.#clock.monotonic() - started;
-    if (this.#used >= SLICE && !this.#isGivingWay) this.#giveWay();
+    if (this.#used >= SLICE) this.#givingWay ??= this.#giveWay();
     return done;
+  }
+
+  /** Resolves when nobody waits and no timer is left. */
+  async idle(): Promise<void> {
+    await this.#givingWay;
   }
 
   /** Then those go on who wait, for another slice. */
   async #giveWay(): Promise<void> {
-    this.#isGivingWay = true;
     do {
       await nextTurn();
       this.#used = 0;
@@ -49,6 +53,6 @@ export class CommandTurns {
         for (let i = 0; i < STEPS; i++) await undefined;
       }
     } while (this.#waiting.length > 0 || this.#used >= SLICE);
-    this.#isGivingWay = false;
+    this.#givingWay = undefined;
   }
 }

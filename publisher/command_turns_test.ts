@@ -60,7 +60,7 @@ Deno.test("a command that waits for something holds up nobody", async () => {
   assertEquals([count, isAnswered], [10, false]);
   answer.resolve();
   await waiting;
-  await nextTurn();
+  await turns.idle();
 });
 
 Deno.test("while there is time, nothing waits and no timer runs", () => {

@@ -532,6 +532,7 @@ export class Publisher implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await this.#connections.close();
+    await this.#host.commandTurns.idle();
     await this.#host.datagramSockets?.close();
     await this.#notifications.close();
   }
