@@ -1,4 +1,5 @@
 import type { Clock } from "../transport/clock.ts";
+import { endlessBody } from "./endless_body.ts";
 import type { EventLog } from "./event_log.ts";
 import { Problem } from "./problems.ts";
 import { clip } from "./query.ts";
@@ -39,9 +40,7 @@ export function streamEvents(
   closing: AbortSignal,
   onEnd: () => void,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const encoder = new TextEncoder();
   let stopWaiting = (): void => {};
-  let ended = false;
   const pause = (): Promise<void> =>
     new Promise((resolve) => {
       const forget = log.onNext(() => {
@@ -65,29 +64,14 @@ export function streamEvents(
     for (const event of events) text += `id: ${log.run}-${event.number}\ndata: ${JSON.stringify(event)}\n\n`;
     return text;
   };
-  const end = (): void => {
-    ended = true;
-    closing.removeEventListener("abort", close);
-    stopWaiting();
-    onEnd();
-  };
-  let close = end;
-  return new ReadableStream({
-    start(controller): void {
-      close = () => {
-        end();
-        controller.close();
-      };
-      closing.addEventListener("abort", close);
-      // Something at once: a proxy may hold back the head of an answer until there is a body.
-      controller.enqueue(encoder.encode("retry: 2000\n\n"));
-    },
-    async pull(controller): Promise<void> {
+  return endlessBody(closing, {
+    async next(): Promise<string> {
       if (log.last === position) await pause();
-      if (!ended) controller.enqueue(encoder.encode(unread() || ": nothing new\n\n"));
+      return unread() || ": nothing new\n\n";
     },
-    cancel(): void {
-      end();
+    onEnd(): void {
+      stopWaiting();
+      onEnd();
     },
   });
 }

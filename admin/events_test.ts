@@ -120,14 +120,7 @@ Deno.test("there is a limit to readers, and who leaves makes room", async () => 
 
 Deno.test("readers are sent home when the admin is closed, and leave no timer", async () => {
   const admin = new AskedAdmin(new TalkingPublisher());
-  const response = await admin.get("/api/v1/events");
-  const reader = response.body!.getReader();
-  await reader.read();
-  const next = reader.read();
-  await new Promise((resolve) => setTimeout(resolve, 0));
-  admin.admin.close();
-  assertEquals((await next).done, true);
-  assertEquals(admin.clock.pending, 0);
+  assertEquals(await admin.closeWhileRead("/api/v1/events"), { ended: true, timers: 0 });
 });
 
 Deno.test("what is no ID of an event is refused", async () => {

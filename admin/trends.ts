@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../transport/clock.ts";
 import { pause } from "../transport/reconnect.ts";
+import { endlessBody } from "./endless_body.ts";
 import { Problem } from "./problems.ts";
 import type { Query } from "./query.ts";
 import type { SignalMeter, SignalWatcher } from "./signal_meter.ts";
@@ -112,7 +113,6 @@ export class Trends {
     closing: AbortSignal,
     onEnd: () => void,
   ): ReadableStream<Uint8Array<ArrayBuffer>> {
-    const encoder = new TextEncoder();
     const remembered = seconds > 0 ? this.#memory.read(handles, seconds) : [];
     const gatherer = new PointGatherer(handles);
     const endWatch = this.#meter.watch(gatherer);
@@ -125,34 +125,20 @@ export class Trends {
       const past = seconds > 0 ? await this.#history?.read(handles, seconds, signal) : undefined;
       return gatherer.takeAfter(past ?? remembered);
     };
-    const end = (): void => {
-      closing.removeEventListener("abort", close);
-      ended.abort();
-      endWatch();
-      endAttention();
-      onEnd();
-    };
-    let close = end;
-    return new ReadableStream({
-      start(controller): void {
-        close = () => {
-          end();
-          controller.close();
-        };
-        closing.addEventListener("abort", close);
-        // Something at once: a proxy may hold back the head of an answer until there is a body.
-        controller.enqueue(encoder.encode("retry: 2000\n\n"));
-      },
-      pull: async (controller): Promise<void> => {
+    return endlessBody(closing, {
+      next: async (): Promise<string> => {
         let text = isFirst ? await begin() : "";
         for (let silent = 0; text === "" && !signal.aborted; silent++) {
           await pause(this.#clock, INTERVAL, signal);
           text = gatherer.take() || (silent === SILENT_EVENTS ? ": nothing new\n\n" : "");
         }
-        if (!signal.aborted) controller.enqueue(encoder.encode(text));
+        return text;
       },
-      cancel(): void {
-        end();
+      onEnd(): void {
+        ended.abort();
+        endWatch();
+        endAttention();
+        onEnd();
       },
     });
   }

@@ -257,6 +257,16 @@ export class AskedAdmin {
     return this.get(path, { ...init, headers });
   }
 
+  /** Closes the admin while an answer without end is read. @returns Whether that ended, and how many timers are left. */
+  async closeWhileRead(path: string): Promise<{ ended: boolean; timers: number }> {
+    const reader = (await this.get(path)).body!.getReader();
+    await reader.read();
+    const next = reader.read();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    this.admin.close();
+    return { ended: (await next).done, timers: this.clock.pending };
+  }
+
   /** Has the admin measure signals from now on, which takes it a second. @returns What it says then. */
   async look(
     path: string = "/api/v1/signals",
