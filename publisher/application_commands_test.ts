@@ -81,6 +81,21 @@ Deno.test("user commands: a slow one holds up neither other commands nor memory,
   assertEquals(done, [...Array(64).keys()]);
 });
 
+Deno.test("user commands: long ones that wait have 8 MiB together, whose room is given back", async () => {
+  const release = Promise.withResolvers<void>();
+  await using rig = await Rig.start({ onUserCommand: () => release.promise });
+  const peer = await rig.agree();
+  const half = new Uint8Array(4 * 1024 ** 2);
+  await peer.send(FIRST, half);
+  await peer.send(FIRST, half);
+  await peer.send(FIRST, Uint8Array.of(1));
+  assertStringIncludes(await peer.expectText(Response.Failed, FIRST), "2 user commands are not done yet");
+  release.resolve();
+  for (let i = 0; i < 2; i++) await peer.expect(Response.Succeeded, FIRST);
+  await peer.send(FIRST, half);
+  await peer.expect(Response.Succeeded, FIRST);
+});
+
 Deno.test("user commands: those of a subscriber that has gone are not carried out", async () => {
   const release = Promise.withResolvers<void>();
   let calls = 0;

@@ -128,6 +128,24 @@ Deno.test("overflow drops all data that waits, keeps answers, and counts exactly
   assertEquals(queue.sentMeasurements, 4);
 });
 
+Deno.test("overflow in the middle of a long frame leaves the rest of it, so that the next one can be read", async () => {
+  const length = 600_000;
+  const { channel, queue, log } = createRig({ open: false, limit: length + 100 + 2 * FRAME_OVERHEAD });
+  queue.pushData(data(length, 60, 7));
+  await settle();
+  assertEquals(channel.lengths, [262_144], "the first piece is in progress");
+  queue.pushData(data(100, 1));
+  queue.pushData(data(length, 60));
+  assertEquals(log, ["overflow 61 in 600100"]);
+  queue.pushControl(Uint8Array.of(9));
+  channel.isOpen = true;
+  channel.release();
+  await queue.drained();
+  const sent = channel.writes.flatMap((bytes) => [...bytes]);
+  assertEquals([sent.length, sent.lastIndexOf(7), sent.at(-1)], [length + 1, length - 1, 9]);
+  assertEquals(queue.sentMeasurements, 60);
+});
+
 Deno.test("too many answers are reported once and end the queue", async () => {
   const { channel, queue, log } = createRig({ open: false, controlLimit: 1_100_000 + 4 * FRAME_OVERHEAD });
   queue.pushControl([new Uint8Array(5_000_000), new Uint8Array(5_000_000)]);

@@ -251,6 +251,11 @@ Deno.test("a text too long for its regular expression is refused before it is se
   );
   assertEquals(error.kind, "limit");
   assertEquals(evaluateExpression(`REGEXMATCH('abc', '${"a".repeat(40_000)}')`).value, false);
+  assertThrows(
+    () => evaluateExpression(`REGEXMATCH('abc', '${"a".repeat(40_001)}')`),
+    FilterError,
+    "at most 40000 for this regular expression",
+  );
 });
 
 Deno.test("choices of many types do not multiply", () => {
