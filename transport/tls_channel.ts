@@ -242,8 +242,10 @@ class TlsChannel implements Channel {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#failWrite = reject;
     this.#socket.write(bytes, (error) => {
-      if (!error) return resolve();
-      this.#cause ??= error;
+      // Of what failed underneath, node:tls says that it is done.
+      const failure = error ?? this.#stream.errored;
+      if (!failure) return resolve();
+      this.#cause ??= failure;
       reject(this.#lost());
     });
     try {
@@ -258,8 +260,13 @@ class TlsChannel implements Channel {
     if (this.#state === "closed") {
       return new SttpError("ConnectionLost", `the channel to ${address} is closed`);
     }
-    const message = this.#cause instanceof Error ? `: ${this.#cause.message}` : "";
-    return new SttpError("ConnectionLost", `connection to ${address} lost${message}`, { cause: this.#cause });
+    const cause = this.#cause;
+    // The channel underneath has said so already.
+    if (cause instanceof SttpError && cause.code === "ConnectionLost") {
+      return new SttpError("ConnectionLost", cause.message, { cause });
+    }
+    const message = cause instanceof Error ? `: ${cause.message}` : "";
+    return new SttpError("ConnectionLost", `connection to ${address} lost${message}`, { cause });
   }
 
   close(): void {

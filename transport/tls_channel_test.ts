@@ -163,6 +163,25 @@ Deno.test("a connection that breaks underneath is a lost connection", async () =
   }, [breaking, far]);
 });
 
+Deno.test("what the connection underneath says of its loss is said once", async () => {
+  const lost = new SttpError("ConnectionLost", "connection to 192.0.2.1:7165 lost: reset by peer");
+  for (const end of ["read", "write"] as const) {
+    const [near, far] = createChannelPair();
+    const broken = Promise.withResolvers<never>();
+    broken.promise.catch(() => {});
+    const breaking = wrap(near, {
+      [end]: (bytes: Uint8Array) => Promise.race([broken.promise, near[end](bytes)]),
+    });
+    await withTls(async (client) => {
+      const attempt = client[end](new Uint8Array(5_000_000));
+      await settle();
+      broken.reject(lost);
+      const error = await assertRejects(() => attempt, SttpError);
+      assertEquals([error.code, error.message, error.cause], ["ConnectionLost", lost.message, lost], end);
+    }, [breaking, far]);
+  }
+});
+
 Deno.test("one changed bit on the way, and nothing more is believed", async () => {
   const [near, far] = createChannelPair();
   let damage = false;
