@@ -179,11 +179,22 @@ Deno.test("every answer has the headers that keep browsers in bounds", async () 
       await admin.as("reader", "/metrics"),
     ]
   ) {
-    const policy = response.headers.get("content-security-policy")!;
-    assert(policy.startsWith("default-src 'none'"));
-    assert(!policy.includes("unsafe"));
+    const policy = response.headers.get("content-security-policy")!.split("; ");
+    assertEquals(policy.toSorted(), [
+      "base-uri 'none'",
+      "connect-src 'self'",
+      "default-src 'none'",
+      "form-action 'self'",
+      "frame-ancestors 'none'",
+      "img-src 'self' data:",
+      "script-src 'self'",
+      "style-src 'self'",
+    ]);
     assertEquals(response.headers.get("x-content-type-options"), "nosniff");
     assertEquals(response.headers.get("x-frame-options"), "DENY");
+    assertEquals(response.headers.get("referrer-policy"), "same-origin");
+    assertEquals(response.headers.get("cross-origin-opener-policy"), "same-origin");
+    assertEquals(response.headers.get("cross-origin-resource-policy"), "same-origin");
     assertEquals(response.headers.get("cache-control"), "no-store");
     assertEquals(response.headers.get("access-control-allow-origin"), null);
     await response.body?.cancel();

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { ManualClock } from "../transport/clock.ts";
+import { withFolder } from "../tests/support/folder.ts";
+import { type Clock, ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
@@ -154,6 +155,33 @@ Deno.test("a file is committed by timer, read by the next who opens it, and has 
   assertThrows(() => SqliteHistory.open(path), SttpError, "can't be opened");
   await Deno.remove(directory, { recursive: true });
 });
+
+Deno.test("what is recorded is committed in time, also while timers are late", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/history.db`;
+    let now = 0;
+    const clock: Clock = { now: () => now, monotonic: () => now, schedule: () => () => {} };
+    await using history = SqliteHistory.open(path, { clock });
+    const signals = table(1);
+    const record = (at: number): void => {
+      now = at;
+      const batch = new MeasurementBatch();
+      batch.add(0, T0 + BigInt(at), 1);
+      history.record(batch, signals);
+    };
+    /** What would be there if the process ended here. */
+    const committed = async (): Promise<number[]> => {
+      const copy = `${folder}/copy.db`;
+      for (const part of ["", "-wal"]) await Deno.copyFile(path + part, copy + part);
+      await using there = SqliteHistory.open(copy);
+      return (await read(there, signals, [0])).map(([, ticks]) => Number(ticks - T0));
+    };
+    record(0);
+    record(499);
+    assertEquals(await committed(), []);
+    record(500);
+    assertEquals(await committed(), [0, 499, 500]);
+  }));
 
 Deno.test("that recording fails is told once, and that it works again, too", async () => {
   const directory = await Deno.makeTempDir();

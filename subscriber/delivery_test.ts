@@ -13,8 +13,14 @@ function deliveryOf(options: Partial<DeliveryOptions> = {}): Delivery {
   return new Delivery({ capacity: 4, overflow: "pause", ...options });
 }
 
+/** The signals of a batch, each of which must still be with its own time, value and flags. */
 function signalsOf(batch: MeasurementBatch | undefined): number[] {
-  return [...batch!.signals.subarray(0, batch!.length)];
+  const { signals, ticks, values, flags, length } = batch!;
+  const found = [...signals.subarray(0, length)];
+  for (const column of [ticks, values, flags]) {
+    assertEquals(Array.from(column.subarray(0, length), Number), found);
+  }
+  return found;
 }
 
 async function nextSignals(iterator: AsyncIterator<MeasurementBatch>): Promise<number[]> {

@@ -114,6 +114,23 @@ Deno.test("a slow application: so many wait, none twice, and the rest is left to
   assertEquals(texts, Array.from({ length: 44 }, (_, i) => `${i}`));
 });
 
+Deno.test("the last 1,024 are known again, and none before them", async () => {
+  const texts: string[] = [];
+  await using fixture = new Fixture((text) => void texts.push(text));
+  let publisher = await fixture.connected();
+  for (let i = 0; i <= 1024; i++) {
+    await notify(publisher, i, `${i}`);
+    assertEquals(await confirmed(publisher), i);
+  }
+  publisher = await fixture.reconnected(publisher);
+  for (const i of [1, 0]) {
+    await notify(publisher, i, `${i}`);
+    assertEquals(await confirmed(publisher), i);
+  }
+  assertEquals([texts.length, texts.at(-1)], [1026, "0"]);
+  assertEquals(fixture.subscriber.stats().dropped.repeatedNotification, 1);
+});
+
 Deno.test("malformed and endless notifications are counted", async () => {
   await using fixture = new Fixture();
   const publisher = await fixture.connected();
