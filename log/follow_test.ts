@@ -1,8 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { metadataOf, until } from "../tests/integration/support.ts";
 import { Publisher } from "../publisher/mod.ts";
 import { Subscriber, SubscriberListener } from "../subscriber/mod.ts";
 import { createChannelPair } from "../transport/mod.ts";
+import type { DiagnosticsMessage } from "../transport/status_stream.ts";
+import { levelOf } from "./events.ts";
 import { eventNames, Logger, logListener, logPublisher, logSubscriber } from "./mod.ts";
 
 type Line = Record<string, unknown> & { event: string };
@@ -36,6 +39,70 @@ Deno.test("a publisher and a subscriber are logged from one start to the next", 
   assertEquals((subscribed.connection as { id: number }).id, 1);
   const known = new Set([...eventNames("publisher"), ...eventNames("subscriber")]);
   assertEquals(events().filter((event) => !known.has(event)), []);
+});
+
+Deno.test("filters and alerts can be written for names and levels: they stay as they are", () => {
+  const byLevel = (role: "publisher" | "subscriber" | "listener"): Record<string, string> => {
+    const found: Record<string, string[]> = {};
+    for (const name of eventNames(role)) {
+      const kind = name.slice(role.length + 1);
+      (found[levelOf(role, { kind, reason: { kind: "refused" } } as never)] ??= []).push(kind);
+    }
+    return Object.fromEntries(
+      Object.entries(found).map(([level, kinds]) => [level, kinds.toSorted().join(" ")]),
+    );
+  };
+  assertEquals(byLevel("publisher"), {
+    debug: "connecting",
+    info: "connected disconnected linkClosed metadataDefined processingComplete resynchronised " +
+      "signalsRevoked started stopped subscribed unsubscribed",
+    warning: "commandFailed handshakeFailed missed notificationsGivenUp overflow reconnecting refused",
+    error: "acceptFailed accessRuleFailed authorizationFailed internalError notificationsNotSaved",
+  });
+  assertEquals(byLevel("subscriber"), {
+    debug: "cipherKeys connecting dataChannel dataStartTime modesAccepted signals",
+    info: "configurationChanged connected listening metadata notification processingComplete reconnecting " +
+      "recovered resumed subscribed unsubscribed",
+    warning: "connectionLost dropped metadataFailed missed paused recoveryFailed refused",
+    error: "acceptFailed closed gapGivenUp subscribeFailed",
+  });
+  assertEquals(levelOf("subscriber", { kind: "closed", reason: { kind: "disconnected" } }), "info");
+  assertEquals(byLevel("listener"), {
+    info: "connected started stopped",
+    warning: "missed refused",
+    error: "acceptFailed",
+  });
+});
+
+Deno.test("who loads a program hears its publishers, subscribers and listeners on channels of their names", async () => {
+  const heard: [channel: string, source: unknown, kind: string][] = [];
+  const names = ["sttp:publisher", "sttp:subscriber", "sttp:listener"];
+  const hear = (message: unknown, name: string | symbol): void => {
+    const { source, event } = message as DiagnosticsMessage<{ kind: string }>;
+    heard.push([String(name), source, event.kind]);
+  };
+  for (const name of names) subscribe(name, hear);
+  const publisher = new Publisher({ port: 0, hostname: "127.0.0.1" });
+  const subscriber = new Subscriber({ filter: "" });
+  const listener = new SubscriberListener({ port: 0, hostname: "127.0.0.1" });
+  await publisher.start();
+  await subscriber.connect(publisher.address);
+  await listener.start();
+  await subscriber.disconnect();
+  await listener.stop();
+  await publisher.stop();
+  for (const name of names) unsubscribe(name, hear);
+  const sources = [publisher, subscriber, listener];
+  names.forEach((name, i) => {
+    const own = heard.filter(([channel]) => channel === name);
+    assert(own.length > 1 && own.every(([, source]) => source === sources[i]), name);
+    const kinds = own.map(([, , kind]) => `${name.slice("sttp:".length)}.${kind}`);
+    assertEquals(kinds.filter((kind) => !eventNames(kind.split(".")[0] as "publisher").includes(kind)), []);
+  });
+  const { length } = heard;
+  await publisher.start();
+  await publisher.stop();
+  assertEquals(heard.length, length);
 });
 
 Deno.test("a listener is logged", async () => {

@@ -1,4 +1,7 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { until } from "../tests/integration/support.ts";
+import { withFolder } from "../tests/support/folder.ts";
+import { fillDisk } from "../tests/support/full_disk.ts";
 import { SttpError } from "../transport/errors.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import {
@@ -221,6 +224,28 @@ Deno.test("a file keeps what is not confirmed over the life of a publisher", asy
   }
   await Deno.remove(path);
 });
+
+Deno.test("a full disk: what the file held stays, the publisher tells, and all is saved when there is room", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/notifications.json`;
+    const saved = async (): Promise<string[]> =>
+      (await new FileNotificationStore(path).load()).flatMap(({ pending }) =>
+        pending.map(({ text }) => text)
+      );
+    await using rig = await Rig.start({ notifications: { store: new FileNotificationStore(path) } });
+    const status = rig.publisher.status();
+    await come(rig, "a");
+    rig.publisher.notify("one");
+    await until(async () => (await saved()).length === 1);
+    const empty = await fillDisk(`${path}.new`);
+    rig.publisher.notify("two");
+    for await (const event of status) if (event.kind === "notificationsNotSaved") break;
+    assertEquals(await saved(), ["one"]);
+    await empty();
+    rig.publisher.notify("three");
+    await until(async () => (await saved()).length > 1);
+    assertEquals(await saved(), ["one", "two", "three"]);
+  }));
 
 Deno.test("a store that fails is reported, and tried again with the next change", async () => {
   const saved: number[] = [];

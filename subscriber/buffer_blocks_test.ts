@@ -147,6 +147,7 @@ Deno.test("a huge jump is refused; a smaller gap is given up in time, and not be
     lostBufferBlock: 4,
     repeatedBufferBlock: 1,
   });
+  assertEquals(await fixture.confirmed(6), [0, 5, 6, 8, 7, 3], "none of those refused");
 });
 
 Deno.test("bounded in bytes: early ones are refused, the missing one gets in; a slow consumer is not overrun", async () => {

@@ -1,4 +1,6 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { withFolder } from "../tests/support/folder.ts";
+import { fillDisk } from "../tests/support/full_disk.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { SignalTable } from "../transport/signal_table.ts";
@@ -6,7 +8,7 @@ import { MeasurementBatch } from "../transport/wire/batch.ts";
 import { parseTicks } from "../transport/wire/ticks.ts";
 import { checkGapRecovery, GapRecovery, type GapRecoveryOptions } from "./gap_recovery.ts";
 import { GapStore } from "./gap_store.ts";
-import { GapFilling, GapTracker, startOf } from "./gap_tracker.ts";
+import { type Gap, GapFilling, GapTracker, startOf } from "./gap_tracker.ts";
 import type { SubscribeOptions } from "./options.ts";
 import { Counters } from "./stats.ts";
 import type { SubscriberStatus } from "./status.ts";
@@ -115,6 +117,24 @@ Deno.test("a file keeps gaps, and nothing else will do", async () => {
   store.replace(undefined, ended);
   assertEquals([store.gaps, errors.map(({ code }) => code)], [[ended], ["InvalidState"]]);
 });
+
+Deno.test("a full disk: what the file of gaps held stays, and all is noted when there is room", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/gaps.json`;
+    const errors: string[] = [];
+    const store = new GapStore(path, ({ message }) => errors.push(message));
+    const noted = (): Gap[] => [...new GapStore(path, () => {}).gaps];
+    const gap = { filter: "a", last: new Map([[A, 5n]]), first: new Map([[A, 9n]]), stop: 9n };
+    store.replace(undefined, gap);
+    const empty = await fillDisk(`${path}.new`);
+    const later = { ...gap, last: new Map([[A, 15n]]), first: new Map([[A, 19n]]), stop: 19n };
+    store.replace(undefined, later);
+    assertEquals([errors.length, noted()], [1, [gap]]);
+    assertStringIncludes(errors[0]!, `what was missed can't be noted in ${path}`);
+    await empty();
+    store.replace(gap, undefined);
+    assertEquals([errors.length, noted()], [1, [later]]);
+  }));
 
 /** A recovery, with a publisher's history that does what a test says. */
 class Rig {

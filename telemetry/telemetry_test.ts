@@ -1,10 +1,12 @@
-import type { Tracer } from "@opentelemetry/api";
+import type { Meter, Tracer } from "@opentelemetry/api";
 import { assert, assertEquals } from "@std/assert";
+import { nameSystems } from "../admin/system.ts";
 import type { PublisherStatus } from "../publisher/status.ts";
 import { metadataOf, until } from "../tests/integration/support.ts";
 import { Publisher } from "../publisher/mod.ts";
+import { SystemMetrics } from "./metrics.ts";
 import { instrument } from "./mod.ts";
-import { PublisherSpans } from "./spans.ts";
+import { PublisherSpans, SubscriberSpans } from "./spans.ts";
 
 interface Named {
   readonly name: string;
@@ -92,6 +94,40 @@ Deno.test("while OpenTelemetry is off, nobody reads the events", async () => {
   using _ = instrument({ east: watched });
   await publisher.start();
   assertEquals(asked, 0);
+});
+
+Deno.test("what is no longer instrumented is not measured any more, and its spans are ended", () => {
+  let callbacks = 0;
+  const observed: number[] = [];
+  const instrument = {
+    addCallback: (callback: (result: { observe(value: number): void }) => void): void => {
+      callbacks++;
+      callback({ observe: (value) => void observed.push(value) });
+    },
+    removeCallback: (): void => void callbacks--,
+  };
+  const create = (): typeof instrument => instrument;
+  const meter = { createObservableCounter: create, createObservableGauge: create };
+  const publisher = new Publisher({ listen: false });
+  const measured = new SystemMetrics(nameSystems({ east: publisher }), meter as unknown as Meter);
+  assert(callbacks > 10 && observed.length > 10);
+  measured[Symbol.dispose]();
+  assertEquals(callbacks, 0);
+
+  let open = 0;
+  const startSpan = (): unknown => {
+    open++;
+    return { end: (): unknown => open--, addEvent: (): void => {}, setStatus: (): void => {} };
+  };
+  const tracer = { startSpan } as unknown as Tracer;
+  const publishing = new PublisherSpans(tracer, "east");
+  const subscribing = new SubscriberSpans(tracer, "west");
+  for (const id of [1, 2]) publishing.take({ kind: "connected", connection: { id, address: "192.0.2.1:5" } });
+  subscribing.take({ kind: "connected", peer: "192.0.2.2:5" });
+  assertEquals(open, 3);
+  publishing[Symbol.dispose]();
+  subscribing[Symbol.dispose]();
+  assertEquals(open, 0);
 });
 
 Deno.test("whoever causes events without end does not make a span grow without end", () => {
