@@ -12,11 +12,11 @@ import type { MeasurementBatch } from "../transport/wire/batch.ts";
 export interface LossStats {
   /** Instants for which a measurement was due: those that were received, and those that were lost. */
   readonly expected: number;
-  /** Those of them for which one came. */
+  /** Those of them for which one came, be it with the later time at which a busy publisher sent it. */
   readonly received: number;
   /**
-   * Those of them for which none came, in gaps of up to 32 instants. What comes late after all is taken out again, so
-   * this may fall.
+   * Those of them for which none came, in gaps of up to 32 instants. An estimate, mostly from above: that the publisher
+   * sent nothing can't be told from loss. What comes late after all is taken out again, so this may fall.
    */
   readonly lost: number;
   /** Measurements that came after a later one of their signal. */
@@ -45,6 +45,15 @@ const WINDOW = 32;
 const LESSONS = 5;
 /** After so many measurements in a row that do not fit it is learned anew. */
 const PATIENCE = 8;
+/** So many times the median the mean of those differences may be; else some of them are of a burst. */
+const SPREAD = 3;
+/** After so many gaps in a row, with no two measurements an interval apart between them, it is learned anew, too; */
+const GAPS = 16;
+/** or after so few, when of a whole window hardly anything was seen. */
+const FEW_GAPS = 3;
+const HARDLY_ANYTHING = WINDOW / 3;
+/** The latest instants but the very last: a gap there may be filled by what comes at no instant. */
+const RECENT = 0b1_1110;
 /** The time is the low 62 bits; the other two are about leap seconds. */
 const HIGH_TIME_BITS = 0x3fff_ffff;
 const WORD = 4_294_967_296;
@@ -66,9 +75,9 @@ export class LossMeter {
   #spacings = new Float32Array(0);
   /** How many measurements in a row came at no instant of their signal. */
   #misfits = new Uint8Array(0);
-  /** How many in a row left the same gap, and how many instants are missing in each. */
+  /** How many in a row came behind a gap, and how many instants are missing in all of these. */
   #gaps = new Uint8Array(0);
-  #gapLengths = new Uint8Array(0);
+  #gapLengths = new Uint16Array(0);
 
   /** @param counts Where it counts. */
   constructor(counts: LossCounts) {
@@ -124,9 +133,14 @@ export class LossMeter {
     const counts = this.#counts;
     const spacings = this.#spacings.subarray(LESSONS * signal, LESSONS * (signal + 1));
     const interval = spacings.toSorted()[LESSONS >> 1]!;
+    if (spacings.reduce((sum, since) => sum + since) > SPREAD * LESSONS * interval) {
+      this.#relearn(signal);
+      return;
+    }
     this.#intervals[signal] = interval;
     this.#lessons[signal] = 0;
-    this.#misfits[signal] = this.#gaps[signal] = 0;
+    this.#misfits[signal] = 0;
+    this.#endGaps(signal);
     this.#seen[signal] = this.#depths[signal] = 1;
     counts.unmeasured -= LESSONS + 1;
     counts.expected++;
@@ -135,42 +149,95 @@ export class LossMeter {
   }
 
   #addNew(signal: number, since: number, interval: number): void {
-    const counts = this.#counts;
     const instants = Math.round(since / interval);
     if (instants === 0 || Math.abs(since - instants * interval) > interval / 4) {
-      counts.unmeasured++;
-      this.#seen[signal] = this.#depths[signal] = 1;
-      if (++this.#misfits[signal]! >= PATIENCE) this.#relearn(signal);
+      if (since > interval || !this.#fillGap(signal)) this.#addMisfit(signal);
+      return;
+    }
+    this.#counts.received++;
+    this.#counts.expected++;
+    if (instants > WINDOW) {
+      this.#endSilence(signal, instants - 1);
       return;
     }
     this.#misfits[signal] = 0;
-    counts.received++;
-    counts.expected++;
-    if (instants === 1) {
-      this.#gaps[signal] = 0;
-      this.#intervals[signal] = interval + (since - interval) / 16;
-    } else if (instants > WINDOW) {
-      counts.silent += instants - 1;
-      this.#seen[signal] = this.#depths[signal] = 1;
-      return;
-    } else {
-      counts.lost += instants - 1;
-      counts.expected += instants - 1;
-      this.#noteGap(signal, instants - 1);
-    }
     const seen = this.#seen[signal]!;
     this.#seen[signal] = instants === WINDOW ? 1 : (seen << instants) | 1;
     this.#depths[signal] = Math.min(WINDOW, this.#depths[signal]! + instants);
+    if (instants > 1) {
+      this.#noteGap(signal, instants - 1);
+      return;
+    }
+    if (this.#gaps[signal] !== 0) this.#endGaps(signal);
+    this.#intervals[signal] = interval + (since - interval) / 16;
   }
 
-  /** One gap after another, all alike, are no loss: the signal has become slower. */
+  #addMisfit(signal: number): void {
+    this.#counts.unmeasured++;
+    this.#seen[signal] = this.#depths[signal] = 1;
+    if (++this.#misfits[signal]! >= PATIENCE) this.#relearn(signal);
+  }
+
+  #endSilence(signal: number, missing: number): void {
+    this.#counts.silent += missing;
+    this.#seen[signal] = this.#depths[signal] = 1;
+    // After so long a time nearly everything fits.
+    if (++this.#misfits[signal]! >= PATIENCE) this.#relearnFromReceived(signal);
+  }
+
+  /**
+   * A publisher that was late sends at once what it should have sent before, with the times of now: a gap, and then as
+   * many measurements at no instant.
+   *
+   * @returns Whether there is such a gap.
+   */
+  #fillGap(signal: number): boolean {
+    const missing = this.#missing(signal);
+    if ((missing & RECENT) === 0) return false;
+    // The oldest: what is recent is to be found until all of it is filled.
+    this.#fill(signal, 1 << (31 - Math.clz32(missing)));
+    return true;
+  }
+
+  /** There is a measurement for an instant after all. */
+  #fill(signal: number, bit: number): void {
+    this.#seen[signal]! |= bit;
+    this.#endGaps(signal);
+    this.#counts.lost--;
+    this.#counts.received++;
+  }
+
+  /** Which of the instants that are remembered nothing came for. */
+  #missing(signal: number): number {
+    return ~this.#seen[signal]! & (0xffff_ffff >>> (WINDOW - this.#depths[signal]!));
+  }
+
+  /** One gap after another is no loss: the signal has become slower, or its interval was learned from a burst. */
   #noteGap(signal: number, missing: number): void {
     const counts = this.#counts;
-    this.#gaps[signal] = this.#gapLengths[signal] === missing ? this.#gaps[signal]! + 1 : 1;
-    this.#gapLengths[signal] = missing;
-    if (this.#gaps[signal]! < PATIENCE) return;
-    counts.lost -= PATIENCE * missing;
-    counts.expected -= PATIENCE * missing;
+    counts.lost += missing;
+    counts.expected += missing;
+    this.#gapLengths[signal]! += missing;
+    const gaps = ++this.#gaps[signal]!;
+    if (gaps < GAPS && !(gaps >= FEW_GAPS && this.#isMostlyGaps(signal))) return;
+    counts.lost -= this.#gapLengths[signal]!;
+    counts.expected -= this.#gapLengths[signal]!;
+    this.#relearnFromReceived(signal);
+  }
+
+  #isMostlyGaps(signal: number): boolean {
+    return this.#depths[signal] === WINDOW && WINDOW - bitsIn(this.#missing(signal)) <= HARDLY_ANYTHING;
+  }
+
+  #endGaps(signal: number): void {
+    this.#gaps[signal] = this.#gapLengths[signal] = 0;
+  }
+
+  /** The latest measurement, which has been judged, is the first to learn from. */
+  #relearnFromReceived(signal: number): void {
+    this.#counts.received--;
+    this.#counts.expected--;
+    this.#counts.unmeasured++;
     this.#relearn(signal);
   }
 
@@ -191,15 +258,15 @@ export class LossMeter {
       counts.repeated++;
       return;
     }
-    this.#seen[signal]! |= bit;
-    counts.lost--;
-    counts.received++;
+    this.#fill(signal, bit);
     counts.late++;
   }
 
   #makeRoom(signal: number): void {
     const capacity = Math.max(64, signal + (signal >> 1) + 1);
-    const grow = <T extends Int32Array | Float64Array | Float32Array | Uint32Array | Uint8Array>(
+    const grow = <
+      T extends Int32Array | Float64Array | Float32Array | Uint32Array | Uint16Array | Uint8Array,
+    >(
       larger: T,
       before: T,
     ): T => {
@@ -215,6 +282,13 @@ export class LossMeter {
     this.#spacings = grow(new Float32Array(LESSONS * capacity), this.#spacings);
     this.#misfits = grow(new Uint8Array(capacity), this.#misfits);
     this.#gaps = grow(new Uint8Array(capacity), this.#gaps);
-    this.#gapLengths = grow(new Uint8Array(capacity), this.#gapLengths);
+    this.#gapLengths = grow(new Uint16Array(capacity), this.#gapLengths);
   }
+}
+
+/** How many bits of a word are set. */
+function bitsIn(word: number): number {
+  let count = 0;
+  for (let rest = word; rest !== 0; rest &= rest - 1) count++;
+  return count;
 }

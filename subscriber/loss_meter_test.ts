@@ -197,3 +197,81 @@ Deno.test("signals have nothing to do with each other", () => {
   }
   assertEquals(counts, { ...noLoss(), expected: 125, received: 120, lost: 5 });
 });
+
+/** When a publisher sends round after round at thirty a second, in milliseconds, if now and then it has to wait. */
+function* lateRounds(rounds: number, pauses: (next: () => number) => number): Generator<number> {
+  const next = random(11);
+  let free = 0;
+  for (let n = 0; n < rounds; n++) {
+    const at = Math.max(n * 1000 / 30, free);
+    yield at;
+    // What it has missed it sends at once.
+    free = at + 1 + pauses(next);
+  }
+}
+
+Deno.test("of a publisher that is late, and sends then what was due, hardly anything is taken for lost", () => {
+  const { counts, add } = setUp();
+  const pauses = (next: () => number): number => next() % 40 === 0 ? next() % 400 : 0;
+  let late = 0;
+  let last = 0;
+  for (const at of lateRounds(20_000, pauses)) {
+    add([0, Math.round(10_000 * at)]);
+    if (at - last > 50) late++;
+    last = at;
+  }
+  assert(late > 200, `late ${late} times only`);
+  assert(counts.lost < 200, `${counts.lost} lost`);
+  assert(counts.received > 18_000, `${counts.received} received`);
+  assertEquals(counts.received + counts.unmeasured, 20_000);
+  assertEquals(counts.expected, counts.received + counts.lost);
+});
+
+Deno.test("loss shows beside that", () => {
+  const { counts, add } = setUp();
+  const pauses = (next: () => number): number => next() % 100 === 0 ? next() % 300 : 0;
+  const next = random(2);
+  let lost = 0;
+  for (const at of lateRounds(20_000, pauses)) {
+    if (next() % 50 === 0) lost++;
+    else add([0, Math.round(10_000 * at)]);
+  }
+  assert(Math.abs(counts.lost - lost) < lost / 10, `${counts.lost} told, ${lost} were lost`);
+});
+
+Deno.test("a gap before which something was late is filled only by as much as comes", () => {
+  const { counts, add } = setUp();
+  const interval = 333_333;
+  for (let n = 0; n < 10; n++) add([0, n * interval]);
+  // Four were due at 10 to 13, and two of them come with the next.
+  for (const at of [14, 14.01, 14.02, 15, 16]) add([0, Math.round(at * interval)]);
+  assertEquals(counts, { ...noLoss(), expected: 17, received: 15, lost: 2 });
+  // What comes at no instant long after is no part of it.
+  for (const at of [17, 18, 19, 20, 20.1, 21]) add([0, Math.round(at * interval)]);
+  assertEquals([counts.lost, counts.unmeasured], [2, 1]);
+});
+
+Deno.test("an interval that was learned from a burst is given up, and most of what seemed lost with it", () => {
+  for (const burst of [6, 10, 40]) {
+    for (const spacing of [5_000, 12_000, 50_000, 110_000]) {
+      const { counts, add } = setUp();
+      const next = random(burst + spacing);
+      let ticks = 0;
+      for (let n = 0; n < burst; n++) add([0, ticks += spacing]);
+      // Trembling, so that no two gaps are alike.
+      for (let n = 0; n < 100; n++) add([0, ticks += 313_333 + next() % 40_000]);
+      const { lost } = counts;
+      assert(lost < 64, `${lost} lost after ${burst}, ${spacing} ticks apart`);
+      add([0, ticks += 666_666]);
+      assertEquals(counts.lost, lost + 1, `${burst}, ${spacing} ticks apart`);
+      assertEquals(counts.received + counts.unmeasured, burst + 101);
+    }
+  }
+});
+
+Deno.test("what always comes in pairs, the later one first, is late and not lost", () => {
+  const { counts, add } = setUp();
+  for (let n = 0; n < 10; n++) add([0, frame(n)]);
+  for (let n = 10; n < 100; n += 2) add([0, frame(n + 1)], [0, frame(n)]);
+  assertEquals(counts, { ...noLoss(), expected: 100, received: 100, late: 45 });
+});
