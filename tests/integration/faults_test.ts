@@ -3,7 +3,7 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { Subscriber, type SubscriberOptions } from "../../subscriber/mod.ts";
 import { type Clock, createTestCertificates, systemClock } from "../../transport/mod.ts";
 import { runChild } from "../support/child.ts";
-import { TcpProxy } from "../support/tcp_proxy.ts";
+import { type Faults, TcpProxy } from "../support/tcp_proxy.ts";
 import { all, dropped, Meeting, Received, roundOf, until } from "./support.ts";
 
 const size = 40;
@@ -176,7 +176,13 @@ Deno.test("reset in mid-frame, again and again: both sides count it, and data co
   assertGreater(closed.connectionLost ?? 0, 15);
 });
 
-Deno.test("corrupted bytes: never more than an SttpError, and right again with the next connection", async () => {
+/** Changes a byte of each piece. */
+function corrupt(bytes: Uint8Array, offset: number): void {
+  bytes[Math.floor(bytes.length * 0.7)]! ^= 1 + offset % 255;
+}
+
+/** What a network does to a publisher's bytes is never more than an error, or wrong data, for who gets them. */
+async function assertHarmless(toClient: Faults): Promise<void> {
   await using meeting = await Meeting.start(size);
   await using network = await TcpProxy.open(meeting.publisher.port);
   await using subscriber = new Subscriber({ filter: all, address: network.address, reconnect: quick });
@@ -187,13 +193,7 @@ Deno.test("corrupted bytes: never more than an SttpError, and right again with t
   const taking = (async () => {
     for await (const _ of subscriber.batches());
   })();
-  let corrupted = 0;
-  network.toClient = {
-    corrupt: (bytes, offset): void => {
-      bytes[Math.floor(bytes.length * 0.7)]! ^= 1 + offset % 255;
-      corrupted++;
-    },
-  };
+  network.toClient = toClient;
   const connecting = subscriber.connect(undefined, { retry: true }).catch((error) => errors.push(error));
   for (let i = 0; i < 200; i++) {
     meeting.publisher.publish(roundOf(meeting.publisher, size, i));
@@ -206,35 +206,128 @@ Deno.test("corrupted bytes: never more than an SttpError, and right again with t
   await subscriber.disconnect();
   await Promise.all([watching, taking]);
   for (const error of errors) assertEquals((error as Error).name, "SttpError", String(error));
-  assertGreater(corrupted, 0);
+  assertGreater(errors.length, 0);
 
   await using behind = await new Behind(network).connect();
   await meeting.confirmed();
   await meeting.publish(5);
   await until(() => behind.received.count === 5 * size);
   assertOrder(behind.received);
-});
+}
 
-Deno.test("corrupted bytes under TLS: nothing wrong is ever handed over", async () => {
-  const { authority, server, client } = await createTestCertificates();
-  const ca = authority.certificate;
-  await using meeting = await Meeting.start(size, { tls: { ...server, ca } });
-  await using network = await TcpProxy.open(meeting.publisher.port);
-  await using behind = await new Behind(network, { tls: { ...client, ca } }).connect();
-  await meeting.confirmed();
-  for (let i = 0; i < 5; i++) {
-    // `Received` fails on a value under a wrong name.
-    await publishUntil(meeting, () => behind.received.count > 0);
-    network.toClient = { corrupt: (bytes) => bytes[bytes.length >> 1]! ^= 1 };
-    const { connections } = network;
-    await publishUntil(meeting, () => network.connections > connections);
-    network.toClient = {};
+Deno.test("corrupted bytes: never more than an SttpError, and right again with the next connection", () =>
+  assertHarmless({ corrupt }));
+
+Deno.test("bytes out of order: never more than an SttpError, and right again with the next connection", () =>
+  assertHarmless({ piece: 97, swap: () => true }));
+
+/** The length of the first command. */
+const modes = 9;
+
+for (
+  const [what, toServer] of Object.entries<Faults>({
+    corrupted: { corrupt: (bytes, offset) => offset < modes || corrupt(bytes, offset) },
+    "out of order": { piece: modes, swap: (offset) => offset >= modes },
+  })
+) {
+  Deno.test(`nobody else notices, and the publisher has no fault of its own: commands that are ${what}`, async () => {
+    await using meeting = await Meeting.start(size);
+    await using network = await TcpProxy.open(meeting.publisher.port);
+    const faults: string[] = [];
+    const watching = (async () => {
+      for await (const event of meeting.publisher.status()) {
+        if (event.kind === "internalError") faults.push(event.message);
+      }
+    })();
+    const witness = await meeting.subscribed();
+    const seen = new Received();
+    const taking = (async () => {
+      for await (const batch of witness.batches()) seen.add(witness, batch);
+    })();
+    // Who was served once is not put off by what a publisher answers to commands that were changed on their way.
+    await using behind = await new Behind(network, { commandTimeout: 50 }).connect();
+    network.toServer = toServer;
+    network.cut();
+    const isHarmed = (): boolean => {
+      const { connections, recentlyClosed } = meeting.publisher.stats();
+      if ((connections.closed.frameTooLong ?? 0) > 0) return true;
+      return recentlyClosed.some(({ events }) =>
+        Object.keys(events).some((name) => name.endsWith(" failed"))
+      );
+    };
+    let rounds = 0;
+    await until(async () => {
+      await meeting.publish(1);
+      if (++rounds % 20 === 0) network.cut();
+      return network.connections > 10 && isHarmed();
+    });
+    network.toServer = {};
     network.cut();
     const { count } = behind.received;
-    await publishUntil(meeting, () => behind.received.count > count + size);
-  }
+    await until(async () => {
+      await meeting.publish(1);
+      rounds++;
+      return behind.received.count >= count + 5 * size;
+    });
+    await until(() => seen.count === rounds * size);
+    assertOrder(seen);
+    await witness.disconnect();
+    await taking;
+    await meeting.publisher.stop();
+    await watching;
+    assertEquals(faults, []);
+  });
+}
+
+for (
+  const [what, toClient] of Object.entries<Faults>({
+    corrupted: { corrupt },
+    "out of order": { piece: 97, swap: () => true },
+  })
+) {
+  Deno.test(`under TLS, nothing wrong is ever handed over: bytes that are ${what}`, async () => {
+    const { authority, server, client } = await createTestCertificates();
+    const ca = authority.certificate;
+    await using meeting = await Meeting.start(size, { tls: { ...server, ca } });
+    await using network = await TcpProxy.open(meeting.publisher.port);
+    await using behind = await new Behind(network, { tls: { ...client, ca } }).connect();
+    await meeting.confirmed();
+    for (let i = 0; i < 5; i++) {
+      // `Received` fails on a value under a wrong name.
+      await publishUntil(meeting, () => behind.received.count > 0);
+      network.toClient = toClient;
+      const { connections } = network;
+      await publishUntil(meeting, () => network.connections > connections);
+      network.toClient = {};
+      network.cut();
+      const { count } = behind.received;
+      await publishUntil(meeting, () => behind.received.count > count + size);
+    }
+    assertOrder(behind.received, true);
+    assertGreater(behind.subscriber.stats().connections, 5);
+  });
+}
+
+Deno.test("a network that goes silent: the publisher leaves, and serves who comes back", async () => {
+  await using meeting = await Meeting.start(1_000, { heartbeatInterval: 20, stallTimeout: 200 });
+  await using network = await TcpProxy.open(meeting.publisher.port);
+  // Not the one who leaves: it waits for ever.
+  await using behind = await new Behind(network, { heartbeatTimeout: 0, compressPayload: false }).connect();
+  await meeting.confirmed();
+  network.stall();
+  // Until what the systems between hold back for it is full.
+  await until(async () => {
+    await meeting.publish(1);
+    return meeting.publisher.stats().connections.closed.stalled === 1;
+  });
+  assertEquals(meeting.publisher.stats().open, []);
+  assertGreater(meeting.publisher.stats().dropped.closed!, 0);
+  network.cut();
+  await until(() => meeting.publisher.stats().open[0]?.subscription?.confirmed === true);
+  const { count } = behind.received;
+  await meeting.publish(3);
+  await until(() => behind.received.count >= count + 3 * meeting.size);
   assertOrder(behind.received, true);
-  assertGreater(behind.subscriber.stats().connections, 5);
 });
 
 Deno.test("a network that goes silent: the subscriber leaves, comes back, and nobody else notices", async () => {
@@ -282,6 +375,31 @@ Deno.test("the machine's clock is set, forwards and backwards: connections and d
   }
   assertOrder(behind.received);
   assertEquals(network.connections, 1);
+});
+
+Deno.test("a machine has slept, and hours have passed at once: data comes on, each value at most once", async () => {
+  let slept = 0;
+  const clock: Clock = {
+    ...systemClock,
+    now: () => Date.now() + slept,
+    monotonic: () => performance.now() + slept,
+  };
+  await using meeting = await Meeting.start(size, { clock, heartbeatInterval: 20 });
+  await using network = await TcpProxy.open(meeting.publisher.port);
+  await using behind = await new Behind(network, { clock, heartbeatTimeout: 100 }).connect();
+  await meeting.confirmed();
+  for (let hours = 1; hours <= 24; hours *= 2) {
+    const { count } = behind.received;
+    await publishUntil(meeting, () => behind.received.count > count + 2 * size);
+    const { frames } = behind.subscriber.stats();
+    slept += hours * 3_600_000;
+    // With and without data.
+    await until(() => behind.subscriber.stats().frames > frames + 2);
+  }
+  const { count } = behind.received;
+  await publishUntil(meeting, () => behind.received.count > count + 2 * size);
+  assertOrder(behind.received, true);
+  await until(() => meeting.publisher.stats().open.length === 1);
 });
 
 Deno.test("the publisher is somewhere else when it is back: the subscriber finds it, and signals keep their handles", async () => {

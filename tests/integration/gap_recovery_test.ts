@@ -1,9 +1,11 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MemoryHistory } from "../../history/mod.ts";
 import { Publisher } from "../../publisher/mod.ts";
 import { grid } from "../../publisher/testdata/rig.ts";
 import { Subscriber, type SubscriberOptions } from "../../subscriber/mod.ts";
 import { MeasurementBatch, Ticks } from "../../transport/mod.ts";
+import { withFolder } from "../support/folder.ts";
+import { fillDisk } from "../support/full_disk.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
 import { Meeting } from "./support.ts";
 
@@ -101,6 +103,32 @@ Deno.test("what was missed in an outage comes once, apart from live data", async
     assertOnce(live, recovered);
   }
 });
+
+Deno.test("a full disk for gaps: what was missed still comes once, and is told", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/gaps.json`;
+    await fillDisk(`${path}.new`);
+    await using source = new Source();
+    await source.start();
+    const live: number[] = [];
+    const recovered: number[] = [];
+    await using subscriber = new Subscriber(options(source, live, recovered, path));
+    const told = (async () => {
+      for await (const event of subscriber.status()) if (event.kind === "recoveryFailed") return event.error;
+    })();
+    await subscriber.connect();
+    while (live.length < 100) {
+      source.publish(1);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    source.disconnectAll();
+    source.publish(500);
+    await until(subscriber, source, live, "recovered");
+    assertEquals(recovered.length >= 490 * SIGNALS, true, `${recovered.length}`);
+    assertOnce(live, recovered);
+    assertStringIncludes((await told)!.message, "can't be noted");
+    assertEquals(subscriber.stats().gaps.open, 0);
+  }));
 
 Deno.test("a gap outlives the subscriber that saw it begin", async () => {
   const directory = await Deno.makeTempDir();

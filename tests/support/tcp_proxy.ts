@@ -8,6 +8,8 @@ export interface Faults {
   readonly piece?: number;
   /** Changes bytes on their way; `offset` is that of the first in its direction of the connection. */
   readonly corrupt?: (bytes: Uint8Array, offset: number) => void;
+  /** Whether a piece that begins at `offset` of its direction goes on only behind the next one. */
+  readonly swap?: (offset: number) => boolean;
   /** The connection is cut when so many bytes have gone on: both sides learn that the other has closed it. */
   readonly cutAfter?: number;
   /** The connection is reset when so many bytes have gone on: both sides get an RST, in the middle of whatever it is. */
@@ -77,20 +79,24 @@ export class TcpProxy implements AsyncDisposable {
 
   async #relay(from: Socket, to: Socket, faults: () => Faults): Promise<void> {
     let offset = 0;
+    let held: Uint8Array | undefined;
+    const write = (bytes: Uint8Array): Promise<void> =>
+      new Promise((resolve, reject) => to.write(bytes, (error) => error ? reject(error) : resolve()));
     try {
       for await (const read of from) {
         const chunk: Uint8Array = read;
         for (let sent = 0; sent < chunk.length;) {
-          const { delay = 0, piece = chunk.length, corrupt, cutAfter, resetAfter } = faults();
+          const { delay = 0, piece = chunk.length, corrupt, swap, cutAfter, resetAfter } = faults();
           await this.#stalled?.promise;
           if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
           const end = cutAfter ?? resetAfter ?? Infinity;
           const bytes = chunk.subarray(sent, Math.min(chunk.length, sent + piece, sent + end - offset));
           if (bytes.length === 0) return end === cutAfter ? void from.destroy() : this.#reset(from, to);
           corrupt?.(bytes, offset);
-          await new Promise<void>((resolve, reject) =>
-            to.write(bytes, (error) => error ? reject(error) : resolve())
-          );
+          const isHeld = held === undefined && swap?.(offset) === true;
+          if (!isHeld) await write(bytes);
+          if (held !== undefined) await write(held);
+          held = isHeld ? bytes : undefined;
           sent += bytes.length;
           offset += bytes.length;
         }
