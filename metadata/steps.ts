@@ -7,10 +7,11 @@ import type { Clock } from "../transport/clock.ts";
 import { nextTurn } from "./breathe.ts";
 
 /**
- * Work that stops at a `yield` every now and then, a fraction of a millisecond apart, and returns what it comes to. Who
- * goes on after a while may say for how many milliseconds it waited, so that they do not count as its own.
+ * Work that stops at a `yield` every now and then, a fraction of a millisecond apart, and returns what it comes to. What
+ * takes much memory tells how many more bytes it takes, roughly, as it goes on or before it does. Who goes on after a
+ * while may say for how many milliseconds it waited, so that they do not count as its own.
  */
-export type Steps<Result> = Generator<void, Result, number | void>;
+export type Steps<Result> = Generator<number | void, Result, number | void>;
 
 /** Does all the work at once. */
 export function finish<Result>(steps: Steps<Result>): Result {

@@ -26,7 +26,7 @@ import type { InTurn } from "./turns.ts";
 import { allVisible, type Visibility } from "./visibility.ts";
 import { visibleMetadata } from "./visible_metadata.ts";
 
-/** Functions that give another result at another time: what they select must not be kept. */
+/** Functions that give another result at another time. */
 const TIME_DEPENDENT = /\b(?:utc)?now\b/i;
 /** What may be kept of a definition for the next asker. */
 export interface KeptLimits {
@@ -45,6 +45,9 @@ const CHARACTERS = 8;
 const VIEW_WEIGHT = 1000;
 /** How many signals are a step: less than a millisecond. */
 const STEP = 512;
+/** Bytes that a signal's ID takes as text, and a signal in the columns of a signal index cache. */
+const ID_SIZE = 64;
+const ENTRY_SIZE = 36;
 
 /** What is kept for a definition and its views together. */
 class Shelf {
@@ -197,7 +200,7 @@ export class Definition {
       unauthorized.length,
       () => this.#cacheOf(set, unauthorized),
     );
-    if (!TIME_DEPENDENT.test(filter)) {
+    if (!(yield* tellsTime(filter))) {
       const weight = 1 + set.size + unauthorized.length + key.length / CHARACTERS;
       this.#shelf.selections.set(key, selection, weight);
     }
@@ -224,7 +227,7 @@ export class Definition {
     }
     const visibility = this.#origin?.visibility;
     // Whatever the table was that it selects from.
-    return visibility === undefined ? handles : handles.filter((handle) => visibility.has(handle));
+    return visibility === undefined ? handles : yield* those(handles, (handle) => visibility.has(handle));
   }
 
   /** The signals that a filter expression would come to if nothing were hidden, and that are, as far as they are told. */
@@ -234,8 +237,13 @@ export class Definition {
     try {
       const asked = report === "named" ? yield* namedSignals(filter) : filter;
       const { handles } = asked.trim() === "" ? noSignals.set : (yield* whole.#selection(asked)).set;
-      const hidden = handles.filter((handle) => !visibility.has(handle));
-      return Array.from(hidden, (handle) => this.#signals.idOf(handle));
+      const hidden = yield* those(handles, (handle) => !visibility.has(handle));
+      const ids = new Array<string>(hidden.length);
+      for (let i = 0; i < hidden.length; i++) {
+        ids[i] = this.#signals.idOf(hidden[i]!);
+        if (i % STEP === STEP - 1) yield STEP * ID_SIZE;
+      }
+      return ids;
     } catch (error) {
       // That it fails in rows that are hidden is not to be known either.
       if (error instanceof SttpError) return [];
@@ -244,6 +252,7 @@ export class Definition {
   }
 
   *#cacheOf({ handles, size }: SignalSet, unauthorized: readonly string[]): Steps<SignalIndexCache> {
+    yield size * ENTRY_SIZE;
     const indexes = new Int32Array(size);
     const guids = new Uint8Array(size * GUID_LENGTH);
     const sources = new Array<string>(size);
@@ -398,7 +407,7 @@ export class Definition {
     const body = yield* encodeMetadata(yield* this.#narrowed(filter, part), encoding, gzip);
     if (filter === "" && this.#origin === undefined && part === "all") {
       this.#bodies.set(key, body);
-    } else if (!TIME_DEPENDENT.test(filter)) {
+    } else if (!(yield* tellsTime(filter))) {
       this.#shelf.filteredBodies.set(key, body, body.length + 2 * key.length);
     }
     return body;
@@ -408,6 +417,17 @@ export class Definition {
     const wanted = yield* partOf(this.dataSet, part);
     return yield* filterMetadataSteps(wanted, filter, this.#compileOptions);
   }
+}
+
+/** Those of some handles that a test is true of. */
+function* those(handles: Int32Array, test: (handle: number) => boolean): Steps<Int32Array> {
+  const found = new Int32Array(handles.length);
+  let count = 0;
+  for (let i = 0; i < handles.length; i++) {
+    if (test(handles[i]!)) found[count++] = handles[i]!;
+    if (i % STEP === STEP - 1) yield;
+  }
+  return found.slice(0, count);
 }
 
 /** @throws {SttpError} `InvalidMetadata` when tables lack what is needed. */
@@ -423,6 +443,20 @@ function* derive(dataSet: DataSet, signals: SignalTable, { nodeId }: DefinitionO
     if (row % STEP === STEP - 1) yield;
   }
   return { active, handles };
+}
+
+/** So many characters are a step: less than a millisecond. */
+const STEP_LENGTH = 131_072;
+/** A function's name and what bounds it have fewer characters. */
+const OVERLAP = 16;
+
+/** Whether a filter expression may give another result at another time: what it selects must not be kept. */
+function* tellsTime(filter: string): Steps<boolean> {
+  for (let start = 0; start < filter.length; start += STEP_LENGTH) {
+    if (start > 0) yield;
+    if (TIME_DEPENDENT.test(filter.slice(Math.max(0, start - OVERLAP), start + STEP_LENGTH))) return true;
+  }
+  return false;
 }
 
 /** Of a filter expression the signals that are named directly. */

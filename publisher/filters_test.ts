@@ -1,17 +1,20 @@
 /**
- * Filter expressions that take long, on a clock on which time passes with every look at it: how much is done before others
- * have their turn depends on nothing else.
+ * Filter expressions that take long, beside somebody who publishes all the time, on a clock on which time passes with
+ * every look at it: how much is done before others have their turn depends on nothing else.
  *
  * @module
  */
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { nextTurn } from "../metadata/breathe.ts";
 import { DataSet } from "../metadata/data_set.ts";
 import { ManualClock } from "../transport/clock.ts";
+import { MeasurementBatch } from "../transport/wire/batch.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { gunzip } from "../transport/wire/gzip.ts";
 import { encodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
+import { Ticks } from "../transport/wire/ticks.ts";
 import type { PublisherOptions } from "./options.ts";
-import { grid, Rig, type ScriptedPeer, settle } from "./testdata/rig.ts";
+import { grid, Rig, type ScriptedPeer } from "./testdata/rig.ts";
 
 const conditions = Array.from({ length: 200 }, (_, i) => `LEN(PointTag) <> ${i + 1_000}`).join(" AND ");
 /** Selects all signals and takes some hundred milliseconds for 1,000. */
@@ -40,10 +43,13 @@ class Slices implements AsyncDisposable {
   readonly rig: Rig;
   /** How often others had their turn. */
   turns = 0;
+  readonly #batch = new MeasurementBatch();
 
   private constructor(clock: BusyClock, rig: Rig) {
     this.clock = clock;
     this.rig = rig;
+    // Of no signal: nobody gets it.
+    this.#batch.add(SIGNALS, Ticks.now(clock), 0);
   }
 
   static async start(options: PublisherOptions = {}): Promise<Slices> {
@@ -54,10 +60,18 @@ class Slices implements AsyncDisposable {
   /** Lets others have their turn, and then the next slice be done. */
   async turn(): Promise<void> {
     this.turns++;
-    await settle();
+    await this.#publish();
     // No more than that: commands and heartbeats have time-outs.
     this.clock.advance(6);
-    await settle();
+    await this.#publish();
+  }
+
+  /** Lets everything happen that can happen without time passing, while something is published again and again. */
+  async #publish(): Promise<void> {
+    for (let i = 0; i < 3; i++) {
+      this.rig.publisher.publish(this.#batch);
+      await nextTurn();
+    }
   }
 
   /** Goes on until this has come. */

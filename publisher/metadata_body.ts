@@ -28,7 +28,7 @@ function* collect(source: Iterable<Uint8Array>): Steps<Uint8Array[]> {
   const pieces: Uint8Array[] = [];
   for (const piece of source) {
     pieces.push(piece);
-    yield;
+    yield piece.length;
   }
   return pieces;
 }

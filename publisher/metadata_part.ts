@@ -25,7 +25,7 @@ export function partAskedFor(
 export function* partOf(dataSet: DataSet, part: MetadataPart): Steps<DataSet> {
   if (part === "all") return dataSet;
   const isWanted = (isInternal: boolean): boolean => isInternal === (part === "internal");
-  const left = devicesLeftOut(dataSet, isWanted);
+  const left = yield* devicesLeftOut(dataSet, isWanted);
   const result = new DataSet(dataSet.name);
   for (const table of dataSet.tables) {
     const keeps = rule(table, left, isWanted);
@@ -65,10 +65,16 @@ function deviceRule(columns: KnownColumns, isWanted: IsWanted): (row: number) =>
 }
 
 /** The names of devices of which no row stays. */
-function devicesLeftOut(dataSet: DataSet, isWanted: IsWanted): Set<string> {
+function* devicesLeftOut(dataSet: DataSet, isWanted: IsWanted): Steps<Set<string>> {
   const columns = new KnownColumns(dataSet.table("DeviceDetail"));
   const keeps = deviceRule(columns, isWanted);
-  const names = columns.values("Acronym").map(nameOf);
-  const kept = new Set(names.filter((_, row) => keeps(row)));
-  return new Set(names.filter((name) => !kept.has(name)));
+  const acronyms = columns.values("Acronym");
+  const kept = new Set<string>();
+  const left = new Set<string>();
+  for (let row = 0; row < acronyms.length; row++) {
+    (keeps(row) ? kept : left).add(nameOf(acronyms[row]));
+    if (row % STEP === STEP - 1) yield;
+  }
+  for (const name of kept) left.delete(name);
+  return left;
 }

@@ -28,6 +28,11 @@ export class Published {
     this.#lastTickWords[1] = tickWords[2 * length - 1]!;
   }
 
+  /** How many batches. */
+  get batches(): number {
+    return this.#batches;
+  }
+
   /** The timestamp last published, when it is near enough to the clock to be taken for real time. */
   recentTicks(clock: Clock): bigint | undefined {
     const ticks = timeOf(this.#lastTicks[0]!);

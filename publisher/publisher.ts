@@ -147,7 +147,7 @@ export class Publisher implements AsyncDisposable {
       datagramSockets: checked.udp && new DatagramSockets(checked.udp),
       filters: new FilterAccount(checked.limits.allFiltersLength),
       commandTurns: new CommandTurns(checked.clock),
-      turns: new Turns(checked.clock),
+      turns: new Turns(checked.clock, () => this.#published.batches),
       notifications: this.#notifications,
       get definition(): Definition | undefined {
         return definition();
@@ -532,7 +532,7 @@ export class Publisher implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await this.#connections.close();
-    await this.#host.commandTurns.idle();
+    await Promise.all([this.#host.commandTurns.idle(), this.#host.turns.idle()]);
     await this.#host.datagramSockets?.close();
     await this.#notifications.close();
   }

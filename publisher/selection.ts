@@ -1,5 +1,5 @@
 import type { Steps } from "../metadata/steps.ts";
-import { encodeSignalIndexCache, SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
+import { encodeSignalIndexCacheSteps, SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
 import type { TextEncoding } from "../transport/wire/text.ts";
 import { CacheBlock } from "./cache_block.ts";
 import { SignalSet } from "./signal_set.ts";
@@ -39,7 +39,8 @@ export class Selection {
 
   *#encoded(gzip: boolean, encoding: TextEncoding, form: string): Steps<CacheBlock> {
     const entries = yield* this.#entries();
-    const cache = yield* CacheBlock.create(encodeSignalIndexCache(entries, encoding), gzip);
+    const block = yield* encodeSignalIndexCacheSteps(entries, encoding);
+    const cache = yield* CacheBlock.create(block, gzip);
     this.#caches.set(form, cache);
     return cache;
   }

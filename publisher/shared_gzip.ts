@@ -58,13 +58,15 @@ function* deflate(source: Iterable<Uint8Array<ArrayBuffer>>): Steps<Deflated> {
   let length = 0;
   const block = new Uint8Array(STEP);
   let filled = 0;
-  const close = (): void => {
+  const close = (): number => {
     const bytes = block.subarray(0, filled);
     // A copy: what comes is a view of a larger buffer.
-    pieces.push(new Uint8Array(deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH })));
+    const piece = new Uint8Array(deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }));
+    pieces.push(piece);
     crc = crc32(bytes, crc);
     length += filled;
     filled = 0;
+    return piece.length;
   };
   for (const bytes of source) {
     for (let start = 0; start < bytes.length;) {
@@ -74,7 +76,7 @@ function* deflate(source: Iterable<Uint8Array<ArrayBuffer>>): Steps<Deflated> {
       start += part.length;
       if (filled < STEP) continue;
       yield;
-      close();
+      yield close();
     }
     yield;
   }

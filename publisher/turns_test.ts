@@ -1,4 +1,5 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertLess, assertRejects } from "@std/assert";
+import { nextTurn } from "../metadata/breathe.ts";
 import type { Steps } from "../metadata/steps.ts";
 import { ManualClock, SttpError } from "../transport/mod.ts";
 import { settle } from "./testdata/rig.ts";
@@ -9,20 +10,23 @@ const always = (): boolean => true;
 /** Work on a clock of the test's own, and what was done when. */
 class Shop {
   readonly clock: ManualClock = new ManualClock();
-  readonly turns: Turns = new Turns(this.clock);
+  /** What was published; by default something in each turn. */
+  published: () => number = () => ++this.#count;
+  readonly turns: Turns = new Turns(this.clock, () => this.published());
   /** Name and time of each step that was done. */
   readonly done: string[] = [];
   /** What steps were told that they waited. */
   readonly waited: number[] = [];
+  #count = 0;
 
-  /** Something that takes so many steps of so many milliseconds. */
-  task(name: string, steps: number, milliseconds: number, length: number = 10): Task<string> {
+  /** Something that takes so many steps of so many milliseconds, and so many bytes more with each. */
+  task(name: string, steps: number, milliseconds: number, length: number = 10, bytes?: number): Task<string> {
     const { clock, done, waited } = this;
     function* begin(): Steps<string> {
       for (let i = 0; i < steps; i++) {
         done.push(`${name} ${clock.monotonic()}`);
         clock.advance(milliseconds);
-        waited.push((yield) ?? 0);
+        waited.push((yield bytes) ?? 0);
       }
       return name;
     }
@@ -32,6 +36,11 @@ class Shop {
   /** Asks for it. */
   ask(host: string, name: string, steps: number, milliseconds: number, length?: number): Promise<string> {
     return this.turns.run(this.task(name, steps, milliseconds, length), { host, isWanted: always });
+  }
+
+  /** Asks for what takes so many steps of a slice, and half a megabyte more with each. */
+  askLarge(host: string, name: string, steps: number, isWanted: () => boolean = always): Promise<string> {
+    return this.turns.run(this.task(name, steps, 4, 0, 512 * 1024), { host, isWanted });
   }
 
   /** Lets so much time pass, besides that which is worked, millisecond by millisecond. */
@@ -49,7 +58,7 @@ class Shop {
   }
 }
 
-Deno.test("what takes long is done in slices, and after each as much time passes", async () => {
+Deno.test("what takes long is done in slices, and after each as much time passes for who publishes", async () => {
   const shop = new Shop();
   const result = shop.ask("192.0.2.1", "a", 10, 1);
   await settle();
@@ -62,6 +71,53 @@ Deno.test("what takes long is done in slices, and after each as much time passes
   assertEquals(await result, "a");
   assertEquals(shop.waited, [0, 0, 0, 4, 0, 0, 0, 4, 0, 0], "it is told how long it waited");
   assertEquals(shop.clock.pending, 0);
+});
+
+Deno.test("while nothing is published, slices follow each other with a turn of the event loop in between", async () => {
+  const shop = new Shop();
+  let published = 0;
+  shop.published = () => published;
+  const turns: number[] = [];
+  const result = shop.ask("192.0.2.1", "a", 12, 1);
+  const steps = (): number => shop.done.length;
+  while (steps() < 12) {
+    const before = steps();
+    await nextTurn();
+    if (steps() > before) turns.push(steps());
+    // Something is published once, and as much time passes as the slice took: the clock stands.
+    if (steps() === 8 && published === 0) {
+      published++;
+      await settle();
+      assertEquals(steps(), 8);
+      await shop.pass(4);
+    }
+  }
+  assertEquals(await result, "a");
+  assertEquals(turns.slice(0, 2), [4, 8]);
+  assertEquals(shop.waited, [0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0]);
+});
+
+Deno.test("who asks when others have had their time since the last slice does not wait", async () => {
+  const { clock, turns } = new Shop();
+  const task = (key: string): Task<string> => ({
+    key,
+    length: 0,
+    // deno-lint-ignore require-yield
+    *begin(): Steps<string> {
+      clock.advance(90);
+      return key;
+    },
+  });
+  const asker = { host: "a", isWanted: always };
+  assertEquals(await turns.run(task("first"), asker), "first");
+  await turns.idle();
+  clock.advance(90);
+  assertEquals(await turns.run(task("second"), asker), "second");
+  const third = turns.run(task("third"), asker);
+  await settle();
+  assertEquals(clock.monotonic(), 270, "this one waits, as what was published had no time yet");
+  clock.advance(90);
+  assertEquals(await third, "third");
 });
 
 Deno.test("a step that takes longer than a slice is followed by as much time", async () => {
@@ -116,6 +172,68 @@ Deno.test("what has a long text waits until there is room for it; what has none 
   const longest = shop.ask("a", "longest", 1, 1, 100 * long);
   await shop.pass(10);
   assertEquals(await longest, "longest");
+});
+
+Deno.test("of what takes much memory one is done after the other, and what takes little goes on", async () => {
+  const shop = new Shop();
+  const all = [
+    shop.askLarge("a", "a1", 5),
+    shop.askLarge("a", "a2", 5),
+    shop.askLarge("b", "b1", 5),
+    shop.askLarge("c", "c1", 5),
+    shop.ask("d", "small", 6, 4),
+  ];
+  await shop.pass(4 * 30);
+  await Promise.all(all);
+  // With the third step it is more than little.
+  const left = new Map<string, number>();
+  const begun = new Set<string>();
+  for (const name of shop.names.filter((name) => name !== "small")) {
+    const steps = (left.get(name) ?? 5) - 1;
+    left.set(name, steps);
+    if (steps < 2) begun.add(name);
+    if (steps === 0) begun.delete(name);
+    assertEquals(begun.size <= 1, true, `${shop.names}`);
+  }
+  assertLess(shop.names.lastIndexOf("small"), shop.names.lastIndexOf("a1"), `${shop.names}`);
+});
+
+Deno.test("what takes much memory and has begun is as urgent as what waits for it", async () => {
+  const shop = new Shop();
+  let isWanted = true;
+  const all = [shop.ask("evil", "before", 20, 4)];
+  await shop.pass(8 * 20);
+  all.push(shop.askLarge("evil", "evil", 7));
+  // It began before there was anybody else.
+  await shop.pass(8 * 3);
+  const other = assertRejects(
+    () => shop.turns.run(shop.task("other", 100, 4), { host: "other", isWanted: () => isWanted }),
+    SttpError,
+    "no longer wanted",
+  );
+  all.push(shop.askLarge("good", "good", 5));
+  await shop.pass(8 * 24);
+  assertEquals(shop.names.filter((name) => name === "good").length, 5, `${shop.names}`);
+  isWanted = false;
+  await shop.pass(8);
+  await Promise.all([...all, other]);
+});
+
+Deno.test("who is gone keeps nobody from much memory", async () => {
+  const shop = new Shop();
+  let isThere = true;
+  const gone = assertRejects(
+    () => shop.askLarge("a", "gone", 50, () => isThere),
+    SttpError,
+    "no longer wanted",
+  );
+  await shop.pass(4 * 8);
+  const next = shop.askLarge("b", "next", 5);
+  await shop.pass(4 * 12);
+  assertEquals(shop.names.filter((name) => name === "next").length, 3, "as much as is little");
+  isThere = false;
+  await shop.pass(4 * 8);
+  assertEquals([await next, await gone instanceof SttpError], ["next", true]);
 });
 
 Deno.test("who asks for the same while it is under way gets the one result", async () => {

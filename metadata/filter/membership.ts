@@ -6,6 +6,7 @@
 import type { Code } from "./code.ts";
 import { readText, toDouble, toText } from "./convert.ts";
 import { truncateDecimal } from "../decimal.ts";
+import { ShardedMap } from "../sharded_map.ts";
 import { equalsFolded, fold } from "./text.ts";
 import { type FilterValue, isNumeric, type ValueType } from "./types.ts";
 
@@ -19,14 +20,14 @@ export class Membership {
   readonly #type: ValueType;
   readonly #exact: boolean;
   /** Exact numbers; GUIDs or ticks of an operand that is one. */
-  readonly #values = new Set<Present>();
+  readonly #values = new ShardedMap<Present, true>();
   /** Numbers that compare as doubles. */
-  readonly #doubles = new Set<number>();
+  readonly #doubles = new ShardedMap<number, true>();
   /** Texts that a text is compared with. */
-  readonly #words = new Set<string>();
+  readonly #words = new ShardedMap<string, true>();
   /** GUIDs and ticks that a text is compared with if it reads as one. */
-  readonly #guids = new Set<Present>();
-  readonly #ticks = new Set<Present>();
+  readonly #guids = new ShardedMap<Present, true>();
+  readonly #ticks = new ShardedMap<Present, true>();
 
   /**
    * @param type The operand's type.
@@ -42,17 +43,17 @@ export class Membership {
     const value = run(0);
     if (value === null) return;
     if (this.#type === "string") {
-      if (type === "guid") this.#guids.add(value);
-      else if (type === "datetime") this.#ticks.add(value);
-      else this.#words.add(this.#word(toText(type, value)));
+      if (type === "guid") this.#guids.set(value, true);
+      else if (type === "datetime") this.#ticks.set(value, true);
+      else this.#words.set(this.#word(toText(type, value)), true);
     } else if (!isNumeric(this.#type)) {
-      this.#values.add(value);
+      this.#values.set(value, true);
     } else if (this.#type === "double" || type === "double") {
       const double = toDouble(value);
-      // NaN equals nothing, yet a set would find it.
-      if (!Number.isNaN(double)) this.#doubles.add(double);
+      // NaN equals nothing, yet a Map would find it.
+      if (!Number.isNaN(double)) this.#doubles.set(double, true);
     } else {
-      this.#values.add(exactKey(value));
+      this.#values.set(exactKey(value), true);
     }
   }
 
@@ -75,7 +76,7 @@ export class Membership {
     const guids = this.#guids;
     const ticks = this.#ticks;
     if (guids.size + ticks.size === 0) return isWord;
-    const reads = (text: string, type: ValueType, known: ReadonlySet<Present>): boolean => {
+    const reads = (text: string, type: ValueType, known: ShardedMap<Present, true>): boolean => {
       const value = known.size === 0 ? undefined : readText(text, type);
       return value !== undefined && known.has(value);
     };
@@ -86,7 +87,7 @@ export class Membership {
   #wordTester(): (value: Present) => boolean {
     if (this.#exact) return (value) => this.#words.has(value as string);
     if (this.#words.size > MAX_SCANNED) return (value) => this.#words.has(fold(value as string));
-    const words = [...this.#words];
+    const words = [...this.#words.keys()];
     if (words.length === 1) return (value) => equalsFolded(value as string, words[0]!);
     return (value) => {
       for (const word of words) if (equalsFolded(value as string, word)) return true;

@@ -11,6 +11,9 @@ import type { OrderTerm } from "./tree.ts";
 
 /** So many rows or terms are a step: less than a millisecond. */
 const STEP = 1_024;
+/** Bytes that a row takes while it is sorted, and what it is sorted by. */
+const POSITION = 24;
+const KEY = 32;
 
 /**
  * Orders rows by the terms of ORDER BY: nulls first, equals in the table's order, DESC the other way round.
@@ -27,6 +30,7 @@ export function* orderRows(
   top: number = Infinity,
 ): Steps<number[]> {
   const orders: Order[] = [];
+  yield rows.length * POSITION;
   for (const [column, term] of yield* distinct(context, table, terms)) {
     orders.push(yield* orderBy(context, column, term, rows));
   }
@@ -82,6 +86,7 @@ function* orderBy(
 ): Steps<Order> {
   const fetch = column.computed ? (row: number) => column.at(row) : valueOf(column.values);
   const folds = column.type === "string" && !term.exact;
+  yield rows.length * KEY;
   const keys = new Array<CellValue>(rows.length);
   let byCodePoints = false;
   for (let i = 0; i < rows.length; i++) {

@@ -1,6 +1,7 @@
 import type { DataRow } from "../data_row.ts";
 import type { DataSet } from "../data_set.ts";
 import type { DataTable } from "../data_table.ts";
+import { ShardedMap } from "../sharded_map.ts";
 import { finish, type Steps } from "../steps.ts";
 import { EMPTY_GUID } from "../../transport/wire/guid.ts";
 import type { Compilation } from "./code.ts";
@@ -114,14 +115,14 @@ export function* selectSignalIdsSteps(
   options: SelectOptions = {},
 ): Steps<string[]> {
   const selection = new Selection(dataSet, text, options);
-  const seen = new Set<string>();
+  const seen = new ShardedMap<string, true>();
   const ids: string[] = [];
   yield* selection.run(({ table, rows, statement }) => {
     const signalId = selection.signalIdsOf(table, statement);
     return forEachOf(rows, (row) => {
       const id = signalId(row);
       if (id === undefined || id === EMPTY_GUID || seen.has(id)) return;
-      seen.add(id);
+      seen.set(id, true);
       ids.push(id);
     });
   });
@@ -151,7 +152,7 @@ export function* forEachOf(rows: readonly number[], act: (row: number) => void):
   const { length } = rows;
   // The inner loop ends before the yield, as engines make less of loops that have one within.
   for (let start = 0; start < length; start += STEP) {
-    if (start > 0) yield;
+    if (start > 0) yield STEP * SELECTED;
     const end = Math.min(start + STEP, length);
     for (let i = start; i < end; i++) act(rows[i]!);
   }
@@ -172,7 +173,7 @@ export class Selection {
   readonly #options: SelectOptions;
   readonly #idColumns: IdColumns;
   readonly #check: (statement: FilterStatement) => void;
-  readonly #indexes = new Map<string, Map<string, number>>();
+  readonly #indexes = new Map<string, ShardedMap<string, number>>();
   readonly #watch: Stopwatch;
   /** What the expressions about each table are compiled with. */
   readonly #contexts = new Map<DataTable, Compilation>();
@@ -341,16 +342,16 @@ export class Selection {
   }
 
   /** The first row of each ID: made once for many signals. */
-  *#indexOf(table: DataTable, by: SignalStatement["by"], name: string): Steps<Map<string, number>> {
+  *#indexOf(table: DataTable, by: SignalStatement["by"], name: string): Steps<ShardedMap<string, number>> {
     let index = this.#indexes.get(by);
     if (index !== undefined) return index;
-    index = new Map();
+    index = new ShardedMap();
     this.#indexes.set(by, index);
     const read = this.#idReader(table, by, name);
     for (let row = 0; row < table.rowCount; row++) {
       const id = read(row)?.toUpperCase();
       if (id !== undefined && !index.has(id)) index.set(id, row);
-      if (row % STEP === STEP - 1) yield;
+      if (row % STEP === STEP - 1) yield STEP * INDEXED;
     }
     return index;
   }
@@ -377,6 +378,11 @@ interface Way {
 
 /** So many rows are a step where nothing is evaluated: less than a millisecond. */
 const STEP = 1_024;
+
+/** Bytes that a row takes in a list of rows; where it is told apart from others, too; and with its text in an index. */
+const LISTED = 8;
+const SELECTED = 64;
+const INDEXED = 128;
 
 /** What a statement costs by itself, in comparisons: to look up, compile and answer. */
 const STATEMENT = 100;
@@ -429,8 +435,9 @@ function* matchingRows(
     return row;
   };
   for (let row = 0; row < rowCount;) {
+    const { length } = rows;
     row = testSome(row);
-    if (row < rowCount) yield;
+    if (row < rowCount) yield (rows.length - length) * LISTED;
   }
   return rows;
 }

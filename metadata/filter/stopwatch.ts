@@ -60,7 +60,7 @@ export function* timed<Result>(watch: Stopwatch, steps: Steps<Result>): Steps<Re
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
-    const waited = yield;
+    const waited = yield step.value;
     if (waited) watch.skip(waited);
   }
 }

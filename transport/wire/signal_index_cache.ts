@@ -159,13 +159,31 @@ export function encodeSignalIndexCache(
   cache: SignalIndexCache,
   encoding: TextEncoding = "utf-8",
 ): Uint8Array<ArrayBuffer> {
+  const steps = encodeSignalIndexCacheSteps(cache, encoding);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** So many entries are a step: less than a millisecond. */
+const STEP = 4096;
+
+/** {@linkcode encodeSignalIndexCache} in steps, one of which tells how long the block will be. */
+export function* encodeSignalIndexCacheSteps(
+  cache: SignalIndexCache,
+  encoding: TextEncoding = "utf-8",
+): Generator<number | void, Uint8Array<ArrayBuffer>, unknown> {
   const encoded = new Map<string, Uint8Array>();
   let length = HEADER_LENGTH + 4 + cache.unauthorized.length * GUID_LENGTH;
-  for (const source of cache.sources) {
+  for (let i = 0; i < cache.size; i++) {
+    const source = cache.sources[i]!;
     let bytes = encoded.get(source);
     if (bytes === undefined) encoded.set(source, bytes = encodeText(source, encoding));
     length += LEAST_ENTRY_LENGTH + bytes.length;
+    if (i % STEP === STEP - 1) yield;
   }
+  yield length;
   const block = new Uint8Array(length);
   const view = new DataView(block.buffer);
   view.setUint32(0, length);
@@ -181,12 +199,15 @@ export function encodeSignalIndexCache(
     offset += 24 + source.length;
     view.setBigUint64(offset, cache.ids[i]!);
     offset += 8;
+    if (i % STEP === STEP - 1) yield;
   }
-  view.setUint32(offset, cache.unauthorized.length);
+  const { unauthorized } = cache;
+  view.setUint32(offset, unauthorized.length);
   offset += 4;
-  for (const signalId of cache.unauthorized) {
-    writeGuid(signalId, block, offset);
+  for (let i = 0; i < unauthorized.length; i++) {
+    writeGuid(unauthorized[i]!, block, offset);
     offset += GUID_LENGTH;
+    if (i % STEP === STEP - 1) yield;
   }
   return block;
 }
