@@ -64,6 +64,34 @@ Deno.test("a key with a password", () => {
   assertThrows(() => checkTlsOptions({ ...options, passphrase: "wrong" }), TypeError, "passphrase");
 });
 
+Deno.test("what is said of a key that can't be used tells nothing of it, nor of its passphrase", () => {
+  const passphrase = "correct horse battery staple";
+  const encrypted = createPrivateKey(server.key).export({
+    type: "pkcs8",
+    format: "pem",
+    cipher: "aes-256-cbc",
+    passphrase,
+  }) as string;
+  const wrong: TlsOptions[] = [
+    { ...server, key: encrypted, passphrase: passphrase.toUpperCase() },
+    { ...server, key: encrypted },
+    { ...server, key: server.key.replace("-----END", "END") },
+    { ...server, key: server.key.replace(/[A-Za-z]{3}\n/, "!!!\n") },
+    { ...server, key: client.key, passphrase },
+    { ...server, certificate: server.key },
+    { ca: server.key },
+    { trustedCertificates: [server.key] },
+  ];
+  for (const options of wrong) {
+    // With its stack and what caused it.
+    const told = Deno.inspect(assertThrows(() => checkTlsOptions(options), TypeError));
+    assertEquals(new RegExp(passphrase, "i").test(told), false, told);
+    for (const key of [server.key, client.key, encrypted]) {
+      for (const line of key.split("\n").slice(1, -2)) assertEquals(told.includes(line), false, told);
+    }
+  }
+});
+
 Deno.test("what can't be used is refused before anybody connects", () => {
   const wrong: [unknown, string][] = [
     [null, "must be an object"],
