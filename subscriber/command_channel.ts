@@ -7,6 +7,7 @@ import type { Channel } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import { encodeCommand, FrameReader, readResponses, type ResponseView } from "../transport/wire/frame.ts";
 import { checkFirstBytes, firstBytesLength } from "./first_bytes.ts";
+import type { GivingWay } from "./giving_way.ts";
 import type { SessionHost } from "./session_state.ts";
 
 /** Reading may rest for this many milliseconds before it is reported. */
@@ -20,8 +21,10 @@ const maxQueuedBytes = 64 * 1024;
 export interface CommandChannelHost extends Pick<SessionHost, "options" | "counters" | "emit" | "drop"> {
   /** Where measurements go at this moment. */
   readonly delivery: () => SessionHost["delivery"];
-  /** A response came; its body is lent. */
-  readonly onResponse: (response: ResponseView) => void;
+  /** When to give way to everything else; closed with the channel. */
+  readonly givingWay: GivingWay;
+  /** A response came; its body is lent, until the promise resolves if there is one: then the next is read. */
+  readonly onResponse: (response: ResponseView) => void | Promise<void>;
   /** The connection is of no use any more. */
   readonly onLost: (error: SttpError) => void;
 }
@@ -66,6 +69,7 @@ export class CommandChannel {
   close(): void {
     this.#isClosed = true;
     this.#stopWatchdog();
+    this.#host.givingWay.close();
     this.#channel.close();
     this.#closed.resolve();
   }
@@ -99,10 +103,11 @@ export class CommandChannel {
   }
 
   async #read(): Promise<void> {
-    const { options, counters, onResponse, onLost, drop } = this.#host;
+    const { options, counters, givingWay, onResponse, onLost, drop } = this.#host;
     const frames = new FrameReader({ maxLength: options.limits.responseFrameLength });
     let isPublisher = false;
     for (;;) {
+      if (givingWay.isDue) await givingWay.next();
       const count = await this.#channel.read(frames.writable());
       if (this.#isClosed) return;
       if (count === null) break;
@@ -117,7 +122,9 @@ export class CommandChannel {
         counters.frames++;
         try {
           for (const response of readResponses(payload)) {
-            onResponse(response);
+            const handled = onResponse(response);
+            if (handled !== undefined) await handled;
+            if (givingWay.isDue) await givingWay.next();
             if (this.#host.delivery().full || this.isCongested) await this.#rest();
             if (this.#isClosed) return;
           }
@@ -125,6 +132,7 @@ export class CommandChannel {
           // The frame's own length was right, so the next one can be read.
           if (!(error instanceof SttpError) || error.code !== "MalformedFrame") throw error;
           drop("malformedFrame", error.message);
+          if (givingWay.isDue) await givingWay.next();
         }
       }
       this.#host.delivery().commit();

@@ -26,6 +26,7 @@ import { CommandChannel } from "./command_channel.ts";
 import { DataChannel } from "./data_channel.ts";
 import type { Delivery } from "./delivery.ts";
 import { type ExchangeOptions, Exchanges, refusal } from "./exchange.ts";
+import { GivingWay } from "./giving_way.ts";
 import type { SubscribeOptions } from "./options.ts";
 import { PacketReader } from "./packets.ts";
 import {
@@ -60,6 +61,7 @@ const encoding = "utf-8";
 export class Session {
   readonly #channel: CommandChannel;
   readonly #host: SessionHost;
+  readonly #givingWay = new GivingWay();
   readonly #exchanges: Exchanges;
   readonly #packets: PacketReader;
   readonly #ended = Promise.withResolvers<SessionEnd>();
@@ -87,6 +89,7 @@ export class Session {
     this.#host = host;
     this.#channel = new CommandChannel(channel, {
       ...host,
+      givingWay: this.#givingWay,
       delivery: () => this.#delivery,
       onResponse: (response) => this.#handle(response),
       onLost: (error) => this.#end("lost", error),

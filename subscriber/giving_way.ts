@@ -1,0 +1,49 @@
+/**
+ * Giving everything else its turn while there is always something to do.
+ *
+ * @module
+ */
+
+/** For so many milliseconds timers and other sockets may be kept waiting. */
+const SLICE = 10;
+
+/**
+ * Tells when it is time to give way. A socket at which the next bytes are always there already is read without timers
+ * and other sockets coming round: `await` alone lets nobody else in. Where there is something to wait for they come
+ * round by themselves, and nobody is held up here.
+ */
+export class GivingWay {
+  #since = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #come: (() => void) | undefined;
+  #isClosed = false;
+
+  /** Whether everything else has been waiting for long; to be asked every fraction of a millisecond. */
+  get isDue(): boolean {
+    if (this.#timer !== undefined) return performance.now() - this.#since >= SLICE;
+    if (this.#isClosed) return false;
+    this.#since = performance.now();
+    // If it does not fire soon, neither does any other timer.
+    this.#timer = setTimeout(() => this.#end(), 0);
+    return false;
+  }
+
+  /** Resolves when everything else had its turn. */
+  next(): Promise<void> {
+    if (this.#timer === undefined) return Promise.resolve();
+    return new Promise((resolve) => this.#come = resolve);
+  }
+
+  /** Waits for nothing any more, and leaves no timer. */
+  close(): void {
+    this.#isClosed = true;
+    this.#end();
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#come?.();
+    this.#come = undefined;
+  }
+}
