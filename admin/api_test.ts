@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { MemoryHistory } from "../history/mod.ts";
 import { Subscriber } from "../subscriber/mod.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { type AdminSubscriber, createAdmin } from "./mod.ts";
@@ -281,6 +282,12 @@ Deno.test("healthz says that it is alive, readyz whether the systems are well", 
   publisher.present = { ...present, open: [connection(1, { overflowedAt: EPOCH - 9_999 })] };
   assertEquals(await failing(), ["overflows"]);
   admin.clock.advance(1);
+  assertEquals((await admin.json("/readyz")).ready, true);
+  const history = { ...new MemoryHistory().stats(), lost: 40, problem: "disk is full" };
+  publisher.present = { ...present, history: { ...history, failing: true } };
+  assertEquals(await failing(), ["history"]);
+  // That it failed once is no reason for ever.
+  publisher.present = { ...present, history };
   assertEquals((await admin.json("/readyz")).ready, true);
 });
 

@@ -153,6 +153,11 @@ function addPublisher(metrics: Metrics, system: string, stats: PublisherStats): 
       "Measurements that could not be recorded as history.",
       stats.history.lost,
     );
+    gauge(
+      "history_failing",
+      "Whether what is published can't be recorded as history at present: 1 or 0.",
+      stats.history.failing ? 1 : 0,
+    );
   }
   gauge("queued_bytes", "Bytes that wait to be written, over all connections.", queued);
   gauge(

@@ -72,7 +72,7 @@ export interface CertificateView extends PeerCertificate {
 /** One of the things that `/readyz` looks at. */
 export interface ReadinessCheck {
   readonly system: string;
-  readonly check: "running" | "metadata" | "stalls" | "overflows" | "connected";
+  readonly check: "running" | "metadata" | "stalls" | "overflows" | "history" | "connected";
   readonly ok: boolean;
 }
 
@@ -332,7 +332,7 @@ export class Observer {
       if (kind === "subscriber") {
         return [{ system: name, check: "connected", ok: system.state === "connected" }];
       }
-      const { state, metadata, open } = system.stats();
+      const { state, metadata, open, history } = system.stats();
       const { clock, stallLimit } = this.#options;
       const stalled = open.some(({ queue }) => queue.stalledFor > stallLimit);
       const since = clock.now() - stallLimit;
@@ -342,6 +342,7 @@ export class Observer {
         { system: name, check: "metadata", ok: metadata !== null },
         { system: name, check: "stalls", ok: !stalled },
         { system: name, check: "overflows", ok: !overflows },
+        ...history === null ? [] : [{ system: name, check: "history" as const, ok: !history.failing }],
       ];
     });
   }

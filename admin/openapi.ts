@@ -127,7 +127,8 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
   "/readyz": {
     get: {
       summary:
-        "Whether publishers run, with metadata and with subscribers that keep up, and subscribers are connected",
+        "Whether publishers run, with metadata, subscribers that keep up and a history that records, and subscribers " +
+        "are connected",
       security: [],
       responses: {
         "200": { description: "All checks are good.", content: json(reference("Readiness")) },

@@ -146,6 +146,7 @@ export const schemas: Json = {
     blocks: whole,
     bytes: whole,
     damagedBlocks: whole,
+    failing: { ...truth, description: "Whether recording fails at present." },
     problem: orNull(text),
   }),
   Group: shape({
@@ -280,7 +281,7 @@ export const schemas: Json = {
     ready: truth,
     checks: list(shape({
       system: text,
-      check: { ...text, enum: ["running", "metadata", "stalls", "overflows", "connected"] },
+      check: { ...text, enum: ["running", "metadata", "stalls", "overflows", "history", "connected"] },
       ok: truth,
     })),
   }),

@@ -7,7 +7,7 @@ import { SqliteHistory } from "../history/mod.ts";
 import type { Logger } from "../log/mod.ts";
 import { Publisher, type SlowSubscriberPolicy, type TlsSource } from "../mod.ts";
 import type { AccessFile } from "./access_file.ts";
-import { checked } from "./exit_codes.ts";
+import { checked, CommandError, ExitCode } from "./exit_codes.ts";
 import {
   addresses,
   bytes,
@@ -20,6 +20,7 @@ import {
   type ValuesOf,
   whole,
 } from "./option.ts";
+import { many } from "./text.ts";
 
 const listening = { group: "Connections" } as const;
 const history = { group: "History" } as const;
@@ -151,4 +152,22 @@ export function openHistory(
     })
   );
   return opened;
+}
+
+/**
+ * What a publisher that has ended says of its history: that not all is in it is no success, whatever ended it.
+ *
+ * @throws {CommandError} `Failed` when not everything was recorded.
+ */
+export function checkRecorded(
+  history: SqliteHistory | undefined,
+  { history: path }: Pick<PublisherValues, "history">,
+): void {
+  const { lost, problem } = history?.stats() ?? { lost: 0 };
+  if (lost === 0) return;
+  throw new CommandError(
+    ExitCode.Failed,
+    `${many(lost, "measurement")} could not be recorded in ${path}: ${problem}`,
+    { details: { unrecorded: lost } },
+  );
 }

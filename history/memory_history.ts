@@ -107,6 +107,7 @@ export class MemoryHistory implements HistorySource {
       blocks: 0,
       bytes: 24 * this.#measurements.length,
       damagedBlocks: 0,
+      failing: false,
       problem: null,
     };
   }

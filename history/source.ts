@@ -41,6 +41,8 @@ export interface HistoryStats {
   readonly bytes: number;
   /** Blocks that could not be read and were passed over. */
   readonly damagedBlocks: number;
+  /** Whether recording fails at present: what it was given last could not be recorded. */
+  readonly failing: boolean;
   /** Why recording failed last; `null` when it did not. */
   readonly problem: string | null;
 }

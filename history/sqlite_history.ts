@@ -186,7 +186,7 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
   /** Takes measurements; they are in the file within the `commitInterval`. Those that come after the end are lost. */
   record(batch: MeasurementBatch, signals: SignalTable): void {
     if (this.#closed) {
-      this.#lost += batch.length;
+      this.#lose(batch.length, "the history is closed");
       return;
     }
     const now = this.#clock.monotonic();
@@ -212,21 +212,21 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
       this.#recorded += count;
       this.#tell(null);
     } catch (error) {
-      this.#lose(count, error);
+      try {
+        this.#database.exec("ROLLBACK");
+      } catch {
+        // It had not begun.
+      }
+      this.#lose(count, messageOf(error));
     }
     this.#pending.clear();
     this.#retain();
   }
 
-  #lose(count: number, error: unknown): void {
+  #lose(count: number, problem: string): void {
     this.#lost += count;
-    this.#problem = messageOf(error);
-    try {
-      this.#database.exec("ROLLBACK");
-    } catch {
-      // It had not begun.
-    }
-    this.#tell(this.#problem);
+    this.#problem = problem;
+    this.#tell(problem);
   }
 
   /** Tells once that recording fails, and once that it works again. */
@@ -340,6 +340,7 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
       blocks,
       bytes,
       damagedBlocks: this.#damagedBlocks,
+      failing: this.#isFailing,
       problem: this.#problem,
     };
   }

@@ -148,7 +148,8 @@ Deno.test("a file is committed by timer, read by the next who opens it, and has 
     assertEquals((await read(history, signals, [0, 1])).map(([, ticks]) => ticks), [T0, T0 + 1n]);
     await history.close();
     history.record(batch, signals);
-    assertEquals([history.stats().lost, history.stats().blocks], [1, 0]);
+    const { lost, blocks, failing, problem } = history.stats();
+    assertEquals([lost, blocks, failing, problem], [1, 0, true, "the history is closed"]);
     assertThrows(() => history.range(), SttpError, "closed");
   }
   await Deno.writeTextFile(path, "something else, and long enough to be looked at".repeat(100));

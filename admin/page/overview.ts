@@ -1,4 +1,5 @@
 import { html } from "hono/html";
+import type { HistoryStats } from "../../history/source.ts";
 import type { AdminContext } from "../context.ts";
 import type { PublisherSummary, SubscriberSummary } from "../observer.ts";
 import { connectionTable, SLOW } from "./connections.ts";
@@ -117,16 +118,7 @@ function publisherPanel(publisher: PublisherSummary, stalled: number, now: numbe
       ["Published", plural(published.measurements, "measurement")],
       ["Sent", `${plural(sent.measurements, "measurement")}, ${bytes(sent.bytes)}`],
       ["Dropped", lost === 0 ? undefined : listOf(dropped)],
-      [
-        "History",
-        history === null || history === undefined
-          ? undefined
-          : history.first === null || history.last === null
-          ? "empty"
-          : `${moment(Date.parse(history.first))} to ${moment(Date.parse(history.last))}, ${
-            bytes(history.bytes)
-          }`,
-      ],
+      ["History", history === null || history === undefined ? undefined : historyOf(history)],
       [
         "Notifications",
         notifications === undefined || notifications.subscribers === 0
@@ -141,6 +133,14 @@ function publisherPanel(publisher: PublisherSummary, stalled: number, now: numbe
 
 function listOf(counts: readonly (readonly [string, number])[]): string {
   return counts.map(([reason, number]) => `${reason} ${count(number)}`).join(", ");
+}
+
+function historyOf({ bytes: size, failing, first, last, lost, problem }: HistoryStats): Html {
+  const range = first === null || last === null
+    ? "empty"
+    : `${moment(Date.parse(first))} to ${moment(Date.parse(last))}, ${bytes(size)}`;
+  const missing = lost === 0 ? "" : `; ${plural(lost, "measurement")} not recorded`;
+  return html`${range}${missing} ${failing ? pill(`fails: ${problem}`, "bad") : ""}`;
 }
 
 function ageOf(delay: number | null): string {

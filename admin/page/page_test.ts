@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Hono } from "hono";
+import { type HistoryStats, MemoryHistory } from "../../history/mod.ts";
 import { DataSet } from "../../metadata/data_set.ts";
 import { ManualClock } from "../../transport/clock.ts";
 import { createAdmin } from "../admin.ts";
@@ -48,7 +49,8 @@ function hostile(): StillPublisher {
   table.addRow([SCRIPT]);
   publisher.dataSet = dataSet;
   const bans = [{ id: 1, kind: "host", name: SCRIPT, until: EPOCH + 60_000, reason: SCRIPT }] as const;
-  publisher.present = { ...publisher.present, bans };
+  const history = { ...new MemoryHistory().stats(), failing: true, problem: SCRIPT };
+  publisher.present = { ...publisher.present, bans, history };
   return publisher;
 }
 
@@ -121,6 +123,25 @@ Deno.test("the overview shows every system, who is slow and who has left", async
   assertStringIncludes(text, "1 min 5 s");
   assertStringIncludes(text, "<caption>Ended lately</caption>");
   assertStringIncludes(text, "<dt>Sent</dt><dd>250 <small>measurements/s</small></dd>");
+});
+
+Deno.test("the overview tells what a history could not record, and why it can't at present", async () => {
+  const publisher = new StillPublisher();
+  const admin = new AskedAdmin(publisher);
+  const history = new MemoryHistory().stats();
+  const shown = async (change: Partial<HistoryStats>): Promise<string> => {
+    publisher.present = { ...publisher.present, history: { ...history, ...change } };
+    return /<dt>History<\/dt>\s*<dd>([^]*?)<\/dd>/.exec(await page(admin, "/"))![1]!.trim();
+  };
+  assertEquals(await shown({}), "empty");
+  const range = { first: "2024-01-01T00:00:00Z", last: "2024-01-02T00:00:00Z", bytes: 2048 };
+  assertEquals(await shown(range), "2024-01-01 00:00:00Z to 2024-01-02 00:00:00Z, 2.05 kB");
+  const failed = { lost: 40, problem: "disk is full" };
+  assertEquals(await shown(failed), "empty; 40 measurements not recorded");
+  assertMatch(
+    await shown({ ...failed, failing: true }),
+    /^empty; 40 measurements not recorded <span class="pill bad">fails: disk is full<\/span>$/,
+  );
 });
 
 Deno.test("slow connections are those that are slow now, and not those that once were", async () => {

@@ -14,7 +14,7 @@ import { ExitCode, listening } from "../exit_codes.ts";
 import { createLog, logOptions } from "../log.ts";
 import { readMetadataFile } from "../metadata_source.ts";
 import { choice, duration, factor, file, flag, type ValuesOf, whole } from "../option.ts";
-import { createPublisher, openHistory, publisherOptions } from "../publisher_options.ts";
+import { checkRecorded, createPublisher, openHistory, publisherOptions } from "../publisher_options.ts";
 import { pump } from "../pump.ts";
 import { PublishingMeter } from "../publishing.ts";
 import { Reporter } from "../reporter.ts";
@@ -189,6 +189,7 @@ export const publish: Command = defineCommand({
       await log.flush();
       await reporter.finish();
     }
+    checkRecorded(past, values);
     return ExitCode.Ok;
   },
 });

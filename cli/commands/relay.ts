@@ -11,7 +11,7 @@ import { connectionOptions, subscriberOptions } from "../connection.ts";
 import { checked, ExitCode, listening } from "../exit_codes.ts";
 import { createLog, logOptions } from "../log.ts";
 import { addresses, choice, duration, expression, expressions, flag, text } from "../option.ts";
-import { createPublisher, openHistory, publisherOptions } from "../publisher_options.ts";
+import { checkRecorded, createPublisher, openHistory, publisherOptions } from "../publisher_options.ts";
 import { PublishingMeter } from "../publishing.ts";
 import { Relay, type RelayEvent } from "../relay/relay.ts";
 import { Reporter } from "../reporter.ts";
@@ -150,6 +150,7 @@ export const relay: Command = defineCommand({
     }
     // None of them is left to wait for.
     if (!ending.aborted && failure !== undefined) throw failure;
+    checkRecorded(history, values);
     return ExitCode.Ok;
   },
 });

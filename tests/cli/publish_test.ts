@@ -196,7 +196,7 @@ Deno.test("sttp publish --history: what was published can be asked for, also aft
     assertEquals((await running.terminate()).code, 0);
   }));
 
-Deno.test("sttp publish --history: what can't be recorded is told by log, progress and result", () =>
+Deno.test("sttp publish --history: what can't be recorded is told by log, progress, result and exit code", () =>
   withMetadata(async (folder, metadata) => {
     const path = `${folder}/history.db`;
     await SqliteHistory.open(path).close();
@@ -207,7 +207,7 @@ Deno.test("sttp publish --history: what can't be recorded is told by log, progre
     database.close();
     const args = ["--stdin", "-m", metadata, "--history", path, "--json"];
     const { code, stderr } = await sttp(["publish", ...local, ...args], ndjson(40));
-    assertEquals(code, 0, stderr);
+    assertEquals(code, 1, stderr);
     const lines = stderr.trim().split("\n").map((line) => JSON.parse(line));
     const told = lines.filter(({ event }) => event === "history.notRecording");
     assertEquals(told.map(({ level, path, message }) => [level, path, message]), [[
@@ -215,7 +215,18 @@ Deno.test("sttp publish --history: what can't be recorded is told by log, progre
       path,
       "disk is full",
     ]]);
-    assertEquals(lines.at(-1).result.unrecorded, 40);
+    assertEquals(lines.at(-2).result.unrecorded, 40);
+    const message = `40 measurements could not be recorded in ${path}: disk is full`;
+    assertEquals(lines.at(-1).error, { exitCode: 1, message, unrecorded: 40 });
+    // Also when it is told to end.
+    await using running = Sttp.start("publish", ...local, "--history", path, "--grid", "1");
+    await running.says(/history\.notRecording/);
+    const ended = await running.terminate();
+    assertEquals(ended.code, 1, ended.stderr);
+    assertMatch(
+      ended.stderr,
+      /[\d,]+ not recorded\nsttp: [\d,]+ measurements? could not be recorded in \S+: disk is full\n$/,
+    );
   }));
 
 Deno.test("sttp publish --access: rights from a file; SIGHUP reads it and the metadata again", () =>

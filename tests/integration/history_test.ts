@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
+import { createAdmin } from "../../admin/mod.ts";
 import { type HistoryRequest, type HistorySource, MemoryHistory, SqliteHistory } from "../../history/mod.ts";
 import { Publisher } from "../../publisher/mod.ts";
 import { grid } from "../../publisher/testdata/rig.ts";
@@ -206,16 +207,27 @@ Deno.test("a full disk: what can't be recorded is counted, publishing goes on, a
     history.flush();
     await until(() => live.length === published.length);
   };
+  const admin = createAdmin(publisher);
+  const ready = async (): Promise<[status: number, failing: string[]]> => {
+    const response = await admin.fetch(new Request("http://localhost/readyz"));
+    const { checks }: { checks: { check: string; ok: boolean }[] } = await response.json();
+    return [response.status, checks.filter(({ ok }) => !ok).map(({ check }) => check)];
+  };
   await publish();
+  assertEquals(await ready(), [200, []]);
   // As many as there are.
   pages(1);
   for (let i = 0; i < 5; i++) await publish();
-  const { recorded, lost, problem } = publisher.stats().history!;
-  assertEquals([recorded, lost], [5000, 25_000]);
+  const { recorded, lost, failing, problem } = publisher.stats().history!;
+  assertEquals([recorded, lost, failing], [5000, 25_000, true]);
   assertMatch(problem!, /full/);
+  assertEquals(await ready(), [503, ["history"]]);
   pages(1_000_000);
   await publish();
-  assertEquals(publisher.stats().history?.recorded, 10_000);
+  const after = publisher.stats().history!;
+  assertEquals([after.recorded, after.lost, after.failing], [10_000, 25_000, false]);
+  assertEquals(await ready(), [200, []]);
+  admin.close();
 
   const found: bigint[] = [];
   for await (const { ticks, length } of subscriber.history({ start })) {
