@@ -5,12 +5,11 @@ import { Program } from "../interop/program.ts";
 /**
  * Starts one of our programs in a process of its own, with settings as its argument.
  *
- * @param yielding Whether it takes the processor only while nobody else wants it, as if it were on another machine.
+ * @param prefix What its command begins with; see `places.ts`.
  */
-export function startProgram(script: URL, settings: object, yielding = false): Program {
+export function startProgram(script: URL, settings: object, prefix: readonly string[] = []): Program {
   const flags = ["run", "-A", "--no-check", "--v8-flags=--expose-gc"];
-  const command = [Deno.execPath(), ...flags, filePath(script), JSON.stringify(settings)];
-  if (yielding && Deno.build.os !== "windows") command.unshift("nice", "-n", "19");
+  const command = [...prefix, Deno.execPath(), ...flags, filePath(script), JSON.stringify(settings)];
   const program = Program.start(command[0]!, command.slice(1));
   program.patience = 120_000;
   return program;

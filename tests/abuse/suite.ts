@@ -6,31 +6,47 @@
  * timers are what they were. Each attack is made twice, and the second time leaves no more memory in use than the first
  * has: code that is compiled and tables that grow to their size do so once, a leak goes on.
  *
- * Delays are measured, in the quiet before an attack and during it, and shown, not asserted: what else the machine does
- * would fail them. The p99 of a second is that of the median second, in which that shows least. Attackers take the processor only while nobody else wants it, so that what is seen is what they make
- * the publisher do. `STTP_ABUSE_ONLY="slow loris" deno task abuse` tries one attack alone, `STTP_ABUSE_SECONDS=30` goes
- * on longer.
+ * The p99 of delays during an attack is compared with that in the quiet just before it: of each second by itself, and of
+ * these the median, so that what a machine does now and then does not count. It may be twice as much. Where it is more,
+ * somebody else may have had the machine: the attack is made again, and three times in a row are a failure. Where
+ * processes can't be given processors of their own (see `places.ts`), delays are shown and fail nothing.
+ *
+ * `STTP_ABUSE_ONLY="slow loris" deno task abuse` tries one attack alone, `STTP_ABUSE_SECONDS=30` goes on longer.
  *
  * @module
  */
-import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertGreaterOrEqual,
+  assertLess,
+  assertLessOrEqual,
+} from "@std/assert";
 import type { Program } from "../interop/program.ts";
 import type { Attack, AttackSettings } from "./programs/attacker.ts";
 import type { GoodLook, GoodSettings } from "./programs/good.ts";
 import type { PublisherLook, PublisherSettings } from "./programs/publisher.ts";
+import { type Place, Places } from "./places.ts";
 import { look, openFiles, startProgram } from "./running.ts";
 
 const SIGNALS = 1000;
 const SUBSCRIBERS = 10;
 const RATE = 30;
 /** How long one attack lasts, in seconds; the first time, half as long. */
-const SECONDS = Number(Deno.env.get("STTP_ABUSE_SECONDS") ?? 8);
+const SECONDS = Number(Deno.env.get("STTP_ABUSE_SECONDS") ?? 6);
 /** How long the quiet before it is measured, in milliseconds. */
 const QUIET = 3_000;
 /** The only attack that is wanted; default all. */
 const ONLY = Deno.env.get("STTP_ABUSE_ONLY");
 /** By how much the heap differs between two looks, without garbage. Of 10,000 connections it is 50 bytes each. */
 const NOISE = 512 * 1024;
+/** What may be in memory at the end of an attack beyond what was before, in bytes: twenty full queues, and answers. */
+const MOST_HELD = 64 * 1024 ** 2;
+/** By what factor an attack may delay data. */
+const MOST_DELAY = 2;
+/** How often an attack is made until that is so. */
+const TRIES = 3;
 
 /** The attacks, with what each must at least have come to: one that gets nowhere proves nothing. */
 const attacks: Readonly<Record<Attack, { readonly connections: number; readonly answers?: number }>> = {
@@ -39,6 +55,8 @@ const attacks: Readonly<Record<Attack, { readonly connections: number; readonly 
   "flood of commands": { connections: 6 },
   "resubscription storm": { connections: 6, answers: 12 },
   "costly filters": { connections: 6, answers: 7 },
+  "metadata filters": { connections: 6, answers: 30 },
+  "long settings": { connections: 44, answers: 60 },
   "history storm": { connections: 6, answers: 7 },
   "stalled readers": { connections: 20 },
   "caches never confirmed": { connections: 30 },
@@ -47,8 +65,10 @@ const attacks: Readonly<Record<Attack, { readonly connections: number; readonly 
   "strangers": { connections: 30 },
 };
 
-function start(name: string, settings: object, yielding = false): Program {
-  return startProgram(new URL(`./programs/${name}.ts`, import.meta.url), settings, yielding);
+const places = Places.find();
+
+function start(name: string, settings: object, place: Place): Program {
+  return startProgram(new URL(`./programs/${name}.ts`, import.meta.url), settings, places.prefix(place));
 }
 
 function pause(milliseconds: number): Promise<void> {
@@ -74,6 +94,8 @@ interface Outcome {
   readonly bytes: number;
   readonly during: GoodLook;
   readonly longestPause: number;
+  /** Bytes in memory at its end, with what connections were left. */
+  readonly held: number;
 }
 
 /** A publisher and subscribers in good faith. */
@@ -112,23 +134,24 @@ class Scene {
   /** Attacks; nobody may notice. */
   async attack(attack: Attack, seconds: number): Promise<Outcome> {
     const settings: AttackSettings = { address: this.#address, attack, seconds };
-    await using attacker = start("attacker", settings, true);
+    await using attacker = start("attacker", settings, "attackers");
     await attacker.next("started");
     await look<GoodLook>(this.#good);
     const { rounds } = await look<PublisherLook>(this.#publisher);
     const began = performance.now();
     const done = await attacker.next("done") as unknown as Pick<Outcome, "connections" | "answers" | "bytes">;
     const during = await look<GoodLook>(this.#good);
-    const { rounds: later, longestPause } = await look<PublisherLook>(this.#publisher);
+    const { rounds: later, longestPause, ...atEnd } = await look<PublisherLook>(this.#publisher);
     assertEquals([during.missed, during.wrong, during.lostConnections], [0, 0, 0]);
     // Nobody was left behind, either. What was late is caught up with, but for what is late at this moment.
     const due = RATE * (performance.now() - began) / 1000;
     assertGreater(later - rounds, due / 2, "published less often");
     assertGreater(during.least, (later - rounds) * SIGNALS / 2);
     assertLess(during.most - during.least, 2 * RATE * SIGNALS);
-    await attacker.result();
+    await attacker.quit();
     const { connections, answers, bytes } = done;
-    return { connections, answers, bytes, during, longestPause };
+    const held = atEnd.heap + atEnd.external - this.#before.heap - this.#before.external;
+    return { connections, answers, bytes, during, longestPause, held };
   }
 
   /** Afterwards all is as it was. */
@@ -148,21 +171,30 @@ class Scene {
   }
 }
 
-/** A row of the table at the end. */
-function row(
-  name: string,
-  quiet: GoodLook,
-  { during, longestPause, ...done }: Outcome,
-  kept: number,
-): string {
-  const ms = (value: number): string => `${value.toFixed(1).padStart(6)} ms`;
+/** An attack, and the quiet before it. */
+interface Comparison {
+  readonly quiet: GoodLook;
+  readonly outcome: Outcome;
+}
+
+/** How many times as long as in quiet data took. */
+function delayOf({ quiet, outcome }: Comparison): number {
+  return outcome.during.latency.typicalP99 / quiet.latency.typicalP99;
+}
+
+/** A row of the table at the end. @param comparisons The last is shown; of those before, by what factor they delayed. */
+function row(name: string, comparisons: readonly Comparison[], kept: number): string {
+  const { quiet, outcome: { during, longestPause, ...done } } = comparisons.at(-1)!;
+  const ms = (value: number): string => `${value.toFixed(1)} ms`.padStart(8);
   const { p50, p99, typicalP99 } = during.latency;
-  const times = (typicalP99 / quiet.latency.typicalP99).toFixed(1);
-  return `${name.padEnd(24)} p50 ${ms(p50)}, p99 ${ms(p99)}; p99 of a second ${ms(typicalP99)}, in quiet ` +
-    `${ms(quiet.latency.typicalP99)}: ${times} x; longest pause ${longestPause.toFixed(0)} ms; memory kept ` +
-    `${(kept / 1024).toFixed(0)} KiB; ${done.connections} connections, ${
-      (done.bytes / 1024 ** 2).toFixed(1)
-    } MiB`;
+  const times = comparisons.map((comparison) => delayOf(comparison).toFixed(1)).join(", ");
+  return [
+    `${name.padEnd(24)} p50 ${ms(p50)}, p99 ${ms(p99)}`,
+    `p99 of a second ${ms(typicalP99)}, in quiet ${ms(quiet.latency.typicalP99)}: ${times} x`,
+    `longest pause ${longestPause.toFixed(0)} ms`,
+    `memory held ${(done.held / 1024 ** 2).toFixed(1)} MiB, kept ${(kept / 1024).toFixed(0)} KiB`,
+    `${done.connections} connections, ${(done.bytes / 1024 ** 2).toFixed(1)} MiB`,
+  ].join("; ");
 }
 
 Deno.test("ten subscribers do not notice", async (test) => {
@@ -170,10 +202,10 @@ Deno.test("ten subscribers do not notice", async (test) => {
     ONLY === undefined || ONLY in attacks,
     `there is no attack "${ONLY}", only ${Object.keys(attacks).join(", ")}`,
   );
-  await using publisher = start("publisher", publisherSettings);
+  await using publisher = start("publisher", publisherSettings, "publisher");
   const ready = await publisher.next("ready") as unknown as { address: string; pid: number };
   const goodSettings: GoodSettings = { address: ready.address, subscribers: SUBSCRIBERS, signals: SIGNALS };
-  await using good = start("good", goodSettings);
+  await using good = start("good", goodSettings, "subscribers");
   await good.next("ready");
   const scene = new Scene(publisher, good, ready);
   await scene.settle();
@@ -183,15 +215,22 @@ Deno.test("ten subscribers do not notice", async (test) => {
     await test.step(attack, async () => {
       await scene.attack(attack, SECONDS / 2);
       const first = await scene.recovered();
-      const quiet = await scene.quiet();
-      const outcome = await scene.attack(attack, SECONDS);
-      const { connections, answers = 0 } = attacks[attack];
-      assertGreaterOrEqual(outcome.connections, connections, "the attack got nowhere");
-      assertGreaterOrEqual(outcome.answers, answers, "the attack got nowhere");
-      const second = await scene.recovered();
-      if (attack === "stalled readers") assertGreater(second.dropped.overflow ?? 0, 0, "nobody was slow");
-      rows.push(row(attack, quiet, outcome, second.heap - first.heap));
-      assertLess(second.heap, first.heap + NOISE, "memory left");
+      const comparisons: Comparison[] = [];
+      let last = first;
+      do {
+        const quiet = await scene.quiet();
+        const outcome = await scene.attack(attack, SECONDS);
+        comparisons.push({ quiet, outcome });
+        const { connections, answers = 0 } = attacks[attack];
+        assertGreaterOrEqual(outcome.connections, connections, "the attack got nowhere");
+        assertGreaterOrEqual(outcome.answers, answers, "the attack got nowhere");
+        assertLess(outcome.held, MOST_HELD, "memory held");
+        last = await scene.recovered();
+        if (attack === "stalled readers") assertGreater(last.dropped.overflow ?? 0, 0, "nobody was slow");
+        assertLess(last.heap - first.heap, NOISE, "bytes left in memory");
+      } while (places.areApart && delayOf(comparisons.at(-1)!) > MOST_DELAY && comparisons.length < TRIES);
+      rows.push(row(attack, comparisons, last.heap - first.heap));
+      if (places.areApart) assertLessOrEqual(delayOf(comparisons.at(-1)!), MOST_DELAY, "data came late");
     });
   }
   console.log(`\n${rows.join("\n")}`);

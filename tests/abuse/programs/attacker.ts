@@ -1,5 +1,7 @@
 /**
- * Somebody who means no good, one attack a process. Events: `started`; with `done` it has ended by itself.
+ * Somebody who means no good, one attack a process.
+ *
+ * Commands: `quit`. Events: `started`; `done` with what came of it. What connections are left then stay until it quits.
  *
  * @module
  */
@@ -14,7 +16,7 @@ import {
   readResponses,
   Response,
 } from "../../../transport/mod.ts";
-import { emit, settings } from "../../../bench/programs/talk.ts";
+import { commands, emit, settings } from "../../../bench/programs/talk.ts";
 import { joined } from "../../fuzz/mutate.ts";
 import { all } from "../../integration/support.ts";
 
@@ -25,6 +27,8 @@ export type Attack =
   | "flood of commands"
   | "resubscription storm"
   | "costly filters"
+  | "metadata filters"
+  | "long settings"
   | "history storm"
   | "stalled readers"
   | "caches never confirmed"
@@ -91,6 +95,16 @@ async function write(to: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
   counts.bytes += bytes.length;
 }
 
+/** A Subscribe command with a connection string of one's own. */
+function subscribeWith(connectionString: string): Uint8Array {
+  const text = new TextEncoder().encode(connectionString);
+  const payload = new Uint8Array(5 + text.length);
+  payload[0] = 2; // Compact.
+  new DataView(payload.buffer).setUint32(1, text.length);
+  payload.set(text, 5);
+  return encodeCommand(Command.Subscribe, payload);
+}
+
 /** Reads and throws away, until the end of the connection. */
 async function read(from: Deno.TcpConn): Promise<void> {
   const buffer = new Uint8Array(65_536);
@@ -101,11 +115,14 @@ async function read(from: Deno.TcpConn): Promise<void> {
   }
 }
 
-/** Reads until this response has come. */
+/** Reads until this response has come. @throws {Error} When the command failed, and that was not expected. */
 async function awaitResponse(from: Deno.TcpConn, frames: FrameReader, awaited: number): Promise<void> {
   for (;;) {
     for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
-      for (const { code } of readResponses(frame)) if (code === awaited) return void counts.answers++;
+      for (const { code } of readResponses(frame)) {
+        if (code === awaited) return void counts.answers++;
+        if (code === Response.Failed) throw new Error("refused");
+      }
     }
     const length = await from.read(frames.writable());
     if (length === null) return;
@@ -180,6 +197,53 @@ const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
         await awaitResponse(peer, frames, Response.Failed);
       }
     }),
+
+  /** Metadata through ever other filters, over ever other connections. What depends on the time is not kept. */
+  "metadata filters": () =>
+    many(6, async (peer) => {
+      const frames = new FrameReader({ maxLength: 1 << 24 });
+      await write(peer, modes);
+      await awaitResponse(peer, frames, Response.Succeeded);
+      for (let i = 0; isTime(); i++) {
+        const filter =
+          `FILTER MeasurementDetail WHERE ID <> '${counts.connections}:${i}' AND Now() > '2000-01-01'`;
+        await write(peer, encodeCommand(Command.MetadataRefresh, encodeMetadataRefresh(filter, "utf-8")));
+        await awaitResponse(peer, frames, Response.Succeeded);
+        if (i === 20) return;
+      }
+    }),
+
+  /** Connection strings as long as they may be: settings that nobody knows, which stay, and nesting without end. */
+  "long settings": async () => {
+    const length = 4_000_000;
+    const staying = subscribeWith(
+      `filterExpression={FILTER TOP 1 ActiveMeasurements WHERE True}; x=\u0436${"y".repeat(length)}`,
+    );
+    const nested = [`filterExpression={${"{".repeat(length)}`, `x={x={${"{}".repeat(length / 2)}}}`].map(
+      subscribeWith,
+    );
+    const handshake = async (peer: Deno.TcpConn): Promise<FrameReader> => {
+      const frames = new FrameReader({ maxLength: 1 << 24 });
+      await write(peer, modes);
+      await awaitResponse(peer, frames, Response.Succeeded);
+      return frames;
+    };
+    for (let i = 0; i < 40; i++) {
+      connection(async (peer) => {
+        const frames = await handshake(peer);
+        await write(peer, staying);
+        await awaitResponse(peer, frames, Response.Succeeded);
+        await read(peer);
+      });
+    }
+    await many(4, async (peer) => {
+      const frames = await handshake(peer);
+      for (let i = 0; isTime(); i++) {
+        await write(peer, nested[i % 2]!);
+        await awaitResponse(peer, frames, Response.Failed);
+      }
+    });
+  },
 
   /** All of history as fast as it comes, again and again. */
   "history storm": () =>
@@ -260,4 +324,5 @@ const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
 emit("started", { pid: Deno.pid });
 await attacks[attack]();
 emit("done", counts);
+await commands({});
 Deno.exit();

@@ -27,6 +27,8 @@ export interface PublisherSettings {
 /** A publisher at a moment, when its garbage is collected. */
 export interface PublisherLook {
   readonly heap: number;
+  /** Of buffers. */
+  readonly external: number;
   readonly resident: number;
   /** Timers of the publisher's clock. */
   readonly timers: number;
@@ -115,9 +117,10 @@ await commands({
   look(): void {
     const { open, groups, sent, connections, dropped } = publisher.stats();
     (globalThis as { gc?: () => void }).gc?.();
-    const { heapUsed, rss } = Deno.memoryUsage();
+    const { heapUsed, external, rss } = Deno.memoryUsage();
     const look: PublisherLook = {
       heap: heapUsed,
+      external,
       resident: rss,
       timers: clock.timers,
       rounds,
