@@ -33,6 +33,11 @@ export class CacheBlock {
     return new CacheBlock(head, new Uint8Array(0), shared);
   }
 
+  /** Bytes that it takes. */
+  get length(): number {
+    return this.#head.length + this.#rest.length + (this.#gzip?.length ?? 0);
+  }
+
   /**
    * An UpdateSignalIndexCache frame in pieces, all but the first and the last of them shared.
    *

@@ -14,6 +14,8 @@ import type { SessionHost } from "./session_host.ts";
 import type { CloseReason } from "./session_state.ts";
 import type { ConnectionSnapshot, PublisherStats } from "./snapshot.ts";
 
+/** Milliseconds that a ban may last: about a hundred years, so that its end is a date. */
+const LONGEST_BAN = 100 * 365 * 86_400_000;
 /** That a connection is not wanted. */
 interface ConnectionRefusal {
   readonly reason: CloseReason;
@@ -180,8 +182,16 @@ export class Connections {
     this.#host.emit({ kind: "disconnected", connection: session.reference, reason, message });
   }
 
-  /** Ends a connection, and may ban who is at its other end. @returns Whether there was one with this number. */
+  /**
+   * Ends a connection, and may ban who is at its other end.
+   *
+   * @returns Whether there was one with this number.
+   * @throws {RangeError} When the ban's length makes no sense.
+   */
   disconnect(id: number, message: string, ban: number): boolean {
+    if (!(ban >= 0 && ban <= LONGEST_BAN)) {
+      throw new RangeError(`ban is ${ban}, a number of milliseconds up to ${LONGEST_BAN} expected`);
+    }
     const session = this.#session(id);
     if (session === undefined) return false;
     if (ban > 0) this.bans.add(session.peer, ban, message);

@@ -33,6 +33,7 @@ import type { CloseReason } from "./session_state.ts";
 import type { ConnectionSnapshot, SubscriptionSnapshot } from "./snapshot.ts";
 import type { ConnectionReference } from "./status.ts";
 import type { Subscription } from "./subscription.ts";
+import type { HeldMemory } from "./subscription_memory.ts";
 import type { Temporal } from "./temporal.ts";
 import type { Visibility } from "./visibility.ts";
 
@@ -62,6 +63,11 @@ export interface DataPathOwner {
   closeSoon(reason: CloseReason, message: string): void;
 }
 
+/** A subscription with its share of the memory. */
+interface Served extends Subscription {
+  readonly memory: HeldMemory;
+}
+
 /**
  * One session's subscriptions, as its signal index caches have them, and what goes out for the one in force: from its
  * group or from history, over TCP or UDP, encrypted or not, measurements and buffer blocks.
@@ -69,9 +75,9 @@ export interface DataPathOwner {
 export class DataPath {
   readonly #owner: DataPathOwner;
   readonly #sink: MemberSink;
-  #caches: CacheSwitch<Subscription>;
-  /** The filter expressions of the subscriptions that there are. */
-  readonly #filters = new Set<HeldFilter>();
+  #caches: CacheSwitch<Served>;
+  /** What the subscriptions that there are hold. */
+  readonly #held = new Set<HeldFilter | HeldMemory>();
   #placement: Placement | undefined;
   /** The signals of the live subscription in force. */
   #signals: SignalSet | undefined;
@@ -99,9 +105,9 @@ export class DataPath {
     this.#caches = this.#createCaches(version);
   }
 
-  #createCaches(version: number): CacheSwitch<Subscription> {
+  #createCaches(version: number): CacheSwitch<Served> {
     const { host: { options: { clock } }, queue, subscriberId } = this.#owner;
-    return new CacheSwitch<Subscription>(version, {
+    return new CacheSwitch<Served>(version, {
       sendCache: ({ cache }, cacheIndex) => {
         this.#cacheSentAt = clock.monotonic();
         queue.pushControl(cache.frame(subscriberId, cacheIndex));
@@ -123,24 +129,31 @@ export class DataPath {
     return this.#caches.latest !== undefined || this.#caches.isUnconfirmed;
   }
 
-  /** Puts a subscription in the place of the one there is, as §5 wants it. */
+  /**
+   * Puts a subscription in the place of the one there is, as §5 wants it.
+   *
+   * @throws {SttpError} `LimitExceeded` when there is no room for it.
+   */
   subscribe(subscription: Subscription): void {
     if (this.#owner.isClosed) return;
+    const memory = this.#owner.host.memory.hold(subscription);
+    this.#held.add(memory);
     const { filter } = subscription.request;
-    if (!this.#filters.has(filter)) this.#filters.add(filter.keep());
+    if (!this.#held.has(filter)) this.#held.add(filter.keep());
     if (subscription.dataChannel !== undefined) this.#encrypt();
     if (this.#placement !== undefined) this.#placement.group.beforeMove(this.#placement.member);
-    this.#caches.subscribe(subscription);
-    this.#releaseFilters();
+    this.#caches.subscribe({ ...subscription, set: memory.set, memory });
+    this.#letGo();
   }
 
-  /** Lets go of the filter expressions of subscriptions that are no more. */
-  #releaseFilters(): void {
+  /** Lets go of what subscriptions held that are no more. */
+  #letGo(): void {
     const { subscriptions } = this.#caches;
-    for (const filter of this.#filters) {
-      if (subscriptions.some(({ request }) => request.filter === filter)) continue;
-      this.#filters.delete(filter);
-      filter.release();
+    const needed = new Set(subscriptions.flatMap(({ request, memory }) => [request.filter, memory]));
+    for (const held of this.#held) {
+      if (needed.has(held)) continue;
+      this.#held.delete(held);
+      held.release();
     }
   }
 
@@ -181,7 +194,7 @@ export class DataPath {
     this.#bufferBlocks?.clear();
     this.#signals = undefined;
     this.#caches.unsubscribe();
-    this.#releaseFilters();
+    this.#letGo();
   }
 
   /** The subscriber has its new signal index cache. @returns False when none was waiting for that. */
@@ -189,7 +202,7 @@ export class DataPath {
     // Before the confirmation, which may send the next one.
     const took = this.#owner.host.options.clock.monotonic() - this.#cacheSentAt;
     if (!this.#caches.confirm()) return false;
-    this.#releaseFilters();
+    this.#letGo();
     this.#latency = took;
     return true;
   }
@@ -272,8 +285,8 @@ export class DataPath {
     this.#cipher?.dispose();
     this.#bufferBlocks?.clear();
     this.#deactivate();
-    for (const filter of this.#filters) filter.release();
-    this.#filters.clear();
+    for (const held of this.#held) held.release();
+    this.#held.clear();
   }
 
   // ---- the way out ----
@@ -395,7 +408,7 @@ export class DataPath {
   }
 
   #placeOf(handle: number): SignalPlace | undefined {
-    const signalIndex = this.#caches.active?.set.indexes[handle] ?? -1;
+    const signalIndex = this.#caches.active?.set.indexOf(handle) ?? -1;
     if (signalIndex < 0) return undefined;
     return { signalIndex, cacheFlag: this.#caches.cacheIndex === 1 ? BufferBlockFlags.CacheIndex : 0 };
   }

@@ -30,8 +30,10 @@ import { visibleMetadata } from "./visible_metadata.ts";
 const TIME_DEPENDENT = /\b(?:utc)?now\b/i;
 /** What may be kept of a definition for the next asker. */
 export interface KeptLimits {
-  /** Signals of selections, over all of them; and as many of what rules select. */
-  readonly signals: number;
+  /** Bytes of selections, over all of them, with their signal index caches. */
+  readonly selections: number;
+  /** Bytes of what rules select. */
+  readonly rules: number;
   /** Bytes of filtered metadata. */
   readonly metadata: number;
   /** Signals of views, over all of them. */
@@ -39,9 +41,17 @@ export interface KeptLimits {
 }
 
 /** The {@linkcode KeptLimits} in force. */
-export const KEPT: KeptLimits = { signals: 2_000_000, metadata: 64 * 1024 ** 2, views: 4_000_000 };
-/** So many characters of filters weigh as much as a signal, and a view as many signals besides its own. */
-const CHARACTERS = 8;
+export const KEPT: KeptLimits = {
+  selections: 64 * 1024 ** 2,
+  rules: 16 * 1024 ** 2,
+  metadata: 64 * 1024 ** 2,
+  views: 4_000_000,
+};
+/** Bytes of the objects around what is kept; measured with results that are empty. */
+const OVERHEAD = 2048;
+/** Bytes of a signal's ID as a text. */
+const UNAUTHORIZED = 80;
+/** A view weighs as many signals besides its own. */
 const VIEW_WEIGHT = 1000;
 /** How many signals are a step: less than a millisecond. */
 const STEP = 512;
@@ -57,10 +67,10 @@ class Shelf {
   readonly views: Kept<Definition>;
   viewCount = 0;
 
-  constructor({ signals, metadata, views }: KeptLimits) {
-    this.selections = new Kept(signals);
+  constructor({ selections, rules, metadata, views }: KeptLimits) {
+    this.selections = new Kept(selections);
     this.filteredBodies = new Kept(metadata);
-    this.ruleHandles = new Kept(signals);
+    this.ruleHandles = new Kept(rules);
     this.views = new Kept(views);
   }
 }
@@ -195,15 +205,16 @@ export class Definition {
     if (kept !== undefined) return kept;
     const set = new SignalSet(yield* this.#select(filter, this.#active));
     const unauthorized = yield* this.#unauthorized(filter);
-    const selection = new Selection(
-      set,
-      unauthorized.length,
-      () => this.#cacheOf(set, unauthorized),
-    );
-    if (!(yield* tellsTime(filter))) {
-      const weight = 1 + set.size + unauthorized.length + key.length / CHARACTERS;
-      this.#shelf.selections.set(key, selection, weight);
-    }
+    const { selections } = this.#shelf;
+    const weight = OVERHEAD + 2 * key.length + set.byteLength + UNAUTHORIZED * unauthorized.length;
+    const selection: Selection = new Selection(set, unauthorized.length, {
+      entries: () => this.#cacheOf(set, unauthorized),
+      // Its caches are kept with it.
+      onCached: (bytes) => {
+        if (selections.get(key) === selection) selections.set(key, selection, weight + bytes);
+      },
+    });
+    if (!(yield* tellsTime(filter))) selections.set(key, selection, weight);
     return selection;
   }
 
@@ -282,7 +293,7 @@ export class Definition {
     const kept = this.#shelf.ruleHandles.get(selector);
     if (kept !== undefined) return kept;
     const handles = finish(this.#select(selector, this.#everything()));
-    this.#shelf.ruleHandles.set(selector, handles, 1 + handles.length);
+    this.#shelf.ruleHandles.set(selector, handles, OVERHEAD + 2 * selector.length + handles.byteLength);
     return handles;
   }
 
@@ -408,7 +419,7 @@ export class Definition {
     if (filter === "" && this.#origin === undefined && part === "all") {
       this.#bodies.set(key, body);
     } else if (!(yield* tellsTime(filter))) {
-      this.#shelf.filteredBodies.set(key, body, body.length + 2 * key.length);
+      this.#shelf.filteredBodies.set(key, body, OVERHEAD + 2 * key.length + body.length);
     }
     return body;
   }

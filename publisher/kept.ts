@@ -21,9 +21,10 @@ export class Kept<Value> {
 
   /** Keeps a value, unless it is too heavy by itself. */
   set(key: string, value: Value, weight: number): void {
-    if (weight > this.#limit) return;
-    this.#weight += weight - (this.#values.get(key)?.weight ?? 0);
+    this.#weight -= this.#values.get(key)?.weight ?? 0;
     this.#values.delete(key);
+    if (weight > this.#limit) return;
+    this.#weight += weight;
     this.#values.set(key, { value, weight });
     for (const [oldest, entry] of this.#values) {
       if (this.#weight <= this.#limit) break;

@@ -51,7 +51,7 @@ export class LatestMeasurements {
     const { signals, tickWords, valueBits, flags } = batch;
     let n = 0;
     for (const handle of set.handles) {
-      if (handle < 0 || this.#isKnown[handle] !== 1 || (except?.indexes[handle] ?? -1) >= 0) continue;
+      if (handle < 0 || this.#isKnown[handle] !== 1 || (except?.indexOf(handle) ?? -1) >= 0) continue;
       signals[n] = handle;
       tickWords[2 * n] = this.#tickWords[2 * handle]!;
       tickWords[2 * n + 1] = this.#tickWords[2 * handle + 1]!;

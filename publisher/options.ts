@@ -38,6 +38,7 @@ export type PublisherLimits = Partial<
     | "filterLength"
     | "filterMilliseconds"
     | "allFiltersLength"
+    | "allSubscriptionsLength"
   >
 >;
 
@@ -49,6 +50,7 @@ const limitNames: readonly (keyof PublisherLimits)[] = [
   "filterLength",
   "filterMilliseconds",
   "allFiltersLength",
+  "allSubscriptionsLength",
 ];
 
 /** Settings of a `Publisher`; every one has a default. */

@@ -30,14 +30,13 @@ import { SearchSpace } from "./search_space.ts";
 import type { SessionHost } from "./session_host.ts";
 import type { PublisherState, PublisherStats } from "./snapshot.ts";
 import type { PublisherStatus } from "./status.ts";
+import { SubscriptionMemory } from "./subscription_memory.ts";
 import { Turns } from "./turns.ts";
 
 /** Bytes of small frames that one write gathers. */
 const WRITE_BUFFER_SIZE = 131_072;
 /** Events that a slow reader of `status()` may be behind. */
 const STATUS_EVENTS = 256;
-/** Milliseconds that a ban may last: about a hundred years, so that its end is a date. */
-const LONGEST_BAN = 100 * 365 * 86_400_000;
 
 /**
  * Publishes measurements to any number of subscribers over STTP (IEEE 2664).
@@ -146,6 +145,7 @@ export class Publisher implements AsyncDisposable {
       writeBuffers: new BufferPool(WRITE_BUFFER_SIZE),
       datagramSockets: checked.udp && new DatagramSockets(checked.udp),
       filters: new FilterAccount(checked.limits.allFiltersLength),
+      memory: new SubscriptionMemory(checked.limits.allSubscriptionsLength),
       commandTurns: new CommandTurns(checked.clock),
       turns: new Turns(checked.clock, () => this.#published.batches),
       notifications: this.#notifications,
@@ -477,9 +477,6 @@ export class Publisher implements AsyncDisposable {
     message: string = "disconnected by the publisher",
     { ban = 0 }: { readonly ban?: number } = {},
   ): boolean {
-    if (!(ban >= 0 && ban <= LONGEST_BAN)) {
-      throw new RangeError(`ban is ${ban}, a number of milliseconds up to ${LONGEST_BAN} expected`);
-    }
     return this.#connections.disconnect(connectionId, message, ban);
   }
 

@@ -5,6 +5,14 @@ import { CacheBlock } from "./cache_block.ts";
 import { SignalSet } from "./signal_set.ts";
 import type { InTurn } from "./turns.ts";
 
+/** How a {@linkcode Selection} comes to its signal index cache. */
+export interface SelectionCaches {
+  /** Makes it. */
+  readonly entries: () => Steps<SignalIndexCache>;
+  /** Told when another form of it is there: how many bytes all of them take. */
+  readonly onCached?: (bytes: number) => void;
+}
+
 /** What a filter expression comes to: the signals, and their cache in every form that was asked for. */
 export class Selection {
   static #count = 0;
@@ -13,18 +21,14 @@ export class Selection {
   /** How many more it would come to if the subscriber might see them, as far as it is told. */
   readonly unauthorized: number;
   readonly #id = ++Selection.#count;
-  readonly #entries: () => Steps<SignalIndexCache>;
+  readonly #from: SelectionCaches;
   readonly #caches = new Map<string, CacheBlock>();
 
-  /** @param entries Makes the signal index cache. */
-  constructor(
-    set: SignalSet,
-    unauthorized: number = 0,
-    entries: () => Steps<SignalIndexCache> = noEntries,
-  ) {
+  /** @param from Where the signal index cache comes from. */
+  constructor(set: SignalSet, unauthorized: number = 0, from: SelectionCaches = { entries: noEntries }) {
     this.set = set;
     this.unauthorized = unauthorized;
-    this.#entries = entries;
+    this.#from = from;
   }
 
   /** The signal index cache, made once for each form. @throws {SttpError} `Closed` as by `inTurn`. */
@@ -38,10 +42,11 @@ export class Selection {
   }
 
   *#encoded(gzip: boolean, encoding: TextEncoding, form: string): Steps<CacheBlock> {
-    const entries = yield* this.#entries();
+    const entries = yield* this.#from.entries();
     const block = yield* encodeSignalIndexCacheSteps(entries, encoding);
     const cache = yield* CacheBlock.create(block, gzip);
     this.#caches.set(form, cache);
+    this.#from.onCached?.(this.#caches.values().reduce((sum, { length }) => sum + length, 0));
     return cache;
   }
 }

@@ -91,13 +91,13 @@ export class Selector {
     const { signals, length } = batch;
     space.reserve(length);
     const { positions, indexes } = space;
-    const { indexes: indexOf } = this.#set;
+    const { indexes: indexOf, lowest } = this.#set;
     const known = indexOf.length;
     let n = 0;
     for (let i = 0; i < length; i++) {
-      const handle = signals[i]! >>> 0;
-      if (handle >= known) continue;
-      const index = indexOf[handle]!;
+      const place = (signals[i]! - lowest) >>> 0;
+      if (place >= known) continue;
+      const index = indexOf[place]!;
       if (index < 0) continue;
       positions[n] = i;
       indexes[n] = index;

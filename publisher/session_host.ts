@@ -10,6 +10,7 @@ import type { Notifications } from "./notifications.ts";
 import type { CheckedOptions } from "./options.ts";
 import type { Router } from "./router.ts";
 import type { PublisherStatus } from "./status.ts";
+import type { SubscriptionMemory } from "./subscription_memory.ts";
 import type { Turns } from "./turns.ts";
 
 /** What a session needs of its publisher. */
@@ -32,6 +33,8 @@ export interface SessionHost {
   readonly datagramSockets: DatagramSockets | undefined;
   /** Keeps account of filter expressions. */
   readonly filters: FilterAccount;
+  /** Keeps account of what subscriptions take. */
+  readonly memory: SubscriptionMemory;
   /** Keeps commands from taking all the time. */
   readonly commandTurns: CommandTurns;
   /** Keeps costly ones from doing so. */

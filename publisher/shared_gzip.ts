@@ -112,6 +112,11 @@ export class SharedGzip {
     return new SharedGzip(yield* deflate([rest]));
   }
 
+  /** Bytes that it takes. */
+  get length(): number {
+    return this.#rest.pieces.reduce((sum, { length }) => sum + length, 0);
+  }
+
   /**
    * The pieces of a gzip file of `head` followed by the rest; only the first and the last piece are made for it.
    *

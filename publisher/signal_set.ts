@@ -1,5 +1,8 @@
 import { allVisible, type Visibility } from "./visibility.ts";
 
+/** Bytes of the objects around the handles and indexes. */
+const OVERHEAD = 512;
+
 /**
  * An ordered list of signals that subscriptions come to, with the way from a handle to its place in the list, which
  * is the signal index on the wire (§5).
@@ -7,7 +10,9 @@ import { allVisible, type Visibility } from "./visibility.ts";
 export class SignalSet {
   /** The handles in order: element `i` is the signal with index `i`, -1 one that was taken out. */
   readonly handles: Int32Array;
-  /** The index of a handle, −1 where it is not in the list; handles beyond the end are not in it either. */
+  /** The lowest of the handles. */
+  readonly lowest: number;
+  /** By handle, from the lowest to the highest: its index, or −1 where it is not in the list. */
   readonly indexes: Int32Array;
   /** A number that equal lists share. */
   readonly hash: number;
@@ -17,21 +22,24 @@ export class SignalSet {
 
   /** @param handles Distinct handles, in order, and any number of -1; kept, not copied. */
   constructor(handles: Int32Array) {
+    let lowest = 0x7fffffff;
     let highest = -1;
     // FNV-1a over the handles.
     let hash = 0x811c9dc5;
     for (let i = 0; i < handles.length; i++) {
       const handle = handles[i]!;
       if (handle > highest) highest = handle;
+      if (handle >= 0 && handle < lowest) lowest = handle;
       hash = Math.imul(hash ^ handle, 0x01000193);
     }
     this.handles = handles;
     this.hash = hash >>> 0;
-    this.indexes = new Int32Array(highest + 1).fill(-1);
+    this.lowest = lowest;
+    this.indexes = new Int32Array(Math.max(highest + 1 - lowest, 0)).fill(-1);
     let count = 0;
     for (let i = 0; i < handles.length; i++) {
       if (handles[i]! < 0) continue;
-      this.indexes[handles[i]!] = i;
+      this.indexes[handles[i]! - lowest] = i;
       count++;
     }
     this.count = count;
@@ -40,6 +48,16 @@ export class SignalSet {
   /** How many indexes there are: those of signals that were taken out stay. */
   get size(): number {
     return this.handles.length;
+  }
+
+  /** Bytes that it takes. */
+  get byteLength(): number {
+    return OVERHEAD + this.handles.byteLength + this.indexes.byteLength;
+  }
+
+  /** The index of a handle; -1 when it is not in the list. */
+  indexOf(handle: number): number {
+    return this.indexes[handle - this.lowest] ?? -1;
   }
 
   /** The list without the signals that are hidden; the indexes of the others stay as they are. */

@@ -1,5 +1,12 @@
 /** docs/limits.md says what the code does; and tests of limits that are nowhere else. */
-import { assert, assertEquals, assertRejects, assertStrictEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { UsageError } from "../cli/exit_codes.ts";
 import { readYaml } from "../cli/yaml.ts";
 import { DataSet, DEFAULT_FILTER_LIMITS } from "../metadata/mod.ts";
@@ -184,20 +191,36 @@ function keeping(kept: Partial<KeptLimits>): Definition {
 }
 
 Deno.test("what is kept of a definition has the limits that are written down", () => {
-  assertEquals([KEPT.metadata, KEPT.signals, KEPT.views], [64 * 1024 ** 2, 2_000_000, 4_000_000]);
-  assertStringIncludes(text, "64 MiB of filtered metadata, 2,000,000 signals of selections (8 characters");
+  const { selections, rules, metadata, views } = KEPT;
+  assertEquals([selections, metadata, rules, views], [
+    64 * 1024 ** 2,
+    64 * 1024 ** 2,
+    16 * 1024 ** 2,
+    4_000_000,
+  ]);
+  assertStringIncludes(
+    text,
+    "64 MiB of filtered metadata, 64 MiB of selections with their caches, 16 MiB of what rules",
+  );
 });
 
-Deno.test("selections that are kept weigh by their signals, and by the characters of their filters", async () => {
-  const definition = keeping({ signals: 100 });
+Deno.test("selections that are kept weigh by their bytes, and by those of their filters and caches", async () => {
+  const definition = keeping({ selections: 5_000 });
   const select = (filter: string) => definition.select(filter, atOnce);
-  const filter = "FILTER TOP 1 ActiveMeasurements WHERE True";
-  assertStrictEquals(await select(filter), await select(filter));
-  const long = filter + " ".repeat(8 * 100);
+  const filter = "FILTER TOP 8 ActiveMeasurements WHERE True";
+  const selection = await select(filter);
+  assertStrictEquals(await select(filter), selection);
+  assertGreater(selection.set.byteLength, 2 * 4 * 8);
+  const long = filter + " ".repeat(2_000);
   assertDiffer(await select(long), await select(long));
-  const few = keeping({ signals: 10 });
-  const all = "FILTER ActiveMeasurements WHERE True";
-  assertDiffer(await few.select(all, atOnce), await few.select(all, atOnce));
+  assertStrictEquals(await select(filter), selection, "what is too heavy by itself makes nobody go");
+  await selection.cache(false, "utf-8", atOnce);
+  assertStrictEquals(await select(filter), selection);
+  for (const n of [7, 6]) {
+    await select(filter.replace("8", `${n}`));
+    await selection.cache(true, "utf-16le", atOnce);
+  }
+  assertDiffer(await select(filter), selection);
 });
 
 Deno.test("views that are kept weigh", async () => {
@@ -215,12 +238,12 @@ Deno.test("filtered metadata that is kept weighs by its bytes, and by the charac
     definition.metadataBody(filter, "utf-8", false, "all", atOnce);
   const filter = "FILTER TOP 8 MeasurementDetail WHERE True";
   const { length } = await body(keeping({}), filter);
-  const definition = keeping({ metadata: 1.5 * length });
+  const definition = keeping({ metadata: 1.5 * length + 4_096 });
   const first = await body(definition, filter);
   assertStrictEquals(await body(definition, filter), first);
   await body(definition, filter.replace("8", "7"));
   assertDiffer(await body(definition, filter), first);
-  const long = filter + " ".repeat(length / 2);
+  const long = filter + " ".repeat(length / 2 + 4_096);
   assertDiffer(await body(definition, long), await body(definition, long));
 });
 

@@ -18,6 +18,7 @@
  * | `filterLength` | 2 Mi characters | a filter expression that takes long to read |
  * | `filterMilliseconds` | 2,000 | a filter expression that keeps the publisher busy |
  * | `allFiltersLength` | 64 Mi characters | long filter expressions on many connections, which a publisher must keep |
+ * | `allSubscriptionsLength` | 1 GiB | subscriptions to ever other signals, each with an encoder that knows all of them |
  * | `metadataLength` | 1 GiB | a gzip bomb in place of metadata |
  * | `cacheLength` | 128 MiB | a gzip bomb in place of a signal index cache |
  * | `gzipRatio` | 250 | a gzip bomb under the other limits: a MiB or more of output from next to nothing |
@@ -48,6 +49,11 @@ export interface Limits {
    * up to 4,096 characters are taken beyond that, too.
    */
   readonly allFiltersLength: number;
+  /**
+   * Bytes that all of a publisher's subscriptions together may take: some 150 for each signal, those to the same signals
+   * counted once. Those of up to 16 KiB are taken beyond that, too.
+   */
+  readonly allSubscriptionsLength: number;
   /** Bytes of metadata after decompression. */
   readonly metadataLength: number;
   /** Bytes of a signal index cache after decompression. */
@@ -74,6 +80,7 @@ export const DefaultLimits: Limits = Object.freeze({
   filterLength: 2 * 1024 ** 2,
   filterMilliseconds: 2_000,
   allFiltersLength: 64 * 1024 ** 2,
+  allSubscriptionsLength: 1024 ** 3,
   metadataLength: 1024 ** 3,
   cacheLength: 128 * 1024 ** 2,
   gzipRatio: 250,

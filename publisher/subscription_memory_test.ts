@@ -1,0 +1,131 @@
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { finish } from "../metadata/steps.ts";
+import { assertSttpError } from "../tests/support/hostile.ts";
+import { Command, Response } from "../transport/wire/codes.ts";
+import { CacheBlock } from "./cache_block.ts";
+import type { Delivery } from "./delivery.ts";
+import { SignalSet } from "./signal_set.ts";
+import { type HeldMemory, SubscriptionMemory } from "./subscription_memory.ts";
+import type { Temporal } from "./temporal.ts";
+import { grid, Rig, type ScriptedPeer, settle } from "./testdata/rig.ts";
+
+const delivery: Delivery = {
+  tssc: true,
+  packetLimit: 32_767,
+  includeTime: true,
+  useMillisecondResolution: false,
+  useLocalClock: false,
+  oneBaseTime: false,
+  withoutNaN: false,
+  throttle: undefined,
+};
+
+/** The first so many signals. */
+function first(count: number): SignalSet {
+  return new SignalSet(Int32Array.from({ length: count }, (_, handle) => handle));
+}
+
+/** A cache of so many bytes. */
+function cacheOf(length: number): CacheBlock {
+  return finish(CacheBlock.create(new Uint8Array(length), false));
+}
+
+const size = 1000;
+const setBytes = first(size).byteLength;
+const encoderBytes = 144 * size;
+
+Deno.test("subscriptions to the same signals count once, in each form, and as long as there is one", () => {
+  const memory = new SubscriptionMemory(10_000_000);
+  const [set, same] = [first(size), first(size)];
+  const hold = (set: SignalSet, cache: CacheBlock, form = delivery, temporal?: Temporal): HeldMemory =>
+    memory.hold({ set, cache, delivery: form, temporal });
+  const [cache, otherCache] = [cacheOf(5000), cacheOf(7000)];
+  const held = [hold(set, cache)];
+  const alone = setBytes + encoderBytes + 5000;
+  assertEquals(memory.bytes, alone);
+  held.push(hold(same, cache));
+  assertStrictEquals(held[1]!.set, set);
+  assertEquals(memory.bytes, alone);
+  held.push(hold(same, otherCache));
+  assertEquals(memory.bytes, alone + 7000);
+  held.push(hold(set, cache, { ...delivery, withoutNaN: true }));
+  assertEquals(memory.bytes, alone + 7000 + encoderBytes);
+  // Each replay has an encoder of its own.
+  const temporal = {} as Temporal;
+  held.push(hold(set, cache, delivery, temporal), hold(set, cache, delivery, temporal));
+  assertEquals(memory.bytes, alone + 7000 + 3 * encoderBytes);
+  held.push(hold(first(size + 1), cache));
+  assertEquals(memory.bytes, 2 * alone + 8 + 144 + 7000 - 5000 + 3 * encoderBytes);
+  assert(held.at(-1)!.set !== set);
+
+  held.shift()!.release();
+  assertEquals(memory.bytes, 2 * alone + 8 + 144 + 7000 - 5000 + 3 * encoderBytes, "others still hold it");
+  for (const { release } of held) release();
+  assertEquals(memory.bytes, 0);
+  assertStrictEquals(hold(same, cache).set, same, "nothing was remembered");
+});
+
+Deno.test("what there is no room for is refused and holds nothing; small subscriptions always have room", () => {
+  const memory = new SubscriptionMemory(300_000);
+  const held = memory.hold({ set: first(size), cache: cacheOf(20), delivery, temporal: undefined });
+  const before = memory.bytes;
+  const more = (): HeldMemory =>
+    memory.hold({ set: first(size + 1), cache: cacheOf(20), delivery, temporal: undefined });
+  assertSttpError("LimitExceeded", more, "with this one to 1001 signals, at most 300000 expected");
+  assertEquals(memory.bytes, before);
+  for (let count = 1; count <= 30; count++) {
+    memory.hold({ set: first(count), cache: cacheOf(20), delivery, temporal: undefined });
+  }
+  held.release();
+  more();
+});
+
+Deno.test("handles that are far apart count", () => {
+  const set = new SignalSet(Int32Array.of(5, 1_000_004));
+  assertEquals([5, 1_000_004, 4, 6, 1_000_005].map((handle) => set.indexOf(handle)), [0, 1, -1, -1, -1]);
+  assertGreater(set.byteLength, 4_000_000);
+  assertLess(new SignalSet(Int32Array.of(1_000_004, 1_000_003)).byteLength, 1000);
+});
+
+Deno.test("a subscription that takes more than there is room for is refused until somebody goes", async () => {
+  await using rig = await Rig.start({ limits: { allSubscriptionsLength: 500_000 } });
+  rig.publisher.defineMetadata(grid(2000));
+  const [a, b, c] = [await rig.agree(), await rig.agree(), await rig.agree()];
+  const top = (count: number): string => `FILTER TOP ${count} ActiveMeasurements WHERE True`;
+  const granted = async (peer: ScriptedPeer, filterExpression: string): Promise<void> => {
+    await peer.subscribe({ filterExpression });
+    await peer.expectCache();
+    await peer.expect(Response.Succeeded, Command.Subscribe);
+    await peer.confirmCache();
+    await settle();
+  };
+  const refused = async (peer: ScriptedPeer, filterExpression: string): Promise<void> => {
+    await peer.subscribe({ filterExpression });
+    assertStringIncludes(
+      await peer.expectText(Response.Failed, Command.Subscribe),
+      "at most 500000 expected",
+    );
+  };
+  await granted(a, top(2000));
+  await refused(b, top(1999));
+  // Under another name the same is there already; and what comes to little is taken.
+  await granted(b, `${top(2000)} AND True`);
+  await granted(c, top(50));
+  // It goes on with what it has.
+  await refused(c, top(1998));
+  assertEquals(rig.publisher.stats().open.at(-1)?.subscription?.signals, 50);
+  a.channel.close();
+  await settle();
+  await refused(c, top(1998));
+  await b.send(Command.Unsubscribe);
+  await b.expect(Response.Succeeded, Command.Unsubscribe);
+  await granted(c, top(1998));
+  await refused(b, top(2000));
+});
