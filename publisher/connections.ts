@@ -16,6 +16,7 @@ import type { ConnectionSnapshot, PublisherStats } from "./snapshot.ts";
 
 /** Milliseconds that a ban may last: about a hundred years, so that its end is a date. */
 const LONGEST_BAN = 100 * 365 * 86_400_000;
+
 /** That a connection is not wanted. */
 interface ConnectionRefusal {
   readonly reason: CloseReason;

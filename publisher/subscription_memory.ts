@@ -1,5 +1,5 @@
 import { SttpError } from "../transport/errors.ts";
-import { type Delivery, deliveryKey } from "./delivery.ts";
+import { deliveryKey } from "./delivery.ts";
 import type { SignalSet } from "./signal_set.ts";
 import type { Subscription } from "./subscription.ts";
 
