@@ -11,7 +11,7 @@ import {
   decodeBufferBlockHead,
 } from "../transport/wire/buffer_block.ts";
 import { BufferBlockFlags } from "../transport/wire/codes.ts";
-import { gunzip } from "../transport/wire/gzip.ts";
+import { gunzipSteps } from "../transport/wire/gzip.ts";
 import type { BufferBlock, BufferBlockInbox } from "./buffer_block_inbox.ts";
 import type { CheckedBufferBlockOptions } from "./buffer_block_options.ts";
 import type { CheckedLimits } from "./options.ts";
@@ -52,6 +52,7 @@ export class BufferBlockReceiver {
   /** Blocks that came early, by sequence; `undefined` for one that can't be used. */
   readonly #held = new Map<number, BufferBlock | undefined>();
   #cancelTimer: (() => void) | undefined;
+  #isReading = false;
 
   /** @param first The sequence of the first block, which publishers count from 0. */
   constructor(options: BufferBlockReceiverOptions, first: number = 0) {
@@ -59,12 +60,26 @@ export class BufferBlockReceiver {
     this.#expected = first;
   }
 
-  /** Takes the body of a BufferBlock. @throws {SttpError} `MalformedFrame` when it has no head. */
-  receive(body: Uint8Array): void {
-    const { options: { layout, maxBlocks }, inbox, counters, drop, confirm } = this.#options;
-    const head = decodeBufferBlockHead(body, layout);
-    const { sequence, flags } = head;
+  /** Takes the body of a BufferBlock, in steps. */
+  *receive(body: Uint8Array): Generator<void, void, unknown> {
+    const { counters, drop } = this.#options;
+    let head: BufferBlockHead;
+    try {
+      head = decodeBufferBlockHead(body, this.#options.options.layout);
+    } catch (error) {
+      return drop("malformedResponse", `BufferBlock: ${(error as Error).message}`);
+    }
     counters.bufferBlocks++;
+    // A datagram does not wait until another one has been read.
+    if (this.#isReading) return drop("refusedBufferBlock", "the one before takes long to decompress");
+    this.#isReading = true;
+    yield* this.#take(head);
+    this.#isReading = false;
+  }
+
+  *#take(head: BufferBlockHead): Generator<void, void, unknown> {
+    const { options: { maxBlocks }, inbox, drop, confirm } = this.#options;
+    const { sequence, flags } = head;
     const mustConfirm = (flags & BufferBlockFlags.ConfirmationRequired) !== 0;
     const ahead = (sequence - this.#expected) | 0;
     if (ahead < 0 || this.#held.has(sequence)) {
@@ -74,11 +89,11 @@ export class BufferBlockReceiver {
     if (ahead >= maxBlocks) {
       return drop("refusedBufferBlock", `buffer block ${sequence} came, ${this.#expected} expected`);
     }
-    const content = this.#decrypt(head);
+    const content = yield* this.#decrypt(head);
     if (content === undefined) {
       return drop("undecipherable", "a buffer block is encrypted with no key that the publisher has sent");
     }
-    const block = this.#decode(content, flags);
+    const block = yield* this.#decode(content, flags);
     const length = block?.payload.length ?? 0;
     // What is missing must get in, however much waits for it.
     if (!inbox.makeRoom(length, ahead === 0)) {
@@ -95,7 +110,7 @@ export class BufferBlockReceiver {
     }
   }
 
-  #decrypt({ flags, rest }: BufferBlockHead): Uint8Array | undefined {
+  *#decrypt({ flags, rest }: BufferBlockHead): Generator<void, Uint8Array | undefined, unknown> {
     const { packets } = this.#options;
     const { decryption } = packets;
     if (decryption === undefined) return rest;
@@ -113,7 +128,7 @@ export class BufferBlockReceiver {
     // One wrong key in 256 gives something; hardly any gives a signal that there is.
     for (const isPlausible of [hasKnownIndex, hasIndex]) {
       for (const key of keys) {
-        const content = decryption.decrypt(rest, key, isPlausible);
+        const content = yield* decryption.decryptSteps(rest, key, isPlausible);
         if (content !== undefined) return content;
       }
     }
@@ -121,7 +136,7 @@ export class BufferBlockReceiver {
   }
 
   /** @returns `undefined` for a block that can't be used; it would not be better if it came again. */
-  #decode(content: Uint8Array, flags: number): BufferBlock | undefined {
+  *#decode(content: Uint8Array, flags: number): Generator<void, BufferBlock | undefined, unknown> {
     const { packets, limits: { bufferBlockLength: maxLength, gzipRatio: maxRatio }, idOf, drop } =
       this.#options;
     try {
@@ -135,7 +150,7 @@ export class BufferBlockReceiver {
         throw new SttpError("LimitExceeded", `${payload.length} bytes, at most ${maxLength} expected`);
       }
       const isCompressed = (flags & BufferBlockFlags.Compressed) !== 0;
-      const bytes = isCompressed ? gunzip(payload, { maxLength, maxRatio }) : payload.slice();
+      const bytes = isCompressed ? yield* gunzipSteps(payload, { maxLength, maxRatio }) : payload.slice();
       return { signal, signalId: idOf(signal), payload: bytes };
     } catch (error) {
       if (!(error instanceof SttpError)) throw error;

@@ -4,6 +4,7 @@ import { SttpError } from "../transport/errors.ts";
 import { decodeBufferBlockConfirmation, encodeBufferBlock } from "../transport/wire/buffer_block.ts";
 import { BufferBlockFlags, Command, Response } from "../transport/wire/codes.ts";
 import { gzip } from "../transport/wire/gzip.ts";
+import { finish } from "../transport/wire/steps.ts";
 import { type BufferBlock, BufferBlockInbox } from "./buffer_block_inbox.ts";
 import { BufferBlockReceiver, type BufferBlockReceiverOptions } from "./buffer_blocks.ts";
 import { checkOptions, type SubscriberOptions } from "./options.ts";
@@ -232,7 +233,7 @@ Deno.test("sequence numbers begin again behind the last uint32, also where block
     for (const sequence of order) {
       const payload = new Uint8Array(4);
       new DataView(payload.buffer).setUint32(0, sequence);
-      receiver.receive(encodeBufferBlock(sequence, ConfirmationRequired, 0, payload));
+      finish(receiver.receive(encodeBufferBlock(sequence, ConfirmationRequired, 0, payload)));
     }
     clock.advance(16_000);
     assertEquals(handed, [...found]);

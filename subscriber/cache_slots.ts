@@ -7,28 +7,43 @@ import { SttpError } from "../transport/errors.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import type { CompactDecoder } from "../transport/wire/compact.ts";
-import { GUID_LENGTH } from "../transport/wire/guid.ts";
+import { GUID_LENGTH, readGuid } from "../transport/wire/guid.ts";
 import type { SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
 import type { TsscDecoder } from "../transport/wire/tssc/mod.ts";
 import type { ReceivedBaseTimes } from "./received_base_times.ts";
 
+/** So many signals are a step: less than a millisecond. */
+const STEP = 2048;
+
 /** Turns the signal indexes of one cache into the subscriber's stable signal handles. */
 export class SignalMap {
-  /** Handles by index, -1 where there is none. The cache's limit on indexes bounds its length. */
+  /** Handles by index, -1 where there is none. */
   readonly #handles: Int32Array;
+  /** Handles of the indexes beyond those, of which a table would be empty for the most part. */
+  readonly #far: ReadonlyMap<number, number>;
   /** How many signals there are. */
   readonly size: number;
 
+  private constructor(handles: Int32Array, far: ReadonlyMap<number, number>, size: number) {
+    this.#handles = handles;
+    this.#far = far;
+    this.size = size;
+  }
+
   /**
-   * Adds the cache's signals to the table of handles.
+   * Adds the cache's signals to the table of handles, in steps.
    *
    * @param maxSignals How many signals that table may have.
    * @throws {SttpError} `LimitExceeded`; then none is added.
    */
-  constructor(cache: SignalIndexCache, signals: SignalTable, maxSignals: number) {
+  static *of(
+    cache: SignalIndexCache,
+    signals: SignalTable,
+    maxSignals: number,
+  ): Generator<void, SignalMap, unknown> {
     const { indexes, guids, size } = cache;
     if (signals.size + size > maxSignals) {
-      const added = cache.signalIds.filter((id) => signals.handleOf(id) === undefined).length;
+      const added = yield* countNew(cache, signals);
       if (signals.size + added > maxSignals) {
         throw new SttpError(
           "LimitExceeded",
@@ -38,15 +53,28 @@ export class SignalMap {
     }
     let highest = -1;
     for (const index of indexes) highest = Math.max(highest, index);
-    this.#handles = new Int32Array(highest + 1).fill(-1);
-    for (let i = 0; i < size; i++) this.#handles[indexes[i]!] = signals.addBytes(guids, i * GUID_LENGTH);
-    this.size = size;
+    const handles = new Int32Array(Math.min(highest + 1, 8 * size + 1024)).fill(-1);
+    const far = new Map<number, number>();
+    for (let i = 0; i < size; i++) {
+      const index = indexes[i]!;
+      const handle = signals.addBytes(guids, i * GUID_LENGTH);
+      if (index < handles.length) handles[index] = handle;
+      else far.set(index, handle);
+      if (i % STEP === STEP - 1) yield;
+    }
+    return new SignalMap(handles, far, size);
   }
 
   /** The handle of a signal index; `undefined` when it is not in the cache. */
   handleOf(index: number): number | undefined {
-    const handle = index < this.#handles.length ? this.#handles[index]! : -1;
+    const handle = this.#find(index);
     return handle < 0 ? undefined : handle;
+  }
+
+  /** The handle of a signal index, -1 when it is not in the cache. */
+  #find(index: number): number {
+    // The comparison is unsigned, so it also holds off indexes beyond int32.
+    return index >>> 0 < this.#handles.length ? this.#handles[index]! : this.#far.get(index) ?? -1;
   }
 
   /**
@@ -61,7 +89,6 @@ export class SignalMap {
     const end = handles.length;
     for (let i = from; i < length; i++) {
       const index = signals[i]!;
-      // The comparison is unsigned, so it also holds off indexes beyond int32.
       const handle = index >>> 0 < end ? handles[index]! : -1;
       if (handle < 0) return this.#squeeze(batch, i);
       signals[i] = handle;
@@ -69,14 +96,12 @@ export class SignalMap {
     return 0;
   }
 
-  /** Does what is left of `apply` once a measurement has to go: those behind it move up. */
+  /** Does what is left of `apply` once a measurement may have to go: then those behind it move up. */
   #squeeze(batch: MeasurementBatch, from: number): number {
     const { signals, ticks, valueBits, flags, length } = batch;
-    const handles = this.#handles;
     let kept = from;
     for (let i = from; i < length; i++) {
-      const index = signals[i]!;
-      const handle = index >>> 0 < handles.length ? handles[index]! : -1;
+      const handle = this.#find(signals[i]!);
       if (handle < 0) continue;
       signals[kept] = handle;
       ticks[kept] = ticks[i]!;
@@ -87,6 +112,19 @@ export class SignalMap {
     batch.length = kept;
     return length - kept;
   }
+}
+
+/** How many signals of a cache are not in the table of handles. */
+function* countNew(
+  { guids, size }: SignalIndexCache,
+  signals: SignalTable,
+): Generator<void, number, unknown> {
+  let added = 0;
+  for (let i = 0; i < size; i++) {
+    if (signals.handleOf(readGuid(guids, i * GUID_LENGTH)) === undefined) added++;
+    if (i % STEP === STEP - 1) yield;
+  }
+  return added;
 }
 
 /** One of the two caches, with what its packets are read by. */

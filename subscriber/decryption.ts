@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { decryptPayload } from "../transport/cipher.ts";
+import { decryptPayloadSteps } from "../transport/cipher.ts";
 import type { CipherKey, CipherKeys } from "../transport/wire/cipher_keys.ts";
+import { finish } from "../transport/wire/steps.ts";
 
 /**
  * The keys that a publisher has sent. Packets over UDP may be late, so of each of the two keys the one before is kept,
@@ -34,8 +35,17 @@ export class Decryption {
     isOdd: boolean,
     isPlausible: (payload: Uint8Array) => boolean,
   ): Uint8Array | undefined {
+    return finish(this.decryptSteps(bytes, isOdd, isPlausible));
+  }
+
+  /** {@linkcode Decryption.decrypt} in steps. */
+  *decryptSteps(
+    bytes: Uint8Array,
+    isOdd: boolean,
+    isPlausible: (payload: Uint8Array) => boolean,
+  ): Generator<void, Uint8Array | undefined, unknown> {
     for (const key of this.#keys[isOdd ? 1 : 0]!) {
-      const payload = decryptPayload(bytes, key);
+      const payload = yield* decryptPayloadSteps(bytes, key);
       if (payload !== undefined && isPlausible(payload)) return payload;
     }
     return undefined;

@@ -34,6 +34,31 @@ export class GivingWay {
     return new Promise((resolve) => this.#come = resolve);
   }
 
+  /**
+   * Does work in steps of a fraction of a millisecond: at once when it does not take long, else with turns for everything
+   * else in between, until it is done or nothing is to be waited for any more.
+   *
+   * @returns A promise when it is not done yet.
+   */
+  carryOut(steps: Iterator<unknown, void>): void | Promise<void> {
+    if (this.#doSome(steps)) return;
+    return this.#goOn(steps);
+  }
+
+  async #goOn(steps: Iterator<unknown, void>): Promise<void> {
+    do {
+      await this.next();
+    } while (!this.#isClosed && !this.#doSome(steps));
+  }
+
+  /** @returns Whether all is done. */
+  #doSome(steps: Iterator<unknown, void>): boolean {
+    do {
+      if (steps.next().done) return true;
+    } while (!this.isDue);
+    return false;
+  }
+
   /** Waits for nothing any more, and leaves no timer. */
   close(): void {
     this.#isClosed = true;

@@ -15,7 +15,9 @@ import {
 import { checkTlsOptions, type TlsSource } from "../transport/tls_options.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { formatConnectionString } from "../transport/wire/connection_string.ts";
+import { encodeOperationalModes } from "../transport/wire/operational_modes.ts";
 import { formatSubscription, type SubscriptionOptions } from "../transport/wire/subscribe.ts";
+import type { TextEncoding } from "../transport/wire/text.ts";
 import type { BufferBlockHandler } from "./buffer_block_inbox.ts";
 import {
   type BufferBlockOptions,
@@ -351,4 +353,20 @@ export function checkOptions(options: SubscriberOptions = {}): CheckedOptions {
     limits: checkLimits<CheckedLimits>(options.limits, { ...DefaultLimits, signals: 4_194_304 }, limitNames),
     clock: options.clock ?? systemClock,
   };
+}
+
+/** The body of DefineOperationalModes (§2) that says what a subscriber wants. */
+export function operationalModes(options: CheckedOptions, encoding: TextEncoding): Uint8Array {
+  return encodeOperationalModes({
+    version: options.version,
+    gzip: options.compressMetadata || options.compressSignalIndexCache,
+    tssc: options.compressPayload,
+    encoding,
+    extension: 0,
+    receiveExternalMetadata: options.receiveExternalMetadata,
+    receiveInternalMetadata: options.receiveInternalMetadata,
+    compressPayloadData: options.compressPayload,
+    compressSignalIndexCache: options.compressSignalIndexCache,
+    compressMetadata: options.compressMetadata,
+  });
 }

@@ -13,6 +13,7 @@ import { DataPacketFlags } from "../transport/wire/codes.ts";
 import { CompactDecoder, type CompactFormat } from "../transport/wire/compact.ts";
 import { type DataPacket, decodePacketHeader } from "../transport/wire/data_packet.ts";
 import type { SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
+import { finish } from "../transport/wire/steps.ts";
 import { ticksNow } from "../transport/wire/ticks.ts";
 import { TsscDecoder } from "../transport/wire/tssc/mod.ts";
 import { type CacheSlot, CacheSlots, SignalMap } from "./cache_slots.ts";
@@ -21,6 +22,9 @@ import { LossMeter } from "./loss_meter.ts";
 import type { CheckedLimits } from "./options.ts";
 import { ReceivedBaseTimes } from "./received_base_times.ts";
 import type { Counters, DropReason } from "./stats.ts";
+
+/** Bytes of an encrypted packet: it is decrypted in one piece, at some 70 MB a second. Publishers send some 32 KB. */
+const MOST_ENCRYPTED = 1024 ** 2;
 
 /** What a {@linkcode PacketReader} needs from its surroundings. */
 export interface PacketReaderOptions {
@@ -79,8 +83,17 @@ export class PacketReader {
    * @throws {SttpError} `LimitExceeded` when there are too many different signals.
    */
   installCache(cacheIndex: 0 | 1, cache: SignalIndexCache, format: CompactFormat): void {
+    finish(this.installCacheSteps(cacheIndex, cache, format));
+  }
+
+  /** {@linkcode PacketReader.installCache} in steps; it is in its place after the last. */
+  *installCacheSteps(
+    cacheIndex: 0 | 1,
+    cache: SignalIndexCache,
+    format: CompactFormat,
+  ): Generator<void, void, unknown> {
     const { limits, signals } = this.#options;
-    const map = new SignalMap(cache, signals, limits.signals);
+    const map = yield* SignalMap.of(cache, signals, limits.signals);
     const compact = new CompactDecoder(format, { maxMeasurements: limits.packetMeasurements });
     const baseTimes = new ReceivedBaseTimes(this.#options.clock, this.#baseTimes);
     this.#newestBaseTimes = baseTimes;
@@ -177,6 +190,10 @@ export class PacketReader {
   }
 
   #decrypt(body: Uint8Array, decryption: Decryption): Uint8Array | undefined {
+    if (body.length > MOST_ENCRYPTED) {
+      const message = `encrypted data packet of ${body.length} bytes, at most ${MOST_ENCRYPTED} expected`;
+      throw new SttpError("LimitExceeded", message);
+    }
     const flags = body[0]!;
     const isOdd = (flags & DataPacketFlags.CipherIndex) !== 0;
     const payload = decryption.decrypt(body.subarray(1), isOdd, isPlausible);

@@ -17,8 +17,7 @@ import {
   encodeNotificationHash,
   type NotificationMessage,
 } from "../transport/wire/notification.ts";
-import { encodeOperationalModes } from "../transport/wire/operational_modes.ts";
-import { decodeCacheUpdate } from "../transport/wire/signal_index_cache.ts";
+import { decodeCacheUpdateSteps } from "../transport/wire/signal_index_cache.ts";
 import { encodeSubscribe } from "../transport/wire/subscribe.ts";
 import { decodeResponseText } from "../transport/wire/text.ts";
 import { BufferBlockReceiver } from "./buffer_blocks.ts";
@@ -27,7 +26,7 @@ import { DataChannel } from "./data_channel.ts";
 import type { Delivery } from "./delivery.ts";
 import { type ExchangeOptions, Exchanges, refusal } from "./exchange.ts";
 import { GivingWay } from "./giving_way.ts";
-import type { SubscribeOptions } from "./options.ts";
+import { operationalModes, type SubscribeOptions } from "./options.ts";
 import { PacketReader } from "./packets.ts";
 import {
   type Replay,
@@ -43,7 +42,7 @@ const cacheGrace = 2000;
 const unsubscribeTimeout = 1000;
 /** A publisher had time enough to read a confirmation after so many milliseconds, even if it does not say so. */
 const confirmationTimeout = 5000;
-/** No text of a publisher is kept beyond this many bytes. */
+/** No text of a publisher is read beyond this many bytes. */
 const maxTextLength = 65_536;
 /** The least time before a buffer block is sent again, in milliseconds. */
 const leastRetransmission = 100;
@@ -74,6 +73,7 @@ export class Session {
   #retransmissionTimeout = 5;
   #processingInterval = -1;
   #cachesReceived = 0;
+  #isReadingCache = false;
   #signalCount = 0;
   #unauthorized: readonly string[] = [];
   #onCache: ((error?: SttpError) => void) | undefined;
@@ -143,19 +143,7 @@ export class Session {
     if (this.#state === "closed") return;
     this.#enter("ready");
     counters.connections++;
-    const body = encodeOperationalModes({
-      version: options.version,
-      gzip: options.compressMetadata || options.compressSignalIndexCache,
-      tssc: options.compressPayload,
-      encoding,
-      extension: 0,
-      receiveExternalMetadata: options.receiveExternalMetadata,
-      receiveInternalMetadata: options.receiveInternalMetadata,
-      compressPayloadData: options.compressPayload,
-      compressSignalIndexCache: options.compressSignalIndexCache,
-      compressMetadata: options.compressMetadata,
-    });
-    this.#channel.send(Command.DefineOperationalModes, body);
+    this.#channel.send(Command.DefineOperationalModes, operationalModes(options, encoding));
     emit({ kind: "connected", peer: this.#channel.address });
     this.#channel.start();
   }
@@ -259,7 +247,11 @@ export class Session {
   /** A data packet or buffer block came over UDP. Nobody can be made to wait there: what is too much is lost. */
   #receive(response: ResponseView): void {
     const { delivery, counters, drop } = this.#host;
-    if (response.code !== Response.DataPacket) return this.#handle(response);
+    if (response.code !== Response.DataPacket) {
+      // Datagrams do not wait.
+      this.#handle(response);
+      return;
+    }
     const batch = delivery.filling;
     const isFull = delivery.full;
     const before = batch.length;
@@ -361,7 +353,10 @@ export class Session {
     if (this.#endError !== undefined) return Promise.reject(this.#endError);
     if (this.#cachesReceived > count) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const cancel = this.#host.options.clock.schedule(cacheGrace, () => this.#onCache?.());
+      const cancel = this.#host.options.clock.schedule(cacheGrace, () => {
+        // One that takes long to read has come.
+        if (!this.#isReadingCache) this.#onCache?.();
+      });
       this.#onCache = (error) => {
         this.#onCache = undefined;
         cancel();
@@ -392,7 +387,8 @@ export class Session {
     else this.#dataChannel.close().then(ended);
   }
 
-  #handle({ code, inResponseTo, body }: ResponseView): void {
+  /** @returns A promise when it takes long: what comes behind it has to wait. */
+  #handle({ code, inResponseTo, body }: ResponseView): void | Promise<void> {
     const { emit } = this.#host;
     try {
       switch (code) {
@@ -407,7 +403,7 @@ export class Session {
         case Response.Failed:
           return this.#failed(inResponseTo, this.#text(body));
         case Response.UpdateSignalIndexCache:
-          return this.#updateCache(body);
+          return this.#givingWay.carryOut(this.#updateCache(body));
         case Response.UpdateBaseTimes:
           return this.#updateBaseTimes(body);
         case Response.UpdateCipherKeys:
@@ -417,7 +413,7 @@ export class Session {
         case Response.ProcessingComplete:
           return this.#completed(this.#text(body));
         case Response.BufferBlock:
-          return this.#blocks.receive(body);
+          return this.#givingWay.carryOut(this.#blocks.receive(body));
         case Response.Notify:
           return this.#notified(decodeNotification(body, encoding));
         case Response.ConfigurationChanged:
@@ -535,13 +531,15 @@ export class Session {
     this.#host.emit({ kind: "cipherKeys", cipherIndex });
   }
 
-  #updateCache(body: Uint8Array): void {
+  *#updateCache(body: Uint8Array): Generator<void, void, unknown> {
     const { options, counters, emit } = this.#host;
     const { version, limits } = options;
+    const format = this.#format;
+    this.#isReadingCache = true;
     try {
       const gzip = options.compressSignalIndexCache;
-      const { cacheIndex, cache } = decodeCacheUpdate(body, { version, gzip, encoding, limits });
-      this.#packets.installCache(cacheIndex, cache, this.#format);
+      const { cacheIndex, cache } = yield* decodeCacheUpdateSteps(body, { version, gzip, encoding, limits });
+      yield* this.#packets.installCacheSteps(cacheIndex, cache, format);
       this.#accepted();
       counters.caches++;
       this.#cachesReceived++;
@@ -556,6 +554,8 @@ export class Session {
       // It can't be confirmed, and until it is the publisher sends no other: there is no way on from here.
       const message = `the publisher sent a signal index cache that can't be used: ${error.message}`;
       this.#end("lost", new SttpError(error.code, message, { cause: error }));
+    } finally {
+      this.#isReadingCache = false;
     }
   }
 
@@ -575,7 +575,7 @@ export class Session {
   #text(body: Uint8Array): string {
     const view = new DataView(body.buffer, body.byteOffset, body.length);
     if (body.length >= 4 && view.getUint32(0) === body.length - 4) this.#packets.isSttpapi = true;
-    return decodeResponseText(body, encoding).slice(0, maxTextLength);
+    return decodeResponseText(body, encoding, maxTextLength);
   }
 }
 

@@ -8,6 +8,7 @@
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { CIPHER_IV_LENGTH, CIPHER_KEY_LENGTH, type CipherKey } from "./wire/cipher_keys.ts";
+import { finish } from "./wire/steps.ts";
 
 const ALGORITHM = "aes-256-cbc";
 const BLOCK_LENGTH = 16;
@@ -61,21 +62,35 @@ export function encryptPayload(
 }
 
 /** Decrypts a payload; `undefined` when it can't have been encrypted with this key. Most wrong keys show, not all. */
-export function decryptPayload(
+export function decryptPayload(bytes: Uint8Array, key: CipherKey): Uint8Array<ArrayBuffer> | undefined {
+  return finish(decryptPayloadSteps(bytes, key));
+}
+
+/** Bytes that are decrypted in a step: less than a millisecond. */
+const STEP = 65_536;
+
+/** {@linkcode decryptPayload} in steps, for a payload so long that something else has to be done meanwhile. */
+export function* decryptPayloadSteps(
   bytes: Uint8Array,
   { key, iv }: CipherKey,
-): Uint8Array<ArrayBuffer> | undefined {
+): Generator<void, Uint8Array<ArrayBuffer> | undefined, unknown> {
   if (bytes.length === 0 || bytes.length % BLOCK_LENGTH !== 0) return undefined;
   const decipher = createDecipheriv(ALGORITHM, key, iv);
+  const payload = new Uint8Array(bytes.length);
+  let length = 0;
+  const append = (part: Uint8Array): void => {
+    payload.set(part, length);
+    length += part.length;
+  };
+  for (let at = 0; at < bytes.length; at += STEP) {
+    append(decipher.update(bytes.subarray(at, at + STEP)));
+    if (at + STEP < bytes.length) yield;
+  }
   try {
-    const first = decipher.update(bytes);
-    const last = decipher.final();
-    const payload = new Uint8Array(first.length + last.length);
-    payload.set(first);
-    payload.set(last, first.length);
-    return payload;
+    append(decipher.final());
   } catch {
     // The padding is wrong.
     return undefined;
   }
+  return payload.subarray(0, length);
 }

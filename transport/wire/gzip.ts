@@ -7,6 +7,7 @@ import { gzipSync, Inflate } from "fflate";
 import { SttpError } from "../errors.ts";
 import { DefaultLimits } from "../limits.ts";
 import { crc32 } from "./crc32.ts";
+import { finish } from "./steps.ts";
 
 /** How hard {@linkcode gzip} tries: 0 not at all, 9 most. */
 export type GzipLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
@@ -31,13 +32,13 @@ export interface GunzipOptions {
 
 // Below this no ratio is suspicious: it is the most memory that a small gzip can claim.
 const UNSUSPICIOUS_LENGTH = 1024 ** 2;
-// Deflate makes at most 1,032 bytes of one.
-const MOST_RATIO = 1032;
 const HEADER_LENGTH = 10;
 const TRAILER_LENGTH = 8;
-// Bytes of input at a time. Short slices are slow; what a long one may come to is held in check below.
-const LEAST_SLICE = 8_192;
-const MOST_SLICE = 65_536;
+// Bytes of input at a time: shorter slices are slow. One of a bomb comes to 8 MiB, as deflate makes at most 1,032 bytes
+// of one.
+const SLICE = 8_192;
+// Bytes of output at a time.
+const PIECE = 1024 ** 2;
 
 /**
  * Decompresses one gzip member. The length that its trailer states meets the limit first, and inflating stops as soon
@@ -56,12 +57,21 @@ const MOST_SLICE = 65_536;
  * ```
  */
 export function gunzip(bytes: Uint8Array, options: GunzipOptions): Uint8Array<ArrayBuffer> {
+  return finish(gunzipSteps(bytes, options));
+}
+
+/** {@linkcode gunzip} in steps, for output so long that something else has to be done meanwhile. */
+export function* gunzipSteps(
+  bytes: Uint8Array,
+  options: GunzipOptions,
+): Generator<void, Uint8Array<ArrayBuffer>, unknown> {
   const { length } = member(bytes, options);
   const output = new Uint8Array(length);
   let filled = 0;
   for (const chunk of gunzipChunks(bytes, options)) {
     output.set(chunk, filled);
     filled += chunk.length;
+    yield;
   }
   return output;
 }
@@ -79,10 +89,8 @@ export function* gunzipChunks(
   const inflate = new Inflate((chunk) => pending.push(chunk as Uint8Array<ArrayBuffer>));
   let produced = 0;
   let crc = 0;
-  // A slice of a bomb comes to no more than the stated length over again, or 8 MiB.
-  const slice = Math.min(Math.max(Math.floor(length / MOST_RATIO), LEAST_SLICE), MOST_SLICE);
   for (let offset = start; offset < end || offset === start;) {
-    const size = Math.min(slice, end - offset);
+    const size = Math.min(SLICE, end - offset);
     try {
       inflate.push(bytes.subarray(offset, offset + size), offset + size === end);
     } catch (cause) {
@@ -96,8 +104,11 @@ export function* gunzipChunks(
       if (produced > length) {
         throw new SttpError("MalformedFrame", `gzip data is longer than the ${length} bytes that it states`);
       }
-      crc = crc32(chunk, crc);
-      if (chunk.length > 0) yield chunk;
+      for (let at = 0; at < chunk.length; at += PIECE) {
+        const piece = chunk.subarray(at, at + PIECE);
+        crc = crc32(piece, crc);
+        yield piece;
+      }
     }
   }
   if (produced !== length) {

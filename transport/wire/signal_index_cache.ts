@@ -5,9 +5,10 @@
  */
 import { SttpError } from "../errors.ts";
 import { DefaultLimits, type Limits } from "../limits.ts";
-import { gunzip, isGzip } from "./gzip.ts";
+import { gunzipSteps, isGzip } from "./gzip.ts";
 import { EMPTY_GUID, GUID_LENGTH, readGuid, writeGuid } from "./guid.ts";
-import { decodeText, encodeText, type TextEncoding } from "./text.ts";
+import { finish } from "./steps.ts";
+import { encodeText, type TextEncoding } from "./text.ts";
 
 /** One entry of a {@linkcode SignalIndexCache}. */
 export interface SignalIndexEntry {
@@ -159,15 +160,13 @@ export function encodeSignalIndexCache(
   cache: SignalIndexCache,
   encoding: TextEncoding = "utf-8",
 ): Uint8Array<ArrayBuffer> {
-  const steps = encodeSignalIndexCacheSteps(cache, encoding);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
+  return finish(encodeSignalIndexCacheSteps(cache, encoding));
 }
 
 /** So many entries are a step: less than a millisecond. */
 const STEP = 4096;
+/** The same where texts are made of bytes. */
+const SHORT_STEP = 512;
 
 /** {@linkcode encodeSignalIndexCache} in steps, one of which tells how long the block will be. */
 export function* encodeSignalIndexCacheSteps(
@@ -238,6 +237,13 @@ export function decodeSignalIndexCache(
   block: Uint8Array,
   options: DecodeCacheOptions = {},
 ): SignalIndexCache {
+  return finish(decodeSignalIndexCacheSteps(block, options));
+}
+
+function* decodeSignalIndexCacheSteps(
+  block: Uint8Array,
+  options: DecodeCacheOptions,
+): Generator<void, SignalIndexCache, unknown> {
   const {
     encoding = "utf-8",
     maxEntries = DefaultLimits.cacheEntries,
@@ -295,6 +301,7 @@ export function decodeSignalIndexCache(
     sources[position] = readSource(offset + 24, sourceLength);
     ids[position] = view.getBigUint64(offset + 24 + sourceLength);
     offset += LEAST_ENTRY_LENGTH + sourceLength;
+    if (i % SHORT_STEP === SHORT_STEP - 1) yield;
   }
   return new SignalIndexCache({
     indexes: indexes.subarray(0, size),
@@ -303,7 +310,7 @@ export function decodeSignalIndexCache(
     ids: ids.subarray(0, size),
   }, {
     subscriberId: readGuid(block, 4),
-    unauthorized: readUnauthorized(block, view, offset, maxEntries),
+    unauthorized: yield* readUnauthorized(block, view, offset, maxEntries),
     duplicates: count - size,
   });
 }
@@ -347,6 +354,7 @@ function checkCount(what: string, count: number, least: number, room: number, mo
 
 /** Reads sources, most of which are the one before: that one is compared and not made anew. */
 function sourceReader(block: Uint8Array, encoding: TextEncoding): (offset: number, length: number) => string {
+  const decoder = new TextDecoder(encoding);
   let known = new Uint8Array(0);
   let text = "";
   return (offset, length) => {
@@ -354,13 +362,18 @@ function sourceReader(block: Uint8Array, encoding: TextEncoding): (offset: numbe
     for (let i = 0; same && i < length; i++) same = block[offset + i] === known[i];
     if (!same) {
       known = block.slice(offset, offset + length);
-      text = decodeText(known, encoding);
+      text = decoder.decode(known);
     }
     return text;
   };
 }
 
-function readUnauthorized(block: Uint8Array, view: DataView, offset: number, maxEntries: number): string[] {
+function* readUnauthorized(
+  block: Uint8Array,
+  view: DataView,
+  offset: number,
+  maxEntries: number,
+): Generator<void, string[], unknown> {
   if (offset === block.length) return [];
   if (block.length - offset < 4) {
     throw new SttpError(
@@ -376,7 +389,12 @@ function readUnauthorized(block: Uint8Array, view: DataView, offset: number, max
     block.length - start,
     maxEntries,
   );
-  return Array.from({ length: count }, (_, i) => readGuid(block, start + i * GUID_LENGTH));
+  const signalIds: string[] = [];
+  for (let i = 0; i < count; i++) {
+    signalIds.push(readGuid(block, start + i * GUID_LENGTH));
+    if (i % SHORT_STEP === SHORT_STEP - 1) yield;
+  }
+  return signalIds;
 }
 
 /** What the body of UpdateSignalIndexCache depends on. */
@@ -428,6 +446,14 @@ export interface DecodedCacheUpdate {
  * @throws {SttpError} `MalformedCache` or `LimitExceeded`, as {@linkcode decodeSignalIndexCache}.
  */
 export function decodeCacheUpdate(body: Uint8Array, options: DecodeCacheUpdateOptions): DecodedCacheUpdate {
+  return finish(decodeCacheUpdateSteps(body, options));
+}
+
+/** {@linkcode decodeCacheUpdate} in steps: a cache of a million signals takes a second. */
+export function* decodeCacheUpdateSteps(
+  body: Uint8Array,
+  options: DecodeCacheUpdateOptions,
+): Generator<void, DecodedCacheUpdate, unknown> {
   const { version, gzip, encoding = "utf-8" } = options;
   const limits = { ...DefaultLimits, ...options.limits };
   const prefix = version > 1 ? 1 : 0;
@@ -435,7 +461,7 @@ export function decodeCacheUpdate(body: Uint8Array, options: DecodeCacheUpdateOp
   let block = body.subarray(prefix);
   if (gzip && isGzip(block)) {
     try {
-      block = gunzip(block, { maxLength: limits.cacheLength, maxRatio: limits.gzipRatio });
+      block = yield* gunzipSteps(block, { maxLength: limits.cacheLength, maxRatio: limits.gzipRatio });
     } catch (error) {
       if (!(error instanceof SttpError) || error.code === "LimitExceeded") throw error;
       throw new SttpError("MalformedCache", `signal index cache: ${error.message}`, { cause: error });
@@ -443,7 +469,7 @@ export function decodeCacheUpdate(body: Uint8Array, options: DecodeCacheUpdateOp
   }
   return {
     cacheIndex: prefix === 1 && body[0] === 1 ? 1 : 0,
-    cache: decodeSignalIndexCache(block, {
+    cache: yield* decodeSignalIndexCacheSteps(block, {
       encoding,
       maxEntries: limits.cacheEntries,
       maxSignalIndex: limits.signalIndex,

@@ -49,9 +49,16 @@ export function decodeText(
 /**
  * Reads the text of a Succeeded or Failed response. One publisher puts its length in front, in four bytes: they are
  * dropped when they hold the length of the rest.
+ *
+ * @param maxLength Bytes that are read of a longer text; default all.
  */
-export function decodeResponseText(body: Uint8Array, encoding: TextEncoding): string {
+export function decodeResponseText(
+  body: Uint8Array,
+  encoding: TextEncoding,
+  maxLength: number = Infinity,
+): string {
   const prefixed = body.length >= 4 &&
     new DataView(body.buffer, body.byteOffset).getUint32(0) === body.length - 4;
-  return decodeText(prefixed ? body.subarray(4) : body, encoding);
+  const start = prefixed ? 4 : 0;
+  return decodeText(body.subarray(start, start + maxLength), encoding);
 }

@@ -15,6 +15,8 @@ export interface TsscDecoderOptions {
   maxMeasurements?: number;
 }
 
+/** No measurement takes more bytes: 4 for its codes, 4 of signal index, 9 of time, 5 of flags, 4 of value; and the end. */
+const MOST_BYTES = 32;
 /** How far a read may go beyond the end before it is noticed. */
 const PADDING = 32;
 
@@ -110,6 +112,9 @@ export class TsscDecoder {
           ? `${payload.length} bytes, at least ${TSSC_HEADER_LENGTH} expected`
           : `version ${payload[0]}, ${TSSC_VERSION} expected`,
       );
+    }
+    if (payload.length > TSSC_HEADER_LENGTH + MOST_BYTES * this.#maxMeasurements) {
+      throw this.#malformed(`${payload.length} bytes, more than ${this.#maxMeasurements} measurements take`);
     }
     const sequence = payload[1]! << 8 | payload[2]!;
     if (sequence === 0) {

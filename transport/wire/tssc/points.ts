@@ -53,6 +53,8 @@ const PERIODS = [6, 21, 101] as const;
 export const ORIGIN = 0;
 
 const INITIAL_CAPACITY = 64;
+/** Storage for so many times the points that there were is too much to be kept. */
+const SPARE = 64;
 
 /**
  * All points of a stream, in a flat array and found by signal index.
@@ -82,9 +84,17 @@ export class PointTable {
     return this.#end / POINT_WORDS - 1;
   }
 
-  /** Forgets all points; the storage stays. */
+  /**
+   * Forgets all points. The storage stays, unless few of them made use of it: resets one after the other cost no more
+   * than the points between them.
+   */
   reset(): void {
-    this.#near.fill(0);
+    if (this.words.length > SPARE * this.#end) {
+      this.words = new Int32Array(INITIAL_CAPACITY * POINT_WORDS);
+      this.#near = new Int32Array(2 * INITIAL_CAPACITY);
+    } else {
+      this.#near.fill(0);
+    }
     this.#far = new FarIndexes();
     this.#end = POINT_WORDS;
     this.#initialize(ORIGIN, 0);
