@@ -16,11 +16,13 @@ export interface CommandTaker {
   readonly state: SessionState;
   /** Carries out the command in a frame's payload, which is good until that is done. */
   take(payload: Uint8Array): Promise<void>;
+  /** Nothing more comes, while a command is under way. Resolves to false when it is not to be waited for any more. */
+  inputEnded(): Promise<false>;
 }
 
 /**
  * Reads one subscriber's commands, each when the one before is done. While one takes its time the connection is watched,
- * so that who is gone is not served any further.
+ * so that who is gone is not served any further, and who has ended its own side only is served to the end.
  */
 export class CommandReader {
   readonly #input: ReadAhead;
@@ -43,7 +45,7 @@ export class CommandReader {
   }
 
   /**
-   * Reads until the connection ends, even if a command is under way then.
+   * Reads until the connection ends, or its input has and no command that came before is left.
    *
    * @throws {SttpError} `FrameTooLong`, or `ConnectionLost`.
    */
@@ -65,7 +67,7 @@ export class CommandReader {
           if (isEnding(taker.state)) break;
         }
         const command = payload;
-        const isDone = await this.#isDone(this.#turns.carryOut(() => taker.take(command)));
+        const isDone = await this.#isDone(this.#turns.carryOut(() => taker.take(command)), taker);
         if (!isDone) return;
         if (isEnding(taker.state)) break;
         if (taker.state !== "awaitingModes") frames.maxLength = limits.commandFrameLength;
@@ -78,14 +80,14 @@ export class CommandReader {
    *
    * @returns Whether it is done; else the connection has ended before it.
    */
-  async #isDone(command: Promise<void>): Promise<boolean> {
+  async #isDone(command: Promise<void>, taker: CommandTaker): Promise<boolean> {
     let isDone = false;
     const done = command.then(() => isDone = true);
     for (let i = 0; i < STEPS && !isDone; i++) await undefined;
     if (isDone) return true;
     const { over, stop } = this.#input.watch();
     try {
-      return await Promise.race([done, over]);
+      return await Promise.race([done, over.then(() => taker.inputEnded())]);
     } finally {
       stop();
     }

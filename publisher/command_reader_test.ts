@@ -12,9 +12,19 @@ import { settle } from "./testdata/rig.ts";
 /** Takes commands, each of which is done when the test says so. */
 class Taker implements CommandTaker {
   readonly state = "ready";
+  /** Whether who ends its side of the connection still waits for answers. */
+  readonly stays: boolean;
   /** First byte and length of each command, when it was begun. */
   readonly begun: [code: number, length: number][] = [];
   readonly #done: (() => void)[] = [];
+
+  constructor(stays: boolean = false) {
+    this.stays = stays;
+  }
+
+  inputEnded(): Promise<false> {
+    return this.stays ? new Promise(() => {}) : Promise.resolve(false);
+  }
 
   take(payload: Uint8Array): Promise<void> {
     this.begun.push([payload[0]!, payload.length]);
@@ -52,6 +62,21 @@ Deno.test("who closes the connection is gone, whatever is under way", async () =
   assert(await isSettled(run), "it is not noticed");
   await taker.next();
   assertEquals(taker.begun, [[2, 1]], "what was behind it is not begun");
+});
+
+Deno.test("of who stays to hear the answers, all that came is carried out, one after the other", async () => {
+  const [near, far] = createChannelPair();
+  const taker = new Taker(true);
+  const run = readerOf(near).run(taker);
+  for (const code of [2, 3, 4]) await far.write(encodeCommand(code, new Uint8Array(1000)));
+  await settle();
+  far.close();
+  for (const codes of [[2], [2, 3], [2, 3, 4]]) {
+    assertEquals(await isSettled(run), false);
+    assertEquals(taker.begun, codes.map((code): [number, number] => [code, 1001]));
+    await taker.next();
+  }
+  assert(await isSettled(run));
 });
 
 Deno.test("a connection that breaks ends what is under way with its error", async () => {
@@ -146,6 +171,7 @@ Deno.test("what is carried out at once is read as it comes", async () => {
       count++;
       return Promise.resolve();
     },
+    inputEnded: () => Promise.resolve(false),
   });
   for (let i = 0; i < 10; i++) {
     await far.write(encodeCommand(2));

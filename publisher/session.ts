@@ -40,6 +40,12 @@ const ANSWERS_AHEAD = 262_144;
 const NOTIFY_AHEAD = 16_384;
 /** For how long a refused subscriber may read why, in milliseconds (§2). */
 const LEAVING_TIME = 1000;
+/**
+ * How soon it is tried, in milliseconds, whether who has ended its side of the connection is still there; then after
+ * twice as long, and so on. The last time, after 5 s in all, its connection ends.
+ */
+const FIRST_KNOCK = 20;
+const LAST_KNOCK = 2560;
 
 /**
  * One subscriber's command channel, from its first byte to its last: a state, the commands that it takes in that
@@ -79,6 +85,9 @@ export class Session implements CommandTaker, DataPathOwner {
   #notifications: NotificationFeed | undefined;
   #configurationChangedWaits = false;
   readonly #ended = new AbortController();
+  /** Once the input has ended, resolves with the connection. */
+  #lastWords: PromiseWithResolvers<false> | undefined;
+  #cancelKnock: (() => void) | undefined;
   #cancelTimer: () => void;
 
   /** @param direction Who made the connection: the subscriber, or the publisher. */
@@ -111,7 +120,10 @@ export class Session implements CommandTaker, DataPathOwner {
             "controlOverflow",
             `more than ${options.controlQueueLimit} bytes of answers waited`,
           ),
-        onFailed: (error) => this.close("connectionLost", messageOf(error)),
+        onFailed: (error) =>
+          this.#lastWords === undefined
+            ? this.close("connectionLost", messageOf(error))
+            : this.#closeByPeer(),
       },
     });
     this.data = new DataPath(this);
@@ -189,7 +201,8 @@ export class Session implements CommandTaker, DataPathOwner {
     try {
       await this.#admit();
       await this.#commands.run(this);
-      this.close("peerClosed", "the subscriber closed the connection");
+      if (!this.#isAnswered()) await Promise.race([this.#answered(), this.inputEnded()]);
+      this.#closeByPeer();
     } catch (error) {
       this.#fail(error);
     }
@@ -219,6 +232,48 @@ export class Session implements CommandTaker, DataPathOwner {
     } else {
       this.close("frameTooLong", error.message);
     }
+  }
+
+  #isAnswered(): boolean {
+    return this.userCommands.isDone && this.queue.controlBytes === 0;
+  }
+
+  /** Resolves when all commands that were taken have their answers. */
+  async #answered(): Promise<void> {
+    await this.userCommands.done;
+    await this.queue.controlBelow(0);
+  }
+
+  /**
+   * A subscriber that sends nothing more may wait for answers, or be gone: TCP tells only who writes. So something is
+   * written now and then, for a while.
+   *
+   * @returns Resolves when the connection has ended.
+   */
+  inputEnded(): Promise<false> {
+    if (this.#lastWords === undefined) {
+      this.#lastWords = Promise.withResolvers();
+      if (this.isClosed) this.#lastWords.resolve(false);
+      else this.#knock(FIRST_KNOCK);
+    }
+    return this.#lastWords.promise;
+  }
+
+  #knock(delay: number): void {
+    this.#sendNoOp();
+    this.#cancelKnock = this.host.options.clock.schedule(delay, () => {
+      if (delay < LAST_KNOCK) this.#knock(2 * delay);
+      else this.#closeByPeer();
+    });
+  }
+
+  #closeByPeer(): void {
+    this.close("peerClosed", "the subscriber closed the connection");
+  }
+
+  /** Says that we live; with something on its way already there is no need to. */
+  #sendNoOp(): void {
+    if (this.queue.idle) this.queue.pushControl(encodeResponse(Response.NoOP, Command.Subscribe));
   }
 
   #isEnding(): boolean {
@@ -399,6 +454,8 @@ export class Session implements CommandTaker, DataPathOwner {
     this.#enter("closed");
     this.#closed = { at: this.host.options.clock.now(), ...this.#farewell ?? { reason, message } };
     this.#cancelTimer();
+    this.#cancelKnock?.();
+    this.#lastWords?.resolve(false);
     this.#ended.abort();
     this.#notifications?.detach();
     // First, so that the last of the group's open packet is counted and not queued.
@@ -426,9 +483,8 @@ export class Session implements CommandTaker, DataPathOwner {
       const stalledFor = this.queue.stalledFor;
       if (stallTimeout > 0 && stalledFor >= stallTimeout) {
         this.close("stalled", `the subscriber read nothing for ${Math.round(stalledFor / 1000)} s`);
-      } else if (this.queue.idle) {
-        // With something on its way already there is no need to say that we live.
-        this.queue.pushControl(encodeResponse(Response.NoOP, Command.Subscribe));
+      } else {
+        this.#sendNoOp();
       }
     });
   }

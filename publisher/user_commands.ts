@@ -43,6 +43,16 @@ export class UserCommands {
     this.#session = session;
   }
 
+  /** Whether none is left. */
+  get isDone(): boolean {
+    return this.#waiting === 0;
+  }
+
+  /** Resolves when those are done that were taken. */
+  get done(): Promise<void> {
+    return this.#last;
+  }
+
   /**
    * Takes a command.
    *
