@@ -1,9 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { generateCipherKey } from "../transport/cipher.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { BaseTimes, encodeBaseTimes } from "../transport/wire/base_times.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
+import { encodeCipherKeys } from "../transport/wire/cipher_keys.ts";
 import { DataPacketFlags } from "../transport/wire/codes.ts";
 import { CompactEncoder, type CompactFormat } from "../transport/wire/compact.ts";
 import { decodeCacheUpdate, encodeCacheUpdate } from "../transport/wire/signal_index_cache.ts";
@@ -70,6 +72,26 @@ class Fixture {
     return this.#into;
   }
 }
+
+Deno.test("few signals with high indexes take little memory, and are found among others", () => {
+  const fixture = new Fixture();
+  fixture.cache(0, [1, 2, 3], [4_194_303, 0, 70_000]);
+  const indexes = [0, 70_000, 70_001, 4_194_303, 4_194_302, -1];
+  assertEquals(fixture.read(compactFrame(batchOf(indexes, 5))), "2=5 3=6 1=8");
+  assertEquals(fixture.dropped(), { unknownSignal: 3 });
+  assertEquals(fixture.reader.signalOf(4_194_303, false), 0);
+  assertEquals(fixture.reader.signalOf(4_194_302, false), undefined);
+});
+
+Deno.test("an encrypted packet that is too long is not decrypted", () => {
+  const fixture = new Fixture();
+  fixture.cache(0, [1]);
+  fixture.reader.updateCipherKeys(
+    encodeCipherKeys({ cipherIndex: 0, even: generateCipherKey(), odd: generateCipherKey() }),
+  );
+  for (const length of [1024 ** 2, 1024 ** 2 + 1]) fixture.reader.read(new Uint8Array(length), fixture.last);
+  assertEquals(fixture.dropped(), { undecipherable: 1, malformedPacket: 1 });
+});
 
 Deno.test("signal indexes become handles that outlive the cache", () => {
   const fixture = new Fixture();

@@ -113,6 +113,11 @@ Deno.test("what comes to more than it states is stopped soon after", () => {
   assertSttpError("MalformedFrame", () => gunzip(bomb, { maxLength: 1000 }), "longer");
 });
 
+Deno.test("output comes in pieces of a MiB at most", () => {
+  const lengths = [...gunzipChunks(zeros(16 << 20), { ...MAX, maxRatio: 2000 })].map(({ length }) => length);
+  assertEquals([lengths.reduce((sum, length) => sum + length, 0), Math.max(...lengths)], [16 << 20, 1 << 20]);
+});
+
 Deno.test("what comes to less than it states is malformed", () => {
   assertSttpError(
     "MalformedFrame",

@@ -50,6 +50,8 @@ Deno.test("a response's text loses a length in front of it only when it is one",
   assertEquals(decodeResponseText(hex(""), "utf-8"), "");
   assertEquals(decodeResponseText(hex("00000002 616263"), "utf-8"), "\0\0\0\u0002abc");
   assertEquals(decodeResponseText(hex("00000004 6100 6200"), "utf-16le"), "ab");
+  assertEquals(decodeResponseText(hex("00000003 616263"), "utf-8", 2), "ab");
+  assertEquals(decodeResponseText(hex("616263"), "utf-8", 2), "ab");
   // A view into a larger buffer.
   assertEquals(decodeResponseText(hex("ff 00000001 61 ff").subarray(1, 6), "utf-8"), "a");
 });

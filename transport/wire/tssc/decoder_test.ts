@@ -6,6 +6,7 @@ import {
   lengthsAccepted,
   outcome,
 } from "../../../tests/support/hostile.ts";
+import { SttpError } from "../../errors.ts";
 import { MeasurementBatch } from "../batch.ts";
 import { TsscDecoder, TsscEncoder } from "./mod.ts";
 
@@ -182,6 +183,14 @@ Deno.test("TsscDecoder: the predicted index has to keep the limit too", () => {
     () => new TsscDecoder({ maxSignals: 5 }).decode(packet, new MeasurementBatch()),
     "more than 5 signals",
   );
+});
+
+Deno.test("TsscDecoder: a packet longer than its measurements could be is not even copied", () => {
+  const decoder = new TsscDecoder({ maxMeasurements: 10 });
+  const packet = new Uint8Array(3 + 320 + 1);
+  packet[0] = 85;
+  assertThrows(() => decoder.decode(packet, new MeasurementBatch()), SttpError, "324 bytes, more than 10");
+  assertThrows(() => decoder.decode(packet.subarray(1), new MeasurementBatch()), SttpError, "version");
 });
 
 Deno.test("TsscDecoder: as many measurements as the limit, not one more", () => {

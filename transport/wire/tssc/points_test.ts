@@ -32,6 +32,19 @@ Deno.test("PointTable: storage follows the number of points, not their indexes",
   assert(points.words.length <= 2 * 1003 * 16);
 });
 
+Deno.test("PointTable: resets one after the other cost as much as the points between them", () => {
+  const points = new PointTable();
+  for (let i = 0; i < 10_000; i++) points.add(i);
+  const full = points.words.length;
+  points.reset();
+  assertEquals(points.words.length, full);
+  points.add(5);
+  points.reset();
+  assert(points.words.length < full / 64);
+  for (let i = 0; i < 10_000; i++) points.add(i);
+  assertEquals([points.words.length, points.find(9_999) > ORIGIN, points.size], [full, true, 10_000]);
+});
+
 Deno.test("PointTable: a point starts over after reset, even where its place was used", () => {
   const points = new PointTable();
   const fresh = points.words.slice(points.add(7), points.add(8));
