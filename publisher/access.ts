@@ -14,6 +14,7 @@ import { Kept } from "./kept.ts";
 import { hostOf } from "./peer_host.ts";
 import type { AccessSnapshot } from "./snapshot.ts";
 import type { PublisherStatus } from "./status.ts";
+import type { InTurn } from "./turns.ts";
 import { allVisible, noneVisible, Visibility } from "./visibility.ts";
 
 /** What {@linkcode Access} needs of its publisher. */
@@ -136,19 +137,48 @@ export class Access {
     return this.#options.authorizeSignals !== undefined;
   }
 
-  /** What the rules let somebody see, whatever the application says. */
+  /**
+   * What the rules let somebody see, whatever the application says. Evaluated at one go where that was not done before:
+   * what is denied when rules or metadata change is not sent any more when the call that changes them returns.
+   */
   visibleByRules(peer: PeerInfo, definition: Definition): Visibility {
     const { signals: rules } = this.#options;
     if (rules.length === 0) return allVisible;
-    const about = rules.flatMap((rule, i) => rule.isAbout(peer) ? [i] : []);
+    const about = this.#about(peer);
     return this.#kept(`rules ${about}`, definition, () => {
       const isOpen = rules.every(({ allow }) => allow === undefined);
       return this.#visible(about.map((i) => rules[i]!), isOpen, definition);
     });
   }
 
-  /** What somebody may see, the application's decision included. Never rejects. @param ended As above. */
-  async visible(subject: AccessSubject, definition: Definition, ended: AbortSignal): Promise<Visibility> {
+  /** Whether {@linkcode Access.visibleByRules} takes no time. */
+  knowsVisibleByRules(peer: PeerInfo, definition: Definition): boolean {
+    return this.#about(peer).every((i) => {
+      const { allow = [], deny = [] } = this.#options.signals[i]!;
+      return definition.knowsHandlesOf(allow) && definition.knowsHandlesOf(deny);
+    });
+  }
+
+  /** Which rules are about somebody. */
+  #about(peer: PeerInfo): number[] {
+    return this.#options.signals.flatMap((rule, i) => rule.isAbout(peer) ? [i] : []);
+  }
+
+  /**
+   * What somebody may see, the application's decision included.
+   *
+   * @param ended As above.
+   * @param inTurn How expressions are evaluated.
+   * @throws {SttpError} `Closed` as by `inTurn`.
+   */
+  async visible(
+    subject: AccessSubject,
+    definition: Definition,
+    ended: AbortSignal,
+    inTurn: InTurn,
+  ): Promise<Visibility> {
+    const { signals: rules } = this.#options;
+    for (const i of this.#about(subject)) await learn(rules[i]!, definition, inTurn);
     const byRules = this.visibleByRules(subject, definition);
     const { authorizeSignals } = this.#options;
     if (authorizeSignals === undefined) return byRules;
@@ -160,6 +190,7 @@ export class Access {
     });
     if (rights === true) return byRules;
     if (rights === undefined || rights === false) return noneVisible;
+    await learn(rights, definition, inTurn);
     const byApplication = this.#kept(`application ${JSON.stringify(rights)}`, definition, () => {
       return this.#visible([rights], rights.allow === undefined, definition);
     });
@@ -267,5 +298,12 @@ export class Access {
       failed: this.#failed.toObject(),
       revoked: this.#revoked,
     };
+  }
+}
+
+/** Evaluates the expressions of a rule in turns. */
+async function learn({ allow, deny }: SignalRights, definition: Definition, inTurn: InTurn): Promise<void> {
+  for (const selector of [allow, deny]) {
+    if (selector !== undefined) await definition.learnHandlesOf(selector, inTurn);
   }
 }

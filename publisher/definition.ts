@@ -1,4 +1,4 @@
-import { deriveActiveMeasurements, deriveActiveMeasurementsSteps } from "../metadata/active_measurements.ts";
+import { deriveActiveMeasurementsSteps } from "../metadata/active_measurements.ts";
 import { DataSet } from "../metadata/data_set.ts";
 import { type CompileOptions, selectSignalIds } from "../metadata/filter/mod.ts";
 import { filterMetadataSteps } from "../metadata/filter/metadata_filter.ts";
@@ -63,7 +63,7 @@ const ENTRY_SIZE = 36;
 class Shelf {
   readonly selections: Kept<Selection>;
   readonly filteredBodies: Kept<MetadataBody>;
-  readonly ruleHandles: Kept<Int32Array>;
+  readonly ruleHandles: Kept<Int32Array | SttpError>;
   readonly views: Kept<Definition>;
   viewCount = 0;
 
@@ -290,20 +290,51 @@ export class Definition {
       const handles = selector.map((id) => this.#signals.handleOf(id));
       return Int32Array.from(handles.filter((handle) => handle !== undefined));
     }
-    const kept = this.#shelf.ruleHandles.get(selector);
-    if (kept !== undefined) return kept;
-    const handles = finish(this.#select(selector, this.#everything()));
-    this.#shelf.ruleHandles.set(selector, handles, OVERHEAD + 2 * selector.length + handles.byteLength);
+    const handles = finish(this.#ruleHandles(selector));
+    if (handles instanceof SttpError) throw handles;
     return handles;
   }
 
+  /** Whether {@linkcode Definition.handlesOf} takes no time, and fails at once if it fails. */
+  knowsHandlesOf(selector: SignalSelector): boolean {
+    return typeof selector !== "string" || this.#shelf.ruleHandles.get(selector) !== undefined;
+  }
+
+  /** Has it take no time from now on. @throws {SttpError} `Closed` as by `inTurn`. */
+  async learnHandlesOf(selector: SignalSelector, inTurn: InTurn): Promise<void> {
+    if (typeof selector !== "string" || this.knowsHandlesOf(selector)) return;
+    await inTurn({
+      key: `rule ${this.generation} ${selector}`,
+      length: selector.length,
+      begin: () => this.#ruleHandles(selector),
+    });
+  }
+
+  *#ruleHandles(selector: string): Steps<Int32Array | SttpError> {
+    const kept = this.#shelf.ruleHandles.get(selector);
+    if (kept !== undefined) return kept;
+    const handles = yield* this.#tried(selector);
+    const { byteLength } = handles instanceof SttpError ? noSignals.set.handles : handles;
+    this.#shelf.ruleHandles.set(selector, handles, OVERHEAD + 2 * selector.length + byteLength);
+    return handles;
+  }
+
+  *#tried(selector: string): Steps<Int32Array | SttpError> {
+    try {
+      return yield* this.#select(selector, yield* this.#everything());
+    } catch (error) {
+      if (error instanceof SttpError) return error;
+      throw error;
+    }
+  }
+
   /** ActiveMeasurements with what is disabled: who may not see a signal may not see that either. */
-  #everything(): DataSet {
+  *#everything(): Steps<DataSet> {
     const { dataSet } = this;
     const { rowCount } = this.#active.table("ActiveMeasurements")!;
     if (rowCount === (dataSet.table("MeasurementDetail")?.rowCount ?? 0)) return this.#active;
     const { nodeId } = this.#options;
-    return deriveActiveMeasurements(dataSet, {
+    return yield* deriveActiveMeasurementsSteps(dataSet, {
       includeDisabled: true,
       ...nodeId !== undefined && { sourceNodeId: nodeId },
     });

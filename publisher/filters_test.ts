@@ -196,6 +196,38 @@ Deno.test("what a subscriber may see of the metadata is worked out in slices, an
   assertLess(slices.turns - turns - first, 5);
 });
 
+Deno.test("access rules about who is new are evaluated in slices, and those in force at one go when they change", async () => {
+  const allow = "FILTER ActiveMeasurements WHERE True";
+  const newcomer = { address: "192.0.2.7:5000" };
+  const rules = [{ allow }, { who: { addresses: ["192.0.2.7"] }, deny: `${slow} AND SignalType = 'STAT'` }];
+  await using slices = await Slices.start({ access: { signals: rules } });
+  const { rig } = slices;
+  const good = await rig.subscribe(allow);
+
+  const peer = rig.connectAs(newcomer);
+  await peer.defineModes();
+  await peer.expect(Response.Succeeded, Command.DefineOperationalModes);
+  const { turns } = slices;
+  await peer.subscribe({ filterExpression: allow });
+  for (let round = 0; round < 5; round++) {
+    await rig.publish([3]);
+    if (round === 0) await good.expect(Response.DataStartTime);
+    assertEquals(await good.expectData(), [1, 0], "at once, whatever is under way");
+    await slices.turn();
+  }
+  assertEquals((await slices.granted(peer)).length, SIGNALS * 3 / 4);
+  assert(slices.turns - turns > 30, `${slices.turns - turns} turns`);
+
+  rig.publisher.setAccess({ signals: [{ deny: slow }] });
+  await rig.publish([3]);
+  assertEquals(
+    rig.publisher.stats().access.revoked,
+    SIGNALS + SIGNALS * 3 / 4,
+    "before anything else is done",
+  );
+  await slices.until(good.expect(Response.ConfigurationChanged));
+});
+
 Deno.test("a filter of who is gone is not evaluated to its end", async () => {
   await using slices = await Slices.start();
   await slices.asking(slow);

@@ -1,3 +1,4 @@
+import { SttpError } from "../transport/errors.ts";
 import type { Access } from "./access.ts";
 import type { AccessSubject } from "./access_options.ts";
 import type { Definition } from "./definition.ts";
@@ -58,7 +59,7 @@ export class SessionRights {
   }
 
   /** Whether these are the rights under the present metadata and rules. */
-  isCurrent({ whole, version }: Decision): boolean {
+  isCurrent({ whole, version }: Pick<Decision, "whole" | "version">): boolean {
     return whole === this.#host.definition && version === this.#host.access.version;
   }
 
@@ -77,8 +78,9 @@ export class SessionRights {
     const { version } = access;
     if (this.#decided !== undefined && this.isCurrent(this.#decided)) return this.#decided;
     if (whole === undefined) return { whole, visibility: noneVisible, hidden: 0, version };
-    if (!access.asksAboutSignals) {
-      const visibility = access.visibleByRules(this.#subject(), whole);
+    const subject = this.#subject();
+    if (!access.asksAboutSignals && access.knowsVisibleByRules(subject, whole)) {
+      const visibility = access.visibleByRules(subject, whole);
       return { whole, visibility, hidden: whole.hiddenCount(visibility), version };
     }
     if (this.#deciding?.whole !== whole || this.#deciding.version !== version) {
@@ -89,7 +91,16 @@ export class SessionRights {
   }
 
   async #ask(whole: Definition, version: number): Promise<Decision> {
-    const visibility = await this.#host.access.visible(this.#subject(), whole, this.#ended);
+    const { access } = this.#host;
+    const inTurn = this.#inTurn(() => this.isCurrent({ whole, version }));
+    let visibility: Visibility;
+    try {
+      visibility = await access.visible(this.#subject(), whole, this.#ended, inTurn);
+    } catch (error) {
+      // The connection has ended, or this is not asked any more.
+      if (!(error instanceof SttpError)) throw error;
+      visibility = noneVisible;
+    }
     return { whole, visibility, hidden: whole.hiddenCount(visibility), version };
   }
 
