@@ -13,6 +13,8 @@ export type StreamEvent = CapturedPart & { readonly connection: number };
 
 /** Bytes that wait for those before them, over all connections. */
 const MAX_WAITING = 64 * 1024 ** 2;
+/** What a segment that waits counts for besides its bytes: many tiny ones take memory, too. */
+const SEGMENT_OVERHEAD = 512;
 /** Connections that are known at a time, with those that are something else. */
 const MAX_CONNECTIONS = 65_536;
 
@@ -43,11 +45,9 @@ export class Streams {
     if (connection === undefined || (isSyn && !isAck && connection.hasData)) {
       const isChosen = sourcePort === this.#port || destinationPort === this.#port;
       connection = new Connection(isSyn && isAck ? destination : source, isChosen, this.#waiting);
-      this.#connections.delete(key);
+      this.#forget(key);
       this.#connections.set(key, connection);
-      if (this.#connections.size > MAX_CONNECTIONS) {
-        this.#connections.delete(this.#connections.keys().next().value!);
-      }
+      if (this.#connections.size > MAX_CONNECTIONS) this.#forget(this.#connections.keys().next().value!);
     }
     const parts = connection.add(segment);
     if (connection.isOther && !connection.isCounted) {
@@ -57,6 +57,11 @@ export class Streams {
     if (parts.length > 0 && connection.number === 0) connection.number = ++this.#count;
     const { number } = connection;
     return parts.map((part) => ({ ...part, connection: number }));
+  }
+
+  #forget(key: string): void {
+    this.#connections.get(key)?.forget();
+    this.#connections.delete(key);
   }
 
   /** Data over UDP goes from the publisher's host to the subscriber's. */
@@ -151,7 +156,7 @@ class Connection {
     const isRefusal = bytes[0] === 0 && code === Response.Failed && bytes[5] === Command.Connect;
     if (!isModes && !isRefusal && !this.#isChosen) {
       this.isOther = true;
-      for (const side of this.#sides.values()) side.forget();
+      this.forget();
       return false;
     }
     const isSubscriber = isModes || (!isRefusal && from === this.#initiator);
@@ -160,9 +165,14 @@ class Connection {
     return true;
   }
 
+  /** Nothing waits any more. */
+  forget(): void {
+    for (const side of this.#sides.values()) side.forget();
+  }
+
   #ended(reason: string): CapturedPart[] {
     this.#hasEnded = true;
-    for (const side of this.#sides.values()) side.forget();
+    this.forget();
     return this.number > 0 || this.subscriber !== "" ? [{ kind: "ended", reason }] : [];
   }
 
@@ -216,9 +226,10 @@ class Side {
 
   /** What is missing, in words. */
   get missing(): string {
-    const nearest = Math.min(
-      ...[...this.#early.keys()].map((sequence) => (sequence - (this.#next ?? 0)) >>> 0),
-    );
+    let nearest = Infinity;
+    for (const sequence of this.#early.keys()) {
+      nearest = Math.min(nearest, (sequence - (this.#next ?? 0)) >>> 0);
+    }
     return `${many(nearest, "byte")} missing in the recording`;
   }
 
@@ -242,7 +253,7 @@ class Side {
       // It came before; the longer one has more to say.
       const before = this.#early.get(sequence);
       if (before !== undefined && before.length >= payload.length) return;
-      const more = payload.length - (before?.length ?? 0);
+      const more = payload.length + (before === undefined ? SEGMENT_OVERHEAD : -before.length);
       this.#early.set(sequence, payload);
       this.#earlyBytes += more;
       this.#total.bytes += more;
@@ -256,8 +267,8 @@ class Side {
       for (const [start, bytes] of this.#early) {
         if (((start - this.#next) | 0) > 0) continue;
         this.#early.delete(start);
-        this.#earlyBytes -= bytes.length;
-        this.#total.bytes -= bytes.length;
+        this.#earlyBytes -= bytes.length + SEGMENT_OVERHEAD;
+        this.#total.bytes -= bytes.length + SEGMENT_OVERHEAD;
         const next = this.#take(start, bytes);
         if (next.length > 0) yield next;
         found = true;
