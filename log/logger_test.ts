@@ -178,6 +178,21 @@ Deno.test("an output that throws is nobody else's trouble, and what it lost is t
   ]);
 });
 
+Deno.test("without options a log has 60 lines of one event a minute, and 1,000 lines wait", async () => {
+  const { log, clock, lines, last } = rig();
+  for (let i = 0; i < 100; i++) log.info("flood.rising");
+  assertEquals(lines.length, 60);
+  clock.advance(59_999);
+  assertEquals(lines.length, 60);
+  clock.advance(1);
+  assertEquals([last().event, last().count], ["log.suppressed", 40]);
+
+  const writer = new LineWriter({ write: ({ length }) => Promise.resolve(length) });
+  for (let i = 0; i < 1_001; i++) writer.write("line");
+  assertEquals(writer.lost, 1);
+  await writer.flush();
+});
+
 Deno.test("a slow sink loses lines, counted, and holds nobody up", async () => {
   const written: string[] = [];
   const gate = Promise.withResolvers<void>();

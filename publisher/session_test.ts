@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { DataSet } from "../metadata/data_set.ts";
 import { Command, commandName, Response } from "../transport/wire/codes.ts";
 import { encodeCommand } from "../transport/wire/frame.ts";
@@ -249,6 +249,24 @@ Deno.test("commands wait while their answers are not read", async () => {
   assertEquals(rig.connection().events["MetadataRefresh"], 1);
   for (let i = 0; i < 10; i++) await peer.expect(Response.Succeeded, Command.MetadataRefresh);
   assertEquals(rig.connection().events["MetadataRefresh"], 10);
+});
+
+Deno.test("of answers that are not read there are 256 KiB, and the one that was too much", async () => {
+  await using rig = await Rig.start();
+  const peer = await rig.agree({}, 1000);
+  const sending = (async (): Promise<void> => {
+    for (let i = 0; i < 20_000; i++) await peer.send(0x77);
+  })();
+  let done = -1;
+  for (let before = -2; before !== done;) {
+    before = done;
+    for (let i = 0; i < 5; i++) await settle();
+    done = rig.connection().events["unknown command"] ?? 0;
+  }
+  const { controlBytes } = rig.connection().queue;
+  assert(done < 20_000 && controlBytes > 262_144 && controlBytes < 262_144 + 200, `${done}: ${controlBytes}`);
+  peer.channel.close();
+  await sending.catch(() => {});
 });
 
 Deno.test("metadata, plain and compressed, comes from one cache for each form", async () => {

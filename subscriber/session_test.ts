@@ -92,6 +92,17 @@ Deno.test("texts: UTF-8, and with a length in front", async () => {
   );
 });
 
+Deno.test("of an endless text 65,536 characters are kept", async () => {
+  await using fixture = new Fixture();
+  const connecting = fixture.subscriber.connect();
+  const publisher = await fixture.connector.accept();
+  await publisher.next(Command.DefineOperationalModes);
+  await publisher.next(Command.Subscribe);
+  await publisher.respond(Response.Failed, Command.Subscribe, "x".repeat(65_537));
+  const { message } = await rejection(connecting, "Refused");
+  assertEquals(message, `the publisher refused to subscribe: ${"x".repeat(65_536)}`);
+});
+
 Deno.test("responses that nobody asked for are counted by their kind", async () => {
   await using fixture = new Fixture();
   const publisher = await fixture.connected([1]);
