@@ -21,7 +21,10 @@ export function finish<Result>(steps: Steps<Result>): Result {
   }
 }
 
-/** How long work is done before sockets and timers get their turn, in milliseconds. */
+/**
+ * How long work is done before sockets and timers get their turn, in milliseconds. With 2, metadata of 300,000 signals
+ * takes a quarter longer, as each turn takes a millisecond at least, and data comes no sooner beside the costliest filters.
+ */
 export const SLICE = 4;
 
 /** Does all the work, and lets sockets and timers have a turn every 4 ms. @param clock What those are measured by. */

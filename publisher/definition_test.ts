@@ -33,6 +33,24 @@ Deno.test("a filter is evaluated once, unless it tells the time", async () => {
   await assertRejects(() => select("FILTER Nowhere WHERE True"), SttpError);
 });
 
+Deno.test("a long filter that tells the time is not kept, wherever it does", async () => {
+  const definition = define(8);
+  for (let length = 131_072 - 8; length <= 131_072 + 1; length++) {
+    const filter = `${"UtcNow() > #2020-01-01#".padStart(length)} AND PPA`.replace(
+      "PPA",
+      "SignalType = 'STAT'",
+    );
+    const selection = await definition.select(filter, atOnce);
+    assertEquals(
+      [selection.set.size, await definition.select(filter, atOnce) === selection],
+      [2, false],
+      `${length}`,
+    );
+  }
+  const timeless = "SignalType = 'STAT'".padStart(300_000);
+  assertStrictEquals(await definition.select(timeless, atOnce), await definition.select(timeless, atOnce));
+});
+
 Deno.test("the clock of filters is the publisher's", async () => {
   // It stands at the start of 2024.
   const timed = "FILTER ActiveMeasurements WHERE UtcNow() < #2024-01-02#";
@@ -73,6 +91,41 @@ Deno.test("a selection's cache is made in its turn, as one task of who asks for 
   assertEquals([keys.length, keys[0] === keys[1], keys[0] === keys[2]], [3, true, false]);
   await selections[0]!.cache(true, "utf-8", inTurn);
   assertEquals(keys.length, 3, "and kept");
+});
+
+Deno.test("what is large is made in many steps, which tell how much memory it takes", async () => {
+  const SIGNALS = 20_000;
+  const definition = define(SIGNALS);
+  let steps = 0;
+  let held = 0;
+  const counted: InTurn = ({ begin }) => {
+    steps = held = 0;
+    const work = begin();
+    for (;; steps++) {
+      const step = work.next();
+      if (step.done) return Promise.resolve(step.value);
+      held += step.value ?? 0;
+    }
+  };
+  const all = "FILTER ActiveMeasurements WHERE True";
+  const selection = await definition.select(all, counted);
+  assertEquals([steps > 50, held > 16 * SIGNALS], [true, true], `select: ${steps} steps, ${held} bytes`);
+  for (const gzip of [false, true]) {
+    await selection.cache(gzip, "utf-8", counted);
+    assertEquals([steps > 40, held > 64 * SIGNALS], [true, true], `cache: ${steps} steps, ${held} bytes`);
+    for (const filter of ["", "FILTER MeasurementDetail WHERE True"]) {
+      const body = await definition.metadataBody(filter, "utf-8", gzip, "all", counted);
+      assertEquals(
+        [steps > 40, held > 0.9 * body.length],
+        [true, true],
+        `metadata: ${steps} steps, ${held} bytes`,
+      );
+    }
+  }
+  await definition.select(`${all} ORDER BY PointTag`, counted);
+  assertEquals(held > 48 * SIGNALS, true, `order: ${held} bytes`);
+  await definition.select(Array.from({ length: SIGNALS }, (_, n) => `PPA:${n}`).join(";"), counted);
+  assertEquals(held > 64 * SIGNALS, true, `names: ${held} bytes`);
 });
 
 Deno.test("metadata is written once for each form, also when many ask at the same time", async () => {
