@@ -23,7 +23,7 @@ export function finish<Result>(steps: Steps<Result>): Result {
 
 /**
  * How long work is done before sockets and timers get their turn, in milliseconds. With 2, metadata of 300,000 signals
- * takes a quarter longer, as each turn takes a millisecond at least, and data comes no sooner beside the costliest filters.
+ * takes a quarter longer, as each turn takes a millisecond at least, and data comes hardly sooner beside costly filters.
  */
 export const SLICE = 4;
 
