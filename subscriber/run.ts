@@ -42,6 +42,9 @@ const transitions: Readonly<Record<SubscriberState, readonly SubscriberState[]>>
   waiting: ["connecting", "idle"],
 };
 
+/** The least time between two renewals of metadata and subscription, in milliseconds. */
+const leastRest = 1000;
+
 /** What there should be a subscription to. */
 export interface Wanted {
   /** What is, or will be, subscribed to. */
@@ -87,6 +90,8 @@ export class Run {
   #borrowers: Promise<void> = Promise.resolve();
   /** Whether metadata and subscription are being renewed, and whether they have to be once more. */
   #renewing: "no" | "yes" | "again" = "no";
+  /** When they may be renewed once more, so that a publisher can't keep its subscribers busy with that. */
+  #restedAt = -Infinity;
 
   /**
    * Nothing happens before {@linkcode Run.start}.
@@ -295,7 +300,8 @@ export class Run {
   async #prepare(session: Session, isFirst: boolean = false): Promise<SttpError | undefined> {
     const { options: { autoRequestMetadata, metadataFilters }, metadata, wanted, emit } = this.#host;
     try {
-      if (autoRequestMetadata) await metadata.refresh(session, metadataFilters);
+      // It may take long to read, and another connection may bring the next.
+      if (autoRequestMetadata) await metadata.refresh(session, metadataFilters, session.over);
     } catch (error) {
       // A publisher may forbid it, and a subscription does not need it.
       const failure = asSttpError(error);
@@ -311,18 +317,28 @@ export class Run {
     return undefined;
   }
 
-  /** Gets metadata and subscription anew, after what is under way; once for any number of changes meanwhile. */
-  #renew(session: Session): void {
+  /**
+   * Gets metadata and subscription anew, after what is under way and a pause as long as that took; once for any number of
+   * changes meanwhile.
+   */
+  async #renew(session: Session): Promise<void> {
     if (this.#renewing !== "no") {
       this.#renewing = "again";
       return;
     }
+    this.#renewing = "again";
+    const { options: { clock }, emit } = this.#host;
+    const delay = this.#restedAt - clock.monotonic();
+    if (delay > 0) await pause(clock, delay, session.over);
+    if (session.over.aborted) return;
     this.#renewing = "yes";
-    this.#prepare(session).then((failure) => {
-      if (session.state === "closed") return;
-      if (failure !== undefined) this.#host.emit({ kind: "subscribeFailed", error: failure });
-      this.#renewed(session);
-    });
+    const begun = clock.monotonic();
+    const failure = await this.#prepare(session);
+    const done = clock.monotonic();
+    this.#restedAt = done + Math.max(done - begun, leastRest);
+    if (session.over.aborted) return;
+    if (failure !== undefined) emit({ kind: "subscribeFailed", error: failure });
+    this.#renewed(session);
   }
 
   #renewed(session: Session): void {

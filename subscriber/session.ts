@@ -64,6 +64,7 @@ export class Session {
   readonly #exchanges: Exchanges;
   readonly #packets: PacketReader;
   readonly #ended = Promise.withResolvers<SessionEnd>();
+  readonly #over = new AbortController();
   #state: SessionState = "new";
   /** Ends of the operation before: subscribing and unsubscribing take turns. */
   #turn: Promise<void> = Promise.resolve();
@@ -135,6 +136,11 @@ export class Session {
   /** Resolves when the session has ended. Never rejects. */
   get ended(): Promise<SessionEnd> {
     return this.#ended.promise;
+  }
+
+  /** Fires when the session ends. */
+  get over(): AbortSignal {
+    return this.#over.signal;
   }
 
   /** Sends the operational modes and begins to read. */
@@ -247,11 +253,8 @@ export class Session {
   /** A data packet or buffer block came over UDP. Nobody can be made to wait there: what is too much is lost. */
   #receive(response: ResponseView): void {
     const { delivery, counters, drop } = this.#host;
-    if (response.code !== Response.DataPacket) {
-      // Datagrams do not wait.
-      this.#handle(response);
-      return;
-    }
+    // Datagrams do not wait.
+    if (response.code !== Response.DataPacket) return void this.#handle(response);
     const batch = delivery.filling;
     const isFull = delivery.full;
     const before = batch.length;
@@ -381,10 +384,11 @@ export class Session {
     this.#channel.close();
     this.#exchanges.close(error);
     this.#onCache?.(error);
+    this.#over.abort(error);
     this.#delivery.commit();
-    const ended = (): void => this.#ended.resolve({ kind, error });
-    if (this.#dataChannel === undefined) ended();
-    else this.#dataChannel.close().then(ended);
+    const closed = this.#dataChannel?.close();
+    if (closed === undefined) this.#ended.resolve({ kind, error });
+    else closed.then(() => this.#ended.resolve({ kind, error }));
   }
 
   /** @returns A promise when it takes long: what comes behind it has to wait. */

@@ -54,14 +54,45 @@ Deno.test("a change of configuration: metadata and subscription anew; several at
   await publisher.respond(Response.ConfigurationChanged, Command.Subscribe);
   await publisher.respond(Response.ConfigurationChanged, Command.Subscribe);
   await serve("B", [1, 2], "again");
+  await settle();
+  // Not at once: the publisher may go on like this for ever.
+  await publisher.respond(Response.ConfigurationChanged, Command.Subscribe);
+  await settle();
+  fixture.clock.advance(999);
+  await settle();
+  assertEquals(fixture.subscriber.stats().metadataRefreshes, 2);
+  fixture.clock.advance(1);
   await serve("C", [1, 2, 3]);
   await settle();
   assertEquals(deviceOf(fixture.subscriber.metadata), "C");
   assertEquals(fixture.subscriber.stats().signals, 3);
-  assertEquals(fixture.subscriber.stats().configurationChanges, 3);
+  assertEquals(fixture.subscriber.stats().configurationChanges, 4);
   // Nothing more is asked for.
   await fixture.subscriber.disconnect();
   assertEquals(await publisher.nextOrEnd(), undefined);
+});
+
+Deno.test("metadata that is being read when the connection ends is not read to its end", async () => {
+  await using fixture = new Fixture({ autoRequestMetadata: true });
+  fixture.watch();
+  const connecting = fixture.subscriber.connect();
+  const publisher = await fixture.connector.accept();
+  await publisher.next(Command.DefineOperationalModes);
+  await publisher.next(Command.MetadataRefresh);
+  await publisher.respond(Response.Succeeded, Command.MetadataRefresh, metadataXml("A"));
+  await publisher.next(Command.Subscribe);
+  await publisher.subscribed([1]);
+  await connecting;
+  await publisher.respond(Response.ConfigurationChanged, Command.Subscribe);
+  await publisher.next(Command.MetadataRefresh);
+  const row = "<DeviceDetail><Acronym>B</Acronym></DeviceDetail>";
+  const long = metadataXml("B").replace(row, row.repeat(100_000));
+  await publisher.respond(Response.Succeeded, Command.MetadataRefresh, long);
+  publisher.channel.close();
+  await settle();
+  // No work is left: the next connection's metadata would be read at the same time.
+  assertEquals((await fixture.kinds()).at(-1), "reconnecting");
+  assertEquals(fixture.subscriber.stats().metadataRefreshes, 1);
 });
 
 Deno.test("a change of configuration after which the filter fails: the old subscription goes on", async () => {
