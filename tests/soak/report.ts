@@ -87,7 +87,9 @@ export function summarise(
 | resident memory, at first and at last | ${mib(median(first.map(({ publisher }) => publisher.resident)))}, ${
     mib(median(last.map(({ publisher }) => publisher.resident)))
   } |
-| counted as lost by the subscribers, by reason | ${list(end.subscribers.losses)} |
+| counted by the subscribers as lost, or as telling nothing of loss, by reason | ${
+    list(end.subscribers.losses)
+  } |
 | missing, by kind of subscriber, with a reason counted | ${list(explained)} |
 | dropped by the publisher, by reason | ${list(end.publisher.dropped)} |
 | missing without a reason | ${unexplained} |

@@ -53,10 +53,17 @@ class Mixed {
     return this.kind === "throttled" ? 0 : this.checker.missed;
   }
 
-  /** What it has counted as lost, by reason. */
+  /**
+   * What it has counted as lost, by reason. Over UDP that is told from timestamps, and where these tell nothing, some may
+   * be lost, too.
+   */
   get losses(): Readonly<Record<string, number>> {
-    const { udp } = this.subscriber.stats();
-    return { ...dropped(this.subscriber), ...udp.lost > 0 && { lostOverUdp: udp.lost } };
+    const { lost, silent, unmeasured } = this.subscriber.stats().udp;
+    const overUdp = { lostOverUdp: lost, silentOverUdp: silent, unmeasuredOverUdp: unmeasured };
+    return {
+      ...dropped(this.subscriber),
+      ...Object.fromEntries(Object.entries(overUdp).filter(([, count]) => count > 0)),
+    };
   }
 
   async run(): Promise<void> {
