@@ -73,6 +73,15 @@ Deno.test("a flood of one event is cut off and told, and leaves room for others"
   assertEquals(clock.pending, 0);
 });
 
+Deno.test("a flood that goes on has as many lines in every interval, and one that tells of the others", () => {
+  const { log, clock, lines } = rig({ rateLimit: { lines: 3, interval: 1000 } });
+  for (let i = 0; i < 100; i++) {
+    for (let k = 0; k < 50; k++) log.info("flood.rising");
+    clock.advance(100);
+  }
+  assertEquals(lines.length, 10 * (3 + 1));
+});
+
 Deno.test("what is held back by the level does not count against the rate", () => {
   const { log, lines } = rig({ rateLimit: { lines: 1 } });
   for (let i = 0; i < 10; i++) log.debug("a.b");

@@ -173,6 +173,31 @@ Deno.test("what is being granted when the rules change is granted under the new 
   await expectNothing(rig, peer);
 });
 
+Deno.test("metadata that is put together while the rules change is put together anew, at whatever moment", async () => {
+  let late = 0;
+  let isAnswered = false;
+  for (let moment = 0; !isAnswered; moment++) {
+    await using rig = await Rig.start();
+    const peer = await rig.agree();
+    const answered = (): number => rig.connection().queue.controlBytes + rig.connection().sent.bytes;
+    const before = answered();
+    await peer.send(Command.MetadataRefresh);
+    // First promise by promise, then turn by turn of the event loop.
+    for (let i = 0; i < moment; i++) {
+      await (i < 50 ? undefined : new Promise((resolve) => setTimeout(resolve, 0)));
+    }
+    isAnswered = answered() > before;
+    if (rig.connection().events["MetadataRefresh"] === 1 && !isAnswered) late++;
+    rig.publisher.setAccess(denyStat);
+    let response = await peer.receive();
+    if (response?.code === Response.ConfigurationChanged) response = await peer.receive();
+    assertEquals([response?.code, response?.inResponseTo], [Response.Succeeded, Command.MetadataRefresh]);
+    const dataSet = await DataSet.fromXml(gunzip(response!.body, { maxLength: 1 << 20 }));
+    assertEquals(dataSet.table("MeasurementDetail")?.rowCount, isAnswered ? 8 : 6, `moment ${moment}`);
+  }
+  assert(late > 5, `${late} moments between`);
+});
+
 Deno.test("the application's decision follows the rules, which act at once", async () => {
   let rights: () => SignalRights | Promise<SignalRights> = () => ({});
   const authorizeSignals = (): SignalRights | Promise<SignalRights> => rights();

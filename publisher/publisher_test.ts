@@ -264,6 +264,8 @@ Deno.test("a stalled reader loses data counted to the measurement, and is resync
   assertEquals(stalled.events.overflow, 1);
   assertEquals(stalled.overflowedAt, rig.clock.now(), "as it waits for fresh data");
   assertEquals(rig.connection(1).dropped, {}, "nobody else notices");
+  await publish();
+  assertEquals(rig.connection(2).dropped.detached, stalled.dropped.detached! + 4000, "as it goes on");
 
   // It reads again: first what was on its way, then, from the next publication on, what is new.
   await slow.expect(Response.DataStartTime);

@@ -170,6 +170,36 @@ Deno.test("what can't be granted is refused, and leaves a running subscription r
   assertEquals(live.publisher.stats().history, null);
 });
 
+Deno.test("who waits for a history is told when nobody wants it any more", async () => {
+  const reading: AbortSignal[] = [];
+  const history: HistorySource = {
+    range: () => undefined,
+    close: () => Promise.resolve(),
+    // deno-lint-ignore require-yield
+    async *read({ signal }): AsyncGenerator<never, void> {
+      reading.push(signal!);
+      await new Promise((resolve) => signal!.addEventListener("abort", resolve));
+    },
+  };
+  await using rig = await Rig.start({ history });
+  const past = { startTimeConstraint: "*-5s", stopTimeConstraint: "*", processingInterval: 0 };
+  const ways: ((peer: ScriptedPeer) => unknown)[] = [
+    (peer) => peer.channel.close(),
+    (peer) => peer.send(Command.Unsubscribe),
+    () => rig.publisher.disconnect(rig.connection().id),
+  ];
+  for (const leave of ways) {
+    const peer = await rig.subscribe(ALL, {}, past);
+    assertEquals(reading.at(-1)?.aborted, false);
+    await leave(peer);
+    await settle();
+    assertEquals(reading.at(-1)?.aborted, true);
+    peer.channel.close();
+    await settle();
+  }
+  assertEquals(reading.length, ways.length);
+});
+
 Deno.test("a subscriber that reads slowly gets all of it", async () => {
   const history = new MemoryHistory();
   await using rig = await Rig.start({ history, outboundQueueLimit: 262_144 }, 4);

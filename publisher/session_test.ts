@@ -5,6 +5,7 @@ import { encodeCommand } from "../transport/wire/frame.ts";
 import { gunzip } from "../transport/wire/gzip.ts";
 import { encodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
 import { DefaultOperationalModes, encodeOperationalModes } from "../transport/wire/operational_modes.ts";
+import { Session } from "./session.ts";
 import type { ConnectionSnapshot } from "./snapshot.ts";
 import { grid, Rig, settle } from "./testdata/rig.ts";
 
@@ -21,6 +22,46 @@ Deno.test("modes are always answered, for versions 1 to 3", async () => {
     assertEquals(text, `Operational modes of STTP version ${version} are in force at Test bench.`);
   }
   assertEquals(rig.connection(1).modes, { ...DefaultOperationalModes, version: 1 });
+});
+
+Deno.test("a fault ends the connection that it is of, and is told", async () => {
+  await using rig = await Rig.start();
+  const other = await rig.subscribe();
+  const status = rig.publisher.status();
+  const cause = new TypeError("a fault");
+  await rig.publisher.serve({
+    peer: { address: "192.0.2.1:5000" },
+    read: () => Promise.reject(cause),
+    write: () => Promise.resolve(),
+    close: () => {},
+  });
+  await settle();
+  assertEquals(lastClosed(rig)?.reason, "internalError");
+  assertEquals((await status.next()).value.kind, "connected");
+  assertEquals((await status.next()).value, { kind: "internalError", message: "a fault", cause });
+  await other.send(Command.Unsubscribe);
+  await other.expect(Response.Succeeded, Command.Unsubscribe);
+});
+
+Deno.test("a fault while a command is carried out: the subscriber is told of it, and nothing of what is inside", async () => {
+  await using rig = await Rig.start();
+  const peer = await rig.subscribe();
+  const status = rig.publisher.status();
+  const { unsubscribe } = Session.prototype;
+  Session.prototype.unsubscribe = () => {
+    throw new TypeError("/home/operator/secrets");
+  };
+  try {
+    await peer.send(Command.Unsubscribe);
+    const text = await peer.expectText(Response.Failed, Command.Unsubscribe);
+    assertEquals(text, "Unsubscribe failed: internal error.");
+  } finally {
+    Session.prototype.unsubscribe = unsubscribe;
+  }
+  const { value } = await status.next();
+  assertEquals([value.kind, value.message], ["internalError", "/home/operator/secrets"]);
+  await peer.send(Command.Unsubscribe);
+  await peer.expect(Response.Succeeded, Command.Unsubscribe);
 });
 
 Deno.test("another version is refused with a text, and disconnected a second later", async () => {
