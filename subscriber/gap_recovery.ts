@@ -8,7 +8,7 @@ import { SttpError } from "../transport/errors.ts";
 import { checkKinds, inRange, longestDelay } from "../transport/option_checks.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
-import { timeOf } from "../transport/wire/ticks.ts";
+import { MaxTicks, timeOf } from "../transport/wire/ticks.ts";
 import { GapStore } from "./gap_store.ts";
 import { type Gap, GapFilling, GapTracker, startOf } from "./gap_tracker.ts";
 import { type HistoryConnection, temporalSubscription } from "./history.ts";
@@ -257,7 +257,8 @@ export class GapRecovery {
 
   async #fill(gap: Gap, history: HistoryConnection, signal: AbortSignal): Promise<void> {
     const start = startOf(gap);
-    const stop = gap.stop!;
+    // Later ones can't be asked for.
+    const stop = gap.stop! < MaxTicks ? gap.stop! : MaxTicks;
     const { signals, counters, emit } = this.#host;
     const filling = new GapFilling(gap, signals);
     let measurements = 0;

@@ -5,7 +5,7 @@ import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
-import { parseTicks } from "../transport/wire/ticks.ts";
+import { MaxTicks, parseTicks, ticksNow } from "../transport/wire/ticks.ts";
 import { checkGapRecovery, GapRecovery, type GapRecoveryOptions } from "./gap_recovery.ts";
 import { GapStore } from "./gap_store.ts";
 import { type Gap, GapFilling, GapTracker, startOf } from "./gap_tracker.ts";
@@ -72,6 +72,52 @@ Deno.test("a signal that fell silent long ago does not make a gap begin then", (
   clock.advance(61_000);
   tracker.observe(batchOf([0, 700n]), 0);
   assertEquals(startOf(tracker.begin("x")!), 700n);
+});
+
+Deno.test("a time that is a mistake does not hide what is missed, nor reach beyond what can be asked for", () => {
+  const clock = new ManualClock();
+  const now = ticksNow(clock);
+  const hour = 36_000_000_000n;
+  const wrong = [MaxTicks, MaxTicks + 1n, (1n << 62n) - 1n, -1n, now + 1000n * hour];
+  for (const time of wrong) {
+    const signals = tableOf(A, B);
+    const tracker = new GapTracker(signals, clock);
+    tracker.observe(batchOf([0, now], [0, time], [1, now]), 0);
+    tracker.begin("x");
+    // Too early is a mistake, too; an hour ahead may be none.
+    tracker.observe(batchOf([0, now - hour], [1, time], [0, now + 30n], [1, now + hour]), 0);
+    const gap = tracker.end()!;
+    assertEquals([startOf(gap), gap.stop], [now, now + hour]);
+    const history = batchOf([0, now + 10n], [1, now + 10n], [0, now + 20n], [0, now + 30n]);
+    new GapFilling(gap, signals).keep(history);
+    assertEquals(contentOf(history), [[0, now + 10n], [1, now + 10n], [0, now + 20n]]);
+  }
+});
+
+Deno.test("a gap in a file that ends later than can be asked for is asked for as far as can be", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/gaps.json`;
+    const gap = { filter: "x", stop: String(1n << 62n), last: { [A]: "5" }, first: {} };
+    await Deno.writeTextFile(path, JSON.stringify({ gaps: [gap] }));
+    const rig = new Rig({ path });
+    rig.onRead = () => {
+      throw new SttpError("Refused", "no history");
+    };
+    rig.live(7);
+    await rig.settle();
+    assertEquals(rig.asked.map(({ stopTimeConstraint }) => stopTimeConstraint), [
+      "9999-12-31T23:59:59.9999999Z",
+    ]);
+    await rig.recovery.lost("x");
+  });
+});
+
+Deno.test("where the local clock is wrong, that of the data counts", () => {
+  const clock = new ManualClock(0);
+  const start = ticksNow(clock) + 5_000n * 36_000_000_000n;
+  const tracker = new GapTracker(tableOf(A), clock);
+  for (let i = 0n; i < 5n; i++) tracker.observe(batchOf([0, start + i]), 0);
+  assertEquals(startOf(tracker.begin("x")!), start + 4n);
 });
 
 Deno.test("what was handed over is not handed over again, wherever it broke off", () => {

@@ -1,7 +1,7 @@
 import type { Clock } from "../transport/clock.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
-import { timeOf } from "../transport/wire/ticks.ts";
+import { MaxTicks, ticksNow, timeOf } from "../transport/wire/ticks.ts";
 
 /** What was missed while there was no live data: by signal, as they do not all stop and begin at one time. */
 export interface Gap {
@@ -47,10 +47,18 @@ class Times {
   }
 }
 
-/** The high half of a time, without the leap-second bits. */
+/** The high half of a time, without the leap-second bits. It counts in 7 minutes. */
 const highMask = 0x3fff_ffff;
+/** High halves from here on are of times that can't be asked for, as they are after the year 9999. */
+const endOfTime = Number(MaxTicks >> 32n);
+/** A day, in high halves. */
+const day = 202;
 
-/** Follows the times of live data, to know afterwards what is missing. It expects those of a signal to rise. */
+/**
+ * Follows the times of live data, to know afterwards what is missing. It expects those of a signal to rise. A time that
+ * is more than a day ahead of all others and of the local clock is a mistake, of which nothing follows: else all that the
+ * signal misses from then on would seem to have come.
+ */
 export class GapTracker {
   readonly #signals: SignalTable;
   readonly #clock: Clock;
@@ -58,6 +66,8 @@ export class GapTracker {
   /** By handle: when something came, in milliseconds. */
   #heard = new Float64Array(1024);
   #lastHeard = 0;
+  /** The high half of the latest time of all. */
+  #newest = 0;
   /** Since the gap was opened. */
   #first: Times | undefined;
   #open: Gap | undefined;
@@ -82,16 +92,29 @@ export class GapTracker {
     const last = this.#last.words;
     const first = this.#first?.words;
     const latest = this.#latest.words;
+    const end = this.#endOf(tickWords[2 * from + 1]! & highMask);
+    let newest = this.#newest;
     for (let i = from; i < length; i++) {
       const handle = signals[i]!;
       const low = tickWords[2 * i]!;
       const high = tickWords[2 * i + 1]! & highMask;
+      if (high >= end) continue;
+      if (high > newest) newest = high;
       heard[handle] = now;
-      raise(last, handle, low, high);
+      const isNew = raise(last, handle, low, high);
       if (first === undefined) continue;
       raise(latest, 0, low, high);
-      if (first[2 * handle] === 0 && first[2 * handle + 1] === 0) raise(first, handle, low, high);
+      if (isNew && first[2 * handle] === 0 && first[2 * handle + 1] === 0) raise(first, handle, low, high);
     }
+    this.#newest = newest;
+  }
+
+  /** Times whose high half is this or more are mistakes. @param first That of the first time that came. */
+  #endOf(first: number): number {
+    // What time the data is of nobody else knows: the local clock may be wrong.
+    const newest = this.#newest === 0 ? first : this.#newest;
+    const now = Number(ticksNow(this.#clock) >> 32n);
+    return Math.min(Math.max(now, newest) + day, endOfTime);
   }
 
   #grow(size: number): void {
@@ -151,12 +174,13 @@ export class GapTracker {
   }
 }
 
-/** Puts a time in the place of an earlier one. */
-function raise(words: Int32Array, handle: number, low: number, high: number): void {
+/** Puts a time in the place of an earlier one. @returns Whether there is not a later one. */
+function raise(words: Int32Array, handle: number, low: number, high: number): boolean {
   const before = words[2 * handle + 1]!;
-  if (high < before || (high === before && low >>> 0 <= words[2 * handle]! >>> 0)) return;
+  if (high < before || (high === before && low >>> 0 <= words[2 * handle]! >>> 0)) return false;
   words[2 * handle] = low;
   words[2 * handle + 1] = high;
+  return true;
 }
 
 function grown(column: BigInt64Array, size: number): BigInt64Array<ArrayBuffer> {
