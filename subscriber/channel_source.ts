@@ -58,7 +58,7 @@ export class Incoming implements ChannelSource {
   /** Whether they come from a listener of its own. */
   readonly isListening: boolean;
   readonly #onClose: (() => Promise<void>) | undefined;
-  #waiting: ((channel: Channel) => void) | undefined;
+  #waiting: (() => void) | undefined;
   #offered: Channel | undefined;
   #closed = false;
 
@@ -80,29 +80,31 @@ export class Incoming implements ChannelSource {
   /** Hands a channel over; one that was handed over before, and not yet taken, is closed. */
   offer(channel: Channel): void {
     if (this.#closed) return channel.close();
-    if (this.#waiting !== undefined) return this.#waiting(channel);
     this.#offered?.close();
     this.#offered = channel;
+    this.#waiting?.();
+    this.#waiting = undefined;
   }
 
   async next(signal: AbortSignal): Promise<Channel> {
+    if (this.#offered === undefined && !signal.aborted) await this.#wait(signal);
     const offered = this.#offered;
     this.#offered = undefined;
-    if (offered !== undefined) return offered;
-    const { promise, resolve, reject } = Promise.withResolvers<Channel>();
-    const onAbort = (): void => reject(new SttpError("Aborted", "no publisher is waited for any more"));
-    this.#waiting = resolve;
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
+    if (offered === undefined) throw new SttpError("Aborted", "no publisher is waited for any more");
+    return offered;
+  }
+
+  /** Resolves when a channel is handed over, or none is wanted any more. */
+  async #wait(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = this.#waiting = (): void => resolve();
+    signal.addEventListener("abort", wake, { once: true });
     // The process stays alive for a publisher that may still come, although no connection holds it.
     const alive = setInterval(() => {}, 1 << 30);
-    try {
-      return await promise;
-    } finally {
-      clearInterval(alive);
-      this.#waiting = undefined;
-      signal.removeEventListener("abort", onAbort);
-    }
+    await promise;
+    clearInterval(alive);
+    this.#waiting = undefined;
+    signal.removeEventListener("abort", wake);
   }
 
   async close(): Promise<void> {

@@ -231,3 +231,22 @@ Deno.test("disconnect() while waiting, and serving again afterwards", async () =
   assertEquals(subscriber.state, "connected");
   await subscriber.disconnect();
 });
+
+Deno.test("channels that are handed over at the same moment: the last is served, none stays open", async () => {
+  const { subscriber } = observed();
+  (await accepted(serve(subscriber))).channel.close();
+  await settle();
+  assertEquals(subscriber.state, "listening");
+  const [first, second] = [serve(subscriber), serve(subscriber)];
+  assertEquals(await first.nextOrEnd(), undefined);
+  await accepted(second);
+  assertEquals(subscriber.state, "connected");
+  second.channel.close();
+  await settle();
+  // The last moment.
+  const ending = subscriber.disconnect();
+  const late = serve(subscriber);
+  await ending;
+  while (await late.nextOrEnd() !== undefined);
+  assertEquals(late.ended, true);
+});
