@@ -275,3 +275,23 @@ Deno.test("what always comes in pairs, the later one first, is late and not lost
   for (let n = 10; n < 100; n += 2) add([0, frame(n + 1)], [0, frame(n)]);
   assertEquals(counts, { ...noLoss(), expected: 100, received: 100, late: 45 });
 });
+
+Deno.test("whatever comes, no count is negative, and what is expected came or is lost", () => {
+  for (let seed = 1; seed <= 300; seed++) {
+    const { counts, add } = setUp();
+    const next = random(seed);
+    const steps = [333_333, 333_333, 333_333, 1_000, 166_000, 500_000, 1_000_000, 3_000_000, 20_000_000];
+    let ticks = 0;
+    let added = 0;
+    for (let n = 0; n < 500; n++) {
+      const step = steps[next() % (1 + seed % steps.length)]!;
+      // Now and then something old, or the same again.
+      const at = next() % 7 === 0 ? Math.max(0, ticks - (next() % 12) * 333_333) : ticks += step;
+      add([0, at]);
+      added++;
+    }
+    const { expected, received, lost, repeated, unmeasured } = counts;
+    for (const [name, count] of Object.entries(counts)) assert(count >= 0, `${name} ${count}, seed ${seed}`);
+    assertEquals([expected, received + repeated + unmeasured], [received + lost, added], `seed ${seed}`);
+  }
+});
