@@ -15,7 +15,7 @@ const SLICE = 10;
 export class GivingWay {
   #since = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #come: (() => void) | undefined;
+  #turn: PromiseWithResolvers<void> | undefined;
   #isClosed = false;
 
   /** Whether everything else has been waiting for long; to be asked every fraction of a millisecond. */
@@ -31,7 +31,8 @@ export class GivingWay {
   /** Resolves when everything else had its turn. */
   next(): Promise<void> {
     if (this.#timer === undefined) return Promise.resolve();
-    return new Promise((resolve) => this.#come = resolve);
+    this.#turn ??= Promise.withResolvers<void>();
+    return this.#turn.promise;
   }
 
   /**
@@ -68,7 +69,7 @@ export class GivingWay {
   #end(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#come?.();
-    this.#come = undefined;
+    this.#turn?.resolve();
+    this.#turn = undefined;
   }
 }

@@ -92,6 +92,8 @@ Deno.test("nobody is waited for before it is due, nor after the end; no timer is
   assertEquals(givingWay.isDue, true);
   await givingWay.next();
   assertEquals(givingWay.isDue, false);
+  await Promise.all([givingWay.next(), givingWay.next()]);
+  assertEquals(givingWay.isDue, false);
   const waiting = givingWay.next();
   givingWay.close();
   await waiting;
