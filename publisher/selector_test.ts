@@ -97,6 +97,11 @@ Deno.test("selectors that share their space serve batches of any size in turn", 
   }
 });
 
+Deno.test("unless told otherwise, 64 MiB are kept of searches", () => {
+  const space = new SearchSpace();
+  assertEquals([space.keep(64 * 1024 ** 2), space.keep(1)], [true, false]);
+});
+
 Deno.test("what is kept of searches is bounded, given back, and made room for in the end", () => {
   const space = new SearchSpace(10_000);
   const handles = Array.from({ length: 100 }, (_, i) => i);

@@ -136,8 +136,10 @@ Deno.test("a record that announces a gigabyte, a short time and a long number ar
     const [bytes, expected] of [
       [
         record("c", new Uint8Array(0), 2 ** 30),
-        /a record of 1073741824 bytes at offset \d+, at most 16777216/,
+        /a record of 1073741824 bytes at offset \d+, at most 16777216 expected/,
       ],
+      [record("c", new Uint8Array(0), 2 ** 24 + 1), /a record of 16777217 bytes/],
+      [record("c", new Uint8Array(0), 2 ** 24), /the file ends at offset/],
       [record("t", new Uint8Array(7)), /a time of 7 bytes at offset \d+, 8 expected/],
       [record("n", new Uint8Array(5)), /a connection's number of 5 bytes at offset \d+, 4 expected/],
     ] as const

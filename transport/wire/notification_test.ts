@@ -30,6 +30,8 @@ Deno.test("too short and too long", () => {
     const error = assertThrows(() => decodeNotification(new Uint8Array(length), "utf-8"), SttpError);
     assertEquals(error.code, "MalformedFrame");
   }
-  const long = new Uint8Array(4 + MAX_NOTIFICATION_LENGTH + 1);
+  assertEquals(MAX_NOTIFICATION_LENGTH, 65_536);
+  assertEquals(decodeNotification(new Uint8Array(4 + 65_536), "utf-8").text.length, 65_536);
+  const long = new Uint8Array(4 + 65_537);
   assertEquals(assertThrows(() => decodeNotification(long, "utf-8"), SttpError).code, "LimitExceeded");
 });
