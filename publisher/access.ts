@@ -153,7 +153,11 @@ export class Access {
 
   /** Whether {@linkcode Access.visibleByRules} takes no time. */
   knowsVisibleByRules(peer: PeerInfo, definition: Definition): boolean {
-    return this.#about(peer).every((i) => {
+    const about = this.#about(peer);
+    if (this.#definition === definition && this.#visibilities.get(`rules ${about}`) !== undefined) {
+      return true;
+    }
+    return about.every((i) => {
       const { allow = [], deny = [] } = this.#options.signals[i]!;
       return definition.knowsHandlesOf(allow) && definition.knowsHandlesOf(deny);
     });
@@ -178,7 +182,9 @@ export class Access {
     inTurn: InTurn,
   ): Promise<Visibility> {
     const { signals: rules } = this.#options;
-    for (const i of this.#about(subject)) await learn(rules[i]!, definition, inTurn);
+    if (!this.knowsVisibleByRules(subject, definition)) {
+      for (const i of this.#about(subject)) await learn(rules[i]!, definition, inTurn);
+    }
     const byRules = this.visibleByRules(subject, definition);
     const { authorizeSignals } = this.#options;
     if (authorizeSignals === undefined) return byRules;

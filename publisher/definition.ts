@@ -55,9 +55,8 @@ const UNAUTHORIZED = 80;
 const VIEW_WEIGHT = 1000;
 /** How many signals are a step: less than a millisecond. */
 const STEP = 512;
-/** Bytes that a signal's ID takes as text, and a signal in the columns of a signal index cache. */
-const ID_SIZE = 64;
-const ENTRY_SIZE = 36;
+/** Bytes of a signal in the columns of a signal index cache. */
+const ENTRY = 36;
 
 /** What is kept for a definition and its views together. */
 class Shelf {
@@ -252,7 +251,7 @@ export class Definition {
       const ids = new Array<string>(hidden.length);
       for (let i = 0; i < hidden.length; i++) {
         ids[i] = this.#signals.idOf(hidden[i]!);
-        if (i % STEP === STEP - 1) yield STEP * ID_SIZE;
+        if (i % STEP === STEP - 1) yield STEP * UNAUTHORIZED;
       }
       return ids;
     } catch (error) {
@@ -263,7 +262,7 @@ export class Definition {
   }
 
   *#cacheOf({ handles, size }: SignalSet, unauthorized: readonly string[]): Steps<SignalIndexCache> {
-    yield size * ENTRY_SIZE;
+    yield size * ENTRY;
     const indexes = new Int32Array(size);
     const guids = new Uint8Array(size * GUID_LENGTH);
     const sources = new Array<string>(size);
