@@ -76,7 +76,7 @@ Deno.test("what is said of a key that can't be used tells nothing of it, nor of 
     { ...server, key: encrypted, passphrase: passphrase.toUpperCase() },
     { ...server, key: encrypted },
     { ...server, key: server.key.replace("-----END", "END") },
-    { ...server, key: server.key.replace(/[A-Za-z]{3}\n/, "!!!\n") },
+    { ...server, key: server.key.replace(/\n.../, "\n!!!") },
     { ...server, key: client.key, passphrase },
     { ...server, certificate: server.key },
     { ca: server.key },
