@@ -1,7 +1,7 @@
 import { SttpError } from "../transport/errors.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
-import { formatTicks, timeOf } from "../transport/wire/ticks.ts";
+import { describeTicks, timeOf } from "../transport/wire/ticks.ts";
 import { Numbering } from "./numbering.ts";
 import type { HistoryRange, HistoryRequest, HistorySource, HistoryStats } from "./source.ts";
 import { keepWanted, sortByTime } from "./time_order.ts";
@@ -100,8 +100,8 @@ export class MemoryHistory implements HistorySource {
   stats(): HistoryStats {
     const range = this.range();
     return {
-      first: range === undefined ? null : formatTicks(range.first),
-      last: range === undefined ? null : formatTicks(range.last),
+      first: range === undefined ? null : describeTicks(range.first),
+      last: range === undefined ? null : describeTicks(range.last),
       recorded: this.#recorded,
       lost: 0,
       blocks: 0,

@@ -27,9 +27,9 @@ export interface HistoryRange {
 
 /** What a history holds and what became of what it was given: a plain object that turns into JSON. */
 export interface HistoryStats {
-  /** The earliest measurement's time, ISO 8601; `null` when there is none. */
+  /** The earliest measurement's time, ISO 8601; after the year 9999 its number of ticks; `null` when there is none. */
   readonly first: string | null;
-  /** The latest measurement's time, ISO 8601; `null` when there is none. */
+  /** The latest measurement's time, likewise. */
   readonly last: string | null;
   /** Measurements recorded since it was opened. */
   readonly recorded: number;

@@ -9,7 +9,7 @@ import { SttpError } from "../transport/errors.ts";
 import { checkKinds } from "../transport/option_checks.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
-import { formatTicks, timeOf } from "../transport/wire/ticks.ts";
+import { describeTicks, timeOf } from "../transport/wire/ticks.ts";
 import { BlockReader, BlockWriter } from "./block.ts";
 import { Numbering } from "./numbering.ts";
 import type { HistoryRange, HistoryRequest, HistorySource, HistoryStats } from "./source.ts";
@@ -333,8 +333,8 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
   stats(): HistoryStats {
     const { range, blocks, bytes } = this.#look();
     return {
-      first: range === undefined ? null : formatTicks(range.first),
-      last: range === undefined ? null : formatTicks(range.last),
+      first: range === undefined ? null : describeTicks(range.first),
+      last: range === undefined ? null : describeTicks(range.last),
       recorded: this.#recorded,
       lost: this.#lost,
       blocks,

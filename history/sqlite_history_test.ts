@@ -5,7 +5,7 @@ import { type Clock, ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { SignalTable } from "../transport/signal_table.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
-import { withLeapSecond } from "../transport/wire/ticks.ts";
+import { formatTicks, withLeapSecond } from "../transport/wire/ticks.ts";
 import { MemoryHistory } from "./memory_history.ts";
 import type { HistorySource } from "./source.ts";
 import { SqliteHistory } from "./sqlite_history.ts";
@@ -91,6 +91,20 @@ for (const [kind, open] of Object.entries(kinds)) {
     other.add(id(0));
     other.add(id(1));
     assertEquals((await read(history, other, [0, 1, 2])).map(([signal]) => signal), [2]);
+    await history.close();
+  });
+
+  Deno.test(`${kind}: times after the year 9999 are times like others, told as numbers`, async () => {
+    const history = open();
+    const signals = table(1);
+    const batch = new MeasurementBatch();
+    const late = 4_173_518_180_549_394_850n;
+    batch.add(0, late, 1);
+    batch.add(0, T0, 2);
+    history.record!(batch, signals);
+    const { first, last } = history.stats!();
+    assertEquals([first, last], [formatTicks(T0), "4173518180549394850 ticks"]);
+    assertEquals((await read(history, signals, [0], 0n, late)).map(([, ticks]) => ticks), [T0, late]);
     await history.close();
   });
 

@@ -6,7 +6,7 @@
 import type { Clock } from "../transport/clock.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
-import { formatTicks, timeOf } from "../transport/wire/ticks.ts";
+import { describeTicks, timeOf } from "../transport/wire/ticks.ts";
 import { Member, type MemberSink } from "./group.ts";
 import type { Placement, Router } from "./router.ts";
 import type { SignalSet } from "./signal_set.ts";
@@ -201,7 +201,7 @@ export class Replay {
       state: this.#state,
       processingInterval: temporal.interval,
       measurements: this.#measurements,
-      at: this.#chunk.length === 0 ? null : formatTicks(this.#chunk.ticks[this.#chunk.length - 1]!),
+      at: this.#chunk.length === 0 ? null : describeTicks(this.#chunk.ticks[this.#chunk.length - 1]!),
     };
   }
 }

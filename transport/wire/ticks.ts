@@ -157,6 +157,14 @@ export function formatTicks(ticks: bigint, options: FormatTicksOptions = {}): st
   return `${iso.slice(0, 10)}${separator}${iso.slice(11, 17)}${seconds}${point}${digits}${suffix}`;
 }
 
+/**
+ * {@linkcode formatTicks} for what may be anything, such as a time that a peer sent: after the year 9999 it is the number
+ * of ticks, as in `4173518180549394850 ticks`.
+ */
+export function describeTicks(ticks: bigint): string {
+  return timeOf(ticks) > MaxTicks ? `${timeOf(ticks)} ticks` : formatTicks(ticks);
+}
+
 // Year-month-day or year/month/day, or month/day/year; then an optional time with an optional offset.
 const DATE_TIME = new RegExp(
   "^\\s*(?:(\\d{4})([-/])(\\d{1,2})\\2(\\d{1,2})|(\\d{1,2})/(\\d{1,2})/(\\d{4}))" +

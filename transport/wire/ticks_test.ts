@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { assertSttpError } from "../../tests/support/hostile.ts";
 import { ManualClock } from "../clock.ts";
 import {
+  describeTicks,
   formatTicks,
   isLeapSecond,
   isNegativeLeapSecond,
@@ -229,4 +230,10 @@ Deno.test("any text reads as a time or is refused as one", () => {
     })();
     assert(timeOf(ticks) <= Ticks.Max);
   }));
+});
+
+Deno.test("any time can be described", () => {
+  assertEquals(describeTicks(Ticks.Max), formatTicks(Ticks.Max));
+  assertEquals(describeTicks(Ticks.Max + 1n), `${Ticks.Max + 1n} ticks`);
+  assertEquals(describeTicks((1n << 64n) - 1n), `${(1n << 62n) - 1n} ticks`);
 });
