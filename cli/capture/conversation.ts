@@ -87,6 +87,8 @@ interface Side {
   unread: number;
 }
 
+/** No text is read beyond this many bytes. */
+const mostText = 65_536;
 /** The end of the year 9999, in milliseconds since 1970. */
 const LATEST = 253_402_300_799_999;
 
@@ -372,7 +374,7 @@ export class Conversation {
     // One publisher puts a length in front, by which its other faults can be expected (§15).
     const view = new DataView(body.buffer, body.byteOffset, body.length);
     if (body.length >= 4 && view.getUint32(0) === body.length - 4) this.#packets.isSttpapi = true;
-    return decodeResponseText(body, this.#encoding);
+    return decodeResponseText(body, this.#encoding, mostText);
   }
 
   async #succeeded(command: number, body: Uint8Array): Promise<Explanation> {

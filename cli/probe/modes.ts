@@ -16,6 +16,9 @@ import {
 import { Conversation } from "../capture/conversation.ts";
 import type { ModesAnswer } from "./report.ts";
 
+/** Whoever has sent so many bytes and no answer among them will not send one. */
+const mostBytes = 1024 ** 2;
+
 /**
  * Asks a publisher for modes, over a connection of its own.
  *
@@ -58,7 +61,10 @@ async function converse(
   await Array.fromAsync(conversation.add("subscriber", question, undefined));
   await channel.write(question);
   const buffer = new Uint8Array(65_536);
+  let bytes = 0;
   for (let count; (count = await channel.read(buffer)) !== null;) {
+    bytes += count;
+    if (bytes > mostBytes) return { answer: "failed", text: `no answer in the first ${mostBytes} bytes` };
     for await (const message of conversation.add("publisher", buffer.subarray(0, count), undefined)) {
       const { name, inResponseTo, details, problems } = message;
       if (name === "") return { answer: "failed", text: problems[0] ?? "what came is TLS, not STTP" };
