@@ -75,7 +75,10 @@ export type SubscriberStatus =
   | { readonly kind: "dataStartTime"; readonly ticks: bigint }
   /** A temporal subscription came to its end (§11). */
   | { readonly kind: "processingComplete"; readonly message: string }
-  /** The publisher's metadata or rights changed; the subscriber refreshes and subscribes anew by itself. */
+  /**
+   * The publisher's metadata or rights changed; the subscriber refreshes and subscribes anew by itself, once a second at
+   * most.
+   */
   | { readonly kind: "configurationChanged" }
   /** The publisher notifies its subscribers (§14). */
   | { readonly kind: "notification"; readonly text: string }
