@@ -243,6 +243,25 @@ Deno.test("sequence numbers begin again behind the last uint32, also where block
   }
 });
 
+Deno.test("a datagram that comes while another is decompressed is left to the publisher to send again", () => {
+  const clock = new ManualClock();
+  const handed: number[] = [];
+  const dropped: string[] = [];
+  const receiver = new BufferBlockReceiver({
+    ...receiverOptions(clock, (payload) => handed.push(payload.length)),
+    drop: (reason) => dropped.push(reason),
+  });
+  const long = gzip(new Uint8Array(1024 ** 2));
+  const first = receiver.receive(encodeBufferBlock(0, BufferBlockFlags.Compressed, 0, long));
+  assertEquals(first.next().done, false);
+  const second = encodeBufferBlock(1, 0, 0, new Uint8Array(2));
+  finish(receiver.receive(second));
+  assertEquals([handed, dropped], [[], ["refusedBufferBlock"]]);
+  finish(first);
+  finish(receiver.receive(second));
+  assertEquals([handed, dropped], [[1024 ** 2, 2], ["refusedBufferBlock"]]);
+});
+
 /** What a receiver works with, of which it needs one signal only. */
 function receiverOptions(
   clock: ManualClock,
