@@ -1,6 +1,6 @@
 /** So many entries are in one Map: to make room for more of them takes less than a millisecond. */
 const FEW = 8_192;
-/** A power of two: so many Maps hold half a million entries before any of them has more than that. */
+/** So many Maps hold nearly half a million entries before any of them has more than that. */
 const SHARDS = 64;
 
 /**
@@ -60,6 +60,6 @@ function shardOf(key: unknown): number {
     const text = String(key);
     for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   }
-  // The lowest bits of a product know the lowest bits of its factors only.
-  return (hash >>> 16 ^ hash >>> 8 ^ hash) & (SHARDS - 1);
+  // From the first to the last, Maps get more and more, up to twice as much: so they do not all grow at the same time.
+  return Math.floor(SHARDS * Math.log2(1 + (hash >>> 0) / 0x1_0000_0000));
 }
