@@ -133,6 +133,7 @@ export class CommandChannel {
           if (!(error instanceof SttpError) || error.code !== "MalformedFrame") throw error;
           drop("malformedFrame", error.message);
           if (givingWay.isDue) await givingWay.next();
+          if (this.#isClosed) return;
         }
       }
       this.#host.delivery().commit();
