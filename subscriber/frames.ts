@@ -4,6 +4,7 @@
  * @module
  */
 import type { Clock } from "../transport/clock.ts";
+import { inRange } from "../transport/option_checks.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
 import { ticksNow } from "../transport/wire/ticks.ts";
 import type { BatchIterator } from "./delivery.ts";
@@ -21,6 +22,14 @@ export interface FrameOptions {
    * frames follow their data when it is delayed, replayed, or stamped by another clock. Default true.
    */
   useLocalClockAsRealTime?: boolean;
+  /**
+   * Measurements that frames hold at most until they are handed over, over all of them, at 24 bytes each and, where they
+   * come in disorder, some 40 more; a frame counts for 64 at least. It stops measurements at ever other times, which
+   * would fill every frame that lag and lead time allow. Where there are more the oldest frame is handed over early,
+   * which `stats()` counts. From 64 to 2^30; default 16,777,216, room for 100,000 signals 30 times a second during the
+   * default lag time.
+   */
+  maxMeasurements?: number;
 }
 
 /** Measurements whose timestamps round to the same instant. */
@@ -38,6 +47,8 @@ export interface Frame {
 export interface FrameStats {
   /** Frames handed over. */
   readonly frames: number;
+  /** Of these, frames handed over before their time, as there was no room for more measurements. */
+  readonly early: number;
   /** Measurements that came when their frame had been handed over, and were discarded. */
   readonly late: number;
   /** Measurements too far ahead of the local clock, discarded. */
@@ -57,18 +68,24 @@ const ticksPerSecond = 10_000_000;
 const wordRemainder = 4_294_967_296 % ticksPerSecond;
 /** The time is the low 62 bits; the other two are about leap seconds. */
 const highTimeBits = 0x3fff_ffff;
+/** Measurements that a new frame has room for. */
+const smallestFrame = 64;
 
 /** A frame that is being filled. */
 class OpenFrame implements Frame {
   key = 0;
   ticks = 0n;
-  readonly measurements = new MeasurementBatch(64);
+  readonly measurements = new MeasurementBatch(smallestFrame);
   /** Where a signal's measurement is. Made when measurements of a signal come in disorder, which is rare. */
   #positions: Map<number, number> | undefined;
 
   open(key: number, ticks: bigint): void {
     this.key = key;
     this.ticks = ticks;
+  }
+
+  /** Forgets what is in it, but not its room. */
+  clear(): void {
     this.measurements.clear();
     this.#positions = undefined;
   }
@@ -106,10 +123,17 @@ export class FrameSorter {
   readonly #lagTicks: bigint;
   readonly #leadTicks: bigint;
   readonly #useLocalClock: boolean;
-  /** No more frames are open than lag and lead time can need. */
+  /** No more frames are open than lag and lead time can need, and they hold no more measurements than this. */
   readonly #maxOpen: number;
+  readonly #maxMeasurements: number;
   readonly #open = new Map<number, OpenFrame>();
+  /** What the measurements in open frames count for. */
+  #held = 0;
+  /** Whether the oldest frame has to go before there is room for more. */
+  #lacksRoom = false;
   readonly #spare: OpenFrame[] = [];
+  /** How many measurements all frames have room for, the spare ones, too. */
+  #room = 0;
   #lent: OpenFrame | undefined;
   /** The frame handed over last; measurements for it or before it are late. */
   #lastKey = -1;
@@ -119,6 +143,7 @@ export class FrameSorter {
   #signalKeys = new Float64Array(64).fill(-1);
   #signalPositions = new Int32Array(64);
   #frames = 0;
+  #early = 0;
   #late = 0;
   #future = 0;
   #replaced = 0;
@@ -128,8 +153,14 @@ export class FrameSorter {
    * @throws {RangeError} When a number is out of its range.
    */
   constructor(options: FrameOptions = {}) {
-    const { framesPerSecond = 30, lagTime = 5, leadTime = 5, useLocalClockAsRealTime = true, ...rest } =
-      options;
+    const {
+      framesPerSecond = 30,
+      lagTime = 5,
+      leadTime = 5,
+      useLocalClockAsRealTime = true,
+      maxMeasurements = 2 ** 24,
+      ...rest
+    } = options;
     for (const name of Object.keys(rest)) throw new TypeError(`frames have no option "${name}"`);
     if (typeof useLocalClockAsRealTime !== "boolean") {
       throw new TypeError("useLocalClockAsRealTime must be a boolean");
@@ -142,6 +173,7 @@ export class FrameSorter {
         throw new RangeError(`${name} must be a number of seconds from 0 to 3600, not ${value}`);
       }
     }
+    this.#maxMeasurements = inRange(maxMeasurements, "maxMeasurements", smallestFrame, 2 ** 30, true);
     this.#framesPerSecond = framesPerSecond;
     this.#lagTicks = BigInt(Math.round(lagTime * ticksPerSecond));
     this.#leadTicks = BigInt(Math.round(leadTime * ticksPerSecond));
@@ -179,22 +211,44 @@ export class FrameSorter {
         frame = this.#open.get(key) ?? this.#openFrame(key);
         if (frame === undefined) return i;
       }
-      this.#sort(batch, i, signals[i]!, frame);
+      if (!this.#sort(batch, i, signals[i]!, frame)) return i;
     }
     return length;
   }
 
-  #sort(batch: MeasurementBatch, i: number, signal: number, frame: OpenFrame): void {
+  /** @returns Whether there was room. */
+  #sort(batch: MeasurementBatch, i: number, signal: number, frame: OpenFrame): boolean {
     if (signal >= this.#signalKeys.length) this.#makeRoom(signal);
     const latest = this.#signalKeys[signal]!;
-    if (frame.key > latest) {
-      this.#signalKeys[signal] = frame.key;
-      this.#signalPositions[signal] = frame.put(batch, i);
-      return;
+    const isLatest = frame.key > latest;
+    const at = isLatest
+      ? undefined
+      : frame.key === latest
+      ? this.#signalPositions[signal]!
+      : frame.find(signal);
+    if (at !== undefined) {
+      this.#replaced++;
+      frame.put(batch, i, at);
+      return true;
     }
-    const at = frame.key === latest ? this.#signalPositions[signal]! : frame.find(signal);
-    if (at !== undefined) this.#replaced++;
-    frame.put(batch, i, at);
+    if (frame.measurements.length >= smallestFrame) {
+      if (!this.#hold(1)) return false;
+    }
+    const room = frame.measurements.capacity;
+    const position = frame.put(batch, i);
+    this.#room += frame.measurements.capacity - room;
+    if (isLatest) {
+      this.#signalKeys[signal] = frame.key;
+      this.#signalPositions[signal] = position;
+    }
+    return true;
+  }
+
+  /** Takes so many more measurements into account. @returns Whether there is room for them. */
+  #hold(count: number): boolean {
+    this.#lacksRoom = this.#held + count > this.#maxMeasurements;
+    if (!this.#lacksRoom) this.#held += count;
+    return !this.#lacksRoom;
   }
 
   #makeRoom(signal: number): void {
@@ -207,8 +261,16 @@ export class FrameSorter {
   }
 
   #openFrame(key: number): OpenFrame | undefined {
-    if (this.#open.size >= this.#maxOpen) return undefined;
-    const frame = this.#spare.pop() ?? new OpenFrame();
+    if (this.#open.size >= this.#maxOpen) {
+      this.#lacksRoom = true;
+      return undefined;
+    }
+    if (!this.#hold(smallestFrame)) return undefined;
+    let frame = this.#spare.pop();
+    if (frame === undefined) {
+      frame = new OpenFrame();
+      this.#room += frame.measurements.capacity;
+    }
     frame.open(key, this.#ticksOf(key));
     this.#open.set(key, frame);
     this.#latestKey = Math.max(this.#latestKey, key);
@@ -216,24 +278,35 @@ export class FrameSorter {
   }
 
   /**
-   * The oldest frame if it is due, or if no more can be open. It is lent until the next call.
+   * The oldest frame if it is due, or if there is no room for more. It is lent until the next call.
    *
    * @param now The local time in ticks.
    * @param flush Whether all frames are due.
    */
   take(now: bigint, flush: boolean): Frame | undefined {
-    if (this.#lent !== undefined) this.#spare.push(this.#lent);
+    if (this.#lent !== undefined) this.#putBack(this.#lent);
     this.#lent = undefined;
     const frame = this.#oldest();
     if (frame === undefined) return undefined;
-    const due = flush || this.#open.size >= this.#maxOpen ||
-      frame.ticks + this.#lagTicks <= (this.#useLocalClock ? now : this.#ticksOf(this.#latestKey));
-    if (!due) return undefined;
+    const time = this.#useLocalClock ? now : this.#ticksOf(this.#latestKey);
+    if (!flush && frame.ticks + this.#lagTicks > time) {
+      if (!this.#lacksRoom) return undefined;
+      this.#early++;
+    }
+    this.#lacksRoom = false;
     this.#open.delete(frame.key);
+    this.#held -= Math.max(smallestFrame, frame.measurements.length);
     this.#lastKey = frame.key;
     this.#lent = frame;
     this.#frames++;
     return frame;
+  }
+
+  /** Keeps a frame to be used again, unless small frames would come to have the room of the largest there ever were. */
+  #putBack(frame: OpenFrame): void {
+    frame.clear();
+    if (this.#room <= this.#maxMeasurements) this.#spare.push(frame);
+    else this.#room -= frame.measurements.capacity;
   }
 
   /** How many milliseconds of the local clock until a frame is due; `undefined` when time alone makes none due. */
@@ -245,7 +318,13 @@ export class FrameSorter {
 
   /** What was counted so far. */
   stats(): FrameStats {
-    return { frames: this.#frames, late: this.#late, future: this.#future, replaced: this.#replaced };
+    return {
+      frames: this.#frames,
+      early: this.#early,
+      late: this.#late,
+      future: this.#future,
+      replaced: this.#replaced,
+    };
   }
 
   #oldest(): OpenFrame | undefined {

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ManualClock } from "../transport/clock.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
 import { fromUnixMilliseconds, ticksNow } from "../transport/wire/ticks.ts";
@@ -49,7 +49,7 @@ function taken(sorter: FrameSorter, now: bigint, flush: boolean = false): (strin
 Deno.test("measurements of one instant come together, frames in order of time", () => {
   const sorter = sorterOf([[1, 333_333n, 10], [0, 0n, 1], [1, 0n, 2], [0, 333_333n, 9], [0, 666_667n, 5]]);
   assertEquals(taken(sorter, start, true), ["0: 0=1 1=2", "333333: 1=10 0=9", "666667: 0=5"]);
-  assertEquals(sorter.stats(), { frames: 3, late: 0, future: 0, replaced: 0 });
+  assertEquals(sorter.stats(), { frames: 3, early: 0, late: 0, future: 0, replaced: 0 });
 });
 
 Deno.test("timestamps round to the nearest frame, over the end of a second, too", () => {
@@ -125,7 +125,7 @@ Deno.test("late: what comes after its frame was handed over is counted, not deli
   assertEquals(taken(sorter, start + 2n * second).length, 1);
   sorter.add(batchOf([[1, 333_333n, 2], [1, 0n, 3], [1, 666_667n, 4]]), 0, start + 2n * second);
   assertEquals(taken(sorter, start + 2n * second), ["666667: 1=4"]);
-  assertEquals(sorter.stats(), { frames: 2, late: 2, future: 0, replaced: 0 });
+  assertEquals(sorter.stats(), { frames: 2, early: 0, late: 2, future: 0, replaced: 0 });
 });
 
 Deno.test("future: beyond the lead time is counted, not delivered; up to it is", () => {
@@ -133,7 +133,7 @@ Deno.test("future: beyond the lead time is counted, not delivered; up to it is",
     leadTime: 3,
   });
   assertEquals(taken(sorter, start, true), ["30000000: 0=1"]);
-  assertEquals(sorter.stats(), { frames: 1, late: 0, future: 2, replaced: 0 });
+  assertEquals(sorter.stats(), { frames: 1, early: 0, late: 0, future: 2, replaced: 0 });
 });
 
 Deno.test("one measurement a signal: the last to arrive replaces the others", () => {
@@ -175,7 +175,69 @@ Deno.test("no more frames are open than lag and lead time can need: the oldest g
   assertEquals(sorter.add(batch, 3, now), 4);
 });
 
+/** One measurement each of signals `from` to below `to`, in the first frame or in a later one. */
+function rowsOf(from: number, to: number, frame: number): Row[] {
+  return Array.from({ length: to - from }, (_, i): Row => [from + i, BigInt(frame) * second, i]);
+}
+
+Deno.test("measurements in open frames have a limit: for one more the oldest frame goes early", () => {
+  const sorter = new FrameSorter({ framesPerSecond: 1, leadTime: 10, maxMeasurements: 200 });
+  // 70 and 66 as they are, and 64 for a few: as many as may be.
+  const fit = batchOf([...rowsOf(0, 70, 1), ...rowsOf(0, 66, 2), ...rowsOf(0, 3, 3)]);
+  assertEquals(sorter.add(fit, 0, start), fit.length);
+  assertEquals(sorter.take(start, false), undefined);
+  // What takes no more room has its place still: in the place of another, and among the few.
+  const more = batchOf([...rowsOf(0, 70, 1), ...rowsOf(3, 64, 3), [66, 2n * second, 0], [
+    67,
+    2n * second,
+    0,
+  ]]);
+  assertEquals(sorter.add(more, 0, start), more.length - 2);
+  assertEquals(sorter.stats(), { frames: 0, early: 0, late: 0, future: 0, replaced: 70 });
+  const first = sorter.take(start, false);
+  assertEquals([first?.ticks, first?.measurements.length], [start + second, 70]);
+  assertEquals(sorter.take(start, false), undefined);
+  assertEquals(sorter.add(more, more.length - 2, start), more.length);
+  // 132 are in use: a fourth frame has room, a fifth has not, and what comes for the first is late.
+  assertEquals(sorter.add(batchOf([[0, second, 0], [0, 4n * second, 0]]), 0, start), 2);
+  assertEquals(sorter.add(batchOf([[0, 5n * second, 0]]), 0, start), 0);
+  assertEquals(sorter.take(start, false)?.measurements.length, 68);
+  assertEquals(sorter.stats(), { frames: 2, early: 2, late: 1, future: 0, replaced: 70 });
+  // Those whose time has come are not early.
+  assertEquals([...taken(sorter, start + 8n * second)].length, 1);
+  assertEquals(sorter.stats().early, 2);
+});
+
+Deno.test("frames that are used again do not all keep the room of the largest there were", () => {
+  const maxMeasurements = 16_384;
+  const sorter = new FrameSorter({ framesPerSecond: 1, leadTime: 63, maxMeasurements });
+  // 64 frames at a time, of which each is the large one once.
+  let room = 0;
+  for (let round = 0; round <= 64; round++) {
+    const from = 64 * round;
+    const now = start + BigInt(from) * second;
+    for (let i = 0; i < 64; i++) sorter.add(batchOf(rowsOf(0, i === round ? 4096 : 1, from + i)), 0, now);
+    room = 0;
+    let frame = sorter.take(now, true);
+    for (; frame !== undefined; frame = sorter.take(now, true)) room += frame.measurements.capacity;
+  }
+  assertEquals(sorter.stats(), { frames: 65 * 64, early: 0, late: 0, future: 0, replaced: 0 });
+  assert(room <= 3 * maxMeasurements, `${room}`);
+});
+
+Deno.test("iteration: the batch in which there was no more room goes on after the frame that gave way", async () => {
+  const fixture = new Fixture({ framesPerSecond: 1, leadTime: 60, maxMeasurements: 64 });
+  await fixture.arrive([0, second, 1], [0, 2n * second, 2], [0, 3n * second, 3], [1, second, 4]);
+  assertEquals(fixture.got, ["10000000: 0=1", "20000000: 0=2"]);
+  fixture.delivery.end();
+  await fixture.ended;
+  assertEquals(fixture.got.at(-1), "30000000: 0=3");
+  assertEquals(fixture.frames.stats(), { frames: 3, early: 2, late: 1, future: 0, replaced: 0 });
+});
+
 Deno.test("wrong options are refused", () => {
+  assertThrows(() => new FrameSorter({ maxMeasurements: 63 }), RangeError);
+  assertThrows(() => new FrameSorter({ maxMeasurements: 2 ** 30 + 1 }), RangeError);
   assertThrows(() => new FrameSorter({ framesPerSecond: 1001 }), RangeError);
   assertThrows(() => new FrameSorter({ framesPerSecond: 29.97 }), RangeError);
   assertThrows(() => new FrameSorter({ lagTime: -1 }), RangeError);
