@@ -161,6 +161,11 @@ function addPublisher(metrics: Metrics, system: string, stats: PublisherStats): 
   }
   gauge("queued_bytes", "Bytes that wait to be written, over all connections.", queued);
   gauge(
+    "waiting_bytes",
+    "Bytes of memory that hold these; what several connections get counts once.",
+    stats.waitingBytes,
+  );
+  gauge(
     "longest_stall_seconds",
     "For how long the subscriber that reads least has read nothing.",
     stall / 1000,

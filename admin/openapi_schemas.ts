@@ -93,6 +93,7 @@ export const schemas: Json = {
     notifications: shape({ subscribers: whole, pending: whole, confirmed: whole, givenUp: whole }),
     dropped: { ...counts, description: "Measurements that subscribers did not get, by reason." },
     connections: shape({ open: whole, accepted: whole, closed: counts, handshakesFailed: counts }),
+    waitingBytes: { ...whole, description: "Over all connections; what several of them get counts once." },
     bans: list(reference("Ban")),
     access: shape({ rules: whole, refused: counts, failed: counts, revoked: whole }),
     links: list(shape({

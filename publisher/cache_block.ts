@@ -38,6 +38,11 @@ export class CacheBlock {
     return this.#head.length + this.#rest.length + (this.#gzip?.length ?? 0);
   }
 
+  /** The pieces that are the same in every subscriber's frame. */
+  get shared(): readonly Uint8Array[] {
+    return this.#gzip?.pieces ?? [this.#rest];
+  }
+
   /**
    * An UpdateSignalIndexCache frame in pieces, all but the first and the last of them shared.
    *

@@ -255,6 +255,7 @@ export class Connections {
     | "sent"
     | "dropped"
     | "connections"
+    | "waitingBytes"
     | "open"
     | "recentlyClosed"
     | "links"
@@ -281,6 +282,7 @@ export class Connections {
         closed: this.#closedByReason.toObject(),
         handshakesFailed: this.#handshakesFailed.toObject(),
       },
+      waitingBytes: this.#host.queueMemory.bytes,
       open,
       recentlyClosed: [...this.#recentlyClosed],
       bans: this.bans.snapshot(),

@@ -157,7 +157,7 @@ export function sealFrame(frame: OutboundFrame, cipher: PayloadCipher): Outbound
     bytes.set(packet, offset);
     offset += packet.length;
   }
-  return { ...frame, bytes, starts };
+  return { ...frame, bytes, holders: 0, starts };
 }
 
 /** A frame's packets, each a frame of its own. */

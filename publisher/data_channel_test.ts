@@ -24,7 +24,8 @@ function frameOf(...lengths: number[]): OutboundFrame {
     finishDataFrame(bytes, offset, end, DataPacketFlags.Compact | DataPacketFlags.CacheIndex, i + 1);
     offset = end;
   });
-  return { bytes, starts, measurements: lengths.length * (lengths.length + 1) / 2, droppable: true };
+  const measurements = lengths.length * (lengths.length + 1) / 2;
+  return { bytes, starts, measurements, holders: 0, droppable: true };
 }
 
 /** A socket that the test answers for. */

@@ -329,9 +329,8 @@ export class DataPath {
     events.add("overflow");
     const measurements = dropped.get("overflow") - before;
     host.emit({ kind: "overflow", connection: reference, measurements });
-    const { slowSubscriberPolicy, outboundQueueLimit } = host.options;
-    if (slowSubscriberPolicy === "disconnect") {
-      this.#owner.closeSoon("slow", `more than ${outboundQueueLimit} bytes of data waited`);
+    if (host.options.slowSubscriberPolicy === "disconnect") {
+      this.#owner.closeSoon("slow", `more than ${queue.overflowLimit} bytes of data waited`);
     }
     return false;
   }

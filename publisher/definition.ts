@@ -447,8 +447,11 @@ export class Definition {
     if (kept !== undefined) return kept;
     const body = yield* encodeMetadata(yield* this.#narrowed(filter, part), encoding, gzip);
     if (filter === "" && this.#origin === undefined && part === "all") {
-      this.#bodies.set(key, body);
-    } else if (!(yield* tellsTime(filter))) {
+      const forGood = { ...body, isKept: true };
+      this.#bodies.set(key, forGood);
+      return forGood;
+    }
+    if (!(yield* tellsTime(filter))) {
       this.#shelf.filteredBodies.set(key, body, OVERHEAD + 2 * key.length + body.length);
     }
     return body;

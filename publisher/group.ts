@@ -363,7 +363,7 @@ export class Group {
       if (frame === undefined) {
         const own = frames[1 - which] === undefined ? bytes : bytes.slice();
         for (const start of starts) own[start + FRAME_PREFIX] = this.#encoder.flags | member.cacheFlag;
-        frames[which] = frame = { bytes: own, measurements, droppable: true, starts };
+        frames[which] = frame = { bytes: own, holders: 0, measurements, droppable: true, starts };
       }
       member.isNew = false;
       if (!member.isAnnounced) {

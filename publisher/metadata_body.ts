@@ -10,6 +10,8 @@ export interface MetadataBody {
   readonly pieces: readonly Uint8Array[];
   /** Bytes in all. */
   readonly length: number;
+  /** Whether it stays in memory for others, too, so that nothing is gained by not sending it. */
+  readonly isKept?: boolean;
 }
 
 /** Writes a DataSet as a session gets it: XML in its encoding, gzipped or not. */

@@ -39,6 +39,7 @@ export type PublisherLimits = Partial<
     | "filterMilliseconds"
     | "allFiltersLength"
     | "allSubscriptionsLength"
+    | "allQueuesLength"
   >
 >;
 
@@ -51,6 +52,7 @@ const limitNames: readonly (keyof PublisherLimits)[] = [
   "filterMilliseconds",
   "allFiltersLength",
   "allSubscriptionsLength",
+  "allQueuesLength",
 ];
 
 /** Settings of a `Publisher`; every one has a default. */

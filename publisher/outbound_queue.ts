@@ -1,9 +1,10 @@
 import type { Channel } from "../transport/channel.ts";
 import type { Clock } from "../transport/clock.ts";
 import type { BufferPool } from "./buffer_pool.ts";
+import { FRAME_OVERHEAD, type QueueMemory, type SharedFrame } from "./queue_memory.ts";
 
 /** Bytes on their way to one or many subscribers; never changed once queued, so that queues can share them. */
-export interface OutboundFrame {
+export interface OutboundFrame extends SharedFrame {
   /** What goes on the wire: a frame, or a piece of one. */
   readonly bytes: Uint8Array;
   /** How many measurements it carries. */
@@ -29,6 +30,8 @@ export interface OutboundQueueOptions {
   readonly controlLimit: number;
   /** Where small frames are gathered to go out in one write. */
   readonly buffers: BufferPool;
+  /** Where account is kept of what all queues hold. */
+  readonly memory: QueueMemory;
   /** What is told. Called from the writer loop or a push; must not throw. */
   readonly events: OutboundQueueEvents;
 }
@@ -57,8 +60,6 @@ const DIRECT_WRITE = 65_536;
 const SMALL_WRITE = 16_384;
 /** The most that one write carries, so that a long frame shows progress. */
 const MAX_WRITE = 262_144;
-/** What the objects around the bytes of a frame take, at most. */
-export const FRAME_OVERHEAD = 512;
 /** What an answer counts for at most when it meets the limit. */
 const MAX_CHARGE = 1024 ** 2;
 
@@ -68,13 +69,14 @@ interface QueuedFrame extends OutboundFrame {
 }
 
 /** In the place of a frame that has been taken, so that its bytes are not held until the list is shortened. */
-const TAKEN: QueuedFrame = { bytes: new Uint8Array(), measurements: 0, droppable: false };
+const TAKEN: QueuedFrame = { bytes: new Uint8Array(), holders: 0, measurements: 0, droppable: false };
 
 /**
  * What waits to be written to one subscriber, in order, bounded in bytes, with the loop that writes it.
  *
- * Pushing never waits. When droppable frames would exceed the limit, all of them are thrown away and counted: what
- * a slow subscriber gets next should be fresh, not the oldest of a backlog.
+ * Pushing never waits. When droppable frames would exceed the limit, or the queue's share of the memory while all queues
+ * together hold too much, all of them are thrown away and counted: what a slow subscriber gets next should be fresh, not
+ * the oldest of a backlog.
  */
 export class OutboundQueue {
   readonly #channel: Channel;
@@ -82,6 +84,7 @@ export class OutboundQueue {
   readonly #limit: number;
   readonly #controlLimit: number;
   readonly #buffers: BufferPool;
+  readonly #memory: QueueMemory;
   readonly #events: OutboundQueueEvents;
   #frames: QueuedFrame[] = [];
   #head = 0;
@@ -96,9 +99,14 @@ export class OutboundQueue {
   #writingData = 0;
   #writingControl = 0;
   #writingMeasurements = 0;
+  /** What the write in progress holds in memory. */
+  #writing: QueuedFrame | undefined;
   #running = false;
   #loop: Promise<void> = Promise.resolve();
+  /** Whether it takes no more. */
   #closed = false;
+  /** Whether it has let go of what waited, too. */
+  #over = false;
   #writingSince: number | undefined;
   #waiters: { below: number; resolve: () => void }[] = [];
 
@@ -110,6 +118,8 @@ export class OutboundQueue {
   sentMeasurements = 0;
   /** Writes made. */
   writes = 0;
+  /** How many bytes of data were allowed when it last overflowed. */
+  overflowLimit = 0;
 
   /** See {@linkcode OutboundQueueOptions}. */
   constructor(options: OutboundQueueOptions) {
@@ -118,7 +128,9 @@ export class OutboundQueue {
     this.#limit = options.limit;
     this.#controlLimit = options.controlLimit;
     this.#buffers = options.buffers;
+    this.#memory = options.memory;
     this.#events = options.events;
+    this.#memory.join();
   }
 
   /** Whether nothing waits and nothing is being written: the subscriber takes all that it gets. */
@@ -146,6 +158,15 @@ export class OutboundQueue {
     return this.#writingSince === undefined ? 0 : this.#clock.monotonic() - this.#writingSince;
   }
 
+  /**
+   * Finds out whether there is room for an answer among those of all queues. Who asks nobody may push it all the same.
+   *
+   * @throws {SttpError} `LimitExceeded` when there is none.
+   */
+  checkRoom(pieces: readonly Uint8Array[]): void {
+    this.#memory.checkRoom(pieces);
+  }
+
   /** Queues an answer, in one piece or several. */
   pushControl(answer: Uint8Array | readonly Uint8Array[]): void {
     if (this.#closed) return;
@@ -158,23 +179,22 @@ export class OutboundQueue {
       return;
     }
     this.#charged += charge;
-    this.#controlBytes += length;
-    pieces.forEach((bytes, i) => {
-      const frame = { bytes, measurements: 0, droppable: false };
-      this.#frames.push(i === pieces.length - 1 ? { ...frame, charge } : frame);
-    });
+    pieces.forEach((bytes, i) => this.#pushPiece(bytes, i === pieces.length - 1 ? charge : 0));
     this.#start();
   }
 
   /** Queues pieces that the caller keeps within bounds of its own; they are not dropped. */
   pushBounded(pieces: readonly Uint8Array[]): void {
     if (this.#closed) return;
-    for (const bytes of pieces) {
-      if (bytes.length === 0) continue;
-      this.#frames.push({ bytes, measurements: 0, droppable: false });
-      this.#controlBytes += bytes.length;
-    }
+    for (const bytes of pieces) if (bytes.length > 0) this.#pushPiece(bytes, 0);
     this.#start();
+  }
+
+  #pushPiece(bytes: Uint8Array, charge: number): void {
+    // Its holders are counted by its bytes.
+    this.#frames.push({ bytes, holders: 0, measurements: 0, droppable: false, charge });
+    this.#controlBytes += bytes.length;
+    this.#memory.holdAnswer(bytes);
   }
 
   /**
@@ -187,13 +207,16 @@ export class OutboundQueue {
       this.#events.onDropped("closed", frame.measurements, frame.bytes.length);
       return true;
     }
-    if (this.dataBytes + frame.bytes.length + FRAME_OVERHEAD * (this.#dataFrames + 1) > this.#limit) {
+    const limit = Math.min(this.#limit, this.#memory.dataLimit);
+    if (this.dataBytes + frame.bytes.length + FRAME_OVERHEAD * (this.#dataFrames + 1) > limit) {
+      this.overflowLimit = Math.floor(limit);
       this.#dropData("overflow", frame.measurements, frame.bytes.length);
       return false;
     }
     this.#frames.push(frame);
     this.#dataFrames++;
     this.#dataBytes += frame.bytes.length;
+    this.#memory.hold(frame);
     this.#start();
     return true;
   }
@@ -215,12 +238,13 @@ export class OutboundQueue {
    * @returns When the write in progress is over, which the channel must have been closed for if it may hang.
    */
   close(): Promise<void> {
-    if (!this.#closed || this.depth > 0) {
-      this.#closed = true;
+    if (!this.#over) {
+      this.#over = this.#closed = true;
       this.#dropData("closed", 0, 0);
+      for (const frame of this.#frames) this.#release(frame);
       this.#frames = [];
-      this.#head = 0;
       this.#controlBytes = 0;
+      this.#memory.leave();
       this.#wake();
     }
     return this.#loop;
@@ -241,6 +265,7 @@ export class OutboundQueue {
       } else {
         measurements += frame.measurements;
         bytes += frame.bytes.length - (begun ? this.#headOffset : 0);
+        this.#release(frame);
       }
     }
     this.#frames = kept;
@@ -293,6 +318,7 @@ export class OutboundQueue {
     const from = this.#headOffset;
     if (left <= MAX_WRITE) {
       this.#take(frame, left);
+      this.#writing = frame;
       return from === 0 ? frame.bytes : frame.bytes.subarray(from);
     }
     this.#headOffset += MAX_WRITE;
@@ -319,7 +345,10 @@ export class OutboundQueue {
       into.set(this.#headOffset === 0 ? frame.bytes : frame.bytes.subarray(this.#headOffset), length);
       length += left;
       this.#take(frame, left);
+      this.#release(frame);
     }
+    this.#writing = { bytes: into, holders: 0, measurements: 0, droppable: true };
+    this.#memory.hold(this.#writing);
   }
 
   #take(frame: QueuedFrame, bytes: number): void {
@@ -338,6 +367,12 @@ export class OutboundQueue {
     if (frame.droppable) this.#dataFrames--;
   }
 
+  /** Lets go of a frame's memory. */
+  #release(frame: QueuedFrame): void {
+    if (frame.droppable) this.#memory.release(frame);
+    else this.#memory.releaseAnswer(frame.bytes);
+  }
+
   /** Moves bytes from those that wait to those being written. */
   #account(frame: OutboundFrame, bytes: number): void {
     if (frame.droppable) {
@@ -354,8 +389,7 @@ export class OutboundQueue {
     this.sentDataBytes += this.#writingData;
     this.sentMeasurements += this.#writingMeasurements;
     this.writes++;
-    this.#writingData = this.#writingControl = this.#writingMeasurements = 0;
-    this.#writingSince = undefined;
+    this.#endWrite();
     if (this.#waiters.length > 0) this.#wake();
   }
 
@@ -364,9 +398,15 @@ export class OutboundQueue {
     if (this.#writingData > 0) {
       this.#events.onDropped("closed", this.#writingMeasurements, this.#writingData);
     }
+    this.#endWrite();
+    this.close();
+  }
+
+  #endWrite(): void {
     this.#writingData = this.#writingControl = this.#writingMeasurements = 0;
     this.#writingSince = undefined;
-    this.close();
+    if (this.#writing !== undefined) this.#release(this.#writing);
+    this.#writing = undefined;
   }
 
   #wake(): void {

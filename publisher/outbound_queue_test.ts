@@ -3,7 +3,8 @@ import type { Channel } from "../transport/channel.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { BufferPool } from "./buffer_pool.ts";
-import { FRAME_OVERHEAD, type OutboundFrame, OutboundQueue } from "./outbound_queue.ts";
+import { type OutboundFrame, OutboundQueue } from "./outbound_queue.ts";
+import { FRAME_OVERHEAD, QueueMemory } from "./queue_memory.ts";
 
 /** A channel whose writes are recorded and settle when the test says so, unless it is open. */
 class GatedChannel implements Channel {
@@ -50,7 +51,14 @@ interface Rig {
   readonly log: string[];
 }
 
-function createRig(options: { open?: boolean; limit?: number; controlLimit?: number } = {}): Rig {
+interface RigOptions {
+  readonly open?: boolean;
+  readonly limit?: number;
+  readonly controlLimit?: number;
+  readonly memory?: QueueMemory;
+}
+
+function createRig(options: RigOptions = {}): Rig {
   const channel = new GatedChannel(options.open ?? true);
   const clock = new ManualClock();
   const log: string[] = [];
@@ -60,6 +68,7 @@ function createRig(options: { open?: boolean; limit?: number; controlLimit?: num
     limit: options.limit ?? 1_000_000,
     controlLimit: options.controlLimit ?? 1_000_000,
     buffers: new BufferPool(131_072),
+    memory: options.memory ?? new QueueMemory(10_000_000),
     events: {
       onIdle: () => log.push("idle"),
       onDropped: (reason, measurements, bytes) => log.push(`${reason} ${measurements} in ${bytes}`),
@@ -71,7 +80,7 @@ function createRig(options: { open?: boolean; limit?: number; controlLimit?: num
 }
 
 function data(length: number, measurements: number, fill = 0): OutboundFrame {
-  return { bytes: new Uint8Array(length).fill(fill), measurements, droppable: true };
+  return { bytes: new Uint8Array(length).fill(fill), measurements, holders: 0, droppable: true };
 }
 
 /** Long enough for every promise that can settle. */
@@ -241,4 +250,112 @@ Deno.test("a long backlog drains in order", async () => {
     for (let offset = 0; offset < bytes.length; offset += 100, i++) assertEquals(bytes[offset], i & 0xff);
   }
   assertEquals(i, 5000);
+});
+
+Deno.test("the account has what waits and what is being written, and nothing of it afterwards", async () => {
+  const memory = new QueueMemory(10_000_000);
+  const long = 300_000;
+  const shared = data(1000, 1);
+  const answer = new Uint8Array(long);
+  const [one, other] = [createRig({ open: false, memory }), createRig({ open: false, memory })];
+  for (const { queue } of [one, other]) queue.pushData(shared);
+  await settle();
+  for (const { queue } of [one, other]) {
+    queue.pushControl(answer);
+    queue.pushBounded([Uint8Array.of(1), answer]);
+  }
+  const both = 1000 + long + 2 * FRAME_OVERHEAD;
+  assertEquals([one.channel.lengths, other.channel.lengths], [[1000], [1000]], "being written");
+  assertEquals(memory.bytes, both + 2 * (1 + FRAME_OVERHEAD), "each has a byte of its own");
+  one.channel.release();
+  await settle();
+  other.channel.release();
+  await settle();
+  assertEquals(memory.bytes, both - 1000 - FRAME_OVERHEAD + 2 * (1 + FRAME_OVERHEAD), "the data is written");
+  one.channel.isOpen = true;
+  one.channel.release();
+  await one.queue.drained();
+  assertEquals(memory.bytes, long + 1 + 2 * FRAME_OVERHEAD, "what the other still holds");
+  other.channel.isOpen = true;
+  other.channel.release();
+  await other.queue.drained();
+  assertEquals(memory.bytes, 0);
+});
+
+Deno.test("the end of a long answer is held until it has been written, and so is what is gathered", async () => {
+  const memory = new QueueMemory(10_000_000);
+  const { channel, queue } = createRig({ open: false, memory });
+  queue.pushControl(new Uint8Array(300_000));
+  await settle();
+  channel.release();
+  await settle();
+  assertEquals(channel.lengths, [262_144, 37_856]);
+  assertEquals(memory.bytes, 300_000 + FRAME_OVERHEAD, "it is one piece of memory");
+  queue.pushControl([new Uint8Array(10), new Uint8Array(20)]);
+  queue.pushData(data(30, 1));
+  channel.release();
+  await settle();
+  assertEquals(channel.lengths.at(-1), 60);
+  assertEquals(memory.bytes, 60 + FRAME_OVERHEAD, "the frames have been copied");
+  channel.release();
+  await queue.drained();
+  assertEquals(memory.bytes, 0);
+});
+
+Deno.test("the account has nothing of what was dropped, closed, or could not be written", async () => {
+  const memory = new QueueMemory(10_000_000);
+  const { channel, queue, log } = createRig({ open: false, memory, limit: 2000 });
+  queue.pushData(data(100, 1));
+  queue.pushData(data(200, 1));
+  assertEquals(queue.pushData(data(1500, 1)), false);
+  assertEquals(queue.overflowLimit, 2000);
+  assertEquals(memory.bytes, 0, "dropped");
+
+  const frames = [data(100, 1), data(200, 1)];
+  queue.pushData(frames[0]!);
+  await settle();
+  queue.pushData(frames[1]!);
+  queue.pushControl(new Uint8Array(300));
+  const over = queue.close();
+  assertEquals(memory.bytes, 100 + FRAME_OVERHEAD, "closed: the write is still in progress");
+  channel.close();
+  await over;
+  assertEquals(memory.bytes, 0, "failed");
+  queue.pushData(frames[0]!);
+  queue.pushControl(new Uint8Array(300));
+  queue.pushBounded([new Uint8Array(300)]);
+  assertEquals([memory.bytes, ...frames.map(({ holders }) => holders)], [0, 0, 0], "closed takes nothing");
+  assertEquals(log.slice(-2), ["failed", "closed 1 in 100"]);
+
+  const refused = createRig({ open: false, memory, controlLimit: 1000 });
+  refused.queue.pushControl(new Uint8Array(300));
+  refused.queue.pushControl(new Uint8Array(300));
+  assertEquals(refused.log, ["control overflow"]);
+  refused.queue.close();
+  assertEquals(memory.bytes, 0);
+});
+
+Deno.test("while all queues hold too much, a queue has its share, and of those that there are", () => {
+  const memory = new QueueMemory(2_000_000);
+  const [hoarder, other, idle] = [
+    createRig({ open: false, memory, limit: 10_000_000 }),
+    createRig({ open: false, memory, limit: 10_000_000 }),
+    createRig({ open: false, memory }),
+  ];
+  for (let i = 0; i < 4; i++) assertEquals(hoarder.queue.pushData(data(450_000, 1)), true);
+  for (let i = 0; i < 3; i++) assertEquals(other.queue.pushData(data(150_000, 1)), true);
+  assertEquals(memory.bytes, 2_250_000 + 7 * FRAME_OVERHEAD);
+  assertEquals(other.queue.pushData(data(150_000, 1)), true, "it has less than a third");
+  assertEquals(hoarder.queue.pushData(data(1, 1)), false);
+  assertEquals(hoarder.queue.overflowLimit, 666_666);
+  assertEquals(hoarder.log, ["overflow 5 in 1800001"]);
+  assertEquals(other.log, []);
+  assertEquals(other.queue.pushData(data(1_000_000, 1)), true, "there is room again");
+
+  hoarder.queue.close();
+  idle.queue.close();
+  idle.queue.close();
+  assertEquals(other.queue.pushData(data(400_000, 1)), true);
+  assertEquals(other.queue.pushData(data(1, 1)), false, "alone, it has all");
+  assertEquals(other.queue.overflowLimit, 2_000_000);
 });

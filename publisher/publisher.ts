@@ -24,6 +24,7 @@ import { fillBatch } from "./measurement_objects.ts";
 import { Notifications } from "./notifications.ts";
 import { type CheckedOptions, checkOptions, type PublisherOptions } from "./options.ts";
 import { Published } from "./published.ts";
+import { QueueMemory } from "./queue_memory.ts";
 import { Router } from "./router.ts";
 import { checkStart, Companion, drainOf, type StartOptions, type StopOptions } from "./run_options.ts";
 import { SearchSpace } from "./search_space.ts";
@@ -143,6 +144,7 @@ export class Publisher implements AsyncDisposable {
       signals: this.signals,
       router,
       writeBuffers: new BufferPool(WRITE_BUFFER_SIZE),
+      queueMemory: new QueueMemory(checked.limits.allQueuesLength),
       datagramSockets: checked.udp && new DatagramSockets(checked.udp),
       filters: new FilterAccount(checked.limits.allFiltersLength),
       memory: new SubscriptionMemory(checked.limits.allSubscriptionsLength),

@@ -97,7 +97,7 @@ export class Session implements CommandTaker, DataPathOwner {
     host: SessionHost,
     direction: "incoming" | "outgoing" = "incoming",
   ) {
-    const { options, writeBuffers } = host;
+    const { options, writeBuffers, queueMemory } = host;
     const { clock } = options;
     this.id = id;
     this.host = host;
@@ -112,6 +112,7 @@ export class Session implements CommandTaker, DataPathOwner {
       limit: options.outboundQueueLimit,
       controlLimit: options.controlQueueLimit,
       buffers: writeBuffers,
+      memory: queueMemory,
       events: {
         onIdle: () => this.#onIdle(),
         onDropped: (reason, measurements) => this.dropped.add(reason, measurements),
@@ -354,8 +355,13 @@ export class Session implements CommandTaker, DataPathOwner {
     this.reply(Response.Failed, code, message);
   }
 
-  /** Answers with a body that exists already, in pieces. */
+  /**
+   * Answers with a body that exists already, in pieces.
+   *
+   * @throws {SttpError} `LimitExceeded` when there is no room for it.
+   */
   respond(response: Response, command: number, body: MetadataBody): void {
+    if (body.isKept !== true) this.queue.checkRoom(body.pieces);
     const header = new Uint8Array(FRAME_HEADER_LENGTH + RESPONSE_HEADER_LENGTH);
     writeResponseHeader(response, command, body.length, header, 0);
     this.queue.pushControl([header, ...body.pieces]);
@@ -377,11 +383,16 @@ export class Session implements CommandTaker, DataPathOwner {
     this.#cancelTimer = this.host.options.clock.schedule(LEAVING_TIME, () => this.close(reason, text));
   }
 
-  /** Puts a subscription in the place of the one there is, as §5 wants it. */
+  /**
+   * Puts a subscription in the place of the one there is, as §5 wants it.
+   *
+   * @throws {SttpError} `LimitExceeded` when there is no room for it, or for its signal index cache.
+   */
   subscribe(subscription: Subscription): void {
     if (this.#isEnding()) return;
-    if (this.#state === "ready") this.#enter("subscribed");
+    this.queue.checkRoom(subscription.cache.shared);
     this.data.subscribe(subscription);
+    if (this.#state === "ready") this.#enter("subscribed");
     // Who reads events late has many of them in memory.
     const filter = clipped(subscription.request.filterExpression);
     this.host.emit({

@@ -8,6 +8,7 @@ import type { FilterAccount } from "./filter_account.ts";
 import type { LatestMeasurements } from "./latest_on_subscribe.ts";
 import type { Notifications } from "./notifications.ts";
 import type { CheckedOptions } from "./options.ts";
+import type { QueueMemory } from "./queue_memory.ts";
 import type { Router } from "./router.ts";
 import type { PublisherStatus } from "./status.ts";
 import type { SubscriptionMemory } from "./subscription_memory.ts";
@@ -29,6 +30,8 @@ export interface SessionHost {
   readonly router: Router;
   /** Buffers to gather small writes in. */
   readonly writeBuffers: BufferPool;
+  /** Keeps account of what waits to be sent. */
+  readonly queueMemory: QueueMemory;
   /** Where data over UDP leaves from; `undefined` when there is none. */
   readonly datagramSockets: DatagramSockets | undefined;
   /** Keeps account of filter expressions. */

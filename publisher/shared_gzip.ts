@@ -112,6 +112,11 @@ export class SharedGzip {
     return new SharedGzip(yield* deflate([rest]));
   }
 
+  /** The deflated rest. */
+  get pieces(): readonly Uint8Array[] {
+    return this.#rest.pieces;
+  }
+
   /** Bytes that it takes. */
   get length(): number {
     return this.#rest.pieces.reduce((sum, { length }) => sum + length, 0);

@@ -321,6 +321,11 @@ export interface PublisherStats {
     /** Those that failed at TLS and are not counted elsewhere, by reason (`TlsFailure`). */
     readonly handshakesFailed: Readonly<Record<string, number>>;
   };
+  /**
+   * Bytes that wait to be sent over all connections, what several of them get counted once, and the objects around them
+   * included; see `limits.allQueuesLength`.
+   */
+  readonly waitingBytes: number;
   /** The open connections. */
   readonly open: readonly ConnectionSnapshot[];
   /** The connections that ended last, the latest first; at most 100. */

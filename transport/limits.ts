@@ -19,6 +19,7 @@
  * | `filterMilliseconds` | 2,000 | a filter expression that keeps the publisher busy |
  * | `allFiltersLength` | 64 Mi characters | long filter expressions on many connections, which a publisher must keep |
  * | `allSubscriptionsLength` | 1 GiB | subscriptions to ever other signals, each with an encoder that knows all of them |
+ * | `allQueuesLength` | 1 GiB | many connections that read nothing of ever other data, or of ever other long answers |
  * | `metadataLength` | 1 GiB | a gzip bomb in place of metadata |
  * | `cacheLength` | 128 MiB | a gzip bomb in place of a signal index cache |
  * | `gzipRatio` | 250 | a gzip bomb under the other limits: a MiB or more of output from next to nothing |
@@ -54,6 +55,11 @@ export interface Limits {
    * counted once. Those of up to 16 KiB are taken beyond that, too.
    */
   readonly allSubscriptionsLength: number;
+  /**
+   * Bytes that may wait to be sent over all of a publisher's connections together, what several of them get counted once.
+   * Beyond that, a connection may hold its equal share of data, at least 256 KiB, and long answers are refused.
+   */
+  readonly allQueuesLength: number;
   /** Bytes of metadata after decompression. */
   readonly metadataLength: number;
   /** Bytes of a signal index cache after decompression. */
@@ -81,6 +87,7 @@ export const DefaultLimits: Limits = Object.freeze({
   filterMilliseconds: 2_000,
   allFiltersLength: 64 * 1024 ** 2,
   allSubscriptionsLength: 1024 ** 3,
+  allQueuesLength: 1024 ** 3,
   metadataLength: 1024 ** 3,
   cacheLength: 128 * 1024 ** 2,
   gzipRatio: 250,

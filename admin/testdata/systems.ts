@@ -96,6 +96,7 @@ export class StillPublisher implements AdminPublisher {
       sent: { measurements: 5_000, bytes: 20_000 },
       dropped: { overflow: 7 },
       connections: { open: open.length, accepted: 9, closed: { peerClosed: 2 }, handshakesFailed: {} },
+      waitingBytes: 120,
       open,
       recentlyClosed,
       bans: [],

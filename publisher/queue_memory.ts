@@ -1,0 +1,111 @@
+import { SttpError } from "../transport/errors.ts";
+
+/** What the objects around the bytes of a frame take, at most. */
+export const FRAME_OVERHEAD = 512;
+/** Answers of so many bytes always have room: they come to little, as few of them wait for one subscriber. */
+const ALWAYS_TAKEN = 65_536;
+/** So much data always has room in a queue: more than a replay, of which nothing may be lost, sends ahead. */
+const LEAST_SHARE = 262_144;
+
+/** Bytes that any number of queues may hold. */
+export interface SharedFrame {
+  /** The bytes. */
+  readonly bytes: Uint8Array;
+  /** How many queues hold it: 0 to begin with, then counted by {@linkcode QueueMemory}. */
+  holders: number;
+}
+
+/**
+ * Keeps account of what waits to be sent over all of a publisher's connections; what several queues hold counts once.
+ *
+ * Answers may take all the memory that there is. Data has what they leave: while that is exceeded, a queue may hold its
+ * equal share and no more, so that who reads loses nothing to those who do not.
+ */
+export class QueueMemory {
+  readonly #limit: number;
+  /** How many queues hold a piece of an answer. */
+  readonly #answers = new Map<Uint8Array, number>();
+  #queues = 0;
+  #bytes = 0;
+  /** Those of them that are answers'. */
+  #answerBytes = 0;
+
+  /** @param limit How many bytes all queues together may hold. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** How many bytes are held, the objects around them included. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** How many bytes of data one queue may hold at present, the objects around its frames included. */
+  get dataLimit(): number {
+    if (this.#bytes <= this.#limit) return Infinity;
+    return Math.max(LEAST_SHARE, (this.#limit - this.#answerBytes) / this.#queues);
+  }
+
+  /** There is one queue more. */
+  join(): void {
+    this.#queues++;
+  }
+
+  /** There is one queue less. */
+  leave(): void {
+    this.#queues--;
+  }
+
+  /** A queue holds a frame of data. */
+  hold(frame: SharedFrame): void {
+    if (frame.holders++ === 0) this.#bytes += sizeOf(frame.bytes);
+  }
+
+  /** A queue holds a frame of data no more. */
+  release(frame: SharedFrame): void {
+    if (--frame.holders === 0) this.#bytes -= sizeOf(frame.bytes);
+  }
+
+  /**
+   * Finds out whether there is room for an answer.
+   *
+   * @throws {SttpError} `LimitExceeded` when there is none. Short ones have room, and those that are there.
+   */
+  checkRoom(pieces: readonly Uint8Array[]): void {
+    const added = pieces.reduce((sum, piece) => this.#answers.has(piece) ? sum : sum + sizeOf(piece), 0);
+    const bytes = this.#answerBytes + added;
+    if (added <= ALWAYS_TAKEN || bytes <= this.#limit) return;
+    throw new SttpError(
+      "LimitExceeded",
+      `The answers that wait for all subscribers would take ${bytes} bytes of the publisher's memory with this one, ` +
+        `at most ${this.#limit} expected: a shorter one can be sent, or this one when others have been read.`,
+    );
+  }
+
+  /** A queue holds a piece of an answer, whether or not there is room. */
+  holdAnswer(piece: Uint8Array): void {
+    const holders = this.#answers.get(piece) ?? 0;
+    this.#answers.set(piece, holders + 1);
+    if (holders === 0) this.#countAnswer(sizeOf(piece));
+  }
+
+  /** A queue holds a piece of an answer no more. */
+  releaseAnswer(piece: Uint8Array): void {
+    const holders = this.#answers.get(piece)! - 1;
+    if (holders > 0) {
+      this.#answers.set(piece, holders);
+    } else {
+      this.#answers.delete(piece);
+      this.#countAnswer(-sizeOf(piece));
+    }
+  }
+
+  #countAnswer(bytes: number): void {
+    this.#bytes += bytes;
+    this.#answerBytes += bytes;
+  }
+}
+
+function sizeOf({ length }: Uint8Array): number {
+  return length + FRAME_OVERHEAD;
+}

@@ -1,0 +1,215 @@
+import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes } from "@std/assert";
+import { assertSttpError } from "../tests/support/hostile.ts";
+import { Command, Response } from "../transport/wire/codes.ts";
+import { encodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
+import { FRAME_OVERHEAD, QueueMemory, type SharedFrame } from "./queue_memory.ts";
+import { Rig, type ScriptedPeer, settle } from "./testdata/rig.ts";
+
+const KIB = 1024;
+const MIB = 1024 ** 2;
+
+function frame(length: number): SharedFrame {
+  return { bytes: new Uint8Array(length), holders: 0 };
+}
+
+Deno.test("what several queues hold counts once, and until the last lets go of it", () => {
+  const memory = new QueueMemory(MIB);
+  const [data, piece] = [frame(1000), new Uint8Array(500)];
+  for (let i = 0; i < 3; i++) {
+    memory.hold(data);
+    memory.holdAnswer(piece);
+  }
+  assertEquals(memory.bytes, 1500 + 2 * FRAME_OVERHEAD);
+  // Another object, if with the same bytes.
+  const other = new Uint8Array(500);
+  memory.holdAnswer(other);
+  assertEquals(memory.bytes, 2000 + 3 * FRAME_OVERHEAD);
+  memory.releaseAnswer(other);
+  for (let i = 0; i < 2; i++) {
+    memory.release(data);
+    memory.releaseAnswer(piece);
+  }
+  assertEquals(memory.bytes, 1500 + 2 * FRAME_OVERHEAD);
+  memory.release(data);
+  assertEquals(memory.bytes, 500 + FRAME_OVERHEAD);
+  memory.releaseAnswer(piece);
+  assertEquals(memory.bytes, 0);
+});
+
+Deno.test("with too much in all, data has equal shares of what answers leave, and 256 KiB at least", () => {
+  const memory = new QueueMemory(8 * MIB);
+  for (let i = 0; i < 4; i++) memory.join();
+  const [data, more] = [frame(8 * MIB - FRAME_OVERHEAD), frame(1)];
+  memory.hold(data);
+  assertEquals(memory.dataLimit, Infinity);
+  memory.hold(more);
+  assertEquals(memory.dataLimit, 2 * MIB);
+  memory.leave();
+  memory.leave();
+  assertEquals(memory.dataLimit, 4 * MIB);
+  const answer = new Uint8Array(4 * MIB - FRAME_OVERHEAD);
+  memory.holdAnswer(answer);
+  assertEquals(memory.dataLimit, 2 * MIB);
+  memory.holdAnswer(new Uint8Array(4 * MIB));
+  assertEquals(memory.dataLimit, 256 * KIB);
+  memory.release(data);
+  memory.releaseAnswer(answer);
+  assertEquals(memory.dataLimit, Infinity);
+});
+
+Deno.test("a long answer has room next to data, if others leave some, or if it is there already", () => {
+  const memory = new QueueMemory(MIB);
+  memory.hold(frame(8 * MIB));
+  const first = [new Uint8Array(400 * KIB), new Uint8Array(400 * KIB)];
+  memory.checkRoom(first);
+  for (const piece of first) memory.holdAnswer(piece);
+  const before = memory.bytes;
+
+  const second = new Uint8Array(400 * KIB);
+  const message =
+    `would take ${1200 * KIB + 3 * FRAME_OVERHEAD} bytes of the publisher's memory with this one, ` +
+    `at most ${MIB} expected`;
+  assertSttpError("LimitExceeded", () => memory.checkRoom([second]), message);
+  assertSttpError("LimitExceeded", () => memory.checkRoom([...first, second]), message);
+  assertEquals(memory.bytes, before, "who asks holds nothing");
+  memory.checkRoom(first);
+  memory.checkRoom([...first, new Uint8Array(64 * KIB - FRAME_OVERHEAD)]);
+
+  memory.releaseAnswer(first[0]!);
+  memory.checkRoom([second]);
+});
+
+// ---- with a publisher ----
+
+const SIGNALS = 4000;
+
+/** A filter expression for the first so many signals. */
+function first(count: number): string {
+  return `FILTER TOP ${count} ActiveMeasurements WHERE True`;
+}
+
+/** A filter expression for the last so many signals. */
+function last(count: number): string {
+  return `FILTER TOP ${count} ActiveMeasurements WHERE True ORDER BY PointTag DESC`;
+}
+
+function waitingBytes(rig: Rig): number {
+  return rig.publisher.stats().waitingBytes;
+}
+
+Deno.test("while too much waits, who hoards data loses it and who reads loses nothing", async () => {
+  await using rig = await Rig.start({ limits: { allQueuesLength: 2 * MIB } }, SIGNALS);
+  const hoarders: ScriptedPeer[] = [];
+  for (let i = 0; i < 6; i++) hoarders.push(await rig.subscribe(first(SIGNALS - i)));
+  // They read some time later, and now and then.
+  const slow = await rig.subscribe(first(400));
+  const good = await rig.subscribe(first(SIGNALS - 100));
+  let published = 0;
+  let most = 0;
+  const publish = async (): Promise<void> => {
+    await rig.publishNoise(SIGNALS, BigInt(published++));
+    most = Math.max(most, waitingBytes(rig));
+    if (published === 1) await good.expect(Response.DataStartTime);
+    while (good.data.length < published * (SIGNALS - 100)) await good.expectData();
+  };
+  const overflows = (): number[] => rig.publisher.stats().open.map(({ dropped }) => dropped.overflow ?? 0);
+  while (overflows().every((count) => count === 0)) await publish();
+  assertGreater(most, 1.5 * MIB, "one more publication was too much");
+  // The first that lose something leave room to the others, for a while.
+  while (overflows().slice(0, 6).includes(0)) await publish();
+
+  assertLess(most, 2.5 * MIB);
+  const others = rig.publisher.stats().open.slice(6);
+  assertEquals(others.map(({ dropped }) => dropped), [{}, {}], "others notice nothing");
+  assertGreater(others[0]!.queue.dataBytes, 10_000);
+  await slow.expect(Response.DataStartTime);
+  while (slow.data.length < published * 400) await slow.expectData();
+
+  for (const { channel } of [...hoarders, slow, good]) channel.close();
+  await settle();
+  assertEquals(waitingBytes(rig), 0);
+});
+
+Deno.test("what many wait for counts once: nobody loses anything while it fits", async () => {
+  await using rig = await Rig.start({ limits: { allQueuesLength: 2 * MIB } }, SIGNALS);
+  const peers: ScriptedPeer[] = [];
+  for (let i = 0; i < 10; i++) peers.push(await rig.subscribe(first(SIGNALS), { version: 1 }));
+  for (let i = 0; i < 50; i++) await rig.publishNoise(SIGNALS, BigInt(i));
+  const { open, dropped } = rig.publisher.stats();
+  assertGreater(open.reduce((sum, { queue }) => sum + queue.dataBytes, 0), 4 * MIB);
+  assertLess(waitingBytes(rig), 2 * MIB);
+  assertEquals(dropped, {});
+  for (const peer of peers) {
+    await peer.expect(Response.DataStartTime);
+    while (peer.data.length < 50 * SIGNALS) await peer.expectData();
+  }
+  await settle();
+  assertEquals(waitingBytes(rig), 0);
+});
+
+Deno.test("long answers are refused while there is no room for them, and sent when others have been read", async () => {
+  await using rig = await Rig.start({ limits: { allQueuesLength: 2 * MIB } }, SIGNALS);
+  const plain = { compressMetadata: false, gzip: false, compressSignalIndexCache: false };
+  const [a, b, c, d] = await Promise.all([plain, plain, plain, plain].map((modes) => rig.agree(modes)));
+  const ask = async (peer: ScriptedPeer, filter = ""): Promise<void> => {
+    await peer.send(Command.MetadataRefresh, encodeMetadataRefresh(filter, "utf-8"));
+    await settle();
+  };
+  const some = (count: number): string => `FILTER TOP ${count} MeasurementDetail WHERE True`;
+  const succeeds = (peer: ScriptedPeer): Promise<Uint8Array> =>
+    peer.expect(Response.Succeeded, Command.MetadataRefresh);
+  const fails = async (peer: ScriptedPeer, command: number): Promise<void> =>
+    assertStringIncludes(await peer.expectText(Response.Failed, command), `at most ${2 * MIB} expected`);
+
+  await ask(a!, some(SIGNALS - 1));
+  const one = waitingBytes(rig);
+  assertGreater(one, MIB);
+  await ask(b!, some(SIGNALS - 2));
+  await fails(b!, Command.MetadataRefresh);
+  assertEquals(waitingBytes(rig), one);
+  // What there is already, what is in memory in any case, and what is short.
+  await ask(b!, some(SIGNALS - 1));
+  assertEquals(waitingBytes(rig) - one < 10_000, true, "counted once");
+  await ask(c!);
+  await ask(d!, some(10));
+  await succeeds(d!);
+  await d!.subscribe({ filterExpression: last(SIGNALS - 3) });
+  await fails(d!, Command.Subscribe);
+  assertEquals(rig.connection(4).state, "ready");
+  assertEquals(rig.connection(4).subscription, null);
+
+  for (const peer of [a!, b!, c!]) await succeeds(peer);
+  await settle();
+  assertEquals(waitingBytes(rig), 0);
+  await ask(b!, some(SIGNALS - 2));
+  await succeeds(b!);
+  await d!.subscribe({ filterExpression: last(SIGNALS - 3) });
+  await d!.expectCache();
+  await d!.expect(Response.Succeeded, Command.Subscribe);
+
+  await ask(a!, some(SIGNALS - 4));
+  assert(waitingBytes(rig) > MIB);
+  a!.channel.close();
+  await settle();
+  assertEquals(waitingBytes(rig), 0);
+});
+
+Deno.test("a cache that the publisher sends by itself is sent even when there is no room for it", async () => {
+  await using rig = await Rig.start({ limits: { allQueuesLength: 300_000 } }, SIGNALS);
+  const plain = { compressMetadata: false, gzip: false, compressSignalIndexCache: false };
+  const peer = await rig.subscribe(first(SIGNALS), plain);
+  const [hoarder, other] = [await rig.agree(plain), await rig.agree(plain)];
+  await hoarder.send(
+    Command.MetadataRefresh,
+    encodeMetadataRefresh("FILTER TOP 600 MeasurementDetail WHERE True", "utf-8"),
+  );
+  await settle();
+  assertGreater(waitingBytes(rig), 200_000);
+  await other.subscribe({ filterExpression: last(SIGNALS - 1) });
+  assertStringIncludes(await other.expectText(Response.Failed, Command.Subscribe), "at most 300000 expected");
+
+  rig.publisher.setAccess({ signals: [{ deny: "FILTER ActiveMeasurements WHERE SignalType = 'STAT'" }] });
+  await peer.expect(Response.ConfigurationChanged);
+  const { cache } = await peer.expectCache();
+  assertEquals([...cache.signalIds].length, 0.75 * SIGNALS);
+});
