@@ -6,6 +6,7 @@
 import { Command, Response } from "../../mod.ts";
 import { many } from "../text.ts";
 import type { CapturedPart, Sender } from "./format.ts";
+import { LowestFirst } from "./lowest.ts";
 import type { Segment } from "./network.ts";
 
 /** Something that happened to a connection. */
@@ -25,6 +26,10 @@ const RECOGNISED = 6;
 export class Streams {
   readonly #port: number | undefined;
   readonly #connections = new Map<string, Connection>();
+  /** The same in the order in which they began: of a Map the first key is found slowly when many before it are gone. */
+  readonly #begun = new Line();
+  /** Those that are STTP by the hosts of publisher and subscriber, in the order in which that was found. */
+  readonly #byHosts = new Map<string, Line>();
   /** Bytes that wait. */
   readonly #waiting = { bytes: 0 };
   #count = 0;
@@ -44,34 +49,45 @@ export class Streams {
     // The same ports may be used again.
     if (connection === undefined || (isSyn && !isAck && connection.hasData)) {
       const isChosen = sourcePort === this.#port || destinationPort === this.#port;
-      connection = new Connection(isSyn && isAck ? destination : source, isChosen, this.#waiting);
-      this.#forget(key);
+      connection = new Connection(key, isSyn && isAck ? destination : source, isChosen, this.#waiting);
+      this.#forget(this.#connections.get(key));
       this.#connections.set(key, connection);
-      if (this.#connections.size > MAX_CONNECTIONS) this.#forget(this.#connections.keys().next().value!);
+      this.#begun.add(connection);
+      if (this.#connections.size > MAX_CONNECTIONS) this.#forget(this.#begun.first());
     }
     const parts = connection.add(segment);
     if (connection.isOther && !connection.isCounted) {
       connection.isCounted = true;
       this.#others++;
     }
-    if (parts.length > 0 && connection.number === 0) connection.number = ++this.#count;
+    if (parts.length > 0 && connection.number === 0) {
+      connection.number = ++this.#count;
+      const hosts = hostsOf(connection.publisher, connection.subscriber);
+      const line = this.#byHosts.get(hosts) ?? new Line();
+      this.#byHosts.set(hosts, line);
+      line.add(connection);
+    }
     const { number } = connection;
     return parts.map((part) => ({ ...part, connection: number }));
   }
 
-  #forget(key: string): void {
-    this.#connections.get(key)?.forget();
-    this.#connections.delete(key);
+  #forget(connection: Connection | undefined): void {
+    if (connection === undefined) return;
+    connection.forget();
+    connection.isForgotten = true;
+    this.#connections.delete(connection.key);
+    this.#begun.removed();
+    if (connection.number === 0) return;
+    const hosts = hostsOf(connection.publisher, connection.subscriber);
+    if (this.#byHosts.get(hosts)!.removed() === 0) this.#byHosts.delete(hosts);
   }
 
   /** Data over UDP goes from the publisher's host to the subscriber's. */
   #datagram({ source, destination, payload }: Segment): StreamEvent[] {
     const isData = payload[0] === Response.DataPacket || payload[0] === Response.BufferBlock;
     if (!isData || payload[1] !== Command.Subscribe) return [];
-    const connection = [...this.#connections.values()].findLast(({ publisher, subscriber }) =>
-      hostOf(publisher) === hostOf(source) && hostOf(subscriber) === hostOf(destination)
-    );
-    if (connection === undefined || connection.number === 0) return [];
+    const connection = this.#byHosts.get(hostsOf(source, destination))?.last();
+    if (connection === undefined) return [];
     return [{ kind: "bytes", from: "datagram", bytes: payload, connection: connection.number }];
   }
 
@@ -91,12 +107,54 @@ export class Streams {
   }
 }
 
+function hostsOf(publisher: string, subscriber: string): string {
+  return `${hostOf(publisher)} ${hostOf(subscriber)}`;
+}
+
 function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(":"));
 }
 
+/** Connections in an order. Those that are forgotten leave it together, so that each takes little time. */
+class Line {
+  #all: Connection[] = [];
+  /** Before this there are only forgotten ones. */
+  #head = 0;
+  #known = 0;
+
+  /** Puts a connection at the end. */
+  add(connection: Connection): void {
+    this.#all.push(connection);
+    this.#known++;
+    if (this.#all.length <= 2 * this.#known + 16) return;
+    this.#all = this.#all.filter(({ isForgotten }) => !isForgotten);
+    this.#head = 0;
+  }
+
+  /** One of them is forgotten. @returns How many are left. */
+  removed(): number {
+    return --this.#known;
+  }
+
+  /** The first that is not forgotten. */
+  first(): Connection | undefined {
+    while (this.#all[this.#head]?.isForgotten) this.#head++;
+    return this.#all[this.#head];
+  }
+
+  /** The last that is not forgotten. */
+  last(): Connection | undefined {
+    while (this.#all.at(-1)?.isForgotten) this.#all.pop();
+    return this.#all.at(-1);
+  }
+}
+
 /** One TCP connection. */
 class Connection {
+  /** The addresses of both sides. */
+  readonly key: string;
+  /** Whether another has taken its place. */
+  isForgotten = false;
   /** Its number among those that are STTP; 0 for none. */
   number = 0;
   /** Who is what; empty texts until it is known. */
@@ -111,7 +169,8 @@ class Connection {
   readonly #sides = new Map<string, Side>();
   #hasEnded = false;
 
-  constructor(initiator: string, isChosen: boolean, waiting: { bytes: number }) {
+  constructor(key: string, initiator: string, isChosen: boolean, waiting: { bytes: number }) {
+    this.key = key;
     this.#initiator = initiator;
     this.#isChosen = isChosen;
     this.#waiting = waiting;
@@ -186,10 +245,11 @@ class Connection {
 /** The bytes of one side of a connection. */
 class Side {
   readonly #total: { bytes: number };
-  /** The number of the next byte; `undefined` before the first segment. */
+  /** The number of the next byte, counted on beyond 2^32; `undefined` before the first segment. */
   #next: number | undefined;
-  /** Segments that came too early, by the number of their first byte. */
+  /** Segments that came too early, by the number of their first byte, and these numbers: the lowest comes first. */
   readonly #early = new Map<number, Uint8Array>();
+  readonly #starts = new LowestFirst();
   #earlyBytes = 0;
   /** Too few bytes to tell what this is. */
   #held: Uint8Array = new Uint8Array(0);
@@ -226,61 +286,63 @@ class Side {
 
   /** What is missing, in words. */
   get missing(): string {
-    let nearest = Infinity;
-    for (const sequence of this.#early.keys()) {
-      nearest = Math.min(nearest, (sequence - (this.#next ?? 0)) >>> 0);
-    }
-    return `${many(nearest, "byte")} missing in the recording`;
+    const bytes = (this.#starts.lowest - (this.#next ?? 0)) >>> 0;
+    return `${many(bytes, "byte")} missing in the recording`;
   }
 
   forget(): void {
     this.#total.bytes -= this.#earlyBytes;
     this.#earlyBytes = 0;
     this.#early.clear();
+    this.#starts.clear();
   }
 
   /** The bytes that are next, so far as they are there. */
   *add({ sequence, isSyn, payload }: Segment): Generator<Uint8Array, void, undefined> {
     if (this.isBroken) return;
+    // Numbers have 32 bits and begin anew: this is the one nearest to the next byte.
+    const start = this.#next === undefined ? sequence : this.#next + ((sequence - this.#next) | 0);
     if (isSyn) {
-      this.#next = (sequence + 1) >>> 0;
+      this.#next = start + 1;
       return;
     }
-    this.#next ??= sequence;
+    this.#next ??= start;
     if (payload.length === 0) return;
-    const early = (sequence - this.#next) | 0;
-    if (early > 0) {
-      // It came before; the longer one has more to say.
-      const before = this.#early.get(sequence);
-      if (before !== undefined && before.length >= payload.length) return;
-      const more = payload.length + (before === undefined ? SEGMENT_OVERHEAD : -before.length);
-      this.#early.set(sequence, payload);
-      this.#earlyBytes += more;
-      this.#total.bytes += more;
-      this.isBroken = this.#total.bytes > MAX_WAITING;
-      return;
-    }
-    const fresh = this.#take(sequence, payload);
+    if (start > this.#next) return this.#keep(start, payload);
+    const fresh = this.#take(start, payload);
     if (fresh.length > 0) yield fresh;
-    for (let found = true; found;) {
-      found = false;
-      for (const [start, bytes] of this.#early) {
-        if (((start - this.#next) | 0) > 0) continue;
-        this.#early.delete(start);
-        this.#earlyBytes -= bytes.length + SEGMENT_OVERHEAD;
-        this.#total.bytes -= bytes.length + SEGMENT_OVERHEAD;
-        const next = this.#take(start, bytes);
-        if (next.length > 0) yield next;
-        found = true;
-      }
+    for (let first = this.#starts.lowest; first <= this.#next; first = this.#starts.lowest) {
+      this.#starts.removeLowest();
+      const bytes = this.#early.get(first)!;
+      this.#early.delete(first);
+      this.#count(-bytes.length - SEGMENT_OVERHEAD);
+      const next = this.#take(first, bytes);
+      if (next.length > 0) yield next;
     }
   }
 
+  /** Keeps a segment that comes too early. */
+  #keep(start: number, payload: Uint8Array): void {
+    // It came before; the longer one has more to say.
+    const before = this.#early.get(start);
+    if (before !== undefined && before.length >= payload.length) return;
+    if (before === undefined) this.#starts.add(start);
+    // A copy, as there may be much more in the packet than these bytes.
+    this.#early.set(start, payload.slice());
+    this.#count(payload.length + (before === undefined ? SEGMENT_OVERHEAD : -before.length));
+    this.isBroken = this.#total.bytes > MAX_WAITING;
+  }
+
+  #count(bytes: number): void {
+    this.#earlyBytes += bytes;
+    this.#total.bytes += bytes;
+  }
+
   /** What is new in a segment that begins at the next byte or before it. */
-  #take(sequence: number, payload: Uint8Array): Uint8Array {
-    const known = (this.#next! - sequence) | 0;
+  #take(start: number, payload: Uint8Array): Uint8Array {
+    const known = this.#next! - start;
     if (known >= payload.length) return payload.subarray(payload.length);
-    this.#next = (sequence + payload.length) >>> 0;
+    this.#next = start + payload.length;
     return payload.subarray(known);
   }
 }

@@ -75,3 +75,91 @@ Deno.test("65,536 connections are known at a time, and the one that began first 
   idle(65_537);
   assertEquals(numbers(streams.add(segment(1, next + modes.length, modes))), [2, 2]);
 });
+
+/** All bytes of some events, in their order. */
+function bytesOf(events: readonly StreamEvent[]): number[] {
+  return events.flatMap((event) => event.kind === "bytes" ? [...event.bytes] : []);
+}
+
+Deno.test("segments in the wrong order, overlapping and repeated, come to the same bytes, beyond 2^32, too", () => {
+  const sent = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
+  // The numbers of the first bytes begin anew in the middle.
+  const first = 2 ** 32 - 500;
+  for (let step = 1; step < 200; step += 7) {
+    const streams = new Streams(undefined);
+    streams.add(segment(5000, first - 1 - modes.length, new Uint8Array(0), true));
+    const [, opened] = streams.add(segment(5000, first - modes.length, modes));
+    assertEquals(opened?.kind, "bytes");
+    const events: StreamEvent[] = [];
+    // 211 is prime, so all of the 100 come.
+    for (let i = 0; i < 100; i++) {
+      const at = (i * 211 % 100) * 10;
+      const payload = sent.subarray(at, at + 10 + step % 13);
+      for (const part of [payload.subarray(0, 5), payload, payload]) {
+        events.push(...streams.add(segment(5000, (first + at) % 2 ** 32, part)));
+      }
+    }
+    assertEquals(bytesOf(events), [...sent]);
+    assertEquals(streams.end().map((event) => event.kind === "ended" && event.reason), [
+      "the recording ends",
+    ]);
+  }
+});
+
+Deno.test("100,000 early segments, each in turn after one in order, and from last to first", () => {
+  const count = 100_000;
+  const at = 1 + modes.length;
+  const streams = new Streams(undefined);
+  begin(streams, 5000);
+  let got = 0;
+  for (let i = 0; i < count; i++) {
+    const early = streams.add(segment(5000, at + count + (count - i), Uint8Array.of(1)));
+    const inOrder = streams.add(segment(5000, at + i, Uint8Array.of(2)));
+    got += bytesOf([...early, ...inOrder]).length;
+  }
+  assertEquals(got, count);
+  assertEquals(bytesOf(streams.add(segment(5000, at + count, Uint8Array.of(3)))), [
+    3,
+    ...Array(count).fill(1),
+  ]);
+});
+
+Deno.test("datagrams belong to the newest connection between their hosts that is known", () => {
+  const streams = new Streams(undefined);
+  const datagram = (): number[] =>
+    streams.add({
+      ...segment(7165, 0, Uint8Array.of(0x82, 0x02, 0)),
+      protocol: "udp",
+      source: "192.0.2.2:7165",
+      destination: "192.0.2.1:9000",
+    }).map(({ connection }) => connection);
+  assertEquals(datagram(), []);
+  begin(streams, 5000);
+  begin(streams, 5001);
+  assertEquals(datagram(), [2]);
+  // Its ports are used again, by something that is no STTP; then by many others, each for a short time.
+  const isNoSttp = (port: number): void => {
+    streams.add(segment(port, 0, new Uint8Array(0), true));
+    streams.add(segment(port, 1, new TextEncoder().encode("GET / HTTP/1.1")));
+  };
+  isNoSttp(5001);
+  assertEquals(datagram(), [1]);
+  for (let i = 0; i < 100; i++) begin(streams, 5002);
+  assertEquals(datagram(), [102]);
+  isNoSttp(5002);
+  assertEquals(datagram(), [1]);
+  isNoSttp(5000);
+  assertEquals(datagram(), []);
+  begin(streams, 5000);
+  assertEquals(datagram(), [103]);
+});
+
+Deno.test("150,000 connections one after the other: each is forgotten in its turn", () => {
+  const streams = new Streams(undefined);
+  begin(streams, 1);
+  for (let port = 2; port <= 150_000; port++) streams.add(segment(port, 0, new Uint8Array(0), true));
+  const again = (port: number): unknown => begin(streams, port).map(({ connection }) => connection);
+  // Forgotten, it begins as another; known, what it says now is what it says first.
+  assertEquals(again(1), [2, 2]);
+  assertEquals(streams.add(segment(149_999, 1, modes)).map(({ connection }) => connection), [3, 3]);
+});
