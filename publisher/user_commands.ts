@@ -20,7 +20,7 @@ export interface UserCommand {
  *
  * What it gives back is sent as the UserResponse of the same number; nothing is answered by an empty Succeeded. An
  * `SttpError` that it throws is answered Failed with its message; anything else too, but the message goes to the
- * publisher's `status()` only.
+ * publisher's `status()` only. A long answer for which there is no room (`limits.allQueuesLength`) becomes Failed, too.
  */
 export type UserCommandHandler = (
   command: UserCommand,

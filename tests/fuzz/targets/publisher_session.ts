@@ -167,6 +167,8 @@ interface Input {
   readonly hasRights: boolean;
   /** Whether what goes over UDP is encrypted. */
   readonly encrypts: boolean;
+  /** Whether what waits is always too much for the publisher, so that everybody has the least share. */
+  readonly isCrowded: boolean;
   /** Whether the attacker confirms what it gets, beside everything else. */
   readonly confirms: boolean;
   readonly greeting: Uint8Array | null;
@@ -180,6 +182,7 @@ const session = target("publisher-session", 60, () =>
     latestOnSubscribe: fc.boolean(),
     hasRights: fc.boolean(),
     encrypts: fc.boolean(),
+    isCrowded: fc.boolean(),
     confirms: fc.boolean(),
     greeting: fc.option(fc.oneof(fc.constantFrom(...openings), modes), { freq: 8 }),
     steps: fc.array(step, { minLength: 1, maxLength: 25 }),
@@ -190,12 +193,13 @@ const session = target("publisher-session", 60, () =>
   }), mustSucceed(run));
 
 async function run(input: Input): Promise<void> {
-  const { latestOnSubscribe, hasRights, encrypts, confirms, greeting, steps, pieces } = input;
+  const { latestOnSubscribe, hasRights, encrypts, isCrowded, confirms, greeting, steps, pieces } = input;
   const history = new MemoryHistory({ capacity: 1_000 });
   await using rig = await Rig.start({
     history,
     onUserCommand: ({ payload }) => payload,
-    outboundQueueLimit: 262_144,
+    outboundQueueLimit: isCrowded ? 2 * 262_144 : 262_144,
+    ...isCrowded && { limits: { allQueuesLength: 1 } },
     hostname: "127.0.0.1",
     udp: { encrypt: encrypts },
     latestOnSubscribe,
@@ -270,6 +274,8 @@ async function run(input: Input): Promise<void> {
   channel.close();
   await briefly(() => rig.publisher.stats().open.length <= 1, () => rig.clock.advance(1_000));
   assertEquals(rig.publisher.stats().open.length, 1, "sessions left");
+  await briefly(() => rig.publisher.stats().waitingBytes === 0, () => rig.clock.advance(10));
+  assertEquals(rig.publisher.stats().waitingBytes, 0, "memory left");
   JSON.stringify(rig.publisher.stats());
   await attacker.ended;
   assertEquals(faults, []);
