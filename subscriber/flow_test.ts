@@ -218,7 +218,7 @@ Deno.test("frames: sorted from what arrives", async () => {
   const { value: frame } = await next;
   assertEquals([frame?.ticks, frame?.measurements.length], [now, 1]);
   assertEquals(frame?.measurements.values[0], 8);
-  assertEquals(frames.stats(), { frames: 1, late: 0, future: 0, replaced: 1 });
+  assertEquals(frames.stats(), { frames: 1, early: 0, late: 0, future: 0, replaced: 1 });
   await fixture.subscriber.disconnect();
   assertEquals((await frames.next()).done, true);
 });
