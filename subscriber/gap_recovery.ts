@@ -40,6 +40,12 @@ export interface GapRecoveryOptions {
   readonly settleTime?: number;
   /** Gaps that are kept at most, 1 to 10,000; for one more the oldest is given up. Default 100. */
   readonly maxGaps?: number;
+  /**
+   * Times of signals that all gaps hold at most, one before a gap and one after it for each signal, at 8 bytes each, or
+   * some 100 where they come from a file; for one more the oldest gap is given up, but for the last one. It stops a publisher of very many signals whose
+   * connections are lost again and again. Default 4,194,304, of which one gap of 2,097,152 signals takes all.
+   */
+  readonly maxTimes?: number;
 }
 
 /** {@linkcode GapRecoveryOptions}, checked, with every default filled in. */
@@ -53,6 +59,7 @@ const kinds: Readonly<Record<keyof GapRecoveryOptions, string>> = {
   noteInterval: "number",
   settleTime: "number",
   maxGaps: "number",
+  maxTimes: "number",
 };
 
 /** Checks the options. @throws {TypeError} or RangeError. */
@@ -61,7 +68,8 @@ export function checkGapRecovery(
 ): CheckedGapRecoveryOptions | undefined {
   if (options === undefined) return undefined;
   checkKinds(options, kinds, "gapRecovery");
-  const { onRecovered, path, settleTime = 5000, noteInterval = 10_000, maxGaps = 100 } = options;
+  const { onRecovered, path, settleTime = 5000, noteInterval = 10_000, maxGaps = 100, maxTimes = 2 ** 22 } =
+    options;
   if (onRecovered === undefined) throw new TypeError("gapRecovery needs a function onRecovered");
   return {
     onRecovered,
@@ -69,6 +77,7 @@ export function checkGapRecovery(
     settleTime: inRange(settleTime, "gapRecovery.settleTime", 1, longestDelay, false),
     noteInterval: inRange(noteInterval, "gapRecovery.noteInterval", 1, longestDelay, false),
     maxGaps: inRange(maxGaps, "gapRecovery.maxGaps", 1, 10_000, true),
+    maxTimes: inRange(maxTimes, "gapRecovery.maxTimes", 1, 2 ** 30, true),
   };
 }
 
@@ -156,7 +165,13 @@ export class GapRecovery {
       if (this.#tracker.open === undefined) {
         this.#store.mark(this.#tracker.next(wanted.subscription.filter ?? ""));
       }
-      this.#noteIn(Math.max(this.#options.noteInterval, noteShare * (clock.monotonic() - begin)));
+      const goOn = (): void => {
+        this.#noteIn(Math.max(this.#options.noteInterval, noteShare * (clock.monotonic() - begin)));
+      };
+      if (!this.#store.isSaving) return goOn();
+      this.#store.saved.then(() => {
+        if (this.#isFlowing) goOn();
+      });
     });
   }
 
@@ -216,7 +231,13 @@ export class GapRecovery {
     this.#failures = 0;
     this.#refused.clear();
     this.#isHopeless = false;
-    while (this.#store.gaps.length > this.#options.maxGaps) this.#giveUp(this.#store.gaps[0]!);
+    const { maxGaps, maxTimes } = this.#options;
+    for (;;) {
+      const { length } = this.#store.gaps;
+      if (length <= maxGaps && (length <= 1 || this.#store.times <= maxTimes)) break;
+      this.#giveUp(this.#store.gaps[0]!);
+    }
+    await this.#store.saved;
   }
 
   #replace(old: Gap | undefined, gap: Gap | undefined): void {

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { withFolder } from "../tests/support/folder.ts";
 import { fillDisk } from "../tests/support/full_disk.ts";
 import { ManualClock } from "../transport/clock.ts";
@@ -180,6 +180,64 @@ Deno.test("a full disk: what the file of gaps held stays, and all is noted when 
     await empty();
     store.replace(gap, undefined);
     assertEquals([errors.length, noted()], [1, [later]]);
+  }));
+
+/** Many signals, and a measurement of each. */
+function manySignals(count: number): { signals: SignalTable; batch: MeasurementBatch } {
+  const signals = new SignalTable();
+  const batch = new MeasurementBatch(count);
+  const id = new Uint8Array(16);
+  for (let i = 0; i < count; i++) {
+    new DataView(id.buffer).setUint32(4, i);
+    batch.add(signals.addBytes(id), BigInt(i) + 1n, 0);
+  }
+  return { signals, batch };
+}
+
+Deno.test("a gap of very many signals: everything else has its turn while it is written", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/gaps.json`;
+    const { signals, batch } = manySignals(150_000);
+    const tracker = new GapTracker(signals, new ManualClock());
+    tracker.observe(batch, 0);
+    const gap = tracker.begin("x")!;
+    const store = new GapStore(path, (error) => {
+      throw error;
+    });
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    store.replace(undefined, gap);
+    assertEquals(store.isSaving, true);
+    // It changes in the middle, and the file ends as it is then.
+    const small = { filter: "y", last: new Map([[A, 5n]]), first: new Map(), stop: 9n };
+    store.replace(undefined, small);
+    await store.saved;
+    clearInterval(timer);
+    assert(turns > 0);
+    const [read, ...rest] = new GapStore(path, () => {}).gaps;
+    assertEquals([read!.filter, read!.last.size, read!.first.size, read!.stop], ["x", 150_000, 0, undefined]);
+    for (const [id, time] of gap.last) {
+      if (read!.last.get(id) !== time) throw new Error(`${id} is not at ${time}`);
+    }
+    assertEquals(rest, [small]);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["gaps.json"]);
+  }));
+
+Deno.test("who waits for the end of a connection finds the gap in the file, however many signals there are", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/gaps.json`;
+    const rig = new Rig({ path });
+    const { signals, batch } = manySignals(100_000);
+    for (let i = 1; i < signals.size; i++) rig.signals.add(signals.idOf(i));
+    rig.recovery.observe(batch, 0);
+    await rig.recovery.lost("a");
+    assertEquals(new GapStore(path, () => {}).gaps.map(({ last }) => last.size), [100_000]);
+    // The note that takes long leaves no timer behind a connection that is lost meanwhile.
+    rig.recovery.observe(batch, 0);
+    await rig.settle(1000);
+    await rig.settle(10_000);
+    await rig.recovery.lost("a");
+    assertEquals(rig.clock.pending, 0);
   }));
 
 /** A recovery, with a publisher's history that does what a test says. */
@@ -445,6 +503,21 @@ Deno.test("only so many gaps are kept: the oldest is given up, and told", async 
   assertEquals(rig.recovered, [...numbers(11, 19), ...numbers(21, 29)]);
 });
 
+Deno.test("only so many times of signals are kept: the oldest gap is given up for one more, but not the last", async () => {
+  // Two gaps that ended, each with a time before and one after it, and one that goes on.
+  for (const [maxTimes, kept] of [[5, 3], [4, 2], [1, 1]] as const) {
+    const rig = new Rig({ maxTimes });
+    rig.live(1);
+    for (const time of [10, 20]) {
+      await rig.recovery.lost("a");
+      rig.live(time);
+    }
+    await rig.recovery.lost("a");
+    assertEquals([rig.counters.gaps.open, rig.counters.gaps.givenUp], [kept, 3 - kept]);
+    assertEquals(rig.kinds(), Array(3 - kept).fill("gapGivenUp"));
+  }
+});
+
 Deno.test("in turn with live data: turns follow while they become shorter by half, then the rest waits", async () => {
   const rig = new Rig();
   rig.live(1);
@@ -492,4 +565,5 @@ Deno.test("options of gap recovery", () => {
   assertThrows(() => checkGapRecovery(misspelt), TypeError, 'gapRecovery has no option "setleTime"');
   assertThrows(() => checkGapRecovery({ onRecovered, settleTime: 0 }), RangeError, "settleTime");
   assertThrows(() => checkGapRecovery({ onRecovered, maxGaps: 0.5 }), RangeError, "maxGaps");
+  assertThrows(() => checkGapRecovery({ onRecovered, maxTimes: 0 }), RangeError, "maxTimes");
 });

@@ -1,13 +1,21 @@
 import { SttpError } from "../transport/errors.ts";
 import { isGuid } from "../transport/wire/guid.ts";
 import type { Gap } from "./gap_tracker.ts";
+import { GivingWay } from "./giving_way.ts";
 
-/** Gaps in a small JSON file, so that they are not forgotten with the process. Without a path, in memory only. */
+/**
+ * Gaps in a JSON file, so that they are not forgotten with the process. Without a path, in memory only. What takes long
+ * to write, as there are very many signals, is written with turns for everything else in between.
+ */
 export class GapStore {
   readonly #path: string | undefined;
   readonly #onError: (error: SttpError) => void;
   #gaps: Gap[] = [];
   #mark: Gap | undefined;
+  /** Whether the file does not yet say all that there is. */
+  #isChanged = false;
+  /** Settles when that which takes long to write is written. */
+  #saving: Promise<void> | undefined;
 
   /**
    * @param onError Told when the file can't be written: the gaps are kept in memory, and written with the next change.
@@ -36,6 +44,11 @@ export class GapStore {
     return this.#gaps;
   }
 
+  /** How many times of signals they hold. */
+  get times(): number {
+    return this.#gaps.reduce((sum, { last, first }) => sum + last.size + first.size, 0);
+  }
+
   /** Puts a gap in the place of another, or at the end; without a gap, removes the other. */
   replace(old: Gap | undefined, gap: Gap | undefined): void {
     const at = old === undefined ? -1 : this.#gaps.indexOf(old);
@@ -56,31 +69,86 @@ export class GapStore {
     this.#save();
   }
 
+  /** Whether the file is being written. */
+  get isSaving(): boolean {
+    return this.#saving !== undefined;
+  }
+
+  /** Resolves when all that changed is in the file, or can't be. */
+  get saved(): Promise<void> {
+    return this.#saving ?? Promise.resolve();
+  }
+
+  /** Begins to write the file, as it is now; when it is being written already, it is written once more after that. */
   #save(): void {
     if (this.#path === undefined) return;
-    const all = this.#mark === undefined ? this.#gaps : [...this.#gaps, this.#mark];
-    const gaps = all.map(({ filter, last, first, stop, from }) => ({
-      filter,
-      stop: stop === undefined ? null : String(stop),
-      ...from !== undefined && { from: String(from) },
-      last: textsOf(last),
-      first: textsOf(first),
-    }));
+    this.#isChanged = true;
+    if (this.#saving !== undefined) return;
+    const way = new GivingWay();
+    const going = way.carryOut(this.#write(this.#path));
+    if (going === undefined) return way.close();
+    this.#saving = going.finally(() => {
+      way.close();
+      this.#saving = undefined;
+    });
+  }
+
+  /** Writes the file until it is as it should be. */
+  *#write(path: string): Generator<void, void> {
     // Renamed into place, so that a crash leaves the old one or the new one.
-    const temporary = `${this.#path}.new`;
-    try {
-      Deno.writeTextFileSync(temporary, JSON.stringify({ gaps }));
-      Deno.renameSync(temporary, this.#path);
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      const message = `what was missed can't be noted in ${this.#path}: ${reason}`;
-      this.#onError(new SttpError("InvalidState", message, { cause }));
+    const temporary = `${path}.new`;
+    while (this.#isChanged) {
+      this.#isChanged = false;
+      const gaps = this.#mark === undefined ? [...this.#gaps] : [...this.#gaps, this.#mark];
+      try {
+        {
+          using file = Deno.openSync(temporary, { write: true, create: true, truncate: true });
+          for (const text of textsOf(gaps)) {
+            const bytes = new TextEncoder().encode(text);
+            for (let offset = 0; offset < bytes.length;) offset += file.writeSync(bytes.subarray(offset));
+            yield;
+          }
+        }
+        Deno.renameSync(temporary, path);
+      } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        const message = `what was missed can't be noted in ${path}: ${reason}`;
+        this.#onError(new SttpError("InvalidState", message, { cause }));
+      }
     }
   }
 }
 
-function textsOf(times: ReadonlyMap<string, bigint>): Record<string, string> {
-  return Object.fromEntries([...times].map(([id, time]) => [id, String(time)]));
+/** So many times are written in one piece. */
+const PIECE = 256;
+
+/** The file, in pieces. */
+function* textsOf(gaps: readonly Gap[]): Generator<string, void> {
+  let text = '{"gaps":[';
+  let pending = 0;
+  for (const [i, { filter, last, first, stop, from }] of gaps.entries()) {
+    const head = JSON.stringify({
+      filter,
+      stop: stop === undefined ? null : String(stop),
+      ...from !== undefined && { from: String(from) },
+    });
+    text += (i === 0 ? "" : ",") + head.slice(0, -1);
+    for (const [name, times] of [["last", last], ["first", first]] as const) {
+      text += `,"${name}":{`;
+      let separator = "";
+      for (const [id, time] of times) {
+        text += `${separator}"${id}":"${time}"`;
+        separator = ",";
+        if (++pending < PIECE) continue;
+        yield text;
+        text = "";
+        pending = 0;
+      }
+      text += "}";
+    }
+    text += "}";
+  }
+  yield `${text}]}`;
 }
 
 function gapOf(value: unknown): Gap {

@@ -3,14 +3,20 @@ import type { SignalTable } from "../transport/signal_table.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { MaxTicks, ticksNow, timeOf } from "../transport/wire/ticks.ts";
 
+/** A time for each of some signals, by ID. */
+export type SignalTimes = Pick<
+  ReadonlyMap<string, bigint>,
+  "size" | "get" | "values" | typeof Symbol.iterator
+>;
+
 /** What was missed while there was no live data: by signal, as they do not all stop and begin at one time. */
 export interface Gap {
   /** What was subscribed to. */
   readonly filter: string;
   /** The last time received of each signal before it, in ticks. */
-  readonly last: ReadonlyMap<string, bigint>;
+  readonly last: SignalTimes;
   /** The first time received of each signal after it. */
-  readonly first: ReadonlyMap<string, bigint>;
+  readonly first: SignalTimes;
   /** The latest time received when it was over; `undefined` while it goes on. */
   readonly stop: bigint | undefined;
   /** Where its recovery broke off: everything before this time has been handed over. */
@@ -44,6 +50,41 @@ class Times {
   grow(size: number): void {
     this.ticks = grown(this.ticks, size);
     this.words = new Int32Array(this.ticks.buffer);
+  }
+}
+
+/** Times as they were at some moment: by handle, as a map of hundreds of thousands takes long to make, and much memory. */
+class NotedTimes implements SignalTimes {
+  readonly size: number;
+  readonly #ticks: BigInt64Array;
+  readonly #signals: SignalTable;
+
+  /** @param isWanted Whether a signal that has a time is in there. */
+  constructor(ticks: BigInt64Array, signals: SignalTable, isWanted: (handle: number) => boolean) {
+    this.#ticks = ticks.slice(0, signals.size);
+    this.#signals = signals;
+    let size = 0;
+    for (let handle = 0; handle < this.#ticks.length; handle++) {
+      if (this.#ticks[handle]! > 0n && isWanted(handle)) size++;
+      else this.#ticks[handle] = 0n;
+    }
+    this.size = size;
+  }
+
+  get(id: string): bigint | undefined {
+    const time = this.#ticks[this.#signals.handleOf(id) ?? -1] ?? 0n;
+    return time > 0n ? time : undefined;
+  }
+
+  *values(): MapIterator<bigint> {
+    for (const time of this.#ticks) if (time > 0n) yield time;
+  }
+
+  *[Symbol.iterator](): MapIterator<[string, bigint]> {
+    for (let handle = 0; handle < this.#ticks.length; handle++) {
+      const time = this.#ticks[handle]!;
+      if (time > 0n) yield [this.#signals.idOf(handle), time];
+    }
   }
 }
 
@@ -133,7 +174,7 @@ export class GapTracker {
    */
   next(filter: string): Gap | undefined {
     const since = this.#lastHeard - silence;
-    const last = this.#toMap(this.#last, (handle) => this.#heard[handle]! >= since);
+    const last = this.#noted(this.#last, (handle) => this.#heard[handle]! >= since);
     return last.size === 0 ? undefined : { filter, last, first: new Map(), stop: undefined };
   }
 
@@ -155,7 +196,7 @@ export class GapTracker {
   end(): Gap | undefined {
     const stop = this.#latest.ticks[0]!;
     if (this.#open === undefined || this.#first === undefined || stop === 0n) return undefined;
-    const gap = { ...this.#open, first: this.#toMap(this.#first), stop };
+    const gap = { ...this.#open, first: this.#noted(this.#first), stop };
     this.#open = this.#first = undefined;
     return gap;
   }
@@ -165,12 +206,8 @@ export class GapTracker {
     if (this.#open === undefined) this.#last.ticks.fill(0n);
   }
 
-  #toMap({ ticks }: Times, isWanted: (handle: number) => boolean = () => true): Map<string, bigint> {
-    const map = new Map<string, bigint>();
-    ticks.forEach((time, handle) => {
-      if (time > 0n && isWanted(handle)) map.set(this.#signals.idOf(handle), time);
-    });
-    return map;
+  #noted({ ticks }: Times, isWanted: (handle: number) => boolean = () => true): SignalTimes {
+    return new NotedTimes(ticks, this.#signals, isWanted);
   }
 }
 
