@@ -159,7 +159,8 @@ export class OutboundQueue {
   }
 
   /**
-   * Finds out whether there is room for an answer among those of all queues. Who asks nobody may push it all the same.
+   * Finds out whether there is room for an answer among those of all queues. One that is pushed without that is taken all
+   * the same.
    *
    * @throws {SttpError} `LimitExceeded` when there is none.
    */
