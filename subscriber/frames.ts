@@ -231,9 +231,7 @@ export class FrameSorter {
       frame.put(batch, i, at);
       return true;
     }
-    if (frame.measurements.length >= smallestFrame) {
-      if (!this.#hold(1)) return false;
-    }
+    if (frame.measurements.length >= smallestFrame && !this.#hold(1)) return false;
     const room = frame.measurements.capacity;
     const position = frame.put(batch, i);
     this.#room += frame.measurements.capacity - room;

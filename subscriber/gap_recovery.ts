@@ -42,8 +42,9 @@ export interface GapRecoveryOptions {
   readonly maxGaps?: number;
   /**
    * Times of signals that all gaps hold at most, one before a gap and one after it for each signal, at 8 bytes each, or
-   * some 100 where they come from a file; for one more the oldest gap is given up, but for the last one. It stops a publisher of very many signals whose
-   * connections are lost again and again. Default 4,194,304, of which one gap of 2,097,152 signals takes all.
+   * some 100 where they come from a file; for one more the oldest gap is given up, but for the last one. It stops a
+   * publisher of very many signals whose connections are lost again and again. 1 to 2^30; default 4,194,304, of which one
+   * gap of 2,097,152 signals takes all.
    */
   readonly maxTimes?: number;
 }
