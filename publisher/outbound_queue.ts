@@ -1,7 +1,7 @@
 import type { Channel } from "../transport/channel.ts";
 import type { Clock } from "../transport/clock.ts";
 import type { BufferPool } from "./buffer_pool.ts";
-import { FRAME_OVERHEAD, type QueueMemory, type SharedFrame } from "./queue_memory.ts";
+import { FRAME_OVERHEAD, type Holder, type QueueMemory, type SharedFrame } from "./queue_memory.ts";
 
 /** Bytes on their way to one or many subscribers; never changed once queued, so that queues can share them. */
 export interface OutboundFrame extends SharedFrame {
@@ -42,8 +42,8 @@ export interface OutboundQueueEvents {
   onIdle(): void;
   /** Data was thrown away, for this reason. */
   onDropped(reason: DropReason, measurements: number, bytes: number): void;
-  /** More answers wait than are allowed. The queue takes no more. */
-  onControlOverflow(): void;
+  /** Too many answers wait, as the text says. The queue takes no more. */
+  onControlOverflow(message: string): void;
   /** Writing failed; the channel is of no more use. */
   onFailed(error: unknown): void;
 }
@@ -60,6 +60,8 @@ const DIRECT_WRITE = 65_536;
 const SMALL_WRITE = 16_384;
 /** The most that one write carries, so that a long frame shows progress. */
 const MAX_WRITE = 262_144;
+/** Who has read nothing for so many milliseconds gives way to who has no room for an answer. */
+const PATIENCE = 5_000;
 /** What an answer counts for at most when it meets the limit. */
 const MAX_CHARGE = 1024 ** 2;
 
@@ -78,7 +80,7 @@ const TAKEN: QueuedFrame = { bytes: new Uint8Array(), holders: 0, measurements: 
  * together hold too much, all of them are thrown away and counted: what a slow subscriber gets next should be fresh, not
  * the oldest of a backlog.
  */
-export class OutboundQueue {
+export class OutboundQueue implements Holder {
   readonly #channel: Channel;
   readonly #clock: Clock;
   readonly #limit: number;
@@ -130,7 +132,7 @@ export class OutboundQueue {
     this.#buffers = options.buffers;
     this.#memory = options.memory;
     this.#events = options.events;
-    this.#memory.join();
+    this.#memory.join(this);
   }
 
   /** Whether nothing waits and nothing is being written: the subscriber takes all that it gets. */
@@ -159,13 +161,31 @@ export class OutboundQueue {
   }
 
   /**
-   * Finds out whether there is room for an answer among those of all queues. One that is pushed without that is taken all
-   * the same.
+   * Makes room for an answer among those of all queues. One that is pushed without that is taken all the same.
    *
    * @throws {SttpError} `LimitExceeded` when there is none.
    */
-  checkRoom(pieces: readonly Uint8Array[]): void {
-    this.#memory.checkRoom(pieces);
+  makeRoom(pieces: readonly Uint8Array[]): void {
+    this.#memory.makeRoom(pieces, this);
+  }
+
+  get hoarded(): number {
+    if (this.stalledFor < PATIENCE) return 0;
+    let bytes = 0;
+    for (let i = this.#head; i < this.#frames.length; i++) {
+      const frame = this.#frames[i]!;
+      if (!frame.droppable && this.#memory.isAlone(frame.bytes)) bytes += frame.bytes.length;
+    }
+    return bytes;
+  }
+
+  giveWay(): void {
+    const { hoarded, stalledFor } = this;
+    this.close();
+    const seconds = Math.floor(stalledFor / 1000);
+    this.#events.onControlOverflow(
+      `${hoarded} bytes of answers waited that were not read for ${seconds} s, and others needed the memory`,
+    );
   }
 
   /** Queues an answer, in one piece or several. */
@@ -176,7 +196,7 @@ export class OutboundQueue {
     const charge = Math.min(length, MAX_CHARGE) + FRAME_OVERHEAD * pieces.length;
     if (this.#charged + charge > this.#controlLimit) {
       this.#closed = true;
-      this.#events.onControlOverflow();
+      this.#events.onControlOverflow(`more than ${this.#controlLimit} bytes of answers waited`);
       return;
     }
     this.#charged += charge;
@@ -245,7 +265,7 @@ export class OutboundQueue {
       for (const frame of this.#frames) this.#release(frame);
       this.#frames = [];
       this.#controlBytes = 0;
-      this.#memory.leave();
+      this.#memory.leave(this);
       this.#wake();
     }
     return this.#loop;

@@ -15,17 +15,26 @@ export interface SharedFrame {
   holders: number;
 }
 
+/** A queue, as its memory sees it. */
+export interface Holder {
+  /** Bytes of answers that wait in it and in no other, if it has not moved for a while; else 0. */
+  readonly hoarded: number;
+  /** Lets go of everything, and ends its connection. */
+  giveWay(): void;
+}
+
 /**
  * Keeps account of what waits to be sent over all of a publisher's connections; what several queues hold counts once.
  *
- * Answers may take all the memory that there is. Data has what they leave: while that is exceeded, a queue may hold its
- * equal share and no more, so that who reads loses nothing to those who do not.
+ * Answers may take all the memory that there is; for another one then those give way who hold most and do not read. Data
+ * has what answers leave: while that is exceeded, a queue may hold its equal share and no more, so that who reads loses
+ * nothing to those who do not.
  */
 export class QueueMemory {
   readonly #limit: number;
   /** How many queues hold a piece of an answer. */
   readonly #answers = new Map<Uint8Array, number>();
-  #queues = 0;
+  readonly #queues = new Set<Holder>();
   #bytes = 0;
   /** Those of them that are answers'. */
   #answerBytes = 0;
@@ -43,17 +52,17 @@ export class QueueMemory {
   /** How many bytes of data one queue may hold at present, the objects around its frames included. */
   get dataLimit(): number {
     if (this.#bytes <= this.#limit) return Infinity;
-    return Math.max(LEAST_SHARE, (this.#limit - this.#answerBytes) / this.#queues);
+    return Math.max(LEAST_SHARE, (this.#limit - this.#answerBytes) / this.#queues.size);
   }
 
   /** There is one queue more. */
-  join(): void {
-    this.#queues++;
+  join(queue: Holder): void {
+    this.#queues.add(queue);
   }
 
   /** There is one queue less. */
-  leave(): void {
-    this.#queues--;
+  leave(queue: Holder): void {
+    this.#queues.delete(queue);
   }
 
   /** A queue holds a frame of data. */
@@ -66,16 +75,41 @@ export class QueueMemory {
     if (--frame.holders === 0) this.#bytes -= sizeOf(frame.bytes);
   }
 
+  /** Whether a piece of an answer waits in one queue only. */
+  isAlone(piece: Uint8Array): boolean {
+    return this.#answers.get(piece) === 1;
+  }
+
   /**
-   * Finds out whether there is room for an answer.
+   * Makes room for an answer: whoever holds most and does not read gives way, one after the other.
    *
-   * @throws {SttpError} `LimitExceeded` when there is none. Short ones have room, and those that are there.
+   * @param asker The queue that it is for.
+   * @throws {SttpError} `LimitExceeded` when there is no room. Short ones have room, and those that are there.
    */
-  checkRoom(pieces: readonly Uint8Array[]): void {
+  makeRoom(pieces: readonly Uint8Array[], asker: Holder): void {
     const added = pieces.reduce((sum, piece) => this.#answers.has(piece) ? sum : sum + sizeOf(piece), 0);
-    const bytes = this.#answerBytes + added;
-    if (added <= ALWAYS_TAKEN || bytes <= this.#limit) return;
-    throw new SttpError(
+    if (added <= ALWAYS_TAKEN) return;
+    while (this.#answerBytes + added > this.#limit) {
+      const hoarder = added > this.#limit ? undefined : this.#worstHoarder(asker);
+      if (hoarder === undefined) throw this.#noRoom(this.#answerBytes + added);
+      hoarder.giveWay();
+    }
+  }
+
+  #worstHoarder(asker: Holder): Holder | undefined {
+    let worst: Holder | undefined;
+    let most = ALWAYS_TAKEN;
+    for (const queue of this.#queues) {
+      const { hoarded } = queue;
+      if (queue === asker || hoarded <= most) continue;
+      worst = queue;
+      most = hoarded;
+    }
+    return worst;
+  }
+
+  #noRoom(bytes: number): SttpError {
+    return new SttpError(
       "LimitExceeded",
       `The answers that wait for all subscribers would take ${bytes} bytes of the publisher's memory with this one, ` +
         `at most ${this.#limit} expected: a shorter one can be sent, or this one when others have been read.`,

@@ -2,11 +2,16 @@ import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes }
 import { assertSttpError } from "../tests/support/hostile.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { encodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
-import { FRAME_OVERHEAD, QueueMemory, type SharedFrame } from "./queue_memory.ts";
+import { FRAME_OVERHEAD, type Holder, QueueMemory, type SharedFrame } from "./queue_memory.ts";
 import { Rig, type ScriptedPeer, settle } from "./testdata/rig.ts";
 
 const KIB = 1024;
 const MIB = 1024 ** 2;
+
+/** A queue that hoards so many bytes. @param given Is told when it gives way. */
+function holder(hoarded = 0, given: () => void = () => {}): Holder {
+  return { hoarded, giveWay: given };
+}
 
 function frame(length: number): SharedFrame {
   return { bytes: new Uint8Array(length), holders: 0 };
@@ -38,14 +43,14 @@ Deno.test("what several queues hold counts once, and until the last lets go of i
 
 Deno.test("with too much in all, data has equal shares of what answers leave, and 256 KiB at least", () => {
   const memory = new QueueMemory(8 * MIB);
-  for (let i = 0; i < 4; i++) memory.join();
+  const queues = [holder(), holder(), holder(), holder()];
+  for (const queue of queues) memory.join(queue);
   const [data, more] = [frame(8 * MIB - FRAME_OVERHEAD), frame(1)];
   memory.hold(data);
   assertEquals(memory.dataLimit, Infinity);
   memory.hold(more);
   assertEquals(memory.dataLimit, 2 * MIB);
-  memory.leave();
-  memory.leave();
+  for (const queue of queues.slice(2)) memory.leave(queue);
   assertEquals(memory.dataLimit, 4 * MIB);
   const answer = new Uint8Array(4 * MIB - FRAME_OVERHEAD);
   memory.holdAnswer(answer);
@@ -61,7 +66,7 @@ Deno.test("a long answer has room next to data, if others leave some, or if it i
   const memory = new QueueMemory(MIB);
   memory.hold(frame(8 * MIB));
   const first = [new Uint8Array(400 * KIB), new Uint8Array(400 * KIB)];
-  memory.checkRoom(first);
+  memory.makeRoom(first, holder());
   for (const piece of first) memory.holdAnswer(piece);
   const before = memory.bytes;
 
@@ -69,14 +74,35 @@ Deno.test("a long answer has room next to data, if others leave some, or if it i
   const message =
     `would take ${1200 * KIB + 3 * FRAME_OVERHEAD} bytes of the publisher's memory with this one, ` +
     `at most ${MIB} expected`;
-  assertSttpError("LimitExceeded", () => memory.checkRoom([second]), message);
-  assertSttpError("LimitExceeded", () => memory.checkRoom([...first, second]), message);
+  assertSttpError("LimitExceeded", () => memory.makeRoom([second], holder()), message);
+  assertSttpError("LimitExceeded", () => memory.makeRoom([...first, second], holder()), message);
   assertEquals(memory.bytes, before, "who asks holds nothing");
-  memory.checkRoom(first);
-  memory.checkRoom([...first, new Uint8Array(64 * KIB - FRAME_OVERHEAD)]);
+  memory.makeRoom(first, holder());
+  memory.makeRoom([...first, new Uint8Array(64 * KIB - FRAME_OVERHEAD)], holder());
 
   memory.releaseAnswer(first[0]!);
-  memory.checkRoom([second]);
+  memory.makeRoom([second], holder());
+});
+
+Deno.test("for an answer those give way who hold most and do not read, as far as it takes", () => {
+  const memory = new QueueMemory(MIB);
+  const gone: number[] = [];
+  const queues = [200, 50, 300, 0, 400].map((kib) => {
+    const piece = new Uint8Array(kib * KIB);
+    if (kib > 0) memory.holdAnswer(piece);
+    const queue = holder(kib * KIB, () => {
+      memory.releaseAnswer(piece);
+      memory.leave(queue);
+      gone.push(kib);
+    });
+    memory.join(queue);
+    return queue;
+  });
+  memory.makeRoom([new Uint8Array(500 * KIB)], queues[4]!);
+  assertEquals(gone, [300, 200], "not who asks, not who holds little");
+  assertSttpError("LimitExceeded", () => memory.makeRoom([new Uint8Array(600 * KIB)], queues[4]!), "at most");
+  assertSttpError("LimitExceeded", () => memory.makeRoom([new Uint8Array(2 * MIB)], queues[3]!), "at most");
+  assertEquals(gone, [300, 200], "nobody gives way to what has no room at all");
 });
 
 // ---- with a publisher ----
@@ -190,6 +216,35 @@ Deno.test("long answers are refused while there is no room for them, and sent wh
   await ask(a!, some(SIGNALS - 4));
   assert(waitingBytes(rig) > MIB);
   a!.channel.close();
+  await settle();
+  assertEquals(waitingBytes(rig), 0);
+});
+
+Deno.test("who does not read long answers gives way to who asks for one; who shares them with others stays", async () => {
+  await using rig = await Rig.start(
+    { heartbeatInterval: 60_000, limits: { allQueuesLength: 2 * MIB } },
+    SIGNALS,
+  );
+  const plain = { compressMetadata: false, gzip: false, compressSignalIndexCache: false };
+  const [a, b, c, d] = await Promise.all([plain, plain, plain, plain].map((modes) => rig.agree(modes)));
+  const ask = async (peer: ScriptedPeer, count: number): Promise<void> => {
+    const filter = `FILTER TOP ${count} MeasurementDetail WHERE True`;
+    await peer.send(Command.MetadataRefresh, encodeMetadataRefresh(filter, "utf-8"));
+    await settle();
+  };
+  await ask(a!, SIGNALS - 1);
+  await ask(b!, 500);
+  await ask(c!, 500);
+  rig.clock.advance(4_999);
+  await ask(d!, SIGNALS - 2);
+  await d!.expect(Response.Failed, Command.MetadataRefresh);
+  rig.clock.advance(1);
+  await ask(d!, SIGNALS - 2);
+  await d!.expect(Response.Succeeded, Command.MetadataRefresh);
+  const { open, connections } = rig.publisher.stats();
+  assertEquals(open.map(({ id }) => id), [2, 3, 4]);
+  assertEquals(connections.closed, { controlOverflow: 1 });
+  for (const peer of [b!, c!]) await peer.expect(Response.Succeeded, Command.MetadataRefresh);
   await settle();
   assertEquals(waitingBytes(rig), 0);
 });

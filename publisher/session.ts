@@ -116,11 +116,7 @@ export class Session implements CommandTaker, DataPathOwner {
       events: {
         onIdle: () => this.#onIdle(),
         onDropped: (reason, measurements) => this.dropped.add(reason, measurements),
-        onControlOverflow: () =>
-          this.closeSoon(
-            "controlOverflow",
-            `more than ${options.controlQueueLimit} bytes of answers waited`,
-          ),
+        onControlOverflow: (message) => this.closeSoon("controlOverflow", message),
         onFailed: (error) =>
           this.#lastWords === undefined
             ? this.close("connectionLost", messageOf(error))
@@ -361,7 +357,7 @@ export class Session implements CommandTaker, DataPathOwner {
    * @throws {SttpError} `LimitExceeded` when there is no room for it.
    */
   respond(response: Response, command: number, body: MetadataBody): void {
-    if (body.isKept !== true) this.queue.checkRoom(body.pieces);
+    if (body.isKept !== true) this.queue.makeRoom(body.pieces);
     const header = new Uint8Array(FRAME_HEADER_LENGTH + RESPONSE_HEADER_LENGTH);
     writeResponseHeader(response, command, body.length, header, 0);
     this.queue.pushControl([header, ...body.pieces]);
@@ -390,7 +386,7 @@ export class Session implements CommandTaker, DataPathOwner {
    */
   subscribe(subscription: Subscription): void {
     if (this.#isEnding()) return;
-    this.queue.checkRoom(subscription.cache.shared);
+    this.queue.makeRoom(subscription.cache.shared);
     this.data.subscribe(subscription);
     if (this.#state === "ready") this.#enter("subscribed");
     // Who reads events late has many of them in memory.

@@ -36,7 +36,7 @@ export const SessionTransitions: Readonly<Record<SessionState, readonly SessionS
  * | `banned` | an operator has shut it out for a while |
  * | `slow` | its queue was full and the policy is to disconnect |
  * | `stalled` | it read nothing for longer than the stall time-out |
- * | `controlOverflow` | more answers waited than the limit |
+ * | `controlOverflow` | more answers waited than the limit, or than there was room for beside those of others |
  * | `disconnected` | the application or an operator ended it |
  * | `stopped` | the publisher stopped |
  * | `internalError` | a fault of this library |
