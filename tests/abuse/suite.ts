@@ -8,7 +8,7 @@
  *
  * The p99 of delays during an attack is compared with that in the quiet just before it: of each second by itself, and of
  * these the median, so that what a machine does now and then does not count. It may be twice as much. Where it is more,
- * the attack is made again, and three times in a row are a failure; what was measured while somebody else had the machine
+ * the attack is made again, up to three times; what was measured while somebody else had the machine
  * (see `other_load.ts`) is shown and fails nothing. Where processes can't be given processors of their own (see
  * `places.ts`), all delays are.
  *
@@ -34,14 +34,17 @@ const SECONDS = Number(Deno.env.get("STTP_ABUSE_SECONDS") ?? 6);
 const QUIET = 3_000;
 /** The only attack that is wanted; default all. */
 const ONLY = Deno.env.get("STTP_ABUSE_ONLY");
-/** By how much the heap differs between two looks, without garbage. Of 10,000 connections it is 50 bytes each. */
-const NOISE = 512 * 1024;
+/** By how much the heap differs between two looks, without garbage. Of 10,000 connections it is 75 bytes each. */
+const NOISE = 768 * 1024;
 /** What may be in memory at the end of an attack beyond what was before, in bytes: twenty full queues, and answers. */
 const MOST_HELD = 64 * 1024 ** 2;
 /** By what factor an attack may delay data. */
 const MOST_DELAY = 2;
-/** How often an attack is made until that is so. */
+/** How often an attack is made until that is so, and how often attacks are made again in all. */
 const TRIES = 3;
+const MOST_AGAIN = 5;
+/** For how long subscribers may catch up after an attack, in milliseconds: they lose nothing, but may have had to wait. */
+const CATCHING_UP = 60_000;
 /** With a greater share of a processor than this for others, delays say nothing. */
 const MOST_FOR_OTHERS = 0.1;
 
@@ -145,7 +148,7 @@ class Scene {
     await using attacker = start("attacker", settings, "attackers");
     const { pid } = await attacker.next("started") as unknown as { pid: number };
     const load = new OtherLoad([this.#pid, this.#goodPid, pid]);
-    await look<GoodLook>(this.#good);
+    const { totals: before } = await look<GoodLook>(this.#good);
     const { rounds } = await look<PublisherLook>(this.#publisher);
     const began = performance.now();
     const done = await attacker.next("done") as unknown as Pick<Outcome, "connections" | "answers" | "bytes">;
@@ -153,15 +156,26 @@ class Scene {
     const others = load.share();
     const { rounds: later, longestPause, ...atEnd } = await look<PublisherLook>(this.#publisher);
     assertEquals([during.missed, during.wrong, during.lostConnections], [0, 0, 0]);
-    // Nobody was left behind, either. What was late is caught up with, but for what is late at this moment.
     const due = RATE * (performance.now() - began) / 1000;
     assertGreater(later - rounds, due / 2, "published less often");
-    assertGreater(during.least, (later - rounds) * SIGNALS / 2);
-    assertLess(during.most - during.least, 2 * RATE * SIGNALS);
     await attacker.quit();
+    await this.#caughtUp(before.map((total) => total + (later - rounds) * SIGNALS));
     const { connections, answers, bytes } = done;
     const held = atEnd.heap + atEnd.external - this.#before.heap - this.#before.external;
     return { connections, answers, bytes, during, longestPause, held, others };
+  }
+
+  /** Everybody has received so much in all: nobody was left behind. */
+  async #caughtUp(expected: readonly number[]): Promise<void> {
+    const until = performance.now() + CATCHING_UP;
+    for (;;) {
+      const { totals, missed } = await look<GoodLook>(this.#good);
+      assertEquals(missed, 0);
+      const behind = totals.map((total, n) => Math.max(0, expected[n]! - total));
+      if (behind.every((count) => count === 0)) return;
+      assertLess(performance.now(), until, `subscribers are behind by ${behind.join(", ")} measurements`);
+      await pause(100);
+    }
   }
 
   /** Afterwards all is as it was. */
@@ -192,9 +206,14 @@ function delayOf({ quiet, outcome }: Comparison): number {
   return outcome.during.latency.typicalP99 / quiet.latency.typicalP99;
 }
 
+/** Whether it can be told how long data took. */
+function isJudged({ outcome }: Comparison): boolean {
+  return places.areApart && outcome.others <= MOST_FOR_OTHERS;
+}
+
 /** Whether data took too long, as far as that can be told. */
 function isLate(comparison: Comparison): boolean {
-  return places.areApart && comparison.outcome.others <= MOST_FOR_OTHERS && delayOf(comparison) > MOST_DELAY;
+  return isJudged(comparison) && delayOf(comparison) > MOST_DELAY;
 }
 
 /** A row of the table at the end. @param comparisons The last is shown; of those before, by what factor they delayed. */
@@ -227,6 +246,8 @@ Deno.test("ten subscribers do not notice", async (test) => {
   const scene = new Scene(publisher, good, { ...ready, goodPid });
   await scene.settle();
   const rows: string[] = [];
+  let judged = 0;
+  let again = 0;
   for (const attack of Object.keys(attacks) as Attack[]) {
     if (ONLY !== undefined && attack !== ONLY) continue;
     await test.step(attack, async () => {
@@ -245,10 +266,11 @@ Deno.test("ten subscribers do not notice", async (test) => {
         last = await scene.recovered();
         if (attack === "stalled readers") assertGreater(last.dropped.overflow ?? 0, 0, "nobody was slow");
         assertLess(last.heap - first.heap, NOISE, `${last.heap - first.heap} bytes left in memory`);
-      } while (isLate(comparisons.at(-1)!) && comparisons.length < TRIES);
+      } while (isLate(comparisons.at(-1)!) && comparisons.length < TRIES && again++ < MOST_AGAIN);
+      if (isJudged(comparisons.at(-1)!)) judged++;
       rows.push(row(attack, comparisons, last.heap - first.heap));
-      assert(!isLate(comparisons.at(-1)!), "data came late");
+      assert(!isLate(comparisons.at(-1)!), rows.at(-1));
     });
   }
-  console.log(`\n${rows.join("\n")}`);
+  console.log(`\n${rows.join("\n")}\n\ndelays judged in ${judged} of ${rows.length} attacks`);
 });

@@ -25,9 +25,8 @@ export interface GoodLook {
   readonly missed: number;
   /** Values that belong to another signal. */
   readonly wrong: number;
-  /** The fewest and most measurements that one of them received. */
-  readonly least: number;
-  readonly most: number;
+  /** Measurements that each of them has received so far. */
+  readonly totals: readonly number[];
   /** Connections that were lost. */
   readonly lostConnections: number;
   /** From publication to here, in milliseconds. */
@@ -41,6 +40,7 @@ class Good {
   readonly subscriber = new Subscriber({ filter: all, reconnect: false });
   readonly checker = new Checker(this.subscriber, signals);
   lostConnections = 0;
+  total = 0;
 
   async run(): Promise<void> {
     await this.subscriber.connect(address);
@@ -63,14 +63,16 @@ function sum(of: (good: Good) => number): number {
 
 await commands({
   look(): void {
-    const taken = everyone.map(({ checker }) => checker.take());
-    const counts = taken.map(({ received }) => received);
+    const taken = everyone.map((good) => {
+      const { received, delays } = good.checker.take();
+      good.total += received;
+      return { received, delays };
+    });
     const look: GoodLook = {
-      received: counts.reduce((a, b) => a + b),
+      received: taken.reduce((sum, { received }) => sum + received, 0),
       missed: sum(({ checker }) => checker.missed),
       wrong: sum(({ checker }) => checker.wrong),
-      least: Math.min(...counts),
-      most: Math.max(...counts),
+      totals: everyone.map(({ total }) => total),
       lostConnections: sum(({ lostConnections }) => lostConnections),
       latency: latencyOf(taken.flatMap(({ delays }) => delays)),
     };
