@@ -90,6 +90,18 @@ Deno.test("history: a block that is a text is a damaged block, and the others ar
     assertEquals(history.stats().damagedBlocks, 1);
   }));
 
+Deno.test("history: a time after the year 9999 in the file is told as its number", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/history`;
+    await writeHistory(path);
+    {
+      using database = new DatabaseSync(path);
+      database.exec("UPDATE blocks SET last = 4173518180549394850 WHERE id = 2");
+    }
+    await using history = SqliteHistory.open(path);
+    assertEquals(history.stats().last, "4173518180549394850 ticks");
+  }));
+
 Deno.test("CSV: what the parser complains of is told with the line of the file, however it is cut", async () => {
   const text = "pointTag,time,value\r\nA,2024-03-01,1\n\nA,2024-03-01,1,too many\n";
   for (const size of [1, 7, text.length]) {
