@@ -96,7 +96,7 @@ Deno.test("history: a time after the year 9999 in the file is told as its number
     await writeHistory(path);
     {
       using database = new DatabaseSync(path);
-      database.exec("UPDATE blocks SET last = 4173518180549394850 WHERE id = 2");
+      database.exec("UPDATE blocks SET second = second + 1000, last = 4173518180549394850 WHERE id = 2");
     }
     await using history = SqliteHistory.open(path);
     assertEquals(history.stats().last, "4173518180549394850 ticks");
