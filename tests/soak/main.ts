@@ -4,29 +4,28 @@
  * A publisher of 1,000 signals 30 times a second with a history and an HTTP admin; 20 subscribers of all kinds, which
  * check what they get; others that come and go all the time; and somebody who looks at the admin. At the end there are
  * a report and a plot of memory, rates, delays and losses. It fails when the heap of the publisher or of the
- * subscribers has grown by over 5 % after the first five minutes, when files or timers have, or when a measurement is
- * missing that nobody counted.
+ * subscribers has grown by over 5 % after the first five minutes, when files or timers of either have, when a
+ * measurement is missing that nobody counted, when one of the 20 hears nothing for a minute or got less than was
+ * published, or when a connection is lost.
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import type { Program } from "../interop/program.ts";
 import { look, openFiles, startProgram } from "../abuse/running.ts";
 import type { PublisherLook } from "../abuse/programs/publisher.ts";
+import { readOptions } from "./options.ts";
 import { type Sample, type SoakResult, summarise } from "./report.ts";
 import { plotSoak } from "./plot.ts";
 import type { MixedLook } from "./subscribers.ts";
 
-const { values: options } = parseArgs({
-  args: Deno.args,
-  options: { minutes: { type: "string", default: "30" }, report: { type: "string", default: "dist/soak" } },
-});
-const minutes = Number(options.minutes);
-if (!(minutes > 0)) {
-  console.error("--minutes takes a number over 0");
-  Deno.exit(2);
+const options = readOptions(Deno.args);
+if ("exitCode" in options) {
+  (options.exitCode === 0 ? console.log : console.error)(options.text);
+  Deno.exit(options.exitCode);
 }
-const folder = options.report;
+const { minutes, report: folder } = options;
+/** Rounds published a second. */
+const RATE = 30;
 /** Looks in a run. */
 const SAMPLES = 120;
 
@@ -36,7 +35,7 @@ function start(path: string, settings: object): Program {
 
 await using publisher = start("../abuse/programs/publisher.ts", {
   signals: 1000,
-  rate: 30,
+  rate: RATE,
   admin: true,
   history: true,
   options: { maxConnections: 200 },
@@ -47,7 +46,7 @@ const { address, pid, admin } = await publisher.next("ready") as unknown as {
   admin: string;
 };
 await using mixed = start("./subscribers.ts", { address, signals: 1000 });
-await mixed.next("ready");
+const { pid: theirPid } = await mixed.next("ready") as unknown as { pid: number };
 await using churn = start("./churn.ts", { address });
 await churn.next("ready");
 
@@ -75,12 +74,15 @@ async function poll(): Promise<void> {
 const step = Math.max(1000, minutes * 60_000 / SAMPLES);
 while (performance.now() < end) {
   await new Promise((resolve) => setTimeout(resolve, step));
+  const lookedAt = performance.now();
   const now = await look<PublisherLook>(publisher);
   const received = await look<MixedLook>(mixed);
+  const took = performance.now() - lookedAt;
   const files = openFiles(pid);
+  const theirFiles = openFiles(theirPid);
   const at = (performance.now() - began) / 60_000;
   const seconds = 60 * (at - (samples.at(-1)?.at ?? 0));
-  samples.push({ at, seconds, publisher: now, subscribers: received, files });
+  samples.push({ at, seconds, publisher: now, subscribers: received, took, files, theirFiles });
   const { heap } = now;
   console.log(
     `${samples.at(-1)!.at.toFixed(1)} min: heap ${
@@ -96,7 +98,7 @@ const { connections } = (churn.taken("churn").at(-1) ?? { connections: 0 }) as u
   connections: number;
 };
 
-const result: SoakResult = summarise(samples, { minutes, polls, connections, problems });
+const result: SoakResult = summarise(samples, { minutes, rate: RATE, polls, connections, problems });
 await Deno.mkdir(folder, { recursive: true });
 await Deno.writeTextFile(`${folder}/report.md`, result.text);
 await Deno.writeTextFile(`${folder}/samples.json`, JSON.stringify(samples));

@@ -4,6 +4,7 @@
  * @module
  */
 import type { PublisherLook } from "../abuse/programs/publisher.ts";
+import { complaintsOfSubscribers } from "./subscribed.ts";
 import type { MixedLook } from "./subscribers.ts";
 
 /** One look at everything. */
@@ -14,8 +15,12 @@ export interface Sample {
   readonly seconds: number;
   readonly publisher: PublisherLook;
   readonly subscribers: MixedLook;
+  /** How long this look took, in milliseconds. */
+  readonly took: number;
   /** Open files of the publisher's process. */
   readonly files: number;
+  /** Open files of the process of the 20 subscribers. */
+  readonly theirFiles: number;
 }
 
 /** The report, and what is wrong. */
@@ -32,9 +37,9 @@ const NOTHING = 2 * 1024 ** 2;
 /** Sums a run up. The first fifth is warming up, at most five minutes of it. */
 export function summarise(
   samples: readonly Sample[],
-  run: { minutes: number; polls: number; connections: number; problems: readonly string[] },
+  run: { minutes: number; rate: number; polls: number; connections: number; problems: readonly string[] },
 ): SoakResult {
-  const { minutes, polls, connections } = run;
+  const { minutes, rate, polls, connections } = run;
   const failures = [...run.problems];
   const warm = samples.filter(({ at }) => at > Math.min(5, minutes / 5));
   const third = Math.max(1, Math.floor(warm.length / 3));
@@ -50,10 +55,16 @@ export function summarise(
   const most = (part: readonly Sample[], of: (sample: Sample) => number): number => Math.max(...part.map(of));
   // Those that come and go make them go up and down: what counts is whether the peaks rise.
   const grown = (of: (sample: Sample) => number): boolean => most(last, of) > most(first, of) + 10;
-  if (grown(({ files }) => files)) failures.push("open files have grown");
-  if (grown(({ publisher }) => publisher.timers)) failures.push("timers have grown");
+  const watched: readonly { name: string; of: (sample: Sample) => number }[] = [
+    { name: "open files of the publisher", of: ({ files }): number => files },
+    { name: "timers of the publisher", of: ({ publisher }): number => publisher.timers },
+    { name: "open files of the subscribers", of: ({ theirFiles }): number => theirFiles },
+    { name: "timers of the subscribers", of: ({ subscribers }): number => subscribers.timers },
+  ];
+  for (const { name, of } of watched) if (grown(of)) failures.push(`${name} have grown`);
+  failures.push(...complaintsOfSubscribers(samples, rate));
   const end = samples.at(-1)!;
-  const { explained, unexplained, wrong } = end.subscribers;
+  const { explained, untold, unexplained, wrong } = end.subscribers;
   if (unexplained > 0) failures.push(`${unexplained} measurements are missing without a reason`);
   if (wrong > 0) failures.push(`${wrong} values came under a wrong name`);
   if (end.publisher.faults.length > 0) failures.push(`faults: ${end.publisher.faults.join("\n")}`);
@@ -78,20 +89,19 @@ export function summarise(
 | requests to the admin | ${polls} |
 | delay, median of the samples' p99 | ${median(p99).toFixed(1)} ms |
 | delay, worst of the samples' p99 | ${Math.max(...p99).toFixed(1)} ms |
-| open files, at first and at last | ${most(first, ({ files }) => files)}, ${
-    most(last, ({ files }) => files)
-  } |
-| timers, at first and at last | ${most(first, ({ publisher }) => publisher.timers)}, ${
-    most(last, ({ publisher }) => publisher.timers)
-  } |
+${
+    watched.map(({ name, of }) => `| ${name}, at first and at last | ${most(first, of)}, ${most(last, of)} |`)
+      .join("\n")
+  }
 | resident memory, at first and at last | ${mib(median(first.map(({ publisher }) => publisher.resident)))}, ${
     mib(median(last.map(({ publisher }) => publisher.resident)))
   } |
-| counted by the subscribers as lost, or as telling nothing of loss, by reason | ${
+| counted by the subscribers as lost, by reason (silentOverUdp: loss, or nothing was sent) | ${
     list(end.subscribers.losses)
   } |
 | missing, by kind of subscriber, with a reason counted | ${list(explained)} |
 | dropped by the publisher, by reason | ${list(end.publisher.dropped)} |
+| missing over UDP, and told neither as lost nor as silent | ${untold} |
 | missing without a reason | ${unexplained} |
 | connections closed, by reason | ${list(end.publisher.closed)} |
 

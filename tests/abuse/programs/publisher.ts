@@ -8,9 +8,10 @@
 import { serveAdmin } from "../../../admin/mod.ts";
 import { MemoryHistory } from "../../../history/mod.ts";
 import { Publisher, type PublisherOptions } from "../../../publisher/mod.ts";
-import { type Clock, MeasurementBatch, systemClock, Ticks } from "../../../transport/mod.ts";
+import { MeasurementBatch, Ticks } from "../../../transport/mod.ts";
 import { commands, emit, settings, sharedNow } from "../../../bench/programs/talk.ts";
 import { metadataOf, signalId, valueOf } from "../../integration/support.ts";
+import { CountingClock } from "../counting_clock.ts";
 
 /** What is published, and how. */
 export interface PublisherSettings {
@@ -44,30 +45,6 @@ export interface PublisherLook {
 }
 
 const { signals, rate, options, admin, history } = settings<PublisherSettings>();
-
-/** The machine's clock, with a count of what it is asked for. */
-class CountingClock implements Clock {
-  timers = 0;
-  readonly now = systemClock.now;
-  readonly monotonic = systemClock.monotonic;
-
-  schedule(delay: number, callback: () => void): () => void {
-    let isPending = true;
-    this.timers++;
-    const over = (): void => {
-      if (isPending) this.timers--;
-      isPending = false;
-    };
-    const cancel = systemClock.schedule(delay, () => {
-      over();
-      callback();
-    });
-    return () => {
-      over();
-      cancel();
-    };
-  }
-}
 
 const clock = new CountingClock();
 const publisher = new Publisher({
