@@ -54,6 +54,13 @@ const panels: readonly Panel[] = [
       { name: "timers", of: ({ publisher }): number => publisher.timers },
     ],
   },
+  {
+    title: "20 subscribers",
+    lines: [
+      { name: "open files", of: ({ theirFiles }): number => theirFiles },
+      { name: "timers", of: ({ subscribers }): number => subscribers.timers },
+    ],
+  },
 ];
 
 /** What was lost, a line for each reason that there was. */

@@ -51,7 +51,8 @@ function deficitOf(samples: readonly Sample[], i: number, rate: number): string[
     SubscriberLook,
   ];
   const { name, signals, interval } = last;
-  const had = (last.received + last.missing - first.received - first.missing) / Math.max(1, first.signals);
+  const had = (last.received + last.missing - first.received - first.missing) /
+    Math.max(1, first.signals, signals);
   const seconds = 60 * (ends[1].at - ends[0].at);
   const due = interval > 0
     ? INTERVALS_MET * seconds / interval

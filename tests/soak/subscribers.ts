@@ -125,7 +125,7 @@ class Mixed {
       name,
       behind: sharedNow() - this.#latest,
       received: this.#received,
-      // The checker sees the values of a signal repeat: what is missing for long it may take for less.
+      // Values repeat: where much is missing in a row, the checker may take it for less. Silence may be counted twice.
       missing: Math.max(this.missed, overflow) + udp.silent,
       signals,
       interval: this.#interval,
