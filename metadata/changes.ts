@@ -68,12 +68,13 @@ export interface CompareOptions {
   keys?: Readonly<Record<string, string | readonly string[]>>;
 }
 
-const KNOWN_KEYS: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  measurementdetail: [["SignalID"]],
-  activemeasurements: [["SignalID"]],
-  devicedetail: [["UniqueID"], ["Acronym"]],
-  phasordetail: [["DeviceAcronym", "SourceIndex"], ["ID"]],
-};
+/** A map, as a table may be called `constructor`. */
+const KNOWN_KEYS: ReadonlyMap<string, readonly (readonly string[])[]> = new Map([
+  ["measurementdetail", [["SignalID"]]],
+  ["activemeasurements", [["SignalID"]]],
+  ["devicedetail", [["UniqueID"], ["Acronym"]]],
+  ["phasordetail", [["DeviceAcronym", "SourceIndex"], ["ID"]]],
+]);
 
 /** So many rows are compared in a step: less than a millisecond. */
 const STEP = 256;
@@ -220,7 +221,7 @@ function chooseKey(
     }
     return wanted;
   }
-  const known = KNOWN_KEYS[name]?.find((columns) => columns.every(inBoth));
+  const known = KNOWN_KEYS.get(name)?.find((columns) => columns.every(inBoth));
   if (known !== undefined) return known;
   const guid = after.columns.find((column) => column.type === "guid" && inBoth(column.name));
   return guid === undefined ? [] : [guid.name];

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { compareDataSets, compareDataSetsSteps, type DataSetChanges, type TableChanges } from "./changes.ts";
 import { DataSet } from "./data_set.ts";
 import type { CellInput, DataType } from "./data_type.ts";
@@ -200,4 +200,16 @@ Deno.test("long tables are compared in steps", () => {
     count++;
   }
   assertEquals(count >= 3 * 39, true, `${count} steps`);
+});
+
+Deno.test("tables of names that JavaScript knows are tables like any other", () => {
+  for (const name of ["constructor", "__proto__", "toString"]) {
+    const before = new DataSet();
+    before.addTable(name).addColumn("A", "string");
+    const after = new DataSet();
+    after.addTable(name).addColumn("A", "string");
+    assert(compareDataSets(before, after).isEmpty);
+    after.table(name)!.addRow(["x"]);
+    assertEquals(compareDataSets(before, after).tables[0]?.added.length, 1);
+  }
 });

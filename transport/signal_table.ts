@@ -65,10 +65,7 @@ export class SignalTable {
    * @throws {RangeError} When fewer than 16 bytes follow `offset`.
    */
   addBytes(bytes: Uint8Array, offset: number = 0): number {
-    if (!(offset >= 0 && offset + GUID_LENGTH <= bytes.length)) {
-      throw new RangeError(`no 16 bytes of a signal ID at offset ${offset} of ${bytes.length}`);
-    }
-    for (let i = 0; i < GUID_LENGTH; i++) this.#wanted[i] = bytes[offset + i]!;
+    this.#want(bytes, offset);
     return this.#addWanted();
   }
 
@@ -82,6 +79,26 @@ export class SignalTable {
     // Bounded, however many spellings there are.
     if (this.#byText.size < this.#size) this.#byText.set(signalId, handle);
     return handle;
+  }
+
+  /**
+   * The handle of a signal whose ID is at hand in 16 bytes, or `undefined` when it was never added.
+   *
+   * @param bytes Where the ID is, in the order of the wire.
+   * @param offset Where it begins there; default 0.
+   * @throws {RangeError} When fewer than 16 bytes follow `offset`.
+   */
+  handleOfBytes(bytes: Uint8Array, offset: number = 0): number | undefined {
+    this.#want(bytes, offset);
+    const handle = this.#slots[this.#findWanted()]! - 1;
+    return handle < 0 ? undefined : handle;
+  }
+
+  #want(bytes: Uint8Array, offset: number): void {
+    if (!(offset >= 0 && offset + GUID_LENGTH <= bytes.length)) {
+      throw new RangeError(`no 16 bytes of a signal ID at offset ${offset} of ${bytes.length}`);
+    }
+    for (let i = 0; i < GUID_LENGTH; i++) this.#wanted[i] = bytes[offset + i]!;
   }
 
   /** The signal ID behind a handle, a lower-case GUID. @throws {RangeError} When there is no such handle. */

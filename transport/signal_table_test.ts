@@ -34,7 +34,9 @@ Deno.test("an ID in bytes and the same in text are one signal", () => {
   const signals = new SignalTable();
   const bytes = new Uint8Array(20);
   writeGuid(A, bytes, 2);
+  assertEquals([signals.handleOfBytes(bytes, 2), signals.size], [undefined, 0]);
   assertEquals(signals.addBytes(bytes, 2), 0);
+  assertEquals([signals.handleOfBytes(bytes, 2), signals.handleOfBytes(bytes)], [0, undefined]);
   assertEquals([signals.add(A), signals.handleOf(A), signals.handleOf(A)], [0, 0, 0]);
   assertEquals(signals.idOf(0), A);
   signals.add(B);
@@ -42,6 +44,7 @@ Deno.test("an ID in bytes and the same in text are one signal", () => {
   assertEquals(readGuid(bytes, 1), B);
   assertThrows(() => signals.addBytes(bytes, 5), RangeError, "16 bytes");
   assertThrows(() => signals.addBytes(bytes, -1), RangeError, "16 bytes");
+  assertThrows(() => signals.handleOfBytes(bytes, 5), RangeError, "16 bytes");
   assertThrows(() => signals.writeId(2, bytes, 0), RangeError, "handle 2");
   assertEquals(signals.size, 2);
 });

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { compareDataSetsSteps } from "../../metadata/changes.ts";
+import { inSlices, type Steps } from "../../metadata/steps.ts";
 import {
   type BufferBlock,
-  compareDataSets,
+  type CellValue,
   customaryPort,
   type DataSet,
   isGuid,
@@ -15,6 +17,7 @@ import {
   SttpError,
   Subscriber,
   type SubscriberOptions,
+  systemClock,
 } from "../../mod.ts";
 import { mergeMetadata, type MergeReport } from "./merge_metadata.ts";
 
@@ -31,7 +34,17 @@ export interface UpstreamSettings {
   >;
   /** Whether to get what was missed while there was no connection, from the history of that publisher; default false. */
   readonly recover?: boolean;
+  /**
+   * Most different signals that its metadata may bring over the relay's life, besides those that others brought: all of
+   * them keep their handles. Stops a publisher that makes up new ones; default 4,194,304.
+   */
+  readonly signals?: number;
 }
+
+/** The default of {@linkcode UpstreamSettings.signals}. */
+const MOST_SIGNALS = 4_194_304;
+/** So many signals are looked up in a step: less than a millisecond. */
+const STEP = 1_024;
 
 /** What happens to a relay, besides what happens to its publisher and its subscribers. */
 export type RelayEvent =
@@ -42,7 +55,7 @@ export type RelayEvent =
     readonly signals: number;
     readonly report: MergeReport;
   }
-  /** The metadata of a publisher can't be used, so nothing of it goes on; `null`: that of all together. */
+  /** The metadata of a publisher can't be used, `null`: that of all together. What there was before stays. */
   | { readonly kind: "metadataRejected"; readonly upstream: string | null; readonly error: SttpError }
   /** Subscribed to a publisher, or not any more. */
   | { readonly kind: "live" | "lost"; readonly upstream: string }
@@ -55,6 +68,8 @@ export interface UpstreamStats {
   readonly address: string;
   /** Whether there is a subscription. */
   readonly live: boolean;
+  /** How often its metadata could not be used. */
+  readonly metadataRejected: number;
   /** Measurements that went on. */
   readonly forwarded: number;
   /** Measurements that did not, because the metadata of this publisher does not describe their signals. */
@@ -79,6 +94,9 @@ export class Relay implements AsyncDisposable {
   readonly #upstreams: readonly Upstream[];
   /** The merged metadata, as it was defined last. */
   #metadata: DataSet | undefined;
+  /** Whether that of a publisher has changed since it was merged. */
+  #isStale = false;
+  #defining: Promise<void> | undefined;
   /** By the publisher's handle: where its measurements are taken from, -1 when nobody describes it. */
   #origins = new Int16Array(0);
 
@@ -103,7 +121,10 @@ export class Relay implements AsyncDisposable {
         origins: () => this.#origins,
         index: i,
         emit: (event) => emit(event),
-        metadataChanged: () => this.#define(),
+        metadataChanged: () => {
+          this.#isStale = true;
+          return this.#defining ??= this.#define();
+        },
         livenessChanged: () => this.#assign(),
       })
     );
@@ -129,24 +150,39 @@ export class Relay implements AsyncDisposable {
     await Promise.all(this.#upstreams.map(({ subscriber }) => subscriber.disconnect()));
   }
 
-  /** Publishes the metadata of all, if it is not what it was. */
-  #define(): void {
-    const sets = this.#upstreams.map(({ metadata }) => metadata).filter((set) => set !== undefined);
-    if (sets.length === 0) return;
-    const { dataSet, report } = mergeMetadata(sets);
-    // A reconnection brings the same again, of which subscribers should not be told.
-    if (this.#metadata === undefined || !compareDataSets(this.#metadata, dataSet).isEmpty) {
-      try {
-        this.#publisher.defineMetadata(dataSet);
-      } catch (error) {
-        if (!(error instanceof SttpError)) throw error;
-        return this.#emit({ kind: "metadataRejected", upstream: null, error });
+  /** Publishes the metadata of all, as often as it changes meanwhile; data goes on. */
+  async #define(): Promise<void> {
+    try {
+      while (this.#isStale) {
+        this.#isStale = false;
+        const sets = this.#upstreams.map(({ metadata }) => metadata).filter((set) => set !== undefined);
+        const { dataSet, report } = await inSlices(mergeMetadata(sets), systemClock);
+        // A reconnection brings the same again, of which subscribers should not be told.
+        if (await this.#isDefined(dataSet) || this.#publish(dataSet, report, sets.length)) this.#assign();
       }
-      this.#metadata = dataSet;
-      const signals = this.#publisher.stats().metadata?.signals ?? 0;
-      this.#emit({ kind: "metadata", upstreams: sets.length, signals, report });
+    } finally {
+      this.#defining = undefined;
     }
-    this.#assign();
+  }
+
+  async #isDefined(dataSet: DataSet): Promise<boolean> {
+    if (this.#metadata === undefined) return false;
+    return (await inSlices(compareDataSetsSteps(this.#metadata, dataSet), systemClock)).isEmpty;
+  }
+
+  /** @returns Whether it can be used. */
+  #publish(dataSet: DataSet, report: MergeReport, upstreams: number): boolean {
+    try {
+      this.#publisher.defineMetadata(dataSet);
+    } catch (error) {
+      if (!(error instanceof SttpError)) throw error;
+      this.#emit({ kind: "metadataRejected", upstream: null, error });
+      return false;
+    }
+    this.#metadata = dataSet;
+    const signals = this.#publisher.stats().metadata?.signals ?? 0;
+    this.#emit({ kind: "metadata", upstreams, signals, report });
+    return true;
   }
 
   /** Finds out where each signal's measurements are to be taken from. */
@@ -170,7 +206,8 @@ interface UpstreamHost {
   /** Where the measurements of signals are taken from, by the publisher's handle; beyond its end from nowhere. */
   origins(): Int16Array;
   emit(event: RelayEvent): void;
-  metadataChanged(): void;
+  /** Resolves when it is published. */
+  metadataChanged(): Promise<void>;
   livenessChanged(): void;
 }
 
@@ -190,6 +227,14 @@ class Upstream {
   #handles = new Int32Array(1024);
   #handlesKnown = 0;
   readonly #guid = new Uint8Array(16);
+  /** The most signals that it may add to the publisher's, and how many it has. */
+  readonly #mostSignals: number;
+  #added = 0;
+  /** What was received last, whether it could be used or not. */
+  #received: DataSet | undefined;
+  /** Ends when that is published. */
+  #taking: Promise<void> | undefined;
+  #metadataRejected = 0;
   readonly #batch = new MeasurementBatch();
   #forwarded = 0;
   #undescribed = 0;
@@ -198,21 +243,27 @@ class Upstream {
   #notifications = 0;
 
   constructor(
-    { name, address, options, recover = false }: UpstreamSettings,
+    { name, address, options, recover = false, signals = MOST_SIGNALS }: UpstreamSettings,
     publisher: Publisher,
     host: UpstreamHost,
   ) {
+    if (!(Number.isInteger(signals) && signals > 0)) {
+      throw new RangeError(`signals ${signals}; expected a whole number from 1 on`);
+    }
     if (options.connector === undefined) parseTarget(address, customaryPort(options.tls));
     this.name = name;
     this.#address = address;
     this.#publisher = publisher;
     this.#host = host;
+    this.#mostSignals = signals;
     this.subscriber = new Subscriber({
       ...options,
       address,
-      onBatch: (batch) => this.#forward(batch),
-      ...recover && { gapRecovery: { onRecovered: (batch) => this.#forward(batch) } },
-      onBufferBlock: (block) => this.#forwardBlock(block),
+      onBatch: (batch) => this.#inTime(() => this.#forward(batch)),
+      ...recover && {
+        gapRecovery: { onRecovered: (batch) => this.#inTime(() => this.#forward(batch)) },
+      },
+      onBufferBlock: (block) => this.#inTime(() => this.#forwardBlock(block)),
       onNotification: (text) => {
         this.#notifications++;
         publisher.notify(text);
@@ -225,6 +276,7 @@ class Upstream {
       name: this.name,
       address: this.#address,
       live: this.isLive,
+      metadataRejected: this.#metadataRejected,
       forwarded: this.#forwarded,
       undescribed: this.#undescribed,
       elsewhere: this.#elsewhere,
@@ -239,12 +291,12 @@ class Upstream {
       // The status says why.
     });
     for await (const event of events) {
-      if (event.kind === "metadata") this.#takeMetadata();
+      if (event.kind === "metadata") await this.#takeMetadata();
       else if (event.kind === "subscribed") this.#setLive(true);
       else if (event.kind === "connectionLost" || event.kind === "closed") this.#setLive(false);
       else if (event.kind === "missed") {
         // Whatever it was, this is how it stands.
-        this.#takeMetadata();
+        await this.#takeMetadata();
         this.#setLive(this.subscriber.state === "connected");
       }
       if (event.kind === "closed" && event.reason.kind !== "disconnected") {
@@ -260,30 +312,82 @@ class Upstream {
     this.#host.emit({ kind: isLive ? "live" : "lost", upstream: this.name });
   }
 
-  #takeMetadata(): void {
+  async #takeMetadata(): Promise<void> {
     const { metadata } = this.subscriber;
-    if (metadata === undefined || metadata === this.metadata) return;
-    try {
-      this.described = this.#signalsOf(metadata);
-      this.metadata = metadata;
-    } catch (error) {
-      if (!(error instanceof SttpError)) throw error;
-      this.described = [];
-      this.metadata = undefined;
-      this.#host.emit({ kind: "metadataRejected", upstream: this.name, error });
-    }
-    this.#host.metadataChanged();
+    if (metadata === undefined || metadata === this.#received) return;
+    this.#received = metadata;
+    this.#taking = this.#take(metadata);
+    await this.#taking;
+    this.#taking = undefined;
   }
 
-  /** @throws {SttpError} `InvalidMetadata` when it describes no signals. */
-  #signalsOf(metadata: DataSet): number[] {
+  async #take(metadata: DataSet): Promise<void> {
+    try {
+      this.described = await inSlices(this.#signalsOf(metadata), systemClock);
+    } catch (error) {
+      if (!(error instanceof SttpError)) throw error;
+      this.#metadataRejected++;
+      return this.#host.emit({ kind: "metadataRejected", upstream: this.name, error });
+    }
+    this.metadata = metadata;
+    await this.#host.metadataChanged();
+  }
+
+  /** @throws {SttpError} `InvalidMetadata` when it describes no signals, `LimitExceeded` when too many are new. */
+  *#signalsOf(metadata: DataSet): Steps<number[]> {
     const column = metadata.table("MeasurementDetail")?.column("SignalID");
-    if (column === undefined) {
+    if (column === undefined || column.computed) {
       throw new SttpError("InvalidMetadata", "there is no MeasurementDetail with a SignalID");
     }
-    return column.values.flatMap((id) =>
-      typeof id === "string" && isGuid(id) ? [this.#publisher.signals.add(id)] : []
-    );
+    const { values } = column;
+    yield* this.#checkRoom(values);
+    const { signals } = this.#publisher;
+    const described: number[] = [];
+    for (let row = 0; row < values.length; row++) {
+      const id = values[row];
+      if (typeof id === "string" && isGuid(id)) {
+        const { size } = signals;
+        const handle = signals.add(id);
+        if (handle === size) this.#added++;
+        this.#map(handle);
+        described.push(handle);
+      }
+      if (row % STEP === STEP - 1) yield;
+    }
+    return described;
+  }
+
+  /** @throws {SttpError} `LimitExceeded` when too many signals are new. */
+  *#checkRoom(ids: readonly CellValue[]): Steps<void> {
+    const room = this.#mostSignals - this.#added;
+    if (ids.length <= room) return;
+    const added = new Set<string>();
+    for (let row = 0; row < ids.length; row++) {
+      const id = ids[row];
+      if (typeof id === "string" && isGuid(id) && this.#publisher.signals.handleOf(id) === undefined) {
+        added.add(id);
+        if (added.size > room) {
+          throw new SttpError(
+            "LimitExceeded",
+            `more than ${room} new signals besides the ${this.#added} that came before, ` +
+              `at most ${this.#mostSignals} expected`,
+          );
+        }
+      }
+      if (row % STEP === STEP - 1) yield;
+    }
+  }
+
+  /** Takes note of a publisher's handle that measurements which come already may have. */
+  #map(handle: number): void {
+    this.#publisher.signals.writeId(handle, this.#guid, 0);
+    const own = this.subscriber.signals.handleOfBytes(this.#guid);
+    if (own !== undefined && own < this.#handlesKnown) this.#handles[own] = handle;
+  }
+
+  /** What comes waits for the metadata that came before it. */
+  #inTime(forward: () => void): void | Promise<void> {
+    return this.#taking === undefined ? forward() : this.#taking.then(forward);
   }
 
   #forward(batch: MeasurementBatch): void {
@@ -317,7 +421,7 @@ class Upstream {
     this.#publisher.publish(out);
   }
 
-  /** Finds the publisher's handles of signals that are new. */
+  /** Finds the publisher's handles of signals that are new; -1 of those that nobody describes, or not yet. */
   #learnSignals(): void {
     const { signals } = this.subscriber;
     if (this.#handlesKnown === signals.size) return;
@@ -328,7 +432,7 @@ class Upstream {
     }
     for (; this.#handlesKnown < signals.size; this.#handlesKnown++) {
       signals.writeId(this.#handlesKnown, this.#guid, 0);
-      this.#handles[this.#handlesKnown] = this.#publisher.signals.addBytes(this.#guid);
+      this.#handles[this.#handlesKnown] = this.#publisher.signals.handleOfBytes(this.#guid) ?? -1;
     }
   }
 

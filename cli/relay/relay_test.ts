@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
-import { Publisher, type PublisherOptions, Subscriber, type SubscriberOptions } from "../../mod.ts";
+import { assertEquals, assertGreater, assertThrows } from "@std/assert";
+import { finish } from "../../metadata/steps.ts";
+import { DataSet, Publisher, Subscriber, type SubscriberOptions } from "../../mod.ts";
 import {
   all,
   Meeting,
@@ -10,7 +11,8 @@ import {
   signalId,
   until,
 } from "../../tests/integration/support.ts";
-import { Relay, type RelayEvent } from "./relay.ts";
+import { mergeMetadata } from "./merge_metadata.ts";
+import { Relay, type RelayEvent, type UpstreamSettings } from "./relay.ts";
 
 const reconnect = { initialDelay: 5, maxDelay: 20 };
 
@@ -22,21 +24,29 @@ class Hub implements AsyncDisposable {
   readonly #running: Promise<void>;
   readonly #subscribers: Subscriber[] = [];
 
-  private constructor(publisher: Publisher, addresses: readonly string[]) {
+  private constructor(
+    publisher: Publisher,
+    addresses: readonly string[],
+    settings: Partial<UpstreamSettings>,
+  ) {
     this.publisher = publisher;
     const upstreams = addresses.map((address, i) => ({
       name: `upstream${i}`,
       address,
       options: { filter: all, reconnect },
+      ...settings,
     }));
     this.relay = new Relay(publisher, upstreams, (event) => this.events.push(event));
     this.#running = this.relay.run();
   }
 
-  static async start(addresses: readonly string[], options: PublisherOptions = {}): Promise<Hub> {
-    const publisher = new Publisher({ port: 0, hostname: "127.0.0.1", ...options });
+  static async start(
+    addresses: readonly string[],
+    settings: Partial<UpstreamSettings> = {},
+  ): Promise<Hub> {
+    const publisher = new Publisher({ port: 0, hostname: "127.0.0.1" });
     await publisher.start();
-    return new Hub(publisher, addresses);
+    return new Hub(publisher, addresses, settings);
   }
 
   /** Waits until every upstream is there and its metadata is published. */
@@ -211,4 +221,103 @@ Deno.test("a publisher that sends nonsense is left and tried again; the others g
     listener.close();
     await serving;
   }
+});
+
+Deno.test("a publisher of ever new signals: one more than it may bring is refused, and what it had goes on", async () => {
+  await using meeting = await Meeting.start(10);
+  await using hub = await Hub.start([meeting.publisher.address], { signals: 15 });
+  await hub.ready();
+  await meeting.confirmed();
+  const subscriber = await hub.subscriber();
+  const received = new Received();
+  const stats = () => hub.relay.stats()[0]!;
+  /** Describes so many signals, and has so many of them go on. */
+  const change = async (described: number, on: number): Promise<void> => {
+    const before = stats();
+    const events = hub.events.length;
+    meeting.publisher.defineMetadata(metadataOf(described));
+    await until(() => hub.events.length > events);
+    await until(() => meeting.publisher.stats().open[0]?.subscription?.signals === described);
+    await meeting.confirmed();
+    await until(() => hub.publisher.stats().open[0]?.subscription?.signals === on);
+    await until(() => hub.publisher.stats().open[0]?.subscription?.confirmed === true);
+    const { count } = received;
+    meeting.publisher.publish(roundOf(meeting.publisher, described, described));
+    await until(() =>
+      stats().forwarded + stats().undescribed >= before.forwarded + before.undescribed + described
+    );
+    await receive(subscriber, count + on, received);
+    assertEquals([stats().forwarded, stats().undescribed], [
+      before.forwarded + on,
+      before.undescribed + described - on,
+    ]);
+  };
+  await change(17, 10);
+  assertEquals([stats().metadataRejected, hub.publisher.signals.size], [1, 10]);
+  await change(15, 15);
+  assertEquals([stats().metadataRejected, hub.publisher.signals.size], [1, 15]);
+  await change(16, 15);
+  assertEquals([stats().metadataRejected, hub.publisher.signals.size], [2, 15]);
+  assertEquals(
+    hub.events.flatMap((event) => event.kind === "metadataRejected" ? [event.error.code] : []),
+    ["LimitExceeded", "LimitExceeded"],
+  );
+  await change(12, 12);
+  assertEquals([stats().metadataRejected, hub.publisher.signals.size], [2, 15]);
+});
+
+Deno.test("how many signals a publisher may bring is a number from 1 on", async () => {
+  await using publisher = new Publisher({ listen: false });
+  for (const signals of [0, 1.5, NaN]) {
+    const settings = { name: "upstream", address: "127.0.0.1:1", options: {}, signals };
+    assertThrows(() => new Relay(publisher, [settings]), RangeError, `signals ${signals}`);
+  }
+});
+
+Deno.test("tables and columns of names that JavaScript knows are merged like any other", () => {
+  const names = ["constructor", "__proto__", "toString"];
+  const one = (value: string): DataSet => {
+    const dataSet = new DataSet();
+    for (const name of names) {
+      const table = dataSet.addTable(name);
+      for (const column of names) table.addColumn(column, "string");
+      table.addRow(names.map(() => value));
+    }
+    return dataSet;
+  };
+  const { dataSet, report } = finish(mergeMetadata([one("a"), one("b")]));
+  assertEquals(report, { repeated: {}, typeConflicts: [] });
+  for (const name of names) {
+    for (const column of names) {
+      assertEquals(dataSet.table(name)?.column(column)?.values, ["a", "b"], `${name}.${column}`);
+    }
+  }
+});
+
+Deno.test("what is computed tells no rows apart, and is not computed to merge them", () => {
+  const one = (name: string): DataSet => {
+    const dataSet = new DataSet();
+    const table = dataSet.addTable("DeviceDetail");
+    table.addColumn("Name", "string");
+    table.addColumn("Acronym", "string", "no filter expression (");
+    table.addRow([name]);
+    return dataSet;
+  };
+  const { dataSet, report } = finish(mergeMetadata([one("a"), one("b")]));
+  assertEquals(report, { repeated: {}, typeConflicts: [] });
+  assertEquals(dataSet.table("DeviceDetail")?.column("Name")?.values, ["a", "b"]);
+});
+
+Deno.test("long metadata is merged in steps, a few thousand cells at a time", () => {
+  const sets = [metadataOf(5_000), metadataOf(5_000, 2_500)];
+  const steps = mergeMetadata(sets);
+  let count = 0;
+  for (let step = steps.next();; step = steps.next(), count++) {
+    if (!step.done) continue;
+    assertEquals(step.value.dataSet.table("MeasurementDetail")?.rowCount, 7_500);
+    assertEquals(step.value.report.repeated, { DeviceDetail: 250, MeasurementDetail: 2_500 });
+    break;
+  }
+  // Of keys 256 rows, of eight columns some 450.
+  assertGreater(count, 10_000 / 256 + 7_500 / 512);
 });
