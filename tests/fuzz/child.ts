@@ -3,11 +3,9 @@
  *
  * @module
  */
-import process from "node:process";
 import type { FuzzTarget } from "./target.ts";
+import { memoryProblem, peakMemory, processorTime } from "./usage.ts";
 
-/** What a process may hold, in MiB: no target needs more than a fraction. */
-const MAX_RSS = 1024;
 /** Inputs between two lines. */
 const ROUND = 100;
 /** After so many findings there is no point in going on: they are mostly one and the same. */
@@ -21,6 +19,8 @@ export interface Progress {
   readonly runs?: number;
   /** How many of them were taken. */
   readonly accepted?: number;
+  /** What the longest of them took, in milliseconds of the processor. */
+  readonly longest?: number;
   readonly finding?: string | undefined;
   /** Seconds of the processor that the process has taken so far. */
   readonly processorSeconds: number;
@@ -29,11 +29,10 @@ export interface Progress {
 }
 
 function tell(progress: Omit<Progress, "processorSeconds" | "peak">): void {
-  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
   const line: Progress = {
     ...progress,
-    processorSeconds: (userCPUTime + systemCPUTime) / 1e6,
-    peak: Math.round(maxRSS / 1024),
+    processorSeconds: processorTime() / 1000,
+    peak: Math.round(peakMemory()),
   };
   console.log(JSON.stringify(line));
 }
@@ -49,12 +48,14 @@ export async function tryForLong(target: FuzzTarget, seed: number, minutes: numb
   let findings = 0;
   for (let next = seed; performance.now() < end && findings < MOST_FINDINGS; next++) {
     tell({ seed: next });
-    const { runs, accepted, finding } = await target.check(next, ROUND, end - performance.now());
-    tell({ runs, accepted, finding });
+    const { finding, ...progress } = await target.check(next, ROUND, end - performance.now());
+    tell({ ...progress, finding });
     if (finding !== undefined) findings++;
-    const inUse = Math.round(Deno.memoryUsage().rss / 1024 ** 2);
-    if (inUse > MAX_RSS) {
-      tell({ finding: `${target.name}: ${inUse} MiB in use, at most ${MAX_RSS} expected` });
+    // What one process held shows in all rounds to come, so it does not go on.
+    const problem = memoryProblem();
+    if (problem !== undefined) {
+      const replay = `deno task fuzz --target ${target.name} --seed ${next}`;
+      if (finding === undefined) tell({ finding: `${target.name}: ${problem}\nreplay: ${replay}` });
       Deno.exit(1);
     }
   }

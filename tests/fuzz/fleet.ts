@@ -6,7 +6,7 @@
 import { TextLineStream } from "@std/streams";
 import type { Progress } from "./child.ts";
 import type { TargetReport } from "./report.ts";
-import { HANG } from "./target.ts";
+import { PATIENCE } from "./target.ts";
 
 /** How targets are run. */
 export interface FleetOptions {
@@ -23,7 +23,7 @@ export interface FleetOptions {
 /** V8's heap of a process, in MiB. */
 const MAX_HEAP = 512;
 /** A process that says nothing while it uses the processor for so long hangs; in milliseconds. */
-const SILENCE = 3 * HANG;
+const SILENCE = 3 * PATIENCE;
 /** Silences of one that does not use the processor, and may be waiting for its turn, until that is a hang, too. */
 const MOST_SILENCES = 10;
 
@@ -35,6 +35,7 @@ export async function runTargets(names: readonly string[], options: FleetOptions
     accepted: 0,
     wallSeconds: 0,
     processorSeconds: 0,
+    longestInput: 0,
     peakMemory: 0,
     findings: [],
     complete: false,
@@ -75,6 +76,7 @@ async function runTarget(name: string, { seed, minutes, signal }: FleetOptions):
   let inputs = 0;
   let accepted = 0;
   let processorSeconds = 0;
+  let longestInput = 0;
   let peakMemory = 0;
   const hangs = (): void => {
     findings.push(`${name}: nothing for a while, it hangs; deno task fuzz --target ${name} --seed ${last}`);
@@ -89,6 +91,7 @@ async function runTarget(name: string, { seed, minutes, signal }: FleetOptions):
     last = progress.seed ?? last;
     inputs += progress.runs ?? 0;
     accepted += progress.accepted ?? 0;
+    longestInput = Math.max(longestInput, Math.round(progress.longest ?? 0));
     ({ processorSeconds, peak: peakMemory } = progress);
     if (progress.finding !== undefined) findings.push(progress.finding);
   }
@@ -100,7 +103,17 @@ async function runTarget(name: string, { seed, minutes, signal }: FleetOptions):
   }
   const wallSeconds = (performance.now() - started) / 1000;
   const complete = code === 0 && !signal.aborted;
-  return { target: name, inputs, accepted, wallSeconds, processorSeconds, peakMemory, findings, complete };
+  return {
+    target: name,
+    inputs,
+    accepted,
+    wallSeconds,
+    processorSeconds,
+    longestInput,
+    peakMemory,
+    findings,
+    complete,
+  };
 }
 
 /** What a line says; `undefined` when it is cut, as the process was killed. */
@@ -113,13 +126,14 @@ function read(line: string): Progress | undefined {
 }
 
 /** Notices a process that says nothing for too long. On a busy machine one whose turn it hardly ever is may do so. */
-class Watchdog {
+export class Watchdog {
   readonly #pid: number;
   readonly #onSilence: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #used: number | undefined;
   #silences = 0;
 
+  /** @param onSilence Called once. */
   constructor(pid: number, onSilence: () => void) {
     this.#pid = pid;
     this.#onSilence = onSilence;

@@ -2,8 +2,9 @@
  * Fuzzes for as long as one likes: `deno task fuzz --minutes 30 [--jobs 2] [--target name] [--seed number] [--report file]`.
  * The time is that of each target; `--jobs` says how many of them are tried at a time.
  *
- * Each target runs in a process of its own with little memory, which is ended when it says nothing for too long; so a
- * hang and a leak are findings like any other. A finding says how to see it again: with `--seed` and `--path`. At the
+ * Each target runs in a process of its own, which is ended when it says nothing for too long. What one input takes of
+ * the processor and of memory is measured, and what the process holds at the most; so a hang, a leak and an allocation
+ * that is too large are findings like any other. A finding says how to see it again: with `--seed` and `--path`. At the
  * end, and when it is interrupted, there is a table of what was tried, and with `--report` the same as JSON.
  *
  * @module

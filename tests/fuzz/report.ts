@@ -15,6 +15,8 @@ export interface TargetReport {
   readonly wallSeconds: number;
   /** Seconds of the processor. */
   readonly processorSeconds: number;
+  /** What the longest input took, in milliseconds of the processor. */
+  readonly longestInput: number;
   /** The most memory that its process held, in MiB. */
   readonly peakMemory: number;
   readonly findings: readonly string[];
@@ -37,7 +39,16 @@ export interface FuzzReport {
 
 /** A table for people. */
 export function tableOf(reports: readonly TargetReport[]): string {
-  const headings = ["target", "inputs", "taken", "wall, s", "processor, s", "peak, MiB", "findings"];
+  const headings = [
+    "target",
+    "inputs",
+    "taken",
+    "wall, s",
+    "processor, s",
+    "longest, ms",
+    "peak, MiB",
+    "findings",
+  ];
   const rows = [headings, ...reports.map(rowOf)];
   const widths = headings.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows.map((row) =>
@@ -47,14 +58,15 @@ export function tableOf(reports: readonly TargetReport[]): string {
 }
 
 function rowOf(report: TargetReport): string[] {
-  const { target, inputs, accepted, wallSeconds, processorSeconds, peakMemory, findings, complete } = report;
+  const { target, inputs, accepted, wallSeconds, processorSeconds, findings, complete } = report;
   return [
     target,
     inputs.toLocaleString("en"),
     inputs === 0 ? "" : `${Math.round(100 * accepted / inputs)} %`,
     wallSeconds.toFixed(0),
     processorSeconds.toFixed(0),
-    String(peakMemory),
+    String(report.longestInput),
+    String(report.peakMemory),
     `${findings.length}${complete ? "" : ", cut short"}`,
   ];
 }

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import process from "node:process";
 import fc from "fast-check";
 import { SttpError } from "../../transport/errors.ts";
+import { measure, MOST_GROWTH, MOST_TIME, type Taken } from "./usage.ts";
 
 /** Something to be tried with input that nobody would send in good faith. */
 export interface FuzzTarget {
@@ -28,16 +28,18 @@ export interface FuzzResult {
   readonly runs: number;
   /** How many of them were taken, not refused: where it is next to none, the inputs are too wild to get anywhere. */
   readonly accepted: number;
+  /** What the longest input took, in milliseconds of the processor. */
+  readonly longest: number;
   /** What was found, with the smallest input that shows it; `undefined`: nothing. */
   readonly finding: string | undefined;
 }
 
-/**
- * What one input may take before it counts as a hang, in milliseconds of a machine that has nothing else to do: far
- * beyond what any should.
- */
-export const HANG = 20_000;
+/** After how long what does not settle counts as a hang, in milliseconds: it may have to wait for its turn. */
+export const PATIENCE = 20_000;
 const TURNS = 100;
+
+/** One input took far too much time or memory. */
+class TooMuch extends Error {}
 
 /**
  * Makes a target.
@@ -55,26 +57,34 @@ export function target<Input>(
 ): FuzzTarget {
   let made: fc.Arbitrary<Input> | undefined;
   let accepted = 0;
+  let longest = 0;
+  let failed = false;
+  let tookTooMuch = false;
   const property = (): fc.IAsyncProperty<[Input]> =>
     fc.asyncProperty(made ??= input(), async (value) => {
-      const started = processorTime();
+      // To look for a smaller one would take as much again and again.
+      if (tookTooMuch) return;
+      const taken = measure();
       try {
-        await withinReason(run(value));
-        accepted++;
+        const isAccepted = await attempt(run, value, refusals);
+        const took = taken();
+        longest = Math.max(longest, took.time);
+        checkTaken(took);
+        if (isAccepted && !failed) accepted++;
       } catch (error) {
-        const isRefusal = error instanceof Error && refusals.some((kind) => error instanceof kind);
-        if (!isRefusal) throw error;
-        if (error.message === "") throw new Error(`a refusal without a message: ${error.stack}`);
+        failed = true;
+        tookTooMuch = error instanceof TooMuch;
+        throw error;
       }
-      const took = processorTime() - started;
-      if (took > HANG) throw new Error(`took ${Math.round(took)} ms`);
     });
   const check = async (parameters: fc.Parameters<[Input]>): Promise<FuzzResult> => {
-    accepted = 0;
+    accepted = longest = 0;
+    failed = tookTooMuch = false;
     const details = await fc.check(property(), parameters);
     return {
       runs: details.numRuns,
       accepted,
+      longest,
       finding: details.counterexample === null ? undefined : describe(name, details),
     };
   };
@@ -89,6 +99,32 @@ export function target<Input>(
       }),
     replay: (seed, path) => check({ seed, path, endOnFailure: true }),
   };
+}
+
+/** Tries one input. @returns Whether it was taken, not refused. @throws What is a finding. */
+async function attempt<Input>(
+  run: (input: Input) => unknown,
+  input: Input,
+  refusals: readonly ErrorKind[],
+): Promise<boolean> {
+  try {
+    await withinReason(run(input));
+    return true;
+  } catch (error) {
+    const isRefusal = error instanceof Error && refusals.some((kind) => error instanceof kind);
+    if (!isRefusal) throw error;
+    if (error.message === "") throw new Error(`a refusal without a message: ${error.stack}`);
+    return false;
+  }
+}
+
+function checkTaken({ time, growth }: Taken): void {
+  if (time > MOST_TIME) {
+    throw new TooMuch(`took ${Math.round(time)} ms of the processor, at most ${MOST_TIME} expected`);
+  }
+  if (growth > MOST_GROWTH) {
+    throw new TooMuch(`memory grew by ${Math.round(growth)} MiB, by at most ${MOST_GROWTH} expected`);
+  }
 }
 
 /** For what has to go well whatever is tried: there an `SttpError`, too, is a finding. */
@@ -109,19 +145,13 @@ async function withinReason(outcome: unknown): Promise<void> {
   // Counted in turns: on a busy machine, on which they take longer, what was tried had to wait, too.
   let turns = 0;
   const timer = setInterval(() => {
-    if (++turns === TURNS) reject(new Error(`did not settle within ${HANG} ms`));
-  }, HANG / TURNS);
+    if (++turns === TURNS) reject(new TooMuch(`did not settle within ${PATIENCE} ms`));
+  }, PATIENCE / TURNS);
   try {
     await Promise.race([outcome, promise]);
   } finally {
     clearInterval(timer);
   }
-}
-
-/** Milliseconds of the processor that this process has taken. */
-function processorTime(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
 }
 
 function describe<Input>(name: string, details: fc.RunDetails<[Input]>): string {

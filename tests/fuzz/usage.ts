@@ -1,0 +1,76 @@
+/**
+ * What this process takes of the machine, and the bounds of that.
+ *
+ * @module
+ */
+import process from "node:process";
+
+/**
+ * The time of the processor that one input may take, in milliseconds; more is a hang. The longest that anything is
+ * allowed is a filter, 2 seconds; the rest is for code that runs for the first time and for a slow machine.
+ */
+export const MOST_TIME = 5_000;
+/** By how much the memory may grow for one input, in MiB, even when it is released again. */
+export const MOST_GROWTH = 256;
+/** The most memory that a process may ever hold, in MiB: about twice what any target comes to. */
+export const MOST_MEMORY = 700;
+
+/** What something took. */
+export interface Taken {
+  /** Milliseconds of the processor, of all threads. */
+  readonly time: number;
+  /** By how much the memory in use grew at the most, in MiB. */
+  readonly growth: number;
+}
+
+/** The highest that was seen before the system's own mark was set back, in MiB. */
+let highest = 0;
+
+/** Measures what is taken from now on. @returns Tells how much that was. */
+export function measure(): () => Taken {
+  highest = peakMemory();
+  lowerMark();
+  const before = usage();
+  return () => {
+    const after = usage();
+    return { time: after.time - before.time, growth: after.memory - before.memory };
+  };
+}
+
+/** The most memory that the process has held so far, in MiB. */
+export function peakMemory(): number {
+  return Math.max(highest, usage().memory);
+}
+
+/** Milliseconds of the processor that the process has taken so far. */
+export function processorTime(): number {
+  return usage().time;
+}
+
+/** What is wrong with the memory of the process, if anything. */
+export function memoryProblem(): string | undefined {
+  const peak = Math.round(peakMemory());
+  return peak > MOST_MEMORY ? `${peak} MiB held, at most ${MOST_MEMORY} expected` : undefined;
+}
+
+/** The time of the processor, and the mark of the most memory in use. */
+function usage(): { time: number; memory: number } {
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+  return { time: (userCPUTime + systemCPUTime) / 1000, memory: maxRSS / 1024 };
+}
+
+/**
+ * Sets the system's mark of the most memory back to what is in use now, so that what one input takes does not hide in
+ * what another took before. Only Linux can do so; elsewhere growth shows where it is beyond all before it.
+ */
+function lowerMark(): void {
+  if (Deno.build.os !== "linux" || !canLower) return;
+  try {
+    // See proc(5).
+    Deno.writeTextFileSync("/proc/self/clear_refs", "5");
+  } catch {
+    canLower = false;
+  }
+}
+
+let canLower = true;
