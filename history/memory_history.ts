@@ -1,23 +1,47 @@
+import { type Clock, systemClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
 import { describeTicks, timeOf } from "../transport/wire/ticks.ts";
+import { MemoryBlock } from "./memory_block.ts";
 import { Numbering } from "./numbering.ts";
+import { ReadingTurns } from "./reading_turns.ts";
 import type { HistoryRange, HistoryRequest, HistorySource, HistoryStats } from "./source.ts";
-import { keepWanted, sortByTime } from "./time_order.ts";
+import { compareTimes, forWanted, widened } from "./time_order.ts";
 
 /** Settings of a {@linkcode MemoryHistory}. */
 export interface MemoryHistoryOptions {
   /** How many measurements are kept, the newest that were recorded, at 24 bytes each; default 1,048,576. */
   readonly capacity?: number;
+  /** By which readers share time; default the machine's. */
+  readonly clock?: Clock;
 }
 
-/** How many measurements a batch of what is read has at most. */
-const BATCH_LENGTH = 16_384;
+/** How many measurements a block has, of which the oldest is given up for what is new. */
+const BLOCK_SIZE = 4096;
+/** How many measurements are read at a time. */
+const PIECE = 4096;
+
+/** What somebody reads, and how far it is: past what is earlier, and what is as early and was not recorded later. */
+interface Reader {
+  /** The handle for each number. */
+  readonly wanted: Int32Array;
+  /** The position behind all that is read. */
+  readonly end: number;
+  /** The last time that is wanted, in ticks. */
+  readonly stop: bigint;
+  /** Of what was read last. */
+  time: bigint;
+  /** Of what was read last, among all that was ever recorded. */
+  position: number;
+}
 
 /**
  * A history in memory of what was recorded last: for tests, and for publishers that only help their subscribers over
  * short gaps.
+ *
+ * A reader holds a few thousand measurements at a time, whatever the capacity. One that is so slow that recordings take
+ * the place of what it has yet to read goes on with what is there.
  *
  * @example
  * ```ts
@@ -36,8 +60,15 @@ const BATCH_LENGTH = 16_384;
  */
 export class MemoryHistory implements HistorySource {
   readonly #capacity: number;
+  readonly #blockSize: number;
   readonly #numbering = new Numbering();
-  readonly #measurements = new MeasurementBatch();
+  readonly #turns: ReadingTurns;
+  /** What was recorded last, with the history's numbers for signals. */
+  readonly #incoming = new MeasurementBatch();
+  /** All full but the last. */
+  readonly #blocks: MemoryBlock[] = [];
+  /** How many were given up before those. */
+  #dropped = 0;
   #recorded = 0;
 
   /**
@@ -45,55 +76,159 @@ export class MemoryHistory implements HistorySource {
    *
    * @throws {RangeError} When the capacity is not a positive whole number.
    */
-  constructor({ capacity = 1_048_576 }: MemoryHistoryOptions = {}) {
+  constructor({ capacity = 1_048_576, clock = systemClock }: MemoryHistoryOptions = {}) {
     if (!Number.isInteger(capacity) || capacity < 1) {
       throw new RangeError(`capacity is ${capacity}, a positive whole number of measurements expected`);
     }
     this.#capacity = capacity;
+    // Of a small capacity a quarter is given up at a time.
+    this.#blockSize = Math.max(1, Math.min(BLOCK_SIZE, capacity >> 2));
+    this.#turns = new ReadingTurns(clock, () => this.#recorded);
   }
 
   /** From when to when there is history. */
   range(): HistoryRange | undefined {
-    const { ticks, length } = this.#measurements;
-    if (length === 0) return undefined;
-    let first = timeOf(ticks[0]!);
-    let last = first;
-    for (let i = 1; i < length; i++) {
-      const time = timeOf(ticks[i]!);
-      if (time < first) first = time;
-      if (time > last) last = time;
-    }
-    return { first, last };
+    let range: HistoryRange | undefined;
+    for (const block of this.#blocks) range = widened(range, block.range);
+    return range;
   }
 
   /** Takes measurements in the place of the oldest. */
   record(batch: MeasurementBatch, signals: SignalTable): void {
-    const kept = this.#measurements;
-    const before = kept.length;
-    this.#numbering.append(kept, batch, signals);
-    this.#recorded += kept.length - before;
-    if (kept.length <= this.#capacity) return;
-    // A quarter at a time, so that the cost of moving the rest stays small.
-    const dropped = Math.min(kept.length, Math.max(kept.length - this.#capacity, this.#capacity >> 2));
-    for (const column of [kept.signals, kept.ticks, kept.valueBits, kept.flags]) {
-      column.copyWithin(0, dropped, kept.length);
+    const incoming = this.#incoming;
+    incoming.clear();
+    this.#numbering.append(incoming, batch, signals);
+    for (let from = 0; from < incoming.length;) {
+      const block = this.#open();
+      const to = Math.min(incoming.length, from + block.room);
+      block.append(incoming, from, to);
+      this.#recorded += to - from;
+      from = to;
     }
-    kept.length -= dropped;
   }
 
-  /** Measurements of the past; see {@linkcode HistorySource.read}. @throws {SttpError} `Aborted`. */
-  async *read(request: HistoryRequest): AsyncIterable<MeasurementBatch> {
-    const { signals, handles, start, stop, signal } = request;
-    const found = this.#measurements.clone();
-    keepWanted(found, 0, this.#numbering.wanted(signals, handles), start, stop);
-    sortByTime(found);
-    const batch = new MeasurementBatch(Math.min(found.length, BATCH_LENGTH));
-    for (let from = 0; from < found.length; from += BATCH_LENGTH) {
-      if (signal?.aborted) throw new SttpError("Aborted", "reading history was aborted");
-      batch.clear();
-      batch.append(found, from, Math.min(from + BATCH_LENGTH, found.length));
-      yield batch;
+  /** A block that has room, although that may take the place of the oldest. */
+  #open(): MemoryBlock {
+    const blocks = this.#blocks;
+    let block = blocks.at(-1);
+    if (block !== undefined && block.room > 0) return block;
+    if ((blocks.length + 1) * this.#blockSize > this.#capacity) {
+      this.#dropped++;
+      block = blocks.shift()!;
+      block.clear();
+    } else {
+      block = new MemoryBlock(this.#blockSize);
     }
+    blocks.push(block);
+    return block;
+  }
+
+  /**
+   * Measurements of the past, of those recorded so far; see {@linkcode HistorySource.read}. What is given up for newer
+   * ones while they are read is left out.
+   *
+   * @throws {SttpError} `Aborted`.
+   */
+  async *read({ signals, handles, start, stop, signal }: HistoryRequest): AsyncIterable<MeasurementBatch> {
+    const reader: Reader = {
+      wanted: this.#numbering.wanted(signals, handles),
+      end: this.#recorded,
+      stop,
+      time: start,
+      position: -1,
+    };
+    using _reading = this.#turns.enter();
+    for (;;) {
+      const batch = await this.#next(reader, signal);
+      if (batch === undefined) return;
+      if (batch.length > 0) yield batch;
+    }
+  }
+
+  /** The earliest of what a reader has yet to read, some thousands; maybe none, when they were given up meanwhile. */
+  async #next(reader: Reader, signal: AbortSignal | undefined): Promise<MeasurementBatch | undefined> {
+    /** Positions among all that was ever recorded. */
+    let found: number[] = [];
+    /** What is later is not among the earliest. */
+    let horizon: bigint | undefined;
+    for (const number of this.#blocksFor(reader)) {
+      const isOver = await this.#turns.run(() => {
+        if (signal?.aborted) throw new SttpError("Aborted", "reading history was aborted");
+        const block = this.#blocks[number - this.#dropped];
+        if (block === undefined || number < this.#dropped) return false;
+        if (horizon !== undefined && block.range.first > horizon) return true;
+        this.#search(number, block, reader, horizon ?? reader.stop, found);
+        if (found.length < (horizon === undefined ? 1 : 2) * PIECE) return false;
+        found = this.#earliest(found);
+        if (found.length === PIECE) horizon = this.#timeAt(found[PIECE - 1]!);
+        return false;
+      });
+      if (isOver) break;
+    }
+    if (found.length === 0) return undefined;
+    return await this.#turns.run(() => this.#take(this.#earliest(found), reader));
+  }
+
+  /** The numbers of the blocks that have something for a reader, maybe, by their earliest times. */
+  #blocksFor({ time, stop, end }: Reader): number[] {
+    return this.#blocks
+      .map(({ range: { first, last } }, i) => ({ first, last, number: this.#dropped + i }))
+      .filter(({ first, last, number }) => last >= time && first <= stop && number * this.#blockSize < end)
+      .sort((a, b) => Number(a.first - b.first) || a.number - b.number)
+      .map(({ number }) => number);
+  }
+
+  /** Finds what a block has for a reader, up to a time. */
+  #search(number: number, { batch }: MemoryBlock, reader: Reader, until: bigint, found: number[]): void {
+    const { wanted, time, position, end } = reader;
+    const base = number * this.#blockSize;
+    const length = Math.min(batch.length, end - base);
+    forWanted(batch, 0, length, wanted, time, until, (i) => {
+      if (base + i > position || timeOf(batch.ticks[i]!) !== time) found.push(base + i);
+    });
+  }
+
+  /** The earliest of these positions, in order of time; without those that were given up. */
+  #earliest(positions: number[]): number[] {
+    const kept = this.#dropped * this.#blockSize;
+    return positions.filter((position) => position >= kept).sort((a, b) => this.#compare(a, b)).slice(
+      0,
+      PIECE,
+    );
+  }
+
+  #compare(a: number, b: number): number {
+    const words = this.#blockOf(a).tickWords;
+    const others = this.#blockOf(b).tickWords;
+    return compareTimes(words, a % this.#blockSize, b % this.#blockSize, others) || a - b;
+  }
+
+  #blockOf(position: number): MeasurementBatch {
+    return this.#blocks[Math.floor(position / this.#blockSize) - this.#dropped]!.batch;
+  }
+
+  #timeAt(position: number): bigint {
+    return timeOf(this.#blockOf(position).ticks[position % this.#blockSize]!);
+  }
+
+  /** A copy of these, after which the reader goes on. */
+  #take(positions: number[], reader: Reader): MeasurementBatch {
+    const copy = new MeasurementBatch(positions.length);
+    for (const position of positions) {
+      const from = this.#blockOf(position);
+      const i = position % this.#blockSize;
+      const to = copy.length++;
+      copy.signals[to] = reader.wanted[from.signals[i]!]!;
+      copy.ticks[to] = from.ticks[i]!;
+      copy.valueBits[to] = from.valueBits[i]!;
+      copy.flags[to] = from.flags[i]!;
+    }
+    const last = positions.at(-1);
+    if (last !== undefined) {
+      reader.time = this.#timeAt(last);
+      reader.position = last;
+    }
+    return copy;
   }
 
   /** For operators. */
@@ -105,7 +240,7 @@ export class MemoryHistory implements HistorySource {
       recorded: this.#recorded,
       lost: 0,
       blocks: 0,
-      bytes: 24 * this.#measurements.length,
+      bytes: 24 * (this.#recorded - this.#dropped * this.#blockSize),
       damagedBlocks: 0,
       failing: false,
       problem: null,

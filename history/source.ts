@@ -31,7 +31,7 @@ export interface HistoryStats {
   readonly first: string | null;
   /** The latest measurement's time, likewise. */
   readonly last: string | null;
-  /** Measurements recorded since it was opened. */
+  /** Measurements recorded since it was opened; in a file, once they are committed. */
   readonly recorded: number;
   /** Measurements that it was given and could not record. */
   readonly lost: number;

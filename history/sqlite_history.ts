@@ -12,8 +12,10 @@ import { MeasurementBatch } from "../transport/wire/batch.ts";
 import { describeTicks, timeOf } from "../transport/wire/ticks.ts";
 import { BlockReader, BlockWriter } from "./block.ts";
 import { Numbering } from "./numbering.ts";
+import { ReadingTurns } from "./reading_turns.ts";
 import type { HistoryRange, HistoryRequest, HistorySource, HistoryStats } from "./source.ts";
-import { keepWanted, secondAt, secondOf, sortByTime } from "./time_order.ts";
+import { TimeMerge } from "./time_merge.ts";
+import { keepWanted, secondAt, secondOf, sortByTime, timesOf, widened } from "./time_order.ts";
 
 /** Settings of a {@linkcode SqliteHistory}. */
 export interface SqliteHistoryOptions {
@@ -61,8 +63,16 @@ const SCHEMA = `
 const PENDING = 65_536;
 /** How often the oldest is looked for, in milliseconds. */
 const RETENTION_INTERVAL = 10_000;
-/** For how long reading may keep others waiting, in milliseconds. */
-const READ_SLICE = 10;
+/** How many measurements a batch of what is read has at most. */
+const PIECE = 4096;
+
+/** What somebody reads. */
+interface Wanted {
+  /** The handle for each number. */
+  readonly handles: Int32Array;
+  readonly start: bigint;
+  readonly stop: bigint;
+}
 
 /**
  * Records what a publisher publishes in a SQLite file, in compressed blocks, and reads it again. The file is safe
@@ -88,21 +98,30 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
   readonly #maxBytes: number;
   readonly #commitInterval: number;
   readonly #numbering = new Numbering();
+  readonly #turns: ReadingTurns;
+  /** What the next commit writes. */
   readonly #pending = new MeasurementBatch();
+  #pendingRange: HistoryRange | undefined;
+  /** What is read from the file goes through this. */
+  readonly #read = new MeasurementBatch();
   readonly #writer = new BlockWriter();
   readonly #reader = new BlockReader();
   readonly #insertSignal: StatementSync;
   readonly #insertBlock: StatementSync;
   readonly #nextSecond: StatementSync;
-  readonly #blocksOf: StatementSync;
+  readonly #nextBlock: StatementSync;
   readonly #range: StatementSync;
   readonly #countBlocks: StatementSync;
+  /** How many blocks there are; `undefined` until they have been counted. */
+  #blocks: number | undefined;
   /** How many signals are in the file. */
   #signalsSaved: number;
   #pendingSince = 0;
   #cancelCommit: (() => void) | undefined;
   #retainedAt = -Infinity;
   #closed = false;
+  /** How often something came. */
+  #came = 0;
   #recorded = 0;
   #lost = 0;
   #damagedBlocks = 0;
@@ -117,13 +136,14 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
     this.#maxBytes = options.maxBytes;
     this.#commitInterval = options.commitInterval;
     this.#onProblem = options.onProblem;
+    this.#turns = new ReadingTurns(this.#clock, () => this.#came);
     this.#insertSignal = database.prepare("INSERT INTO signals (number, id) VALUES (?, ?)");
     this.#insertBlock = database.prepare(
       "INSERT INTO blocks (second, first, last, recorded, data) VALUES (?, ?, ?, ?, ?)",
     );
     this.#nextSecond = database.prepare("SELECT min(second) AS second FROM blocks WHERE second > ?");
-    this.#blocksOf = database.prepare(
-      "SELECT data FROM blocks WHERE second = ? AND last >= ? AND first <= ? ORDER BY id",
+    this.#nextBlock = database.prepare(
+      "SELECT id, data FROM blocks WHERE second = ? AND id > ? AND last >= ? AND first <= ? ORDER BY id LIMIT 1",
     );
     this.#range = database.prepare(
       `SELECT (SELECT min(first) FROM blocks WHERE second = (SELECT min(second) FROM blocks)) AS first,
@@ -178,9 +198,9 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
   /** From when to when there is history. @throws {SttpError} `Closed`; `InvalidState` when the file is damaged. */
   range(): HistoryRange | undefined {
     this.#checkOpen();
-    this.flush();
     const { first, last } = this.#ask(() => this.#range.get()!);
-    return typeof first === "bigint" && typeof last === "bigint" ? { first, last } : undefined;
+    const isOfFile = typeof first === "bigint" && typeof last === "bigint";
+    return widened(isOfFile ? { first, last } : undefined, this.#pendingRange);
   }
 
   /** Takes measurements; they are in the file within the `commitInterval`. Those that come after the end are lost. */
@@ -190,8 +210,11 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
       return;
     }
     const now = this.#clock.monotonic();
-    if (this.#pending.length === 0) this.#pendingSince = now;
+    const before = this.#pending.length;
+    if (before === 0) this.#pendingSince = now;
     this.#numbering.append(this.#pending, batch, signals);
+    this.#pendingRange = widened(this.#pendingRange, timesOf(this.#pending, before));
+    this.#came++;
     // A timer is late when there is much to do.
     if (this.#pending.length >= PENDING || now - this.#pendingSince >= this.#commitInterval) this.flush();
     else this.#cancelCommit ??= this.#clock.schedule(this.#commitInterval, () => this.flush());
@@ -206,8 +229,9 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
     try {
       this.#database.exec("BEGIN IMMEDIATE");
       this.#saveSignals();
-      this.#saveBlocks();
+      const blocks = this.#saveBlocks();
       this.#database.exec("COMMIT");
+      if (this.#blocks !== undefined) this.#blocks += blocks;
       this.#signalsSaved = this.#numbering.table.size;
       this.#recorded += count;
       this.#tell(null);
@@ -220,6 +244,7 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
       this.#lose(count, messageOf(error));
     }
     this.#pending.clear();
+    this.#pendingRange = undefined;
     this.#retain();
   }
 
@@ -244,8 +269,10 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
     }
   }
 
-  #saveBlocks(): void {
+  /** @returns How many there are. */
+  #saveBlocks(): number {
     const batch = this.#pending;
+    let blocks = 0;
     sortByTime(batch);
     const recorded = Math.round(this.#clock.now());
     for (let from = 0; from < batch.length;) {
@@ -256,8 +283,10 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
       const first = timeOf(batch.ticks[from]!);
       const last = timeOf(batch.ticks[next - 1]!);
       this.#insertBlock.run(second, first, last, recorded, bytes);
+      blocks++;
       from = next;
     }
+    return blocks;
   }
 
   /** Gives up what is too old or too much. */
@@ -267,14 +296,19 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
     this.#retainedAt = now;
     try {
       const oldest = Math.round(this.#clock.now()) - this.#maxAge;
-      this.#database.prepare("DELETE FROM blocks WHERE recorded < ?").run(oldest);
-      const drop = this.#database.prepare(
-        "DELETE FROM blocks WHERE id = (SELECT min(id) FROM blocks)",
-      );
-      while (this.#bytes() > this.#maxBytes && drop.run().changes > 0);
+      this.#drop(this.#database.prepare("DELETE FROM blocks WHERE recorded < ?"), oldest);
+      const first = this.#database.prepare("DELETE FROM blocks WHERE id = (SELECT min(id) FROM blocks)");
+      while (this.#bytes() > this.#maxBytes && this.#drop(first) > 0);
     } catch (error) {
       this.#problem = messageOf(error);
     }
+  }
+
+  /** @returns How many blocks went. */
+  #drop(deletion: StatementSync, ...parameters: number[]): number {
+    const dropped = Number(deletion.run(...parameters).changes);
+    if (this.#blocks !== undefined) this.#blocks -= dropped;
+    return dropped;
   }
 
   /** Bytes in use; the file is longer by what can be used again. */
@@ -292,32 +326,79 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
   async *read(request: HistoryRequest): AsyncIterable<MeasurementBatch> {
     const { signals, handles, start, stop, signal } = request;
     this.#checkOpen();
-    this.flush();
-    const wanted = this.#numbering.wanted(signals, handles);
+    const wanted = { handles: this.#numbering.wanted(signals, handles), start, stop };
     const lastSecond = secondOf(stop);
-    const batch = new MeasurementBatch();
-    let turnStart = this.#clock.monotonic();
+    using _reading = this.#turns.enter();
+    const inTurn = <Piece>(read: () => Piece): Promise<Piece> =>
+      this.#turns.run(() => {
+        if (signal?.aborted) throw new SttpError("Aborted", "reading history was aborted");
+        this.#checkOpen();
+        return read();
+      });
     for (let second = secondOf(start) - 1;;) {
-      if (signal?.aborted) throw new SttpError("Aborted", "reading history was aborted");
-      this.#checkOpen();
-      const next = this.#ask(() => this.#nextSecond.get(second)!.second as number | null);
-      if (next === null || next > lastSecond) return;
-      second = next;
-      batch.clear();
-      for (const { data } of this.#ask(() => this.#blocksOf.all(second, start, stop))) {
-        const from = batch.length;
-        this.#readBlock(data, batch);
-        keepWanted(batch, from, wanted, start, stop);
+      second = await inTurn(() => this.#secondAfter(second));
+      if (second > lastSecond) return;
+      const parts: MeasurementBatch[] = [];
+      for (let id: number | undefined = 0; id !== undefined;) {
+        const before: number = id;
+        id = await inTurn(() => this.#readBlock(second, before, wanted, parts));
       }
-      sortByTime(batch);
-      if (batch.length > 0) yield batch;
-      if (this.#clock.monotonic() - turnStart < READ_SLICE) continue;
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      turnStart = this.#clock.monotonic();
+      const merge = new TimeMerge(parts);
+      parts.length = 0;
+      for (let piece; (piece = await inTurn(() => merge.take(PIECE))) !== undefined;) yield piece;
     }
   }
 
-  #readBlock(data: unknown, into: MeasurementBatch): void {
+  /** The next second that there is something of; `Infinity` without any. */
+  #secondAfter(second: number): number {
+    const saved = this.#ask(() => this.#nextSecond.get(second)!.second as number | null);
+    let next = saved ?? Infinity;
+    const pending = this.#pendingRange;
+    if (pending === undefined || next <= secondOf(pending.first)) return next;
+    for (let i = 0; i < this.#pending.length; i++) {
+      const other = secondAt(this.#pending, i);
+      if (other > second && other < next) next = other;
+    }
+    return next;
+  }
+
+  /**
+   * Adds what is wanted of a second's next block to its parts.
+   *
+   * @param after The block before.
+   * @returns The block; `undefined` after the last, when what is not in the file yet has been added.
+   */
+  #readBlock(second: number, after: number, wanted: Wanted, parts: MeasurementBatch[]): number | undefined {
+    const { handles, start, stop } = wanted;
+    const block = this.#ask(() => this.#nextBlock.get(second, after, start, stop));
+    const read = this.#read;
+    read.clear();
+    if (block === undefined) this.#copyPending(second, read);
+    else this.#decode(block.data, read);
+    keepWanted(read, 0, handles, start, stop);
+    if (read.length > 0) {
+      const part = read.clone();
+      sortByTime(part);
+      parts.push(part);
+    }
+    return block?.id as number | undefined;
+  }
+
+  /** Appends what there is of a second that is not in the file yet. */
+  #copyPending(second: number, into: MeasurementBatch): void {
+    const pending = this.#pending;
+    const range = this.#pendingRange;
+    if (range === undefined || second < secondOf(range.first) || second > secondOf(range.last)) return;
+    for (let from = 0; from < pending.length;) {
+      const isWanted = secondAt(pending, from) === second;
+      let to = from + 1;
+      while (to < pending.length && (secondAt(pending, to) === second) === isWanted) to++;
+      if (isWanted) into.append(pending, from, to);
+      from = to;
+    }
+  }
+
+  #decode(data: unknown, into: MeasurementBatch): void {
     try {
       if (!(data instanceof Uint8Array)) {
         throw new SttpError("MalformedPacket", "a block that is not of bytes");
@@ -353,7 +434,7 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
       const range = this.range();
       return this.#ask(() => ({
         range,
-        blocks: Number(this.#countBlocks.get()!.count),
+        blocks: this.#blocks ??= Number(this.#countBlocks.get()!.count),
         bytes: this.#bytes(),
       }));
     } catch (error) {

@@ -7,6 +7,7 @@
  */
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { timeOf } from "../transport/wire/ticks.ts";
+import type { HistoryRange } from "./source.ts";
 
 /** The high half without the leap-second bits. */
 const HIGH_MASK = 0x3fff_ffff;
@@ -31,21 +32,53 @@ function second(high: number, low: number): number {
   return Math.floor((high * TWO_TO_32 + low) / TICKS_PER_SECOND);
 }
 
-/** Negative, zero or positive as the time of measurement `a` is before, at or after that of `b`. */
-function compare(words: Int32Array, a: number, b: number): number {
-  return (words[2 * a + 1]! & HIGH_MASK) - (words[2 * b + 1]! & HIGH_MASK) ||
-    (words[2 * a]! >>> 0) - (words[2 * b]! >>> 0);
+/**
+ * Negative, zero or positive as the time of measurement `a` is before, at or after that of `b`.
+ *
+ * @param words The `tickWords` of the batch of `a`.
+ * @param others Those of the batch of `b`; default the same.
+ */
+export function compareTimes(words: Int32Array, a: number, b: number, others: Int32Array = words): number {
+  return (words[2 * a + 1]! & HIGH_MASK) - (others[2 * b + 1]! & HIGH_MASK) ||
+    (words[2 * a]! >>> 0) - (others[2 * b]! >>> 0);
+}
+
+/** The earliest and the latest time of the measurements from `from` on; `undefined` without any. */
+export function timesOf(
+  { ticks, tickWords, length }: MeasurementBatch,
+  from: number,
+): HistoryRange | undefined {
+  if (from >= length) return undefined;
+  let first = from;
+  let last = from;
+  for (let i = from + 1; i < length; i++) {
+    if (compareTimes(tickWords, i, first) < 0) first = i;
+    else if (compareTimes(tickWords, i, last) > 0) last = i;
+  }
+  return { first: timeOf(ticks[first]!), last: timeOf(ticks[last]!) };
+}
+
+/** The times of both, if any, and what is between them. */
+export function widened(
+  range: HistoryRange | undefined,
+  other: HistoryRange | undefined,
+): HistoryRange | undefined {
+  if (range === undefined || other === undefined) return range ?? other;
+  return {
+    first: other.first < range.first ? other.first : range.first,
+    last: other.last > range.last ? other.last : range.last,
+  };
 }
 
 /** Sorts a batch by time; of equal times, as they were. */
 export function sortByTime(batch: MeasurementBatch): void {
   const { length, tickWords } = batch;
   let i = 1;
-  while (i < length && compare(tickWords, i - 1, i) <= 0) i++;
+  while (i < length && compareTimes(tickWords, i - 1, i) <= 0) i++;
   if (i >= length) return;
   const order = new Uint32Array(length);
   for (let j = 0; j < length; j++) order[j] = j;
-  order.sort((a, b) => compare(tickWords, a, b) || a - b);
+  order.sort((a, b) => compareTimes(tickWords, a, b) || a - b);
   const { signals, ticks, valueBits, flags } = batch.clone();
   for (let j = 0; j < length; j++) {
     const from = order[j]!;
@@ -69,24 +102,38 @@ export function keepWanted(
   stop: bigint,
 ): void {
   const { signals, tickWords, valueBits, flags, length } = batch;
-  const startHigh = Number(start >> 32n);
-  const startLow = Number(start & 0xffff_ffffn);
-  const stopHigh = Number(stop >> 32n);
-  const stopLow = Number(stop & 0xffff_ffffn);
   let kept = from;
-  for (let i = from; i < length; i++) {
-    const handle = wanted[signals[i]!] ?? -1;
-    if (handle < 0) continue;
-    const high = tickWords[2 * i + 1]! & HIGH_MASK;
-    const low = tickWords[2 * i]! >>> 0;
-    if (high < startHigh || (high === startHigh && low < startLow)) continue;
-    if (high > stopHigh || (high === stopHigh && low > stopLow)) continue;
-    signals[kept] = handle;
+  forWanted(batch, from, length, wanted, start, stop, (i) => {
+    signals[kept] = wanted[signals[i]!]!;
     tickWords[2 * kept] = tickWords[2 * i]!;
     tickWords[2 * kept + 1] = tickWords[2 * i + 1]!;
     valueBits[kept] = valueBits[i]!;
     flags[kept] = flags[i]!;
     kept++;
-  }
+  });
   batch.length = kept;
+}
+
+/** Calls back for each measurement `from` to `to` (exclusive) that is wanted, in the order in which they are. */
+export function forWanted(
+  { signals, tickWords }: MeasurementBatch,
+  from: number,
+  to: number,
+  wanted: Int32Array,
+  start: bigint,
+  stop: bigint,
+  found: (i: number) => void,
+): void {
+  const startHigh = Number(start >> 32n);
+  const startLow = Number(start & 0xffff_ffffn);
+  const stopHigh = Number(stop >> 32n);
+  const stopLow = Number(stop & 0xffff_ffffn);
+  for (let i = from; i < to; i++) {
+    if ((wanted[signals[i]!] ?? -1) < 0) continue;
+    const high = tickWords[2 * i + 1]! & HIGH_MASK;
+    const low = tickWords[2 * i]! >>> 0;
+    if (high < startHigh || (high === startHigh && low < startLow)) continue;
+    if (high > stopHigh || (high === stopHigh && low > stopLow)) continue;
+    found(i);
+  }
 }

@@ -97,15 +97,15 @@ export class Backoff {
 }
 
 /** Waits; `signal` ends the wait early. Meanwhile the process stays alive, although no connection holds it. */
-export async function pause(clock: Clock, delay: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
+export async function pause(clock: Clock, delay: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return;
   const alive = setInterval(() => {}, 1 << 30);
   const { promise, resolve } = Promise.withResolvers<void>();
   const onAbort = (): void => resolve();
-  signal.addEventListener("abort", onAbort, { once: true });
+  signal?.addEventListener("abort", onAbort, { once: true });
   const cancel = clock.schedule(delay, resolve);
   await promise;
   cancel();
-  signal.removeEventListener("abort", onAbort);
+  signal?.removeEventListener("abort", onAbort);
   clearInterval(alive);
 }
