@@ -1,6 +1,6 @@
 /**
- * The command `sttp`: `deno run -A cli/main.ts`, or the program that `deno task compile` makes of it. docs/cli.md tells
- * what it can do.
+ * The command `sttp`: `deno task sttp`, which names all the permissions that it needs, or the program that
+ * `deno task compile` makes of it. docs/cli.md tells what it can do.
  *
  * @module
  */
@@ -11,6 +11,10 @@ import { reportFault, run } from "./run.ts";
 import { untilTold } from "./signals.ts";
 
 if (import.meta.main) {
+  // Only bench starts another process: itself, and so a compiled program may run any, not knowing where it will lie. With
+  // all permissions, which nobody has who may not load libraries, giving up one would close /dev and /proc, too.
+  const hasAll = Deno.permissions.querySync({ name: "ffi" }).state === "granted";
+  if (Deno.args[0] !== "bench" && !hasAll) Deno.permissions.revokeSync({ name: "run" });
   const told = new AbortController();
   const terminal = Deno.env.get("TERM");
   const streams = {

@@ -164,6 +164,16 @@ async function measureHere(values: PublishingValues & ReceivingValues, context: 
   return rows;
 }
 
+/** How Deno runs `sttp bench --publish`: with what that needs, and nothing else. */
+const childFlags = [
+  "--allow-net",
+  "--allow-read",
+  "--allow-env=TERM,STTP_CONFIG,LOG_STREAM,LOG_TOKENS",
+  "--no-prompt",
+  "--quiet",
+  "--no-check",
+];
+
 /** `sttp bench --publish` in a process of its own. */
 class Child implements AsyncDisposable {
   readonly address: string;
@@ -179,7 +189,7 @@ class Child implements AsyncDisposable {
     args.push("--signals", String(signals), "--batch", String(batch));
     if (rate !== undefined) args.push("--rate", String(rate));
     // A compiled program is what it runs; else there is a main module that Deno runs.
-    const before = Deno.build.standalone ? [] : ["run", "-A", "--quiet", "--no-check", Deno.mainModule];
+    const before = Deno.build.standalone ? [] : ["run", ...childFlags, Deno.mainModule];
     const process = new Deno.Command(Deno.execPath(), {
       args: [...before, ...args],
       stdin: "null",

@@ -1,13 +1,15 @@
 /** The command line in one file, far from its sources: what `deno compile` puts into a program, without its runtime. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Program } from "../interop/program.ts";
+import { programPermissions } from "../support/sttp.ts";
 
 const root = decodeURIComponent(new URL("../../", import.meta.url).pathname);
 
 /** Runs Deno in a folder that has nothing to do with the sources, without anything that it has stored elsewhere. */
 function command(folder: string, args: string[]): [string, string[]] {
-  const isolated = ["--no-config", "--no-lock", "--no-remote", "--no-npm", "--cached-only", "--no-prompt"];
-  return [Deno.execPath(), ["run", "-A", "--quiet", ...isolated, `${folder}/sttp.js`, ...args]];
+  const isolated = ["--no-config", "--no-lock", "--no-remote", "--no-npm", "--cached-only"];
+  const flags = [...programPermissions, ...isolated, "--quiet"];
+  return [Deno.execPath(), ["run", ...flags, `${folder}/sttp.js`, ...args]];
 }
 
 Deno.test("the bundled command runs away from the source tree: admin pages and assets, files of every format", async () => {

@@ -8,10 +8,19 @@ import { until } from "../integration/support.ts";
 const main = new URL("../../cli/main.ts", import.meta.url).href;
 const config = new URL("../../deno.json", import.meta.url);
 
+/** What the compiled program may do, as the task that makes it says: it is tested with that and no more. */
+export const programPermissions: readonly string[] = JSON.parse(Deno.readTextFileSync(config))
+  .tasks.compile.command.match(/--(?:allow-\S+|no-prompt)/g);
+
 /** What starts `sttp` with these arguments. */
 export function sttpCommand(...args: string[]): [string, ...string[]] {
-  const path = decodeURIComponent(config.pathname);
-  return [Deno.execPath(), "run", "-A", "--quiet", "--no-check", `--config=${path}`, main, ...args];
+  const flags = [
+    ...programPermissions,
+    "--quiet",
+    "--no-check",
+    `--config=${decodeURIComponent(config.pathname)}`,
+  ];
+  return [Deno.execPath(), "run", ...flags, main, ...args];
 }
 
 /** What came of a command. */
