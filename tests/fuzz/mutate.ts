@@ -28,7 +28,7 @@ const oddNumbers = [
 ];
 
 /** One change; places are taken modulo the length. */
-type Change =
+export type Change =
   | { readonly kind: "flip"; readonly at: number; readonly bit: number }
   | { readonly kind: "set"; readonly at: number; readonly value: number; readonly size: 1 | 2 | 4 }
   | { readonly kind: "insert"; readonly at: number; readonly bytes: Uint8Array }
@@ -81,14 +81,22 @@ const change: fc.Arbitrary<Change> = fc.oneof(
 /** One of the seeds, as it is or changed in a few places, or bytes from nowhere. */
 export function damaged(seeds: readonly Uint8Array[]): fc.Arbitrary<Uint8Array<ArrayBuffer>> {
   if (seeds.length === 0) throw new RangeError("there is nothing to damage");
-  const changed = fc.tuple(fc.nat(seeds.length - 1), fc.array(change, { maxLength: 6 }))
+  const damage = fc.tuple(fc.nat(seeds.length - 1), fc.array(change, { maxLength: 6 }))
     .map(([seed, changes]) =>
       changes.reduce((bytes, next) => apply(bytes, next, seeds), seeds[seed]!.slice())
     );
   return fc.oneof(
-    { weight: 9, arbitrary: changed },
+    { weight: 9, arbitrary: damage },
     { weight: 1, arbitrary: fc.uint8Array({ maxLength: 64 }).map((bytes) => new Uint8Array(bytes)) },
   );
+}
+
+/** A few changes, at least one, for bytes that are not known beforehand. */
+export const someChanges: fc.Arbitrary<readonly Change[]> = fc.array(change, { minLength: 1, maxLength: 4 });
+
+/** A copy with changes. */
+export function changed(bytes: Uint8Array, changes: readonly Change[]): Uint8Array<ArrayBuffer> {
+  return changes.reduce((result, next) => apply(result, next, [bytes]), bytes.slice());
 }
 
 function apply(

@@ -1,5 +1,5 @@
 /**
- * What comes over channels beside a session's commands: datagrams from anybody, and TLS handshakes.
+ * What comes over channels beside a session's commands: datagrams from anybody.
  *
  * @module
  */
@@ -12,7 +12,6 @@ import { Counters } from "../../../subscriber/stats.ts";
 import { batchOf, cacheOf, compactFrame } from "../../../subscriber/testdata/scripted_publisher.ts";
 import { checkUdpOptions } from "../../../subscriber/udp_options.ts";
 import {
-  createChannelPair,
   DataPacketFlags,
   decodeCacheUpdate,
   encodeCacheUpdate,
@@ -25,15 +24,6 @@ import {
   SignalTable,
   SttpError,
 } from "../../../transport/mod.ts";
-import { secureChannel } from "../../../transport/tls_channel.ts";
-import { checkTlsOptions } from "../../../transport/tls_options.ts";
-import {
-  authorityCertificate,
-  clientFlight,
-  serverCertificate,
-  serverFlight,
-  serverKey,
-} from "../tls_session.ts";
 import { responseBodies } from "../corpus.ts";
 import { keys } from "../keys.ts";
 import { damaged, joined } from "../mutate.ts";
@@ -139,44 +129,5 @@ const datagrams = target(
 
 type PacketReaderDrop = ConstructorParameters<typeof PacketReader>[0]["drop"];
 
-const clientSettings = checkTlsOptions({ ca: authorityCertificate, serverName: "localhost" });
-const serverSettings = checkTlsOptions({ certificate: serverCertificate, key: serverKey });
-
-/** A peer that does not keep to TLS. */
-function handshakeTarget(side: "client" | "server"): FuzzTarget {
-  return target(`tls-${side}`, 40, () => {
-    const [other, own] = side === "client" ? [serverFlight, clientFlight] : [clientFlight, serverFlight];
-    return fc.record({
-      bytes: damaged([other, other, own, new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n")]),
-      piece: fc.constantFrom(1 << 20, 1 << 20, 100, 7),
-    });
-  }, async ({ bytes, piece }) => {
-    const [near, far] = createChannelPair();
-    const clock = new ManualClock();
-    const settings = side === "client" ? clientSettings : serverSettings;
-    const secured = secureChannel(near, { side, settings, hostname: "localhost", timeout: 1_000, clock });
-    const attack = (async (): Promise<void> => {
-      for (let from = 0; from < bytes.length; from += piece) {
-        await far.write(bytes.subarray(from, from + piece));
-      }
-      await turns(4);
-      far.close();
-    })();
-    try {
-      const channel = await secured;
-      channel.close();
-    } finally {
-      far.close();
-      await attack.catch((error) => {
-        if (!(error instanceof SttpError)) throw error;
-      });
-    }
-  });
-}
-
 /** All targets of channels. */
-export const channelTargets: readonly FuzzTarget[] = [
-  datagrams,
-  handshakeTarget("client"),
-  handshakeTarget("server"),
-];
+export const channelTargets: readonly FuzzTarget[] = [datagrams];

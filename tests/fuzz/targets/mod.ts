@@ -6,12 +6,14 @@ import { fileTargets } from "./files.ts";
 import { otherTargets } from "./others.ts";
 import { publisherTargets } from "./publisher_session.ts";
 import { subscriberTargets } from "./subscriber_session.ts";
+import { tlsTargets } from "./tls.ts";
 import { wireTargets } from "./wire.ts";
 
 /** All targets. */
 export const targets: readonly FuzzTarget[] = [
   ...wireTargets,
   ...channelTargets,
+  ...tlsTargets,
   ...documentTargets,
   ...fileTargets,
   ...otherTargets,
