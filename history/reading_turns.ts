@@ -14,6 +14,8 @@ export class ReadingTurns {
   readonly #clock: Clock;
   readonly #recorded: () => number;
   readonly #waiting: (() => void)[] = [];
+  /** Whether somebody who waited was woken and is about to read. */
+  #isGiven = false;
   #isHandingOut = false;
   #readers = 0;
   /** Ends the slice before its time. */
@@ -21,8 +23,9 @@ export class ReadingTurns {
   /** When the slice began, and until when somebody read in it; `undefined` between slices. */
   #began: number | undefined;
   #until = 0;
-  /** When the next slice may begin. */
+  /** When the next slice may begin if something was recorded since the one before began, and what was until then. */
   #restUntil = -Infinity;
+  #recordedBefore = 0;
 
   /**
    * @param clock For how long things take.
@@ -45,12 +48,20 @@ export class ReadingTurns {
 
   /** Reads a piece when it is time: a millisecond's work, or some. */
   async run<Piece>(read: () => Piece): Promise<Piece> {
-    if (this.#waiting.length > 0 || !this.#hasTime()) await this.#turn();
+    if (this.#isGiven || this.#waiting.length > 0 || !this.#hasTime()) await this.#turn();
+    this.#isGiven = false;
     try {
       return read();
     } finally {
-      if (this.#hasTime()) this.#waiting.shift()?.();
+      if (this.#hasTime()) this.#wake();
     }
+  }
+
+  /** Wakes who has waited longest. */
+  #wake(): void {
+    const wake = this.#waiting.shift();
+    this.#isGiven = wake !== undefined;
+    wake?.();
   }
 
   #turn(): Promise<void> {
@@ -72,14 +83,13 @@ export class ReadingTurns {
     this.#isHandingOut = true;
     while (this.#waiting.length > 0) {
       const left = this.#restUntil - this.#clock.monotonic();
-      if (left > 0) await pause(this.#clock, left);
-      const recorded = this.#recorded();
+      if (left > 0 && this.#recorded() !== this.#recordedBefore) await pause(this.#clock, left);
+      this.#recordedBefore = this.#recorded();
       const began = this.#began = this.#until = this.#clock.monotonic();
       // The others follow, each as the one before has read.
-      this.#waiting.shift()!();
+      this.#wake();
       await this.#turnOfOthers();
       this.#began = undefined;
-      if (this.#recorded() === recorded) continue;
       this.#restUntil = this.#until + Math.min(this.#until - began, LONGEST_REST);
     }
     this.#isHandingOut = false;
