@@ -17,12 +17,16 @@ export class ActionLog {
   /** @param onAction What the application does with them. */
   constructor(onAction: (action: AdminAction) => void, clock: Clock) {
     this.#onAction = onAction;
-    this.#limiter = new RateLimiter({ lines: LINES, interval: INTERVAL }, clock, (user, count) => {
-      const last = this.#left.get(user);
-      this.#left.delete(user);
-      // The last one stands for all that were left out, itself among them.
-      if (last !== undefined) this.#tell({ ...last, repeated: count });
-    });
+    this.#limiter = new RateLimiter(
+      { lines: LINES, bytes: Infinity, interval: INTERVAL },
+      clock,
+      (user, count) => {
+        const last = this.#left.get(user);
+        this.#left.delete(user);
+        // The last one stands for all that were left out, itself among them.
+        if (last !== undefined) this.#tell({ ...last, repeated: count });
+      },
+    );
   }
 
   /** Tells of an action, unless there have been too many like it. */
@@ -34,7 +38,7 @@ export class ActionLog {
 
   /** Tells what was left out so far. */
   close(): void {
-    this.#limiter.end();
+    this.#limiter.tell();
   }
 
   #tell(action: AdminAction): void {

@@ -1,5 +1,5 @@
 /**
- * What goes into a log line: plain values of bounded size, without (?:private|secret|api|access|cipher)[_-]?keys?)$/is.
+ * What goes into a log line: plain values of bounded size, without secrets.
  *
  * @module
  */
@@ -27,19 +27,29 @@ const maxDepth = 6;
 
 /** Fields whose names end so are not shown, whatever they are. */
 const secretName =
-  /(?:^pass|pass(?:word|phrase|wd)|pwd|secrets?|tokens?|credentials?|authorization|cookies?|(?:private|secret|api|access|cipher)[_-]?keys?)$/i;
-/** Secrets in texts: a private key, a pair such as in a connection string or in JSON, and a header's token. */
+  /(?:^pass|pass(?:word|phrase|wd)|pwd|psk|secrets?|tokens?|credentials?|authorization|cookies?|(?:private|secret|api|access|cipher|shared|encryption|signing)[_-]?keys?)$/i;
+/** Texts in fields of this name are not shown, unless they look like a measurement's key (`PPA:4`). */
+const keyName = /^keys?$/i;
+const measurementKey = /^[\w.-]{1,200}:\d{1,20}$/;
+/**
+ * Secrets in texts: a private key, a header that proves who asks, a pair such as in a connection string or in JSON, a
+ * token, and the password in an address. What is opened and not closed goes to the end, so that each takes one pass.
+ */
 const privateKey = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g;
+const authorization = /\b(authorization["']?\s*[=:]\s*)(?:"[^"]*(?:"|$)|'[^']*(?:'|$)|[^"'\r\n]+)/gi;
 const secretPair =
-  /\b(\w*(?:pass(?:word|phrase|wd)|pwd|secret|token))(["']?\s*[=:]\s*)(?:"[^"]*"|'[^']*'|\{[^}]*\}|[^\s;,}]+)/gi;
+  /\b(\w*(?:pass(?:word|phrase|wd)|pwd|psk|secret|token))(["']?\s*[=:]\s*)(?:"[^"]*(?:"|$)|'[^']*(?:'|$)|\{[^}]*(?:\}|$)|[^\s;,}]+)/gi;
 const bearer = /\b(bearer\s+)[\w+/=.~-]{16,}/gi;
+const addressPassword = /(:\/\/[^\s/:@]{0,256}:)[^\s/]{1,1024}(?=@)/g;
 
 /** Stands for a secret. */
 const redacted = "[redacted]";
 
 /**
- * Makes values fit for a log: long texts are cut, bytes become their number, errors their code and message, and
- * secrets `[redacted]`. Names whose values are `undefined` are left out.
+ * Makes values fit for a log: long texts are cut, bytes become their number, errors their code and message, and what
+ * looks like a secret `[redacted]`: by the name of its field (`password`, `psk`, `apiKey` and the like; `key`, unless it
+ * is a measurement's), or in a text a private key in PEM form, `Authorization: ...`, `password=...`, `Bearer ...` and
+ * `https://user:...@host`. Any other secret is not known for one. Names whose values are `undefined` are left out.
  */
 export function toLogFields(values: Readonly<Record<string, unknown>>): LogFields {
   return new Cleaner().object(values, 0);
@@ -59,7 +69,7 @@ class Cleaner {
         break;
       }
       const shownName = this.#text(name);
-      result[shownName] = secretName.test(name) ? redacted : this.#value(value, depth);
+      result[shownName] = isSecret(name, value) ? redacted : this.#value(value, depth);
     }
     return result;
   }
@@ -115,8 +125,15 @@ class Cleaner {
   }
 }
 
+function isSecret(name: string, value: unknown): boolean {
+  if (secretName.test(name)) return true;
+  return keyName.test(name) && typeof value === "string" && !measurementKey.test(value);
+}
+
 function withoutSecrets(text: string): string {
   return text.replace(privateKey, redacted)
+    .replace(authorization, `$1${redacted}`)
     .replace(secretPair, `$1$2${redacted}`)
-    .replace(bearer, `$1${redacted}`);
+    .replace(bearer, `$1${redacted}`)
+    .replace(addressPassword, `$1${redacted}`);
 }

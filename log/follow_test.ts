@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { metadataOf, until } from "../tests/integration/support.ts";
 import { Publisher } from "../publisher/mod.ts";
 import { Subscriber, SubscriberListener } from "../subscriber/mod.ts";
-import { createChannelPair } from "../transport/mod.ts";
+import { createChannelPair, ManualClock } from "../transport/mod.ts";
 import type { DiagnosticsMessage } from "../transport/status_stream.ts";
 import { levelOf } from "./events.ts";
 import { eventNames, Logger, logListener, logPublisher, logSubscriber } from "./mod.ts";
@@ -129,7 +129,11 @@ Deno.test("what is no longer followed is not logged", async () => {
 
 Deno.test("strangers without end write few lines", async () => {
   const lines: string[] = [];
-  const log = new Logger({ output: (line) => lines.push(line), rateLimit: { lines: 5 } });
+  const log = new Logger({
+    clock: new ManualClock(),
+    output: (line) => lines.push(line),
+    rateLimit: { lines: 5 },
+  });
   await using publisher = new Publisher({ listen: false });
   using _ = logPublisher(log, publisher);
   await publisher.start();

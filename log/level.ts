@@ -14,6 +14,11 @@ export function passes(level: LogLevel, threshold: LogThreshold): boolean {
   return ranks[level] >= ranks[threshold];
 }
 
+/** The higher of two levels. */
+export function higher(one: LogLevel, other: LogLevel): LogLevel {
+  return ranks[one] >= ranks[other] ? one : other;
+}
+
 /**
  * Reads a threshold, such as one from a command line.
  *

@@ -7,7 +7,7 @@ import { type Clock, systemClock } from "../transport/clock.ts";
 import { checkKinds, inRange, longestDelay } from "../transport/option_checks.ts";
 import { toLogFields } from "./fields.ts";
 import { formatLogRecord, type LogFormat, type LogRecord } from "./format.ts";
-import { type LogLevel, type LogThreshold, parseLogThreshold, passes } from "./level.ts";
+import { higher, type LogLevel, type LogThreshold, parseLogThreshold, passes } from "./level.ts";
 import { LineWriter, type LogOutput } from "./line_writer.ts";
 import { type LogRateLimit, RateLimiter } from "./rate_limit.ts";
 
@@ -19,7 +19,10 @@ export interface LoggerOptions {
   readonly format?: LogFormat;
   /** Where lines go; default standard error, in the background. */
   readonly output?: LogOutput | ((line: string) => void);
-  /** How many lines of one event there may be in a time; `false`: any number. Default 60 a minute. */
+  /**
+   * How many lines of one event, and bytes of all, there may be in a time; `false`: any number. Default 60 lines and
+   * 1 MiB a minute.
+   */
   readonly rateLimit?: LogRateLimit | false;
   /** Fields that every line has, such as the name of the program. */
   readonly fields?: Readonly<Record<string, unknown>>;
@@ -31,8 +34,9 @@ export interface LoggerOptions {
 const eventName = /^[a-z][A-Za-z0-9]*(?:\.[a-z][A-Za-z0-9]*)*$/;
 
 /**
- * Writes events as lines. Of each event only so many lines are written in a time; how many were left out is told by
- * an event `log.suppressed`, and how many the output did not take by `log.lost`.
+ * Writes events as lines. Of each event only so many lines are written in a time, and of all only so many bytes; how
+ * many were left out is told by an event `log.suppressed`, and how many the output did not take by `log.lost`. Both are
+ * warnings, the first an error when errors were left out, and are logged as far as the level lets them.
  *
  * @example
  * ```ts
@@ -91,13 +95,23 @@ export class Logger implements AsyncDisposable {
 
   #createLimiter(limit: LogRateLimit | false): RateLimiter | undefined {
     if (limit === false) return undefined;
-    checkKinds(limit, { lines: "number", interval: "number" }, "the log's rateLimit");
+    checkKinds(limit, { lines: "number", bytes: "number", interval: "number" }, "the log's rateLimit");
     const lines = inRange(limit.lines ?? 60, "rateLimit.lines", 1, 1_000_000, true);
+    const bytes = inRange(
+      limit.bytes ?? 1024 ** 2,
+      "rateLimit.bytes",
+      64 * 1024,
+      Number.MAX_SAFE_INTEGER,
+      true,
+    );
     const interval = inRange(limit.interval ?? 60_000, "rateLimit.interval", 1, longestDelay, false);
     return new RateLimiter(
-      { lines, interval },
+      { lines, bytes, interval },
       this.#clock,
-      (suppressed, count) => this.#write("warning", "log.suppressed", { suppressed, count }),
+      (suppressed, count, level) => {
+        const own = higher("warning", level);
+        if (passes(own, this.#level)) this.#write(this.#lineOf(own, "log.suppressed", { suppressed, count }));
+      },
     );
   }
 
@@ -141,24 +155,34 @@ export class Logger implements AsyncDisposable {
     if (!eventName.test(event)) {
       throw new TypeError(`"${event}" is no event name such as publisher.connected`);
     }
-    if (!passes(level, this.#level)) return;
-    if (this.#limiter?.take(event) === false) return;
-    this.#write(level, event, fields);
+    if (!this.#log(level, event, fields)) return;
     const lost = this.#thrown + (this.#output.lost ?? 0);
-    if (lost > this.#lostTold && this.#limiter?.take("log.lost") !== false) {
-      this.#write("warning", "log.lost", { count: lost - this.#lostTold, total: lost });
+    if (lost === this.#lostTold) return;
+    if (this.#log("warning", "log.lost", { count: lost - this.#lostTold, total: lost })) {
       this.#lostTold = lost;
     }
   }
 
-  #write(level: LogLevel, event: string, fields: Readonly<Record<string, unknown>>): void {
+  /** @returns Whether the line was written, or would have been by an output that works. */
+  #log(level: LogLevel, event: string, fields: Readonly<Record<string, unknown>>): boolean {
+    if (!passes(level, this.#level) || this.#limiter?.take(event, level) === false) return false;
+    const line = this.#lineOf(level, event, fields);
+    if (this.#limiter?.fits(event, level, bytesOf(line)) === false) return false;
+    this.#write(line);
+    return true;
+  }
+
+  #lineOf(level: LogLevel, event: string, fields: Readonly<Record<string, unknown>>): string {
     const record: LogRecord = {
       time: this.#clock.now(),
       level,
       event,
       fields: toLogFields({ ...this.#fields, ...fields }),
     };
-    const line = formatLogRecord(record, this.#format);
+    return formatLogRecord(record, this.#format);
+  }
+
+  #write(line: string): void {
     try {
       this.#output.write(line);
     } catch {
@@ -169,7 +193,7 @@ export class Logger implements AsyncDisposable {
 
   /** Tells what was left out so far, and resolves when all lines are written. The log may be used further. */
   async flush(): Promise<void> {
-    this.#limiter?.end();
+    this.#limiter?.tell();
     await this.#output.flush?.();
   }
 
@@ -177,4 +201,9 @@ export class Logger implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.flush();
   }
+}
+
+/** The length of a line with its end, in UTF-8. */
+function bytesOf(line: string): number {
+  return new TextEncoder().encode(line).length + 1;
 }

@@ -82,6 +82,84 @@ Deno.test("a flood that goes on has as many lines in every interval, and one tha
   assertEquals(lines.length, 10 * (3 + 1));
 });
 
+Deno.test("flushing gives a flood no more lines, and does not end the interval", async () => {
+  const { log, clock, lines } = rig({ rateLimit: { lines: 3, interval: 1000 } });
+  const written = (): unknown[] => lines.splice(0).map((line) => JSON.parse(line).count ?? "line");
+  for (let i = 0; i < 10; i++) log.info("flood.rising");
+  await log.flush();
+  assertEquals(written(), ["line", "line", "line", 7]);
+  assertEquals(clock.pending, 0);
+  // As often as there may be lines it tells, the rest at the interval's end.
+  for (let i = 0; i < 10; i++) {
+    log.info("flood.rising");
+    await log.flush();
+  }
+  assertEquals(written(), [1, 1]);
+  clock.advance(1000);
+  assertEquals(written(), [8]);
+  log.info("flood.rising");
+  assertEquals(written(), ["line"]);
+});
+
+Deno.test("all lines of a minute have so many bytes, whatever happens, and one event a sixteenth of them", () => {
+  const { log, clock, lines } = rig({ rateLimit: { lines: 1000, bytes: 160_000, interval: 1000 } });
+  const size = (): number => lines.reduce((sum, line) => sum + new TextEncoder().encode(line).length + 1, 0);
+  const text = "\u00e9".repeat(1500);
+  for (let i = 0; i < 50; i++) log.info("flood.rising", { text });
+  // Some 3,100 bytes each: the fourth goes beyond 10,000, and is the last.
+  assertEquals(lines.length, 4);
+  log.info("something.else");
+  assertEquals(lines.length, 5);
+  for (let i = 0; i < 100; i++) for (let k = 0; k < 4; k++) log.info(`name${i}`, { text });
+  assert(size() <= 160_000 && size() > 156_000, `${size()}`);
+  const [before, first] = [lines.length, lines.findIndex((line) => line.includes("name0"))];
+  assertEquals(first, 5);
+  clock.advance(1000);
+  const told = lines.slice(before).map((line) => JSON.parse(line));
+  assertEquals(told.reduce((sum, { count }) => sum + count, 0), 50 + 1 + 400 - before);
+  log.info("something.else");
+  assertMatch(lines.at(-1)!, /something\.else/);
+});
+
+Deno.test("the level binds what the log tells of itself", async () => {
+  let isFull = false;
+  const lines: string[] = [];
+  const output = (line: string): void => {
+    if (isFull) throw new Error("full");
+    lines.push(line);
+  };
+  const { log, clock } = rig({ output, level: "error", rateLimit: { lines: 2, interval: 1000 } });
+  const events = (): string[][] => lines.splice(0).map(toLevelAndEvent);
+  isFull = true;
+  log.error("a.b");
+  isFull = false;
+  log.error("a.c");
+  assertEquals(events(), [["error", "a.c"]]);
+  // What was lost is told when it may be.
+  log.level = "warning";
+  log.warning("a.d");
+  assertEquals(events(), [["warning", "a.d"], ["warning", "log.lost"]]);
+
+  clock.advance(1000);
+  for (let i = 0; i < 5; i++) log.warning("a.b");
+  for (let i = 0; i < 5; i++) log.error("a.c");
+  lines.length = 0;
+  log.level = "error";
+  await log.flush();
+  // Errors that were left out are as much as errors.
+  assertEquals(events(), [["error", "log.suppressed"]]);
+  for (let i = 0; i < 5; i++) log.error("a.c");
+  log.level = "off";
+  await log.flush();
+  clock.advance(1000);
+  assertEquals(events(), []);
+});
+
+function toLevelAndEvent(line: string): string[] {
+  const { level, event } = JSON.parse(line);
+  return [level, event];
+}
+
 Deno.test("what is held back by the level does not count against the rate", () => {
   const { log, lines } = rig({ rateLimit: { lines: 1 } });
   for (let i = 0; i < 10; i++) log.debug("a.b");
@@ -148,6 +226,16 @@ Deno.test("secrets are left out", () => {
     json: '{"clientSecret": "hunter2", "user": "me"}',
     quoted: "password={hunter2; hunter2}; passphrase='hunter2 hunter2'; done",
     header: "Authorization: Bearer hunter2hunter2hunter2",
+    headers:
+      "GET /\r\nProxy-Authorization: Basic hunter2=\r\nauthorization: Digest username=a, response=hunter2\r\nHost: x",
+    inJson: '{"authorization": "Basic hunter2 hunter2", "user": "me"}',
+    unclosed: 'authorization="Basic hunter2 hunter2',
+    psk: "hunter2",
+    pskText: "identity=x psk=hunter2",
+    tlsPsk: "hunter2",
+    key: "hunter2",
+    sharedKey: "hunter2",
+    address: "https://user:hunter2@host:443/path, tcp://:hunter2@host tcp://a:hunter2@hunter2@host",
   });
   assert(!lines[0]!.includes("hunter2"), lines[0]);
   assert(!lines[0]!.includes("MHcC"), lines[0]);
@@ -155,8 +243,37 @@ Deno.test("secrets are left out", () => {
   assertMatch(lines[0]!, /before \[redacted\] after/);
   assertMatch(lines[0]!, /done"/);
   // A measurement's key is none.
-  log.info("a.b", { key: "PPA:4" });
-  assertMatch(lines[1]!, /"key":"PPA:4"/);
+  log.info("a.b", { key: "PPA:4", keys: ["PPA:4"] });
+  assertMatch(lines[1]!, /"key":"PPA:4","keys":\["PPA:4"\]/);
+  // What stands beside a secret is shown, and so is an address without one.
+  for (
+    const shown of [/Host: x"/, /https:\/\/user:\[redacted\]@host:443\/path/, /tcp:\/\/a:\[redacted\]@host"/]
+  ) {
+    assertMatch(lines[0]!, shown);
+  }
+  const address = "tcp://host:7165/ [::1]:7165 me@host authorization failed";
+  log.info("a.b", { address });
+  assertMatch(lines[2]!, /"address":"tcp:\/\/host:7165\/ \[::1\]:7165 me@host authorization failed"/);
+});
+
+Deno.test("texts that begin secrets without end are read once, and shown no further", () => {
+  const { log, lines } = rig({ rateLimit: false });
+  // Read once for each of their beginnings these would take hours.
+  for (
+    const part of [
+      "pwd={ ",
+      'pwd=" ',
+      "pwd=' ",
+      'authorization:" ',
+      "://a:b",
+      "-----BEGIN PRIVATE KEY-----",
+      "bearer ",
+    ]
+  ) {
+    log.info("a.b", { text: part.repeat(500_000) });
+    assertLess(lines.at(-1)!.length, 5_000);
+  }
+  assertEquals(lines.length, 7);
 });
 
 Deno.test("values that JSON does not know are texts", () => {
@@ -261,6 +378,7 @@ Deno.test("wrong options and names are refused", () => {
   assertThrows(() => new Logger({ level: "loud" as "info" }), TypeError, "no log level");
   assertThrows(() => new Logger({ format: "xml" as "text" }), TypeError, "ndjson or text expected");
   assertThrows(() => new Logger({ rateLimit: { lines: 0 } }), RangeError, "rateLimit.lines");
+  assertThrows(() => new Logger({ rateLimit: { bytes: 65_535 } }), RangeError, "rateLimit.bytes");
   assertThrows(() => new Logger({ rateLimit: { interval: NaN } }), RangeError, "rateLimit.interval");
   assertThrows(() => new LineWriter(Deno.stderr, 0), RangeError, "capacity");
   assertThrows(() => new Logger().info("Not a name\n"), TypeError, "no event name");
