@@ -132,21 +132,42 @@ Deno.test("endless parts are refused after little of them was read", async () =>
 });
 
 Deno.test("numbers of things have limits", async () => {
-  const rows = "<T><A>x</A></T>".repeat(5) + "</Set>";
-  await check(HEAD + rows, "LimitExceeded", "maxRows = 4", { maxRows: 4 });
-  await check(HEAD + rows, "LimitExceeded", "maxCells = 4", { maxCells: 4 });
-  await check(HEAD + rows, "LimitExceeded", "maxColumns = 1", { maxColumns: 1 });
-  await check(HEAD + rows, "LimitExceeded", "maxLength = 400", { maxLength: 400 });
-  await check(HEAD + rows, "LimitExceeded", "maxDepth = 2", { maxDepth: 2 });
-  await check(HEAD + "<T><A>four</A></T></Set>", "LimitExceeded", "maxTextLength = 3", { maxTextLength: 3 });
-  await check(HEAD + "<T><A>&lt;our</A></T></Set>", "LimitExceeded", "maxTextLength = 6", {
-    maxTextLength: 6,
-  });
+  const rows = HEAD + "<T><A>x</A></T>".repeat(5) + "</Set>";
+  const text = HEAD + "<T><A>four</A></T></Set>";
+  const reference = HEAD + "<T><A>&lt;our</A></T></Set>";
   const names = Array.from({ length: 50 }, (_, i) => `<N${i}/>`).join("");
-  await check(HEAD + `<T>${names}</T></Set>`, "LimitExceeded", "maxNames = 40", { maxNames: 40 });
-  const exact = await DataSet.fromXml(HEAD + rows, { maxRows: 5, maxCells: 5, maxColumns: 2 });
-  assertEquals(exact.table("T")?.rowCount, 5);
+  const deep = HEAD + `<T><A>x</A>${"<b>".repeat(20)}${"</b>".repeat(20)}</T></Set>`;
+  const cases: [keyof ReadOptions, number, string][] = [
+    ["maxRows", 5, rows],
+    ["maxCells", 5, rows],
+    // A table and a column.
+    ["maxColumns", 2, rows],
+    ["maxLength", rows.length, rows],
+    ["maxTextLength", 4, text],
+    ["maxTextLength", 7, reference],
+    ["maxTextLength", 57, HEAD + `<!--${"x".repeat(50)}--></Set>`],
+    ["maxTextLength", 57, HEAD + `<T><A><![CDATA[${"x".repeat(45)}]]></A></T></Set>`],
+    // The schema's nine, and those of the rows.
+    ["maxDepth", 9, rows],
+    ["maxDepth", 22, deep],
+    // Set, T and five of the schema.
+    ["maxNames", 57, HEAD + `<T>${names}</T></Set>`],
+  ];
+  for (const [option, most, xml] of cases) {
+    for (const document of [xml, bytewise(xml)]) {
+      const exact = await DataSet.fromXml(document, { [option]: most });
+      assertEquals(exact.table("T")?.columns.length, 1, option);
+    }
+    const part = `${option} = ${most - 1}`;
+    await check(xml, "LimitExceeded", part, { [option]: most - 1 });
+    assertStringIncludes((await refused(bytewise(xml), { [option]: most - 1 })).message, part);
+  }
 });
+
+/** A document that comes byte by byte. */
+function bytewise(xml: string): ReadableStream<Uint8Array> {
+  return ReadableStream.from(Array.from(new TextEncoder().encode(xml), (byte) => Uint8Array.of(byte)));
+}
 
 Deno.test("wrong options are the caller's error", async () => {
   await assertRejects(() => DataSet.fromXml(HEAD, { maxRows: 0 }), RangeError, "maxRows 0");

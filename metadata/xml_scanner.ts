@@ -356,7 +356,7 @@ export class XmlScanner {
     if (!matches(bytes, i, name)) throw this.#wrongClose(start, end, open);
     i += name.length;
     while (i < end && isSpace(bytes[i]!)) i++;
-    if (i - start > this.#limits.maxTagLength) {
+    if (i - start >= this.#limits.maxTagLength) {
       throw this.tooLong("tag", this.#limits.maxTagLength, "maxTagLength");
     }
     if (i >= end) return this.#starve(end - start);
@@ -399,7 +399,7 @@ export class XmlScanner {
       const { line } = this;
       const lineStart = this.#lineStart;
       i = this.#skipAttributes(i, end);
-      if (i - start > this.#limits.maxTagLength) {
+      if (i - start >= this.#limits.maxTagLength) {
         throw this.tooLong("tag", this.#limits.maxTagLength, "maxTagLength");
       }
       if (i === end) {
@@ -535,7 +535,7 @@ export class XmlScanner {
         if (lastButOne < 0 || (i > from + 1 && bytes[i - 2] === lastButOne)) break;
       }
     }
-    if (i - start > this.#limits.maxTextLength) {
+    if (i - start >= this.#limits.maxTextLength) {
       throw this.tooLong("comment or section", this.#limits.maxTextLength, "maxTextLength");
     }
     if (i >= end) return this.#starve(end - start);

@@ -12,20 +12,32 @@ import { readYaml } from "../cli/yaml.ts";
 import { DataSet, DEFAULT_FILTER_LIMITS } from "../metadata/mod.ts";
 import { Definition, KEPT, type KeptLimits } from "../publisher/definition.ts";
 import { Kept } from "../publisher/kept.ts";
+import { Publisher } from "../publisher/mod.ts";
 import { checkOptions as checkPublisher } from "../publisher/options.ts";
 import { atOnce } from "../publisher/testdata/at_once.ts";
 import { Rig, settle } from "../publisher/testdata/rig.ts";
 import { Visibility } from "../publisher/visibility.ts";
 import { readMetadata } from "../subscriber/metadata.ts";
 import { checkOptions as checkSubscriber } from "../subscriber/options.ts";
-import { DefaultLimits, gzip, SignalTable, SttpError, systemClock } from "../transport/mod.ts";
+import { SubscriberListener } from "../subscriber/mod.ts";
+import { Fixture } from "../subscriber/testdata/fixture.ts";
+import {
+  Command,
+  DefaultLimits,
+  gzip,
+  ManualClock,
+  Response,
+  SignalTable,
+  SttpError,
+  systemClock,
+} from "../transport/mod.ts";
 import {
   decodeCacheUpdate,
   encodeSignalIndexCache,
   SignalIndexCache,
 } from "../transport/wire/signal_index_cache.ts";
 import { parseTimeConstraint } from "../transport/wire/time_constraint.ts";
-import { metadataOf } from "./integration/support.ts";
+import { metadataOf, until } from "./integration/support.ts";
 import { withFolder } from "./support/folder.ts";
 import { assertSttpError } from "./support/hostile.ts";
 
@@ -143,11 +155,24 @@ Deno.test("metadata: a name as long as the limit, and a byte longer", async () =
   assertEquals(error.code, "LimitExceeded");
 });
 
-Deno.test("metadata: a tag longer than the limit", async () => {
-  const document = withName("A").replace("<T>", `<T a="${"x".repeat(300)}">`);
-  await DataSet.fromXml(document, { maxTagLength: 400 });
-  const error = await assertRejects(() => DataSet.fromXml(document, { maxTagLength: 250 }), SttpError);
-  assertEquals(error.code, "LimitExceeded");
+Deno.test("metadata: a tag as long as the limit, and a byte longer", async () => {
+  const padding = " ".repeat(300);
+  const documents = [
+    ["<T>", `<T a="${"x".repeat(300)}">`],
+    ["<T>", `<T${padding}/><T>`],
+    ["</T>", `</T${padding}>`],
+  ] as const;
+  for (const [tag, long] of documents) {
+    const document = withName("A").replace(tag, long);
+    const length = Math.max(...long.split(">").map((part) => part.length + 1));
+    await DataSet.fromXml(document, { maxTagLength: length });
+    const error = await assertRejects(
+      () => DataSet.fromXml(document, { maxTagLength: length - 1 }),
+      SttpError,
+    );
+    assertEquals(error.code, "LimitExceeded");
+    assertStringIncludes(error.message, `maxTagLength = ${length - 1}`);
+  }
 });
 
 Deno.test("filter expressions take as long as they may, and no longer", async () => {
@@ -155,16 +180,19 @@ Deno.test("filter expressions take as long as they may, and no longer", async ()
   // A millisecond passes with each look at the clock.
   const clock = { ...systemClock, monotonic: () => looks++ };
   const select = async (filterMilliseconds: number): Promise<number> => {
-    looks = 0;
     const limits = { filterMilliseconds };
     const options = { nodeId: undefined, clock, limits };
     const definition = new Definition(1, metadataOf(5_000), new SignalTable(), options);
+    looks = 0;
     return (await definition.select(costly, atOnce)).set.size;
   };
   const costly = `FILTER ActiveMeasurements WHERE ${Array(50).fill("LEN(PointTag) > 1").join(" AND ")}`;
   assertEquals(await select(1_000_000), 5_000);
-  const needed = looks;
-  const error = await assertRejects(() => select(Math.floor(needed / 2)), SttpError, "it took longer than");
+  // From the first look to the last.
+  const needed = looks - 1;
+  assertGreater(needed, 1_000);
+  assertEquals(await select(needed), 5_000);
+  const error = await assertRejects(() => select(needed - 1), SttpError, `longer than ${needed - 1} ms`);
   assertEquals(error.code, "InvalidFilter");
 });
 
@@ -272,3 +300,59 @@ Deno.test("files of settings have 4 MiB at most", () =>
     await Deno.writeTextFile(path, "a: 1 #".padEnd(most + 1, "x"));
     await assertRejects(() => readYaml(path), UsageError, `at most ${most} expected`);
   }));
+
+/** Reads what a slow reader of `status()` has left: how many it missed, and the rest. */
+async function assertMissed(
+  reader: AsyncIterator<{ readonly kind: string; readonly count?: number }>,
+  missed: number,
+  kept: number,
+): Promise<void> {
+  const first = (await reader.next()).value;
+  assertEquals([first.kind, first.count], ["missed", missed]);
+  for (let n = 0; n < kept; n++) assert((await reader.next()).value.kind !== "missed");
+  assertEquals((await reader.return?.())?.done, true);
+}
+
+Deno.test("256 events wait for a slow reader of a publisher's status(), and of one more the oldest is missed", async () => {
+  await using publisher = new Publisher({ listen: false });
+  const enough = publisher.status();
+  for (let n = 0; n < 256; n++) publisher.defineMetadata(metadataOf(1));
+  assertEquals((await enough.next()).value.generation, 1);
+  const reader = publisher.status();
+  for (let n = 0; n < 257; n++) publisher.defineMetadata(metadataOf(1));
+  await assertMissed(reader, 1, 256);
+});
+
+Deno.test("256 events wait for a slow reader of a subscriber's status(), and of one more the oldest is missed", async () => {
+  await using fixture = new Fixture();
+  const scripted = await fixture.connected();
+  const reader = fixture.subscriber.status();
+  for (let n = 0; n < 257; n++) {
+    await scripted.respond(Response.ProcessingComplete, Command.Subscribe, `${n}`);
+  }
+  await until(() => fixture.events.filter(({ kind }) => kind === "processingComplete").length === 257);
+  await assertMissed(reader, 1, 256);
+});
+
+Deno.test("256 events wait for a slow reader of a listener's status(), and of one more the oldest is missed", async () => {
+  const clock = new ManualClock();
+  const end = Promise.withResolvers<null>();
+  let failures = 0;
+  await using listener = new SubscriberListener({
+    clock,
+    listen: () => ({
+      address: "memory:0",
+      port: 7,
+      accept: () => failures++ < 256 ? Promise.reject(new Error("too many open files")) : end.promise,
+      close: () => end.resolve(null),
+    }),
+  });
+  // The first of the events is that it has started.
+  const reader = listener.status();
+  await listener.start();
+  while (failures <= 256) {
+    await settle();
+    clock.advance(1_000);
+  }
+  await assertMissed(reader, 1, 256);
+});
