@@ -224,6 +224,50 @@ Deno.test("that recording fails is told once, and that it works again, too", asy
   await Deno.remove(directory, { recursive: true });
 });
 
+Deno.test("what is in the file and what is not yet come in one order, in small pieces", async () => {
+  await using history = SqliteHistory.open(":memory:", { clock: new ManualClock() });
+  const signals = table(2);
+  const expected: { time: number; place: number }[] = [];
+  const batch = new MeasurementBatch();
+  for (let n = 0; n < 12; n++) {
+    batch.clear();
+    for (let i = 0; i < 1500; i++) {
+      // Three seconds, in each of which the recordings overlap, with many of the same time.
+      const time = (n % 3) * 10_000_000 + 100 * (i >> 2) + 7000 * (n >> 2);
+      expected.push({ time, place: expected.length });
+      batch.add(i % 2, T0 + BigInt(time), expected.length - 1);
+    }
+    history.record(batch, signals);
+    if (n % 2 === 0 && n < 10) history.flush();
+  }
+  expected.sort((a, b) => a.time - b.time || a.place - b.place);
+  const values: number[] = [];
+  const handles = Int32Array.of(0, 1);
+  for await (const piece of history.read({ signals, handles, start: T0, stop: 2n * T0, parameters: "" })) {
+    assertEquals([piece.length <= 4096, piece.capacity], [true, piece.length]);
+    values.push(...piece.values);
+  }
+  assertEquals(values, expected.map(({ place }) => place));
+});
+
+Deno.test("who looks at a history does not commit it", async () => {
+  const clock = new ManualClock();
+  await using history = SqliteHistory.open(":memory:", { clock });
+  const signals = table(1);
+  const batch = new MeasurementBatch();
+  for (const time of [T0 + SECOND, T0 + 3n * SECOND, T0]) {
+    batch.clear();
+    batch.add(0, time, 1);
+    history.record(batch, signals);
+    assertEquals((await read(history, signals, [0])).at(-1)?.[1], history.range()?.last);
+  }
+  const { recorded, blocks, first, last } = history.stats();
+  assertEquals([recorded, blocks, first, last], [0, 0, formatTicks(T0), formatTicks(T0 + 3n * SECOND)]);
+  clock.advance(500);
+  assertEquals([history.stats().recorded, history.stats().blocks], [3, 3]);
+  assertEquals(history.range(), { first: T0, last: T0 + 3n * SECOND });
+});
+
 Deno.test("a damaged block is passed over and counted", async () => {
   const directory = await Deno.makeTempDir();
   const path = `${directory}/history.db`;
@@ -250,6 +294,8 @@ Deno.test("the oldest is given up for what is new: by age", async () => {
   await using history = SqliteHistory.open(":memory:", { clock, maxAge: 60_000 });
   const signals = table(1);
   const batch = new MeasurementBatch();
+  // Counted from here on.
+  assertEquals(history.stats().blocks, 0);
   for (let n = 0n; n < 10n; n++) {
     batch.clear();
     batch.add(0, T0 + n * 20n * SECOND, 1);
@@ -259,6 +305,7 @@ Deno.test("the oldest is given up for what is new: by age", async () => {
   // The last was recorded at 180 s, when what is older than 120 s went.
   const times = (await read(history, signals, [0])).map(([, ticks]) => Number((ticks - T0) / SECOND));
   assertEquals(times, [120, 140, 160, 180]);
+  assertEquals(history.stats().blocks, 4);
 });
 
 Deno.test("the oldest is given up for what is new: by size", async () => {
