@@ -1,4 +1,5 @@
 import { canonicalHost, parseHostPort } from "../transport/address.ts";
+import { addressBytes } from "../transport/ip_address.ts";
 
 /** The host in a peer's address, spelt in one way. */
 export function hostOf(address: string): string {
@@ -8,4 +9,13 @@ export function hostOf(address: string): string {
     // A channel that the application made may call its other end what it likes.
     return address;
   }
+}
+
+/**
+ * The network that a host is in: of IPv6 the first 64 bits, as who has one address there has them all. Other hosts stand
+ * for themselves.
+ */
+export function networkOf(host: string): string {
+  const address = addressBytes(host);
+  return address?.length === 16 ? `${address.subarray(0, 8).toHex()}/64` : host;
 }

@@ -2,15 +2,21 @@ import { nextTurn } from "../metadata/breathe.ts";
 import { SLICE, type Steps } from "../metadata/steps.ts";
 import type { Clock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
+import { FairShares, type Share } from "./fair_shares.ts";
 
 /** Characters of the texts of what is under way: parsed, a character takes some tens of bytes. */
 const MOST_UNDER_WAY = 4 * 1024 ** 2;
-
+/** Bytes that all may take together that are under way and take little each: then one of them is finished first. */
+const MOST_HELD = 32 * 1024 ** 2;
+/** Until they take so many, what takes hardly any goes on all the same, and something may begin. */
+const MOST_WITH_NEW = 48 * 1024 ** 2;
 /**
  * How much memory something may take while other such things are under way, in bytes: a selection of thousands of signals
  * fits. Of what takes more, one is done after the other.
  */
 const LITTLE = 1024 ** 2;
+/** How many bytes are hardly any: most of what is asked for takes no more. */
+const HARDLY_ANY = 16_384;
 
 /** Something to be done in steps. */
 export interface Task<Result> {
@@ -34,7 +40,8 @@ export interface Asker {
 export type InTurn = <Result>(task: Task<Result>) => Promise<Result>;
 
 interface Waiting {
-  readonly host: string;
+  /** Its host's. */
+  readonly share: Share;
   readonly isWanted: () => boolean;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -50,8 +57,12 @@ interface Work {
   took: number;
   /** Bytes that it takes, as far as it told. */
   held: number;
-  /** When it was left. */
-  leftAt: number;
+  /** When it was left, if it has begun. */
+  leftAt: number | undefined;
+  /** On whose account it is done in this slice: of those who wait for it, who had the least. */
+  payer: Share;
+  /** The less, the sooner its turn in this slice. */
+  rank: number;
 }
 
 /**
@@ -61,12 +72,14 @@ interface Work {
  * the costliest filters without end, publishing has half of the processor's time, and waits for no more than a slice;
  * while nothing is published, what was asked for is done in little more time than it takes.
  *
- * The next slice goes to the host that had the least time since anybody had to wait, and of its tasks to the one that had
- * the least. So what takes no time is done soon, whoever asks for what does. What several hosts wait for is done on the
- * account of the one of them that had the least: nobody waits longer because somebody else asked for the same before.
+ * Each slice begins with what the host asked for that had the least time, and of its tasks with the one that had the
+ * least. Who comes while others wait begins with an equal share, see {@linkcode FairShares}, and what is new goes before
+ * what had a slice. So what takes no time is done soon, whoever asks for what does. What several hosts wait for is done on
+ * the account of the one of them that had the least: nobody waits longer because somebody else asked for the same before.
  *
- * What takes much memory while it is done is finished before the next such thing goes on. It then is as urgent as what
- * waits for it, so that nobody is kept waiting by who had much time.
+ * What takes much memory while it is done is finished before the next such thing goes on; and once all that takes little
+ * comes to much together, one of them after the other is finished, too. They then are as urgent as what waits for them,
+ * so that nobody is kept waiting by who had much time.
  */
 export class Turns {
   readonly #clock: Clock;
@@ -76,12 +89,19 @@ export class Turns {
   #endedAt = 0;
   /** What was published until then. */
   #publishedBefore = 0;
-  #works: Work[] = [];
+  /** By key. */
+  readonly #works = new Map<string, Work>();
+  /** Characters of the texts of those that have begun. */
+  #length = 0;
+  /** Bytes that all take. */
+  #held = 0;
   /** The one that may take more than little memory. */
   #large: Work | undefined;
+  /** The one that may take more memory while all take too much. */
+  #finishing: Work | undefined;
   #handingOut: Promise<void> | undefined;
-  /** Milliseconds that hosts had, while there is anybody who waits. */
-  readonly #had = new Map<string, number>();
+  /** Who had how much time, while there is anybody who waits. */
+  readonly #shares = new FairShares();
 
   /**
    * @param clock For how long things take.
@@ -99,13 +119,11 @@ export class Turns {
    */
   run<Result>(task: Task<Result>, { host, isWanted }: Asker): Promise<Result> {
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
-    const waiting: Waiting = { host, isWanted, resolve: (result) => resolve(result as Result), reject };
-    const same = this.#works.find((work) => work.task.key === task.key);
-    if (same === undefined) {
-      this.#works.push({ task, waiting: [waiting], steps: undefined, took: 0, held: 0, leftAt: 0 });
-    } else {
-      same.waiting.push(waiting);
-    }
+    const share = this.#shares.join(host);
+    const waiting: Waiting = { share, isWanted, resolve: (result) => resolve(result as Result), reject };
+    const same = this.#works.get(task.key);
+    if (same === undefined) this.#works.set(task.key, newWork(task, waiting));
+    else same.waiting.push(waiting);
     this.#handingOut ??= this.#handOut();
     return promise;
   }
@@ -118,99 +136,142 @@ export class Turns {
   /** Goes on until nobody waits. */
   async #handOut(): Promise<void> {
     await undefined;
-    for (;;) {
-      this.#letGo();
-      const work = this.#next();
-      if (work === undefined) break;
+    while (this.#works.size > 0) {
       if (this.#took >= SLICE) await this.#giveWay();
-      else this.#goOn(work);
+      this.#doSome();
     }
-    this.#had.clear();
+    this.#shares.clear();
     this.#handingOut = undefined;
+  }
+
+  /** Does what fits into a slice, one thing at least; what it takes to find out whose turn it is counts. */
+  #doSome(): void {
+    const started = this.#clock.monotonic();
+    const until = started + SLICE - this.#took;
+    this.#letGo();
+    this.#shares.tidy();
+    let now = started;
+    for (const work of this.#inOrder()) {
+      if (!this.#hasRoom(work)) continue;
+      now = this.#goOn(work, until);
+      if (now >= until) break;
+    }
+    this.#took += now - started;
+    this.#endedAt = now;
+    this.#publishedBefore = this.#published();
   }
 
   /** Tells those who are gone, and forgets what nobody else wants. */
   #letGo(): void {
-    for (const work of this.#works) {
-      work.waiting = work.waiting.filter(({ isWanted, reject }) => {
-        if (isWanted()) return true;
+    for (const work of this.#works.values()) {
+      if (work.waiting.every(({ isWanted }) => isWanted())) continue;
+      const { gone = [], left = [] } = Object.groupBy(
+        work.waiting,
+        ({ isWanted }) => isWanted() ? "left" : "gone",
+      );
+      for (const { share, reject } of gone) {
+        this.#shares.leave(share);
         reject(new SttpError("Closed", "it was no longer wanted when its turn came"));
-        return false;
-      });
+      }
+      work.waiting = left;
+      if (work.waiting.length === 0) this.#forget(work);
     }
-    this.#works = this.#works.filter(({ waiting }) => waiting.length > 0);
-    if (this.#large !== undefined && !this.#works.includes(this.#large)) this.#large = undefined;
   }
 
-  /** What has had the least time, of what is under way and what there is room for. */
-  #next(): Work | undefined {
-    let room = MOST_UNDER_WAY;
-    let ofLarge = Infinity;
-    for (const work of this.#works) {
-      if (work.steps !== undefined) room -= work.task.length;
-      if (work.held > LITTLE) ofLarge = Math.min(ofLarge, this.#hadBy(this.#payerOf(work)));
+  #forget(work: Work): void {
+    this.#works.delete(work.task.key);
+    this.#held -= work.held;
+    if (work.steps !== undefined) this.#length -= work.task.length;
+    if (this.#large === work) this.#large = undefined;
+    if (this.#finishing === work) this.#finishing = undefined;
+  }
+
+  /** What there is to do, what is most urgent first. */
+  #inOrder(): Work[] {
+    if (this.#heldByLittle < MOST_HELD) this.#finishing = undefined;
+    const works = [...this.#works.values()];
+    let urgent = Infinity;
+    for (const work of works) {
+      work.payer = payerOf(work);
+      work.rank = work.payer.had + Math.min(work.took, SLICE);
+      if (work.held > LITTLE || this.#isFullFor(work)) urgent = Math.min(urgent, work.rank);
     }
-    const isEmpty = room === MOST_UNDER_WAY;
-    let next: Work | undefined;
-    let least = Infinity;
-    for (const work of this.#works) {
-      if (work.steps === undefined && work.task.length > room && !isEmpty) continue;
-      if (work.held > LITTLE && this.#large !== undefined && work !== this.#large) continue;
-      const had = work === this.#large ? ofLarge : this.#hadBy(this.#payerOf(work));
-      if (next !== undefined && (had > least || (had === least && work.took >= next.took))) continue;
-      next = work;
-      least = had;
+    for (const work of [this.#large, this.#finishing]) {
+      if (work !== undefined) work.rank = Math.min(work.rank, urgent);
     }
-    if (next !== undefined && next.held > LITTLE) this.#large = next;
-    return next;
+    return works.sort((a, b) => a.rank - b.rank || a.took - b.took);
   }
 
-  /** The host on whose account something is done. */
-  #payerOf({ waiting }: Work): string {
-    let { host: payer } = waiting[0]!;
-    for (const { host } of waiting) if (this.#hadBy(host) < this.#hadBy(payer)) payer = host;
-    return payer;
+  /** Bytes of all that take little, and of those that wait for the large one. */
+  get #heldByLittle(): number {
+    return this.#held - (this.#large?.held ?? 0);
   }
 
-  #hadBy(host: string): number {
-    return this.#had.get(host) ?? 0;
+  #isFullFor({ held }: Work): boolean {
+    return this.#heldByLittle >= (held > HARDLY_ANY ? MOST_HELD : MOST_WITH_NEW);
   }
 
-  /** Does what fits into a slice. */
-  #goOn(work: Work): void {
+  /** Whether something may begin, or go on. */
+  #hasRoom(work: Work): boolean {
+    const hasBegun = work.steps !== undefined;
+    const length = hasBegun ? 0 : this.#length + work.task.length;
+    return (length <= MOST_UNDER_WAY || this.#length === 0) && this.#mayTakeMore(work);
+  }
+
+  /** Whether something may take more memory, as others stop for it from now on or need not do so. */
+  #mayTakeMore(work: Work): boolean {
+    if (work.held > LITTLE) {
+      this.#large ??= work;
+      if (this.#large !== work) return false;
+      if (this.#finishing === work) this.#finishing = undefined;
+      return true;
+    }
+    if (!this.#isFullFor(work)) return true;
+    this.#finishing ??= work;
+    return this.#finishing === work;
+  }
+
+  /** Goes on with something as long as there is time and it has memory. @returns When it was left. */
+  #goOn(work: Work, until: number): number {
     const started = this.#clock.monotonic();
+    let waited = work.leftAt === undefined ? 0 : started - work.leftAt;
     let now = started;
-    let waited = work.steps === undefined ? 0 : started - work.leftAt;
+    let tell: ((waiting: Waiting) => void) | undefined;
     try {
-      const steps = work.steps ??= work.task.begin();
+      if (work.steps === undefined) {
+        work.steps = work.task.begin();
+        this.#length += work.task.length;
+      }
       do {
-        const { done, value } = steps.next(waited);
-        if (done) return this.#end(work, ({ resolve }) => resolve(value));
-        waited = 0;
+        const { done, value } = work.steps.next(waited);
         now = this.#clock.monotonic();
-        if (value && (work.held += value) > LITTLE && (this.#large ??= work) !== work) return;
-      } while (now - started < SLICE - this.#took);
+        waited = 0;
+        if (done) {
+          tell = ({ resolve }) => resolve(value);
+          break;
+        }
+        if (!value) continue;
+        work.held += value;
+        this.#held += value;
+        if (!this.#mayTakeMore(work)) break;
+      } while (now < until);
     } catch (error) {
-      this.#end(work, ({ reject }) => reject(error));
-    } finally {
       now = this.#clock.monotonic();
-      work.leftAt = now;
-      this.#note(work, now - started);
-      this.#endedAt = now;
-      this.#publishedBefore = this.#published();
+      tell = ({ reject }) => reject(error);
     }
+    work.leftAt = now;
+    work.took += now - started;
+    this.#shares.charge(work.payer, now - started);
+    if (tell !== undefined) this.#end(work, tell);
+    return now;
   }
 
   #end(work: Work, tell: (waiting: Waiting) => void): void {
-    this.#works = this.#works.filter((other) => other !== work);
-    work.waiting.forEach(tell);
-  }
-
-  #note(work: Work, took: number): void {
-    this.#took += took;
-    work.took += took;
-    const payer = this.#payerOf(work);
-    this.#had.set(payer, this.#hadBy(payer) + took);
+    this.#forget(work);
+    for (const waiting of work.waiting) {
+      this.#shares.leave(waiting.share);
+      tell(waiting);
+    }
   }
 
   /** The others have a turn; and if something was published, as much time as the slice took. */
@@ -228,4 +289,24 @@ export class Turns {
     await new Promise<void>((resolve) => this.#clock.schedule(left, resolve));
     clearInterval(alive);
   }
+}
+
+function newWork(task: Task<unknown>, waiting: Waiting): Work {
+  const { share } = waiting;
+  return {
+    task,
+    waiting: [waiting],
+    steps: undefined,
+    took: 0,
+    held: 0,
+    leftAt: undefined,
+    payer: share,
+    rank: 0,
+  };
+}
+
+function payerOf({ waiting }: Work): Share {
+  let { share: payer } = waiting[0]!;
+  for (const { share } of waiting) if (share.had < payer.had) payer = share;
+  return payer;
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertLess, assertRejects } from "@std/assert";
+import { assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { nextTurn } from "../metadata/breathe.ts";
 import type { Steps } from "../metadata/steps.ts";
 import { ManualClock, SttpError } from "../transport/mod.ts";
@@ -151,10 +151,12 @@ Deno.test("slices go to the host that had the least, and there to what had the l
   assertEquals(shop.names, ["evil0", "evil1", "evil2"]);
   const good = [shop.ask("192.0.2.1", "good", 2, 4), shop.ask("192.0.2.66", "small", 1, 1)];
   await shop.pass(12);
-  assertEquals(shop.names.slice(3, 6), ["good", "good", "small"]);
-  await Promise.all(good);
+  // What is new goes before what had a slice; then each host has every other one.
+  assertEquals(shop.names.slice(3, 6), ["good", "small", "evil0"]);
+  await shop.pass(8);
+  assertEquals(shop.names.slice(6, 7), ["good"]);
   await shop.pass(4 * 24);
-  await Promise.all(evil);
+  await Promise.all([...good, ...evil]);
 });
 
 Deno.test("what has a long text waits until there is room for it; what has none does not wait for it", async () => {
@@ -195,7 +197,7 @@ Deno.test("of what takes much memory one is done after the other, and what takes
     if (steps === 0) begun.delete(name);
     assertEquals(begun.size <= 1, true, `${shop.names}`);
   }
-  assertLess(shop.names.lastIndexOf("small"), shop.names.lastIndexOf("a1"), `${shop.names}`);
+  assertLess(shop.names.lastIndexOf("small"), shop.names.lastIndexOf("a2"), `${shop.names}`);
 });
 
 Deno.test("what takes much memory and has begun is as urgent as what waits for it", async () => {
@@ -260,15 +262,128 @@ Deno.test("who asks for the same while it is under way gets the one result", asy
 
 Deno.test("who joins what another host asked for waits no longer than if it had asked first", async () => {
   const shop = new Shop();
-  const all = [shop.ask("evil", "long", 12, 4)];
-  await shop.pass(4 * 8);
-  all.push(shop.ask("evil", "popular", 2, 4), shop.ask("other", "other", 8, 4));
-  await shop.pass(8);
-  assertEquals(shop.names.slice(9), ["other", "other"]);
+  const all = [shop.ask("evil", "long", 1, 16), shop.ask("other", "other", 12, 4)];
+  await settle();
+  all.push(shop.ask("evil", "mine", 2, 4), shop.ask("evil", "popular", 2, 4));
+  await shop.pass(16);
+  assertEquals(shop.names, ["long", "other"]);
   all.push(shop.ask("good", "popular", 2, 4));
-  await shop.pass(8);
-  assertEquals(shop.names.slice(11), ["popular", "popular"]);
+  await shop.pass(4 * 7);
+  assertEquals(shop.names.slice(2, 4), ["other", "popular"], "an equal share is no more than other had");
+  assertLess(shop.names.indexOf("popular"), shop.names.indexOf("mine"), `${shop.names}`);
   await shop.pass(4 * 20);
+  await Promise.all(all);
+});
+
+Deno.test("who comes under ever new addresses keeps nobody waiting longer than as many as wait at a time", async () => {
+  const shop = new Shop();
+  const all = [shop.ask("good", "before", 10, 4), shop.ask("good", "good", 10, 4)];
+  await shop.pass(4 * 4);
+  let hosts = 0;
+  const isUnderWay = (): boolean => shop.names.filter((name) => name === "before").length < 10;
+  while (isUnderWay()) {
+    assertLess(hosts, 100, "it starves");
+    // Two more of them wait at any time.
+    for (let i = 0; i < 2; i++) all.push(shop.ask(`2001:db8::${++hosts}`, `evil ${hosts}`, 1, 4));
+    await shop.pass(8);
+  }
+  shop.published = () => 0;
+  await shop.pass(4);
+  await Promise.all(all);
+  assertEquals(shop.clock.pending, 0);
+});
+
+Deno.test("the addresses of a network of IPv6 are one host", async () => {
+  const shop = new Shop();
+  const all = [
+    shop.ask("2001:db8:1:2::1", "a", 1, 4),
+    shop.ask("2001:db8:1:2:ffff::1", "b", 1, 4),
+    shop.ask("192.0.2.1", "d", 1, 4),
+    shop.ask("2001:db8:1:3::1", "c", 1, 4),
+  ];
+  await shop.pass(4 * 8);
+  await Promise.all(all);
+  assertEquals(shop.names, ["a", "d", "c", "b"]);
+});
+
+Deno.test("all that take little take little together: what has begun is finished first, and what takes hardly any goes on", async () => {
+  const shop = new Shop();
+  let held = 0;
+  let most = 0;
+  const isThere = new Map<string, boolean>();
+  const half = 512 * 1024;
+  const task = (key: string, steps: number): Task<string> => ({
+    key,
+    length: 0,
+    *begin(): Steps<string> {
+      let mine = 0;
+      try {
+        for (let i = 0; i < steps; i++) {
+          shop.clock.advance(4);
+          mine += half;
+          held += half;
+          most = Math.max(most, held);
+          yield half;
+        }
+        return key;
+      } finally {
+        held -= mine;
+      }
+    },
+  });
+  const done: string[] = [];
+  const ask = async (n: number): Promise<void> => {
+    const key = `${n}`;
+    isThere.set(key, true);
+    // Every tenth takes more than little, once.
+    const steps = n % 10 === 0 ? 5 : 2;
+    const asker = { host: `192.0.2.${n}`, isWanted: () => isThere.get(key)! };
+    done.push(await shop.turns.run(task(key, steps), asker));
+  };
+  const all = Array.from({ length: 80 }, (_, n) => ask(n));
+  await shop.pass(4 * 79);
+  assertEquals([done.length, held], [0, 80 * half], "what is new begins while there is room for it");
+  const small = shop.ask("good", "small", 1, 4);
+  await shop.pass(4 * 12);
+  assertEquals(await Promise.race([small, "late"]), "small");
+  for (let n = 80; n < 150; n++) all.push(ask(n));
+  await shop.pass(4 * 24);
+  assertGreater(done.length, 2, "then one is finished after the other");
+  shop.published = () => 0;
+  await shop.pass(4);
+  await Promise.all(all);
+  assertEquals([done.length, held], [150, 0]);
+  // A step more than there is room for, what is being finished, and the large one.
+  assertLess(most, (48 + 0.5 + 1.5 + 2.5) * 1024 ** 2 + 1);
+});
+
+Deno.test("it counts how long it takes to find out whose turn it is, and who is gone is asked once a slice", async () => {
+  const { clock, turns } = new Shop();
+  let asked = 0;
+  let done = 0;
+  const isWanted = (): boolean => {
+    asked++;
+    clock.advance(0.125);
+    return true;
+  };
+  const task = (n: number): Task<void> => ({
+    key: `${n}`,
+    length: 0,
+    // deno-lint-ignore require-yield
+    *begin(): Steps<void> {
+      done++;
+      clock.advance(0.125);
+    },
+  });
+  const all = Array.from({ length: 24 }, (_, n) => turns.run(task(n), { host: `${n}`, isWanted }));
+  await settle();
+  assertEquals([asked, done], [24, 8]);
+  clock.advance(3.75);
+  await settle();
+  assertEquals([asked, done], [24, 8], "others have as much time as both took");
+  clock.advance(0.25);
+  await settle();
+  assertEquals([asked, done], [40, 24]);
   await Promise.all(all);
 });
 
