@@ -234,6 +234,7 @@ export async function takeAction(
     request = { system, id, values: {} };
     request = { system, id, values: await readBody(c.req.raw, action.fields, clock) };
     outcome = await action.perform(context, user, request);
+    context.observer.refresh();
     if (!outcome.done) throw nothingThere(action, outcome, request);
     return { id, answer: { ...outcome.answer, ...outcome.system !== null && { system: outcome.system } } };
   } catch (error) {

@@ -4,7 +4,7 @@ import { Publisher } from "../publisher/mod.ts";
 import { MeasurementBatch } from "../transport/mod.ts";
 import { Subscriber } from "../subscriber/mod.ts";
 import { createAdmin } from "./mod.ts";
-import { Secrets } from "./testdata/systems.ts";
+import { forgetfulClock, Secrets } from "./testdata/systems.ts";
 
 Deno.test("a real publisher and subscriber are seen, and the one is disconnected", async () => {
   const grid = await Grid.create({ devices: 3 });
@@ -20,6 +20,7 @@ Deno.test("a real publisher and subscriber are seen, and the one is disconnected
     credentials: [{ name: "otto", role: "operator", secret: Secrets.operator }],
     actions: true,
     onAction: () => {},
+    clock: forgetfulClock(),
   });
   const ask = (path: string, init: RequestInit = {}): Promise<Response> => {
     const headers = { authorization: `Bearer ${Secrets.operator}`, "content-type": "application/json" };

@@ -93,12 +93,12 @@ export function createApi(context: AdminContext): Hono<AdminEnv> {
 
   api.get("/bans", (c) => {
     const { name, system } = observer.publisher(new Query(c.req.url, ["system"]).text("system"));
-    return c.json({ system: name, bans: system.stats().bans });
+    return c.json({ system: name, bans: observer.statsOf(system).bans });
   });
 
   api.get("/history", (c) => {
     const { name, system } = observer.publisher(new Query(c.req.url, ["system"]).text("system"));
-    return c.json({ system: name, history: system.stats().history });
+    return c.json({ system: name, history: observer.statsOf(system).history });
   });
 
   api.get("/log-level", (c) => {

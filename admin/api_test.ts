@@ -267,6 +267,7 @@ Deno.test("healthz says that it is alive, readyz whether the systems are well", 
   assertEquals(await (await admin.get("/healthz")).text(), "ok\n");
   assertEquals((await admin.json("/readyz")).ready, true);
   const failing = async (): Promise<string[]> => {
+    admin.clock.advance(1_000);
     const response = await admin.get("/readyz");
     assertEquals(response.status, 503);
     const { ready, checks } = await response.json();
@@ -279,16 +280,124 @@ Deno.test("healthz says that it is alive, readyz whether the systems are well", 
   const queue = { dataBytes: 1, controlBytes: 0, frames: 1, stalledFor: 10_001 };
   publisher.present = { ...present, open: [connection(1, { queue })] };
   assertEquals(await failing(), ["stalls"]);
-  publisher.present = { ...present, open: [connection(1, { overflowedAt: EPOCH - 9_999 })] };
+  publisher.present = { ...present, open: [connection(1, { overflowedAt: EPOCH - 6_999 })] };
   assertEquals(await failing(), ["overflows"]);
-  admin.clock.advance(1);
+  admin.clock.advance(1_000);
   assertEquals((await admin.json("/readyz")).ready, true);
   const history = { ...new MemoryHistory().stats(), lost: 40, problem: "disk is full" };
   publisher.present = { ...present, history: { ...history, failing: true } };
   assertEquals(await failing(), ["history"]);
   // That it failed once is no reason for ever.
   publisher.present = { ...present, history };
+  admin.clock.advance(1_000);
   assertEquals((await admin.json("/readyz")).ready, true);
+});
+
+/** Counts how often it is asked. */
+class CountingPublisher extends StillPublisher {
+  asks = 0;
+
+  override stats(): ReturnType<StillPublisher["stats"]> {
+    this.asks++;
+    return super.stats();
+  }
+}
+
+Deno.test("however often anybody asks whether it is ready, a publisher is asked once a second", async () => {
+  const publisher = new CountingPublisher();
+  const { present } = publisher;
+  const admin = new AskedAdmin(publisher);
+  const asks = async (): Promise<[asks: number, status: number]> => {
+    publisher.asks = 0;
+    const answers = await Promise.all(Array.from({ length: 40 }, () => admin.get("/readyz")));
+    return [publisher.asks, answers.at(-1)!.status];
+  };
+  assertEquals(await asks(), [1, 200]);
+  publisher.present = { ...present, state: "stopped" };
+  admin.clock.advance(999);
+  assertEquals(await asks(), [0, 200]);
+  admin.clock.advance(1);
+  assertEquals(await asks(), [1, 503]);
+});
+
+Deno.test("what a publisher says is good for 250 ms, whoever asks, and until an action", async () => {
+  const publisher = new CountingPublisher([connection(1)]);
+  const { present } = publisher;
+  const admin = AskedAdmin.withUsers(publisher);
+  const paths = [
+    ...["status", "connections", "connections/1", "groups", "certificates", "bans", "history"]
+      .map((path) => `/api/v1/${path}`),
+    ...["/", "/connections", "/connections/1", "/groups", "/security", "/operate", "/metrics", "/readyz"],
+  ];
+  const askAll = async (): Promise<number> => {
+    publisher.asks = 0;
+    for (const path of paths) assertEquals((await admin.as("operator", path)).status, 200, path);
+    return publisher.asks;
+  };
+  assertEquals(await askAll(), 1);
+  publisher.present = { ...present, waitingBytes: 1_000 };
+  const waiting = async (): Promise<number> =>
+    (await (await admin.as("reader", "/api/v1/status")).json()).systems[0].waitingBytes;
+  admin.clock.advance(249);
+  assertEquals(await askAll(), 0);
+  assertEquals(await waiting(), 120);
+  const disconnect = async (user: "reader" | "operator"): Promise<number> =>
+    (await admin.as(user, "/api/v1/connections/1/disconnect", {
+      method: "POST",
+      body: "{}",
+      headers: { "content-type": "application/json" },
+    })).status;
+  // Who may not act drops nothing.
+  assertEquals(await disconnect("reader"), 403);
+  assertEquals(await waiting(), 120);
+  assertEquals(await disconnect("operator"), 200);
+  assertEquals(await waiting(), 1_000);
+  // Who asks for a connection that has come since finds it.
+  publisher.present = { ...present, open: [connection(1), connection(2)] };
+  assertEquals((await admin.as("reader", "/api/v1/connections/2")).status, 200);
+  admin.clock.advance(250);
+  assertEquals(await askAll(), 1);
+});
+
+Deno.test("rates are over the time between what was counted, not between those who asked", async () => {
+  const publisher = new StillPublisher();
+  const admin = new AskedAdmin(publisher);
+  const rates = async (): Promise<[rate: number, seconds: number]> => {
+    const { measurementsPerSecond, seconds } = (await admin.json("/api/v1/status")).systems[0].rates;
+    return [measurementsPerSecond, seconds];
+  };
+  const count = (measurements: number): void => {
+    publisher.present = { ...publisher.present, sent: { measurements, bytes: 0 } };
+  };
+  count(0);
+  await rates();
+  admin.clock.advance(1_000);
+  count(1_000);
+  assertEquals(await rates(), [1_000, 1]);
+  admin.clock.advance(200);
+  count(1_200);
+  assertEquals(await rates(), [1_000, 1]);
+});
+
+Deno.test("of a subscriber's long texts the first 1,024 characters are searched and sorted by", async () => {
+  const { subscription } = connection(1);
+  const withTexts = (id: number, filter: string, source: string): ReturnType<typeof connection> =>
+    connection(id, {
+      subscription: { ...subscription!, filter, client: { ...subscription!.client, source } },
+    });
+  const beginning = "x".repeat(1_023);
+  const admin = new AskedAdmin(
+    new StillPublisher([
+      withTexts(1, `${beginning}Y`, `${beginning}zb`),
+      withTexts(2, `${beginning}xY`, `${beginning}za`),
+    ]),
+  );
+  const ids = async (query: string): Promise<number[]> =>
+    (await admin.json(`/api/v1/connections?${query}`)).connections.map(({ id }: { id: number }) => id);
+  assertEquals(await ids("search=xxY"), [1]);
+  // Beyond them there is nothing to tell these apart.
+  assertEquals(await ids("sort=client"), [1, 2]);
+  assertEquals(await ids("sort=-client"), [1, 2]);
 });
 
 Deno.test("metrics are counters and gauges without a series for each connection", async () => {

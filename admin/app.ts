@@ -22,7 +22,8 @@ export function createApp(context: AdminContext): Hono<AdminEnv> {
 
   app.get("/metrics", (c) => {
     const format = negotiateFormat(c.req.header("accept") ?? null);
-    const text = expose(metricsOf(observer.systems, context.totals), format);
+    const metrics = metricsOf(observer.systems, context.totals, (publisher) => observer.statsOf(publisher));
+    const text = expose(metrics, format);
     return c.body(text, 200, { "content-type": ContentTypes[format], vary: "accept" });
   });
 

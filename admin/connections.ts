@@ -60,11 +60,14 @@ function harmless(settings: Readonly<Record<string, string>>): Record<string, st
   );
 }
 
+/** Characters of a subscriber's text that are looked at: it may send millions. */
+const LOOKED_AT = 1_024;
+
 /** What lists can be sorted by. */
 const sortKeys: Readonly<Record<string, (connection: ConnectionView) => number | string>> = {
   id: ({ id }) => id,
   address: ({ address }) => address,
-  client: ({ subscription }) => subscription?.client.source ?? "",
+  client: ({ subscription }) => subscription?.client.source.slice(0, LOOKED_AT) ?? "",
   state: ({ state }) => state,
   connectedAt: ({ connectedAt }) => connectedAt,
   lastReceivedAt: ({ lastReceivedAt }) => lastReceivedAt,
@@ -119,7 +122,7 @@ function contains(
 ): boolean {
   const { filter = "", client } = subscription ?? {};
   return [address, subscriberId, certificate?.name ?? "", filter, client?.source ?? "", client?.version ?? ""]
-    .some((field) => field.toLowerCase().includes(text));
+    .some((field) => field.slice(0, LOOKED_AT).toLowerCase().includes(text));
 }
 
 function sortConnections(connections: ConnectionView[], order: string): void {

@@ -1,7 +1,7 @@
 import type { PublisherStats } from "../publisher/snapshot.ts";
 import type { Metric, MetricSample } from "./exposition.ts";
 import { noneClosed, noneDropped, noneFailed, noneFailedAtTls, noneRefused } from "./reasons.ts";
-import type { AdminSubscriber, NamedSystem } from "./system.ts";
+import type { AdminPublisher, AdminSubscriber, NamedSystem } from "./system.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -36,11 +36,16 @@ export interface OwnCounters {
  * counts over connections does not fall when one ends.
  *
  * @param own What the admin itself counts, if it is asked about that.
+ * @param statsOf What a publisher says of itself; default its `stats()`.
  */
-export function metricsOf(systems: readonly NamedSystem[], own?: OwnCounters): Metric[] {
+export function metricsOf(
+  systems: readonly NamedSystem[],
+  own?: OwnCounters,
+  statsOf: (publisher: AdminPublisher) => PublisherStats = (publisher) => publisher.stats(),
+): Metric[] {
   const metrics = new Metrics();
   for (const { kind, name, system } of systems) {
-    if (kind === "publisher") addPublisher(metrics, name, system.stats());
+    if (kind === "publisher") addPublisher(metrics, name, statsOf(system));
     else addSubscriber(metrics, name, system);
   }
   if (own !== undefined) addOwn(metrics, own);

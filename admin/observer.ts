@@ -4,6 +4,7 @@ import type { ConnectionSnapshot, GroupSnapshot, PublisherStats } from "../publi
 import type { SubscriberStats } from "../subscriber/stats.ts";
 import type { PeerCertificate } from "../transport/channel.ts";
 import { type ConnectionView, viewConnection } from "./connections.ts";
+import { Kept } from "./kept.ts";
 import { type MetadataChangeView, MetadataVersions } from "./metadata_versions.ts";
 import type { CheckedOptions } from "./options.ts";
 import { Problem } from "./problems.ts";
@@ -13,6 +14,7 @@ import { SignalMeter } from "./signal_meter.ts";
 import { type DeviceView, type RateList, SignalDirectory, type SignalView } from "./signals.ts";
 import {
   type AdminPublisher,
+  type AdminSubscriber,
   historyOf,
   metadataOf,
   type NamedPublisher,
@@ -91,6 +93,11 @@ export interface SignalsNow {
   readonly trends: Trends;
 }
 
+/** Milliseconds for which what a publisher says of itself is good: of many connections it takes time to say. */
+const STATS_KEPT = 250;
+/** Milliseconds for which readiness is good, which anybody may ask for. */
+const READINESS_KEPT = 1_000;
+
 /** Looks at the systems, and remembers what it takes to tell how fast they are. */
 export class Observer {
   /** The systems. */
@@ -103,13 +110,18 @@ export class Observer {
   readonly #trends = new Map<string, Trends>();
   readonly #directories = new Map<string, ReadSignals>();
   readonly #versions: MetadataVersions;
-  readonly #stats = new Map<AdminPublisher, PublisherStats>();
+  readonly #stats = new Map<AdminPublisher, Kept<PublisherStats>>();
+  readonly #readiness: Kept<ReadinessCheck[]>;
 
   constructor(systems: readonly NamedSystem[], options: CheckedOptions) {
     this.systems = systems;
     this.#options = options;
     this.#meters = new RateMeters(options.clock);
-    for (const { name } of this.publishers) this.#connectionMeters.set(name, new RateMeters(options.clock));
+    for (const { name, system } of this.publishers) {
+      this.#connectionMeters.set(name, new RateMeters(options.clock));
+      this.#stats.set(system, new Kept(options.clock, STATS_KEPT, () => system.stats()));
+    }
+    this.#readiness = new Kept(options.clock, READINESS_KEPT, () => this.#checkReadiness());
     this.#versions = new MetadataVersions(options.clock);
     for (const system of systems) {
       const tapped = tappedSystem(system);
@@ -125,6 +137,12 @@ export class Observer {
   close(): void {
     for (const trends of this.#trends.values()) trends.close();
     for (const meter of this.#signalMeters.values()) meter.close();
+  }
+
+  /** Looks afresh from here on: something was done that has to show. */
+  refresh(): void {
+    this.#readiness.forget();
+    for (const stats of this.#stats.values()) stats.forget();
   }
 
   /** Takes note of metadata that is new. */
@@ -173,7 +191,7 @@ export class Observer {
   /** Who shares an encoder of a publisher. @throws {Problem} When there is no such publisher. */
   groups(name: string | undefined): { readonly system: string; readonly groups: GroupView[] } {
     const { name: system, system: publisher } = this.publisher(name);
-    const { open, groups } = this.#statsOf(publisher);
+    const { open, groups } = this.statsOf(publisher);
     const members = Map.groupBy(open, ({ subscription }) => subscription?.group ?? null);
     return {
       system,
@@ -195,7 +213,10 @@ export class Observer {
   ): { readonly system: string; readonly certificates: CertificateView[] } {
     const found = name === undefined ? this.publishers[0] ?? this.system(name) : this.system(name);
     const now = this.#options.clock.now();
-    const certificates = certificatesOf(found).map((view) => ({ ...view, expired: view.validTo <= now }));
+    const shown = found.kind === "subscriber"
+      ? certificatesOfSubscriber(found.system)
+      : certificatesOfPublisher(this.statsOf(found.system));
+    const certificates = shown.map((view) => ({ ...view, expired: view.validTo <= now }));
     certificates.sort((one, other) => one.validTo - other.validTo);
     return { system: found.name, certificates };
   }
@@ -263,20 +284,16 @@ export class Observer {
         const filter = clip(system.subscription.filter ?? "", 200);
         return { kind, system: name, state: system.state, filter, rates, delay: this.#delay(name), counters };
       }
-      const { open: _open, recentlyClosed: _closed, groups, ...stats } = this.#statsOf(system);
-      const rates = this.#meters.of(name).read(stats.sent, stats.startedAt);
+      const { value, at } = this.#stats.get(system)!.get();
+      const { open: _open, recentlyClosed: _closed, groups, ...stats } = value;
+      const rates = this.#meters.of(name).read(stats.sent, stats.startedAt, at);
       return { ...stats, kind, system: name, rates, delay: this.#delay(name), groups: groups.length };
     });
   }
 
-  /** What a publisher says of itself: asked once for all that is made of it at a time, as of many connections it is long. */
-  #statsOf(publisher: AdminPublisher): PublisherStats {
-    let stats = this.#stats.get(publisher);
-    if (stats === undefined) {
-      this.#stats.set(publisher, stats = publisher.stats());
-      queueMicrotask(() => this.#stats.delete(publisher));
-    }
-    return stats;
+  /** What one of the publishers says of itself, or said a moment ago. */
+  statsOf(publisher: AdminPublisher): PublisherStats {
+    return this.#stats.get(publisher)!.get().value;
   }
 
   #delay(system: string): number | null {
@@ -288,10 +305,10 @@ export class Observer {
     const publishers = name === undefined ? this.publishers : [this.publisher(name)];
     const views: ConnectionView[] = [];
     for (const { name, system } of publishers) {
-      const stats = this.#statsOf(system);
+      const { value: stats, at } = this.#stats.get(system)!.get();
       const { open, recentlyClosed } = stats;
       const resets = resetsByGroup(stats);
-      for (const snapshot of open) views.push(this.#viewOpen(name, snapshot, resets));
+      for (const snapshot of open) views.push(this.#viewOpen(name, snapshot, resets, at));
       for (const snapshot of recentlyClosed) views.push(viewConnection(name, snapshot));
       this.#forgetEnded(name, open);
     }
@@ -301,12 +318,16 @@ export class Observer {
   /** One connection, open or recently closed. @throws {Problem} When there is none of this number, or it is not clear whose. */
   connection(name: string | undefined, id: number): ConnectionView {
     const publisher = this.onlyPublisher(name);
-    const stats = publisher.system.stats();
-    const { open, recentlyClosed } = stats;
-    this.#forgetEnded(publisher.name, open);
-    const present = open.find((snapshot) => snapshot.id === id);
-    if (present !== undefined) return this.#viewOpen(publisher.name, present, resetsByGroup(stats));
-    const past = recentlyClosed.find((snapshot) => snapshot.id === id);
+    const kept = this.#stats.get(publisher.system)!;
+    const isThere = ({ value: { open, recentlyClosed } }: { value: PublisherStats }): boolean =>
+      [...open, ...recentlyClosed].some((snapshot) => snapshot.id === id);
+    // It may have come since.
+    if (!isThere(kept.get())) kept.forget();
+    const { value: stats, at } = kept.get();
+    this.#forgetEnded(publisher.name, stats.open);
+    const present = stats.open.find((snapshot) => snapshot.id === id);
+    if (present !== undefined) return this.#viewOpen(publisher.name, present, resetsByGroup(stats), at);
+    const past = stats.recentlyClosed.find((snapshot) => snapshot.id === id);
     if (past !== undefined) return viewConnection(publisher.name, past);
     throw new Problem(
       404,
@@ -315,9 +336,14 @@ export class Observer {
     );
   }
 
-  #viewOpen(name: string, snapshot: ConnectionSnapshot, resets: ReadonlyMap<number, number>): ConnectionView {
+  #viewOpen(
+    name: string,
+    snapshot: ConnectionSnapshot,
+    resets: ReadonlyMap<number, number>,
+    at: number,
+  ): ConnectionView {
     const { connectedAt, id, sent, subscription } = snapshot;
-    const rates = this.#connectionMeters.get(name)!.of(id).read(sent, connectedAt);
+    const rates = this.#connectionMeters.get(name)!.of(id).read(sent, connectedAt, at);
     return viewConnection(name, snapshot, rates, resets.get(subscription?.group ?? 0));
   }
 
@@ -326,13 +352,17 @@ export class Observer {
     this.#connectionMeters.get(name)!.keep(new Set(open.map(({ id }) => id)));
   }
 
-  /** Whether the systems do what they are for. */
-  readiness(): ReadinessCheck[] {
+  /** Whether the systems do what they are for, as of a second ago at most: it may be asked for without end. */
+  readiness(): readonly ReadinessCheck[] {
+    return this.#readiness.get().value;
+  }
+
+  #checkReadiness(): ReadinessCheck[] {
     return this.systems.flatMap(({ kind, name, system }): ReadinessCheck[] => {
       if (kind === "subscriber") {
         return [{ system: name, check: "connected", ok: system.state === "connected" }];
       }
-      const { state, metadata, open, history } = system.stats();
+      const { state, metadata, open, history } = this.statsOf(system);
       const { clock, stallLimit } = this.#options;
       const stalled = open.some(({ queue }) => queue.stalledFor > stallLimit);
       const since = clock.now() - stallLimit;
@@ -348,12 +378,14 @@ export class Observer {
   }
 }
 
-function certificatesOf({ kind, system }: NamedSystem): Omit<CertificateView, "expired">[] {
-  if (kind === "subscriber") {
-    const { address = "", certificate } = system.peer ?? {};
-    return certificate ? [{ ...certificate, own: false, connection: null, address }] : [];
-  }
-  const { address, certificate: own, open } = system.stats();
+function certificatesOfSubscriber({ peer }: AdminSubscriber): Omit<CertificateView, "expired">[] {
+  const { address = "", certificate } = peer ?? {};
+  return certificate ? [{ ...certificate, own: false, connection: null, address }] : [];
+}
+
+function certificatesOfPublisher(
+  { address, certificate: own, open }: PublisherStats,
+): Omit<CertificateView, "expired">[] {
   return [
     ...own ? [{ ...own, own: true, connection: null, address: address ?? "" }] : [],
     ...open.flatMap(({ id, address, certificate }) =>

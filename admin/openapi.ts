@@ -80,7 +80,11 @@ const listParameters: Readonly<Record<string, Json>> = {
     enum: ["open", "closed", "all"],
     default: "open",
   }),
-  search: query("search", "Only those with this text in address, ID, certificate, client or filter.", text),
+  search: query(
+    "search",
+    "Only those with this text in address, ID, certificate, client or filter: in the first 1,024 characters of each.",
+    text,
+  ),
   sort: query("sort", `One of ${SortNames.join(", ")}; with "-" before it the greatest come first.`, {
     ...text,
     enum: SortNames.flatMap((name) => [name, `-${name}`]),
@@ -128,7 +132,7 @@ const paths: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
     get: {
       summary:
         "Whether publishers run, with metadata, subscribers that keep up and a history that records, and subscribers " +
-        "are connected",
+        "are connected; as of a second ago at most",
       security: [],
       responses: {
         "200": { description: "All checks are good.", content: json(reference("Readiness")) },

@@ -20,6 +20,7 @@ import {
   AskedAdmin,
   connection,
   EPOCH,
+  forgetfulClock,
   plant,
   plantPublisher,
   Secrets,
@@ -196,6 +197,7 @@ Deno.test("what is answered about a real publisher and subscriber, with all that
     credentials: [{ name: "otto", role: "operator", secret: Secrets.operator }],
     actions: true,
     onAction: () => {},
+    clock: forgetfulClock(),
   });
   // deno-lint-ignore no-explicit-any
   const ask = async (method: "get" | "post", path: string, values = "", body?: unknown): Promise<any> => {

@@ -38,19 +38,24 @@ export class RateMeter {
    *
    * @param total What has been counted so far.
    * @param since When counting began, in milliseconds since 1970; `null` when that is not known.
+   * @param at When the total was so, in milliseconds of the clock's `monotonic()`; default now.
    */
-  read({ measurements, bytes }: { measurements: number; bytes: number }, since: number | null): Rates {
-    const now = this.#clock.monotonic();
-    if (this.#last === undefined || now - this.#last.at >= INTERVAL) {
+  read(
+    { measurements, bytes }: { measurements: number; bytes: number },
+    since: number | null,
+    at: number = this.#clock.monotonic(),
+  ): Rates {
+    if (this.#last === undefined || at - this.#last.at >= INTERVAL) {
       this.#reference = this.#last;
-      this.#last = { at: now, measurements, bytes };
+      this.#last = { at, measurements, bytes };
     }
     let reference = this.#reference;
     if (reference === undefined) {
-      const age = since === null ? 0 : Math.max(0, this.#clock.now() - since);
-      reference = { at: now - age, measurements: 0, bytes: 0 };
+      const then = this.#clock.now() - (this.#clock.monotonic() - at);
+      const age = since === null ? 0 : Math.max(0, then - since);
+      reference = { at: at - age, measurements: 0, bytes: 0 };
     }
-    const seconds = (now - reference.at) / 1000;
+    const seconds = (at - reference.at) / 1000;
     if (seconds <= 0) return { measurementsPerSecond: 0, bytesPerSecond: 0, seconds: 0 };
     return {
       measurementsPerSecond: (measurements - reference.measurements) / seconds,

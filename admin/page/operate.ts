@@ -1,5 +1,6 @@
 import { html } from "hono/html";
 import { logThresholds } from "../../log/level.ts";
+import type { PublisherStats } from "../../publisher/snapshot.ts";
 import { mayAct } from "../actions.ts";
 import type { AdminContext, AdminRequest } from "../context.ts";
 import { type AdminActionName, AdminActionNames } from "../options.ts";
@@ -54,8 +55,12 @@ function target({ options }: AdminContext, path: string, { name }: NamedSystem):
   return `${options.basePath}${path}?system=${encodeURIComponent(name)}`;
 }
 
+function statsOf({ observer }: AdminContext, { name }: NamedSystem): PublisherStats {
+  return observer.statsOf(observer.publisher(name).system);
+}
+
 function notifyForm(context: AdminContext, system: NamedSystem): Html {
-  const { open, notifications } = context.observer.publisher(system.name).system.stats();
+  const { open, notifications } = statsOf(context, system);
   const identities = [...new Set(open.flatMap(({ identity }) => identity ?? []))].slice(0, CHOICES);
   const choices = identities.map((identity) => [identity, clip(identity, 80)] as const);
   return html`
@@ -74,7 +79,7 @@ function notifyForm(context: AdminContext, system: NamedSystem): Html {
 }
 
 function rotateForm(context: AdminContext, system: NamedSystem): Html {
-  const { open } = context.observer.publisher(system.name).system.stats();
+  const { open } = statsOf(context, system);
   const encrypted = open.filter(({ cipher }) => cipher !== null);
   return html`<section class="card"><h2>Rotate the cipher keys of ${system.name}</h2>
   ${

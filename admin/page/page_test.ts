@@ -131,6 +131,7 @@ Deno.test("the overview tells what a history could not record, and why it can't 
   const history = new MemoryHistory().stats();
   const shown = async (change: Partial<HistoryStats>): Promise<string> => {
     publisher.present = { ...publisher.present, history: { ...history, ...change } };
+    admin.clock.advance(250);
     return /<dt>History<\/dt>\s*<dd>([^]*?)<\/dd>/.exec(await page(admin, "/"))![1]!.trim();
   };
   assertEquals(await shown({}), "empty");

@@ -16,7 +16,7 @@ export function securityPage(context: AdminContext, c: AdminRequest): Html {
   const query = new Query(c.req.url, ["system", "done"]);
   const { system, certificates } = observer.certificates(query.text("system"));
   const publisher = observer.publisher(system);
-  const { access, bans, open } = publisher.system.stats();
+  const { access, bans, open } = observer.statsOf(publisher.system);
   const now = options.clock.now();
   const canLift = mayAct(context, c.env.user, "liftBan", publisher);
   const banRows = bans.map(({ id, kind, name, reason, until }) =>

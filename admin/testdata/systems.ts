@@ -6,7 +6,7 @@
 import type { HistorySource } from "../../history/source.ts";
 import { DataSet } from "../../metadata/data_set.ts";
 import type { ConnectionSnapshot, PublisherStats } from "../../publisher/snapshot.ts";
-import { ManualClock } from "../../transport/clock.ts";
+import { type Clock, ManualClock, systemClock } from "../../transport/clock.ts";
 import { SignalTable } from "../../transport/signal_table.ts";
 import { type MeasurementTap, Taps } from "../../transport/taps.ts";
 import { MeasurementBatch } from "../../transport/wire/batch.ts";
@@ -21,6 +21,12 @@ export const SCRIPT = `"><script>alert(1)</script><img src=x onerror='alert(2)'>
 
 /** A moment: the beginning of {@linkcode ManualClock}. */
 export const EPOCH = 1_704_067_200_000;
+
+/** The system's clock, for an admin to which everything that it keeps is old whenever it looks. */
+export function forgetfulClock(): Clock {
+  let skipped = 0;
+  return { ...systemClock, monotonic: () => systemClock.monotonic() + (skipped += 1_000) };
+}
 
 /** A connection; `changes` replace what it says. */
 export function connection(id: number, changes: Partial<ConnectionSnapshot> = {}): ConnectionSnapshot {

@@ -5,7 +5,7 @@ import { type HistoryRequest, type HistorySource, MemoryHistory, SqliteHistory }
 import { Publisher } from "../../publisher/mod.ts";
 import { grid } from "../../publisher/testdata/rig.ts";
 import { Subscriber } from "../../subscriber/mod.ts";
-import { MeasurementBatch, SttpError, Ticks } from "../../transport/mod.ts";
+import { ManualClock, MeasurementBatch, SttpError, Ticks } from "../../transport/mod.ts";
 import { runChild } from "../support/child.ts";
 import { metadataOf, signalId, until } from "./support.ts";
 
@@ -207,8 +207,10 @@ Deno.test("a full disk: what can't be recorded is counted, publishing goes on, a
     history.flush();
     await until(() => live.length === published.length);
   };
-  const admin = createAdmin(publisher);
+  const clock = new ManualClock();
+  const admin = createAdmin(publisher, { clock });
   const ready = async (): Promise<[status: number, failing: string[]]> => {
+    clock.advance(1_000);
     const response = await admin.fetch(new Request("http://localhost/readyz"));
     const { checks }: { checks: { check: string; ok: boolean }[] } = await response.json();
     return [response.status, checks.filter(({ ok }) => !ok).map(({ check }) => check)];
