@@ -20,6 +20,7 @@ import {
   selectSignalIds,
 } from "../../../metadata/mod.ts";
 import { deriveActiveMeasurements } from "../../../metadata/active_measurements.ts";
+import { finish } from "../../../metadata/steps.ts";
 import { parseConnectionString, Ticks, tryParseTicks } from "../../../transport/mod.ts";
 import { parseBoolean, parseNumber } from "../../../transport/wire/connection_string.ts";
 import { gunzip, isGzip } from "../../../transport/wire/gzip.ts";
@@ -299,7 +300,7 @@ async function readXml(
   new Metadata(read);
   deriveActiveMeasurements(read);
   String(compareDataSets(metadata(), read));
-  const merged = mergeMetadata([metadata(), read]).dataSet;
+  const merged = finish(mergeMetadata([metadata(), read])).dataSet;
   assert(merged.tables.length >= metadata().tables.length);
   const again = await DataSet.fromXml(read.toXml());
   assertEquals(
