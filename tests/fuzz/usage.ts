@@ -15,6 +15,8 @@ export const MOST_GROWTH = 256;
 /** The most memory that a process may ever hold, in MiB: about twice what any target comes to. */
 export const MOST_MEMORY = 700;
 
+const isLinux = Deno.build.os === "linux";
+
 /** What something took. */
 export interface Taken {
   /** Milliseconds of the processor, of all threads. */
@@ -53,18 +55,24 @@ export function memoryProblem(): string | undefined {
   return peak > MOST_MEMORY ? `${peak} MiB held, at most ${MOST_MEMORY} expected` : undefined;
 }
 
-/** The time of the processor, and the mark of the most memory in use. */
+/**
+ * The time of the processor in milliseconds, and the mark of the most memory in use in MiB. The unit of `maxRSS`
+ * differs between systems; so elsewhere than on Linux it is what is in use now, and what was released does not show.
+ */
 function usage(): { time: number; memory: number } {
-  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
-  return { time: (userCPUTime + systemCPUTime) / 1000, memory: maxRSS / 1024 };
+  const { user, system } = process.cpuUsage();
+  const memory = isLinux ? process.resourceUsage().maxRSS / 1024 : Deno.memoryUsage().rss / 1024 ** 2;
+  return { time: (user + system) / 1000, memory };
 }
+
+let canLower = isLinux;
 
 /**
  * Sets the system's mark of the most memory back to what is in use now, so that what one input takes does not hide in
- * what another took before. Only Linux can do so; elsewhere growth shows where it is beyond all before it.
+ * what another took before. Where that is not permitted, growth shows when it is beyond all before it.
  */
 function lowerMark(): void {
-  if (Deno.build.os !== "linux" || !canLower) return;
+  if (!canLower) return;
   try {
     // See proc(5).
     Deno.writeTextFileSync("/proc/self/clear_refs", "5");
@@ -72,5 +80,3 @@ function lowerMark(): void {
     canLower = false;
   }
 }
-
-let canLower = true;
