@@ -82,7 +82,7 @@ export class MemoryHistory implements HistorySource {
     }
     this.#capacity = capacity;
     // Of a small capacity a quarter is given up at a time.
-    this.#blockSize = Math.max(1, Math.min(BLOCK_SIZE, capacity >> 2));
+    this.#blockSize = Math.max(1, Math.min(BLOCK_SIZE, Math.floor(capacity / 4)));
     this.#turns = new ReadingTurns(clock, () => this.#recorded);
   }
 
@@ -191,10 +191,8 @@ export class MemoryHistory implements HistorySource {
   /** The earliest of these positions, in order of time; without those that were given up. */
   #earliest(positions: number[]): number[] {
     const kept = this.#dropped * this.#blockSize;
-    return positions.filter((position) => position >= kept).sort((a, b) => this.#compare(a, b)).slice(
-      0,
-      PIECE,
-    );
+    const left = positions.filter((position) => position >= kept);
+    return left.sort((a, b) => this.#compare(a, b)).slice(0, PIECE);
   }
 
   #compare(a: number, b: number): number {
