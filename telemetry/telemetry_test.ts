@@ -2,8 +2,9 @@ import type { Meter, Tracer } from "@opentelemetry/api";
 import { assert, assertEquals } from "@std/assert";
 import { nameSystems } from "../admin/system.ts";
 import type { PublisherStatus } from "../publisher/status.ts";
-import { metadataOf, until } from "../tests/integration/support.ts";
+import { all, metadataOf, roundOf, until } from "../tests/integration/support.ts";
 import { Publisher } from "../publisher/mod.ts";
+import { Subscriber } from "../subscriber/mod.ts";
 import { SystemMetrics } from "./metrics.ts";
 import { instrument } from "./mod.ts";
 import { PublisherSpans, SubscriberSpans } from "./spans.ts";
@@ -80,20 +81,31 @@ Deno.test("metrics and spans arrive at a collector", async () => {
   assertEquals((await child.status).success, true);
 });
 
-Deno.test("while OpenTelemetry is off, nobody reads the events", async () => {
+Deno.test("while OpenTelemetry is off, nobody reads the events, and the counters only to see what there is", async () => {
   await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1" });
   publisher.defineMetadata(metadataOf(1));
-  let asked = 0;
+  let statusAsked = 0;
+  let statsAsked = 0;
   const watched = {
-    stats: () => publisher.stats(),
+    stats: () => {
+      statsAsked++;
+      return publisher.stats();
+    },
     status: () => {
-      asked++;
+      statusAsked++;
       return publisher.status();
     },
   };
   using _ = instrument({ east: watched });
+  const atSetUp = statsAsked;
   await publisher.start();
-  assertEquals(asked, 0);
+  const subscriber = new Subscriber({ filter: all });
+  await subscriber.connect(publisher.address);
+  await until(() => publisher.stats().open[0]?.subscription?.confirmed === true);
+  publisher.publish(roundOf(publisher, 1, 0));
+  await until(() => subscriber.stats().measurements === 1);
+  await subscriber.disconnect();
+  assertEquals([statusAsked, atSetUp, statsAsked], [0, 2, 2]);
 });
 
 Deno.test("what is no longer instrumented is not measured any more, and its spans are ended", () => {
