@@ -109,7 +109,8 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
   readonly #insertSignal: StatementSync;
   readonly #insertBlock: StatementSync;
   readonly #nextSecond: StatementSync;
-  readonly #nextBlock: StatementSync;
+  readonly #blocksOf: StatementSync;
+  readonly #blockAt: StatementSync;
   readonly #range: StatementSync;
   readonly #countBlocks: StatementSync;
   /** How many blocks there are; `undefined` until they have been counted. */
@@ -142,9 +143,11 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
       "INSERT INTO blocks (second, first, last, recorded, data) VALUES (?, ?, ?, ?, ?)",
     );
     this.#nextSecond = database.prepare("SELECT min(second) AS second FROM blocks WHERE second > ?");
-    this.#nextBlock = database.prepare(
-      "SELECT id, data FROM blocks WHERE second = ? AND id > ? AND last >= ? AND first <= ? ORDER BY id LIMIT 1",
+    this.#blocksOf = database.prepare(
+      "SELECT id, first FROM blocks WHERE second = ? AND last >= ? AND first <= ?",
     );
+    this.#blocksOf.setReadBigInts(true);
+    this.#blockAt = database.prepare("SELECT data FROM blocks WHERE id = ?");
     this.#range = database.prepare(
       `SELECT (SELECT min(first) FROM blocks WHERE second = (SELECT min(second) FROM blocks)) AS first,
               (SELECT max(last) FROM blocks WHERE second = (SELECT max(second) FROM blocks)) AS last`,
@@ -338,14 +341,16 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
     for (let second = secondOf(start) - 1;;) {
       second = await inTurn(() => this.#secondAfter(second));
       if (second > lastSecond) return;
-      const parts: MeasurementBatch[] = [];
-      for (let id: number | undefined = 0; id !== undefined;) {
-        const before: number = id;
-        id = await inTurn(() => this.#readBlock(second, before, wanted, parts));
+      const merge = await inTurn(() => this.#partsOf(second, wanted));
+      for (;;) {
+        for (let id; (id = merge.due) !== undefined;) {
+          const block: number = id;
+          await inTurn(() => merge.add(block, this.#readBlock(block, wanted)));
+        }
+        const piece = await inTurn(() => merge.take(PIECE));
+        if (piece === undefined) break;
+        yield piece;
       }
-      const merge = new TimeMerge(parts);
-      parts.length = 0;
-      for (let piece; (piece = await inTurn(() => merge.take(PIECE))) !== undefined;) yield piece;
     }
   }
 
@@ -362,26 +367,26 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
     return next;
   }
 
-  /**
-   * Adds what is wanted of a second's next block to its parts.
-   *
-   * @param after The block before.
-   * @returns The block; `undefined` after the last, when what is not in the file yet has been added.
-   */
-  #readBlock(second: number, after: number, wanted: Wanted, parts: MeasurementBatch[]): number | undefined {
-    const { handles, start, stop } = wanted;
-    const block = this.#ask(() => this.#nextBlock.get(second, after, start, stop));
+  /** What there is of a second: blocks to be added, and what is not in the file yet. */
+  #partsOf(second: number, wanted: Wanted): TimeMerge {
+    const merge = new TimeMerge();
+    for (const { id, first } of this.#ask(() => this.#blocksOf.all(second, wanted.start, wanted.stop))) {
+      merge.expect(Number(id), typeof first === "bigint" ? first : 0n);
+    }
     const read = this.#read;
     read.clear();
-    if (block === undefined) this.#copyPending(second, read);
-    else this.#decode(block.data, read);
-    keepWanted(read, 0, handles, start, stop);
-    if (read.length > 0) {
-      const part = read.clone();
-      sortByTime(part);
-      parts.push(part);
-    }
-    return block?.id as number | undefined;
+    this.#copyPending(second, read);
+    merge.add(Infinity, wantedOf(read, wanted));
+    return merge;
+  }
+
+  /** What is wanted of a block, in order of time; nothing of one that was given up meanwhile. */
+  #readBlock(id: number, wanted: Wanted): MeasurementBatch {
+    const block = this.#ask(() => this.#blockAt.get(id));
+    const read = this.#read;
+    read.clear();
+    if (block !== undefined) this.#decode(block.data, read);
+    return wantedOf(read, wanted);
   }
 
   /** Appends what there is of a second that is not in the file yet. */
@@ -470,6 +475,14 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** A copy of what is wanted of a batch, which is lost, in order of time. */
+function wantedOf(batch: MeasurementBatch, { handles, start, stop }: Wanted): MeasurementBatch {
+  keepWanted(batch, 0, handles, start, stop);
+  const copy = batch.clone();
+  sortByTime(copy);
+  return copy;
 }
 
 function inRange(name: string, value: number, least: number, most: number): number {

@@ -10,7 +10,8 @@ function batchOf(value: number, ...times: bigint[]): MeasurementBatch {
 }
 
 function merged(most: number, ...batches: MeasurementBatch[]): [bigint, number][][] {
-  const merge = new TimeMerge(batches);
+  const merge = new TimeMerge();
+  batches.forEach((batch, number) => merge.add(number, batch));
   const pieces: [bigint, number][][] = [];
   for (let piece; (piece = merge.take(most)) !== undefined;) {
     pieces.push(Array.from(piece.ticks, (time, i) => [time, piece!.values[i]!]));
@@ -35,4 +36,20 @@ Deno.test("pieces have the size that was asked for, the last what is left", () =
   const pieces = merged(2, batchOf(1, 1n, 2n, 3n), batchOf(2, 1n, 4n));
   assertEquals(pieces, [[[1n, 1], [1n, 2]], [[2n, 1], [3n, 1]], [[4n, 2]]]);
   assertEquals(merged(2), []);
+});
+
+Deno.test("a batch is asked for when its turn comes, and comes in the same order then", () => {
+  const merge = new TimeMerge();
+  merge.expect(2, 4n);
+  merge.add(1, batchOf(1, 1n, 4n, 4n, 5n));
+  merge.expect(0, 5n);
+  assertEquals(merge.due, undefined);
+  assertEquals([...merge.take(10)!.ticks], [1n, 4n, 4n]);
+  assertEquals([merge.take(10), merge.due], [undefined, 2]);
+  merge.add(2, batchOf(2, 4n, 6n));
+  assertEquals([...merge.take(10)!.values], [2]);
+  assertEquals(merge.due, 0);
+  merge.add(0, batchOf(0, 5n, 5n));
+  assertEquals([...merge.take(10)!.values], [0, 0, 1, 2]);
+  assertEquals([merge.take(10), merge.due], [undefined, undefined]);
 });
