@@ -321,3 +321,19 @@ Deno.test("long metadata is merged in steps, a few thousand cells at a time", ()
   // Of keys 256 rows, of eight columns some 450.
   assertGreater(count, 10_000 / 256 + 7_500 / 512);
 });
+
+Deno.test("measurements of signals that are new wait for the metadata that came before them", async () => {
+  // Much to compare, and little to subscribe to.
+  const size = 5_000;
+  const filter = `${signalId(0)};${signalId(size)}`;
+  await using meeting = await Meeting.start(size);
+  await using hub = await Hub.start([meeting.publisher.address], { options: { filter, reconnect } });
+  await hub.ready();
+  await meeting.confirmed();
+  meeting.publisher.defineMetadata(metadataOf(size + 1));
+  await until(() => meeting.publisher.stats().open[0]?.subscription?.signals === 2);
+  await meeting.confirmed();
+  meeting.publisher.publish(roundOf(meeting.publisher, 1, 0, size));
+  await until(() => hub.relay.stats()[0]!.forwarded + hub.relay.stats()[0]!.undescribed === 1);
+  assertEquals(hub.relay.stats()[0]?.undescribed, 0);
+});
