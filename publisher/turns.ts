@@ -207,6 +207,7 @@ export class Turns {
     return this.#held - (this.#large?.held ?? 0);
   }
 
+  /** Whether all that take little take so much that something may take more only when it is the one to be finished. */
   #isFullFor({ held }: Work): boolean {
     return this.#heldByLittle >= (held > HARDLY_ANY ? MOST_HELD : MOST_WITH_NEW);
   }
