@@ -121,7 +121,7 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
   #cancelCommit: (() => void) | undefined;
   #retainedAt = -Infinity;
   #closed = false;
-  /** How often something came. */
+  /** Counts what came, for the turns of those who read. */
   #came = 0;
   #recorded = 0;
   #lost = 0;
