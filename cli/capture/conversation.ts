@@ -92,6 +92,9 @@ const mostText = 65_536;
 /** The end of the year 9999, in milliseconds since 1970. */
 const LATEST = 253_402_300_799_999;
 
+/** Bytes of a side that are taken at a time: little, as a recording may have very many connections. */
+const READ_SIZE = 1_024;
+
 /** What TLS begins with. As a frame's length it would be 350 MB, which nobody begins with. */
 const TLS_HANDSHAKE = [0x16, 3] as const;
 
@@ -106,7 +109,7 @@ export class Conversation {
     publisher: newSide(DefaultLimits.responseFrameLength),
   };
   readonly #counters = new Counters();
-  readonly #batch = new MeasurementBatch();
+  readonly #batch = new MeasurementBatch(16);
   readonly #clock: Clock;
   #ticks: bigint | undefined;
   #datagrams = 0;
@@ -489,7 +492,7 @@ export class Conversation {
 const nothing: Explanation = { details: {}, summary: "" };
 
 function newSide(maxLength: number): Side {
-  return { frames: new FrameReader({ maxLength }), offset: 0, lost: false, unread: 0 };
+  return { frames: new FrameReader({ maxLength, readSize: READ_SIZE }), offset: 0, lost: false, unread: 0 };
 }
 
 function quoted(text: string): Explanation {

@@ -46,14 +46,19 @@ export class Streams {
     const { source, destination, sourcePort, destinationPort, isSyn, isAck } = segment;
     const key = source < destination ? `${source} ${destination}` : `${destination} ${source}`;
     let connection = this.#connections.get(key);
+    const events: StreamEvent[] = [];
     // The same ports may be used again.
     if (connection === undefined || (isSyn && !isAck && connection.hasData)) {
       const isChosen = sourcePort === this.#port || destinationPort === this.#port;
       connection = new Connection(key, isSyn && isAck ? destination : source, isChosen, this.#waiting);
-      this.#forget(this.#connections.get(key));
+      events.push(...this.#forget(this.#connections.get(key), "its ports are used again"));
       this.#connections.set(key, connection);
       this.#begun.add(connection);
-      if (this.#connections.size > MAX_CONNECTIONS) this.#forget(this.#begun.first());
+      if (this.#connections.size > MAX_CONNECTIONS) {
+        events.push(
+          ...this.#forget(this.#begun.first(), `${MAX_CONNECTIONS} other connections have begun since`),
+        );
+      }
     }
     const parts = connection.add(segment);
     if (connection.isOther && !connection.isCounted) {
@@ -68,18 +73,22 @@ export class Streams {
       line.add(connection);
     }
     const { number } = connection;
-    return parts.map((part) => ({ ...part, connection: number }));
+    for (const part of parts) events.push({ ...part, connection: number });
+    return events;
   }
 
-  #forget(connection: Connection | undefined): void {
-    if (connection === undefined) return;
+  #forget(connection: Connection | undefined, reason: string): StreamEvent[] {
+    if (connection === undefined) return [];
+    const parts = connection.end(reason);
     connection.forget();
     connection.isForgotten = true;
     this.#connections.delete(connection.key);
     this.#begun.removed();
-    if (connection.number === 0) return;
+    const { number } = connection;
+    if (number === 0) return [];
     const hosts = hostsOf(connection.publisher, connection.subscriber);
     if (this.#byHosts.get(hosts)!.removed() === 0) this.#byHosts.delete(hosts);
+    return parts.map((part) => ({ ...part, connection: number }));
   }
 
   /** Data over UDP goes from the publisher's host to the subscriber's. */
@@ -95,7 +104,7 @@ export class Streams {
   end(): StreamEvent[] {
     return [...this.#connections.values()].flatMap((connection) => {
       const { number } = connection;
-      return connection.end().map((part) => ({ ...part, connection: number }));
+      return connection.end("the recording ends").map((part) => ({ ...part, connection: number }));
     });
   }
 
@@ -227,6 +236,7 @@ class Connection {
   /** Nothing waits any more. */
   forget(): void {
     for (const side of this.#sides.values()) side.forget();
+    this.#sides.clear();
   }
 
   #ended(reason: string): CapturedPart[] {
@@ -235,10 +245,11 @@ class Connection {
     return this.number > 0 || this.subscriber !== "" ? [{ kind: "ended", reason }] : [];
   }
 
-  end(): CapturedPart[] {
+  /** It ends without having said so. */
+  end(reason: string): CapturedPart[] {
     if (this.#hasEnded || this.number === 0) return [];
     const missing = [...this.#sides.values()].find((side) => side.isWaiting)?.missing;
-    return this.#ended(missing ?? "the recording ends");
+    return this.#ended(missing ?? reason);
   }
 }
 

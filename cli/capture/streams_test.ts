@@ -163,3 +163,18 @@ Deno.test("150,000 connections one after the other: each is forgotten in its tur
   assertEquals(again(1), [2, 2]);
   assertEquals(streams.add(segment(149_999, 1, modes)).map(({ connection }) => connection), [3, 3]);
 });
+
+Deno.test("a connection that is forgotten has ended: its ports are used again, or too many have begun since", () => {
+  const streams = new Streams(undefined);
+  begin(streams, 1);
+  const syn = (port: number): StreamEvent[] => streams.add(segment(port, 0, new Uint8Array(0), true));
+  const ended = (
+    connection: number,
+    reason: string,
+  ): StreamEvent[] => [{ kind: "ended", connection, reason }];
+  assertEquals(syn(1), ended(1, "its ports are used again"));
+  streams.add(segment(1, 1, modes));
+  for (let port = 2; port <= 65_536; port++) assertEquals(syn(port), []);
+  assertEquals(syn(65_537), ended(2, "65536 other connections have begun since"));
+  assertEquals(streams.end(), []);
+});

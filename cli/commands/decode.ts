@@ -5,7 +5,8 @@
  */
 import { commandName, Response, responseName } from "../../mod.ts";
 import { suggestion } from "../arguments.ts";
-import { Conversation, type Message } from "../capture/conversation.ts";
+import type { Conversation, Message } from "../capture/conversation.ts";
+import { Conversations } from "../capture/conversations.ts";
 import type { CaptureEvent } from "../capture/format.ts";
 import { readRecording } from "../capture/recording.ts";
 import { elapsed, measurementLines, messageText, messageValue, type TextOptions } from "../capture/render.ts";
@@ -86,10 +87,12 @@ interface DecodeOptions {
 class Explaining {
   readonly #options: DecodeOptions;
   readonly #context: Context;
-  readonly #conversations = new Map<number, Conversation>();
+  readonly #conversations = new Conversations();
   readonly #only: ReadonlySet<string>;
   #messages = 0;
   #problems = 0;
+  /** Bytes that came when their connection had ended long ago. */
+  #late = 0;
   #start: bigint | undefined;
   /** Whose messages were shown last. */
   #shown = 0;
@@ -112,14 +115,15 @@ class Explaining {
         await this.#take(event);
       }
     } catch (error) {
-      if (this.#conversations.size === 0) throw error;
+      if (this.#conversations.count === 0) throw error;
       // What was read before is complete, so it deserves its end.
       failure = error;
     }
-    for (const [connection, conversation] of this.#conversations) {
+    for (const [connection, conversation] of this.#conversations.entries()) {
       await this.#leftOver(connection, conversation);
     }
-    const [connections, messages, problems] = [this.#conversations.size, this.#messages, this.#problems];
+    await this.#tellLate();
+    const [connections, messages, problems] = [this.#conversations.count, this.#messages, this.#problems];
     if (output.json) await output.value({ kind: "summary", connections, messages, problems });
     else {await output.note(
         `${many(connections, "connection")}, ${many(messages, "message")}, ${many(problems, "problem")}`,
@@ -131,9 +135,12 @@ class Explaining {
   async #take(event: CaptureEvent): Promise<void> {
     const { connection, ticks } = event;
     this.#start ??= ticks;
-    let conversation = this.#conversations.get(connection);
-    if (conversation === undefined) this.#conversations.set(connection, conversation = new Conversation());
+    const conversation = this.#conversations.of(connection);
     if (event.kind === "bytes") {
+      if (conversation === undefined) {
+        this.#late += event.bytes.length;
+        return;
+      }
       for await (const message of conversation.add(event.from, event.bytes, ticks)) {
         await this.#show(connection, conversation, message);
       }
@@ -152,6 +159,8 @@ class Explaining {
         ticks,
       );
     }
+    const over = event.kind === "ended" ? this.#conversations.end(connection) : undefined;
+    if (over !== undefined) await this.#leftOver(...over);
   }
 
   /** A line about a connection. */
@@ -169,7 +178,7 @@ class Explaining {
     const { output } = this.#context;
     const { values } = this.#options;
     if (output.json) return await output.value(messageValue(conversation, connection, message, values));
-    if (this.#shown !== connection && this.#conversations.size > 1) {
+    if (this.#shown !== connection && this.#conversations.count > 1) {
       await this.#heading(connection, "goes on", message.ticks);
     }
     const lines = messageText(message, this.#text);
@@ -179,6 +188,15 @@ class Explaining {
 
   get #text(): TextOptions {
     return { styles: this.#context.output.outStyles, start: this.#start, full: this.#options.full };
+  }
+
+  /** Says that there were bytes which nobody could expect any more. */
+  async #tellLate(): Promise<void> {
+    if (this.#late === 0) return;
+    this.#problems++;
+    const { output } = this.#context;
+    if (output.json) return await output.value({ kind: "late", bytes: this.#late });
+    await output.note(`${many(this.#late, "byte")} of connections that had ended long before were not read`);
   }
 
   /** Says what is no whole message. */

@@ -1,7 +1,8 @@
 /** `sttp capture` and `sttp decode` as programs, with our publisher and subscriber. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { CaptureWriter } from "../../cli/capture/format.ts";
 import { readRecording } from "../../cli/capture/recording.ts";
-import { createTestCertificates, Publisher, Subscriber, Ticks } from "../../mod.ts";
+import { Command, createTestCertificates, encodeCommand, Publisher, Subscriber, Ticks } from "../../mod.ts";
 import {
   all,
   Meeting,
@@ -100,6 +101,43 @@ Deno.test("capture subscribes and records; decode tells every measurement", () =
     assertMatch(text.stdout, / < Succeeded \(Subscribe\) {2}"Client subscribed using TSSC/);
     assert(!text.stdout.includes("DataPacket"));
     assertMatch(text.stderr, /^1 connection, \d+ messages, 0 problems\n$/);
+  }));
+
+Deno.test("decode tells what is left over of connections that ended, and bytes that come long after that", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/many.sttpcap`;
+    {
+      using file = await Deno.create(path);
+      const writer = new CaptureWriter(async (bytes) => {
+        for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+      }, {});
+      const unsubscribe = encodeCommand(Command.Unsubscribe);
+      const said = (connection: number, bytes: Uint8Array): Promise<void> =>
+        writer.add(connection, 0n, { kind: "bytes", from: "subscriber", bytes });
+      const end = (connection: number): Promise<void> =>
+        writer.add(connection, 0n, { kind: "ended", reason: "closed" });
+      // The first one's message ends after it has ended.
+      await said(1, unsubscribe.subarray(0, 3));
+      await end(1);
+      await said(1, unsubscribe.subarray(3));
+      // The second one's does not end.
+      await said(2, unsubscribe.subarray(0, 3));
+      await end(2);
+      for (let connection = 3; connection <= 18; connection++) {
+        await said(connection, unsubscribe);
+        await end(connection);
+      }
+      await said(1, unsubscribe);
+      await said(2, unsubscribe);
+    }
+    const { code, lines } = await decode(path);
+    assertEquals(code, 5);
+    const about = (kind: string): unknown[] => lines.filter((line) => line.kind === kind);
+    assertEquals(about("incomplete"), [
+      { kind: "incomplete", connection: 2, from: "subscriber", offset: 0, bytes: 3 },
+    ]);
+    assertEquals(about("late"), [{ kind: "late", bytes: 10 }]);
+    assertEquals(about("summary"), [{ kind: "summary", connections: 18, messages: 17, problems: 1 }]);
   }));
 
 Deno.test("capture stands between subscribers and a publisher, with TLS on both sides, and loses nothing", () =>
