@@ -45,7 +45,7 @@ Deno.test("subscriptions to the same signals count once, in each form, and as lo
   const memory = new SubscriptionMemory(10_000_000);
   const [set, same] = [first(size), first(size)];
   const hold = (set: SignalSet, cache: CacheBlock, form = delivery, temporal?: Temporal): HeldMemory =>
-    memory.hold({ set, cache, delivery: form, temporal });
+    memory.hold({ set, cache, delivery: form, temporal }, "192.0.2.1");
   const [cache, otherCache] = [cacheOf(5000), cacheOf(7000)];
   const held = [hold(set, cache)];
   const alone = setBytes + encoderBytes + 5000;
@@ -73,18 +73,38 @@ Deno.test("subscriptions to the same signals count once, in each form, and as lo
 });
 
 Deno.test("what there is no room for is refused and holds nothing; small subscriptions always have room", () => {
-  const memory = new SubscriptionMemory(300_000);
-  const held = memory.hold({ set: first(size), cache: cacheOf(20), delivery, temporal: undefined });
+  const memory = new SubscriptionMemory(400_000);
+  let hosts = 0;
+  const hold = (count: number, network = `192.0.2.${++hosts}`): HeldMemory =>
+    memory.hold({ set: first(count), cache: cacheOf(20), delivery, temporal: undefined }, network);
+  const held = hold(900);
+  hold(899);
   const before = memory.bytes;
-  const more = (): HeldMemory =>
-    memory.hold({ set: first(size + 1), cache: cacheOf(20), delivery, temporal: undefined });
-  assertSttpError("LimitExceeded", more, "with this one to 1001 signals, at most 300000 expected");
+  const more = (): HeldMemory => hold(898);
+  assertSttpError("LimitExceeded", more, "with this one to 898 signals, at most 400000 expected");
   assertEquals(memory.bytes, before);
-  for (let count = 1; count <= 30; count++) {
-    memory.hold({ set: first(count), cache: cacheOf(20), delivery, temporal: undefined });
-  }
+  for (let count = 1; count <= 20; count++) hold(count);
+  assertSttpError("LimitExceeded", more, "at most 400000 expected");
   held.release();
   more();
+});
+
+Deno.test("one network has room for half: others can still subscribe", () => {
+  const memory = new SubscriptionMemory(1_000_000);
+  const hold = (count: number, network: string): HeldMemory =>
+    memory.hold({ set: first(count), cache: cacheOf(20), delivery, temporal: undefined }, network);
+  const greedy = [hold(1000, "192.0.2.66"), hold(1001, "192.0.2.66"), hold(1002, "192.0.2.66")];
+  const more = (): HeldMemory => hold(1003, "192.0.2.66");
+  assertSttpError("LimitExceeded", more, "All subscriptions from your address would take");
+  // What others have as well takes no more memory, and small ones have room.
+  const other = hold(1003, "192.0.2.1");
+  more().release();
+  hold(20, "192.0.2.66");
+  other.release();
+  assertSttpError("LimitExceeded", more, "at most 500000 expected");
+  greedy[1]!.release();
+  more();
+  assertEquals(hold(1000, "192.0.2.2").set, greedy[0]!.set);
 });
 
 Deno.test("handles that are far apart count", () => {
@@ -95,7 +115,7 @@ Deno.test("handles that are far apart count", () => {
 });
 
 Deno.test("a subscription that takes more than there is room for is refused until somebody goes", async () => {
-  await using rig = await Rig.start({ limits: { allSubscriptionsLength: 500_000 } });
+  await using rig = await Rig.start({ limits: { allSubscriptionsLength: 1_000_000 } });
   rig.publisher.defineMetadata(grid(2000));
   const [a, b, c] = [await rig.agree(), await rig.agree(), await rig.agree()];
   const top = (count: number): string => `FILTER TOP ${count} ActiveMeasurements WHERE True`;

@@ -52,12 +52,14 @@ export interface Limits {
   readonly allFiltersLength: number;
   /**
    * Bytes that all of a publisher's subscriptions together may take: some 150 for each signal, those to the same signals
-   * counted once. Those of up to 16 KiB are taken beyond that, too.
+   * counted once; those of one host, or of one IPv6 network of 64 bits, half of it. Those of up to 16 KiB are taken
+   * beyond that, too.
    */
   readonly allSubscriptionsLength: number;
   /**
    * Bytes that may wait to be sent over all of a publisher's connections together, what several of them get counted once.
-   * Beyond that, a connection may hold its equal share of data, at least 256 KiB, and long answers are refused.
+   * Beyond that, a connection may hold its equal share of data, at least 256 KiB; for a long answer those are disconnected
+   * who do not read theirs, or it is refused.
    */
   readonly allQueuesLength: number;
   /** Bytes of metadata after decompression. */
