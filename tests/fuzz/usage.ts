@@ -56,13 +56,21 @@ export function memoryProblem(): string | undefined {
 }
 
 /**
- * The time of the processor in milliseconds, and the mark of the most memory in use in MiB. The unit of `maxRSS`
- * differs between systems; so elsewhere than on Linux it is what is in use now, and what was released does not show.
+ * The time of the processor in milliseconds, and the mark of the most memory in use in MiB. Elsewhere than on Linux it is
+ * what is in use now, and what was released does not show: what `maxRSS` means differs between systems, and on Linux it
+ * begins with what the parent process held.
  */
 function usage(): { time: number; memory: number } {
   const { user, system } = process.cpuUsage();
-  const memory = isLinux ? process.resourceUsage().maxRSS / 1024 : Deno.memoryUsage().rss / 1024 ** 2;
-  return { time: (user + system) / 1000, memory };
+  return {
+    time: (user + system) / 1000,
+    memory: isLinux ? highWaterMark() : Deno.memoryUsage().rss / 1024 ** 2,
+  };
+}
+
+/** The most memory that this process has held since the mark was set back, in MiB; see proc(5). */
+function highWaterMark(): number {
+  return Number(/^VmHWM:\s*(\d+) kB$/m.exec(Deno.readTextFileSync("/proc/self/status"))![1]) / 1024;
 }
 
 let canLower = isLinux;
