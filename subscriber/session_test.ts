@@ -86,7 +86,7 @@ Deno.test("metadata that is being read when the connection ends is not read to i
   await publisher.respond(Response.ConfigurationChanged, Command.Subscribe);
   await publisher.next(Command.MetadataRefresh);
   const row = "<DeviceDetail><Acronym>B</Acronym></DeviceDetail>";
-  const long = metadataXml("B").replace(row, row.repeat(100_000));
+  const long = metadataXml("B").replace(row, row.repeat(400_000));
   await publisher.respond(Response.Succeeded, Command.MetadataRefresh, long);
   publisher.channel.close();
   await settle();
