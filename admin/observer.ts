@@ -4,7 +4,7 @@ import type { ConnectionSnapshot, GroupSnapshot, PublisherStats } from "../publi
 import type { SubscriberStats } from "../subscriber/stats.ts";
 import type { PeerCertificate } from "../transport/channel.ts";
 import { type ConnectionView, viewConnection } from "./connections.ts";
-import { Kept } from "./kept.ts";
+import { KeptByAge } from "./kept_by_age.ts";
 import { type MetadataChangeView, MetadataVersions } from "./metadata_versions.ts";
 import type { CheckedOptions } from "./options.ts";
 import { Problem } from "./problems.ts";
@@ -110,8 +110,8 @@ export class Observer {
   readonly #trends = new Map<string, Trends>();
   readonly #directories = new Map<string, ReadSignals>();
   readonly #versions: MetadataVersions;
-  readonly #stats = new Map<AdminPublisher, Kept<PublisherStats>>();
-  readonly #readiness: Kept<ReadinessCheck[]>;
+  readonly #stats = new Map<AdminPublisher, KeptByAge<PublisherStats>>();
+  readonly #readiness: KeptByAge<ReadinessCheck[]>;
 
   constructor(systems: readonly NamedSystem[], options: CheckedOptions) {
     this.systems = systems;
@@ -119,9 +119,9 @@ export class Observer {
     this.#meters = new RateMeters(options.clock);
     for (const { name, system } of this.publishers) {
       this.#connectionMeters.set(name, new RateMeters(options.clock));
-      this.#stats.set(system, new Kept(options.clock, STATS_KEPT, () => system.stats()));
+      this.#stats.set(system, new KeptByAge(options.clock, STATS_KEPT, () => system.stats()));
     }
-    this.#readiness = new Kept(options.clock, READINESS_KEPT, () => this.#checkReadiness());
+    this.#readiness = new KeptByAge(options.clock, READINESS_KEPT, () => this.#checkReadiness());
     this.#versions = new MetadataVersions(options.clock);
     for (const system of systems) {
       const tapped = tappedSystem(system);

@@ -10,7 +10,7 @@ import type { SignalTable } from "../transport/signal_table.ts";
 import { type AccessSubject, type CheckedAccess, checkRights, type SignalRights } from "./access_options.ts";
 import { Counters } from "./counters.ts";
 import type { Definition } from "./definition.ts";
-import { Kept } from "./kept.ts";
+import { KeptByWeight } from "./kept_by_weight.ts";
 import { hostOf } from "./peer_host.ts";
 import type { AccessSnapshot } from "./snapshot.ts";
 import type { PublisherStatus } from "./status.ts";
@@ -63,7 +63,7 @@ export class Access {
   #revoked = 0;
   /** What the metadata is that the next are for. */
   #definition: Definition | undefined;
-  #visibilities = new Kept<Visibility>(KEPT_VISIBILITIES);
+  #visibilities = new KeptByWeight<Visibility>(KEPT_VISIBILITIES);
 
   /** @param options The options in force at first. */
   constructor(options: CheckedAccess, host: AccessHost) {
@@ -209,7 +209,7 @@ export class Access {
   #kept(key: string, definition: Definition, make: () => Visibility): Visibility {
     if (this.#definition !== definition) {
       this.#definition = definition;
-      this.#visibilities = new Kept(KEPT_VISIBILITIES);
+      this.#visibilities = new KeptByWeight(KEPT_VISIBILITIES);
     }
     let visibility = this.#visibilities.get(key);
     if (visibility === undefined) {

@@ -16,7 +16,7 @@ import { SttpError } from "../transport/errors.ts";
 import { SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
 import type { TextEncoding } from "../transport/wire/text.ts";
 import type { SignalSelector, UnauthorizedReport } from "./access_options.ts";
-import { Kept } from "./kept.ts";
+import { KeptByWeight } from "./kept_by_weight.ts";
 import { encodeMetadata, type MetadataBody } from "./metadata_body.ts";
 import { type MetadataPart, partOf } from "./metadata_part.ts";
 import type { CheckedOptions } from "./options.ts";
@@ -60,17 +60,17 @@ const ENTRY = 36;
 
 /** What is kept for a definition and its views together. */
 class Shelf {
-  readonly selections: Kept<Selection>;
-  readonly filteredBodies: Kept<MetadataBody>;
-  readonly ruleHandles: Kept<Int32Array | SttpError>;
-  readonly views: Kept<Definition>;
+  readonly selections: KeptByWeight<Selection>;
+  readonly filteredBodies: KeptByWeight<MetadataBody>;
+  readonly ruleHandles: KeptByWeight<Int32Array | SttpError>;
+  readonly views: KeptByWeight<Definition>;
   viewCount = 0;
 
   constructor({ selections, rules, metadata, views }: KeptLimits) {
-    this.selections = new Kept(selections);
-    this.filteredBodies = new Kept(metadata);
-    this.ruleHandles = new Kept(rules);
-    this.views = new Kept(views);
+    this.selections = new KeptByWeight(selections);
+    this.filteredBodies = new KeptByWeight(metadata);
+    this.ruleHandles = new KeptByWeight(rules);
+    this.views = new KeptByWeight(views);
   }
 }
 

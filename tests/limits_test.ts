@@ -11,7 +11,7 @@ import { UsageError } from "../cli/exit_codes.ts";
 import { readYaml } from "../cli/yaml.ts";
 import { DataSet, DEFAULT_FILTER_LIMITS } from "../metadata/mod.ts";
 import { Definition, KEPT, type KeptLimits } from "../publisher/definition.ts";
-import { Kept } from "../publisher/kept.ts";
+import { KeptByWeight } from "../publisher/kept_by_weight.ts";
 import { Publisher } from "../publisher/mod.ts";
 import { checkOptions as checkPublisher } from "../publisher/options.ts";
 import { atOnce } from "../publisher/testdata/at_once.ts";
@@ -197,7 +197,7 @@ Deno.test("filter expressions take as long as they may, and no longer", async ()
 });
 
 Deno.test("what is kept for those who ask for the same: the least recently used goes when one more is too much", () => {
-  const kept = new Kept<string>(10);
+  const kept = new KeptByWeight<string>(10);
   kept.set("a", "A", 5);
   kept.set("b", "B", 5);
   assertEquals([kept.get("a"), kept.get("b"), kept.get("a")], ["A", "B", "A"]);

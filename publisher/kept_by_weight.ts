@@ -1,5 +1,5 @@
 /** Values by text, of which the least recently used go when they weigh too much together. */
-export class Kept<Value> {
+export class KeptByWeight<Value> {
   readonly #limit: number;
   readonly #values = new Map<string, { value: Value; weight: number }>();
   #weight = 0;

@@ -1,7 +1,7 @@
 import type { Clock } from "../transport/clock.ts";
 
 /** A value that takes time to make, and is good for a while. */
-export class Kept<Value> {
+export class KeptByAge<Value> {
   readonly #clock: Clock;
   readonly #milliseconds: number;
   readonly #make: () => Value;
