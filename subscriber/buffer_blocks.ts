@@ -181,8 +181,8 @@ export class BufferBlockReceiver {
     const missing = this.#expected;
     this.#cancelTimer = clock.schedule(PATIENCE * timeout(), () => {
       this.#cancelTimer = undefined;
-      // While there is no room, it is not the publisher who is late.
-      if (missing === this.#expected && inbox.hasRoom) this.#skip();
+      // While there is no room, it is not the publisher who is late; and what is being read may be what is missing.
+      if (missing === this.#expected && inbox.hasRoom && !this.#isReading) this.#skip();
       if (this.#held.size > 0) this.#startTimer();
     });
   }

@@ -262,6 +262,24 @@ Deno.test("a datagram that comes while another is decompressed is left to the pu
   assertEquals([handed, dropped], [[1024 ** 2, 2], ["refusedBufferBlock"]]);
 });
 
+Deno.test("a missing block that comes at last is not given up while it is decompressed", () => {
+  const clock = new ManualClock();
+  const handed: number[] = [];
+  const dropped: string[] = [];
+  const receiver = new BufferBlockReceiver({
+    ...receiverOptions(clock, (payload) => handed.push(payload.length)),
+    drop: (reason) => dropped.push(reason),
+  });
+  finish(receiver.receive(encodeBufferBlock(1, 0, 0, new Uint8Array(1))));
+  const long = gzip(new Uint8Array(1024 ** 2));
+  const missing = receiver.receive(encodeBufferBlock(0, BufferBlockFlags.Compressed, 0, long));
+  assertEquals(missing.next().done, false);
+  clock.advance(16_000);
+  finish(missing);
+  finish(receiver.receive(encodeBufferBlock(2, 0, 0, new Uint8Array(2))));
+  assertEquals([handed, dropped, clock.pending], [[1024 ** 2, 1, 2], [], 0]);
+});
+
 /** What a receiver works with, of which it needs one signal only. */
 function receiverOptions(
   clock: ManualClock,
