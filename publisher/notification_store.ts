@@ -22,7 +22,11 @@ export interface NotifiedSubscriber {
 export interface NotificationStore {
   /** What was saved last; nothing when there was no such time. Called once, at the publisher's first start. */
   load(): Promise<readonly NotifiedSubscriber[]>;
-  /** Saves everything, in place of what was saved before. Calls do not overlap. */
+  /**
+   * Saves everything, in place of what was saved before. Calls do not overlap.
+   *
+   * @param subscribers As they are at the call: what changes while it is being saved comes with the next call.
+   */
   save(subscribers: readonly NotifiedSubscriber[]): Promise<void>;
 }
 
@@ -78,17 +82,52 @@ export class FileNotificationStore implements NotificationStore {
     return content;
   }
 
-  /** Writes the file beside the old one, then puts it in its place. */
+  /**
+   * Writes the file beside the old one, then puts it in its place. However much it is, everything else has its turn
+   * after each piece.
+   */
   async save(subscribers: readonly NotifiedSubscriber[]): Promise<void> {
     const path = `${this.#path}.new`;
-    const bytes = new TextEncoder().encode(JSON.stringify(subscribers));
+    const encoder = new TextEncoder();
     {
       using file = await Deno.open(path, { write: true, create: true, truncate: true });
-      for (let offset = 0; offset < bytes.length;) offset += await file.write(bytes.subarray(offset));
+      for (const piece of piecesOf(subscribers)) {
+        const bytes = encoder.encode(piece);
+        for (let offset = 0; offset < bytes.length;) offset += await file.write(bytes.subarray(offset));
+      }
       await file.sync();
     }
     await Deno.rename(path, this.#path);
   }
+}
+
+/** A piece of the file has so many characters, and up to a notification more: it takes less than a millisecond. */
+const PIECE = 65_536;
+
+/** The file, piece by piece. */
+function* piecesOf(subscribers: readonly NotifiedSubscriber[]): Generator<string, void> {
+  let piece = "";
+  for (const part of partsOf(subscribers)) {
+    piece += part;
+    if (piece.length < PIECE) continue;
+    yield piece;
+    piece = "";
+  }
+  yield piece;
+}
+
+/** What `JSON.stringify()` makes of them, notification by notification. */
+function* partsOf(subscribers: readonly NotifiedSubscriber[]): Generator<string, void> {
+  yield "[";
+  for (const [i, { pending, ...subscriber }] of subscribers.entries()) {
+    const head = JSON.stringify(subscriber).slice(0, -1);
+    yield `${i === 0 ? "" : ","}${head},"pending":[`;
+    for (const [j, notification] of pending.entries()) {
+      yield (j === 0 ? "" : ",") + JSON.stringify(notification);
+    }
+    yield "]}";
+  }
+  yield "]";
 }
 
 function isSubscriber(value: unknown): value is NotifiedSubscriber {
