@@ -291,12 +291,12 @@ class Upstream {
       // The status says why.
     });
     for await (const event of events) {
-      if (event.kind === "metadata") await this.#takeMetadata();
+      if (event.kind === "metadata") await this.#allTaken();
       else if (event.kind === "subscribed") this.#setLive(true);
       else if (event.kind === "connectionLost" || event.kind === "closed") this.#setLive(false);
       else if (event.kind === "missed") {
         // Whatever it was, this is how it stands.
-        await this.#takeMetadata();
+        await this.#allTaken();
         this.#setLive(this.subscriber.state === "connected");
       }
       if (event.kind === "closed" && event.reason.kind !== "disconnected") {
@@ -312,13 +312,19 @@ class Upstream {
     this.#host.emit({ kind: isLive ? "live" : "lost", upstream: this.name });
   }
 
-  async #takeMetadata(): Promise<void> {
+  /** Takes over metadata that is new, one after the other. @returns When that is done; `undefined` when none is. */
+  #takeMetadata(): Promise<void> | undefined {
     const { metadata } = this.subscriber;
-    if (metadata === undefined || metadata === this.#received) return;
+    if (this.#taking !== undefined || metadata === undefined || metadata === this.#received) {
+      return this.#taking;
+    }
     this.#received = metadata;
-    this.#taking = this.#take(metadata);
-    await this.#taking;
-    this.#taking = undefined;
+    return this.#taking = this.#take(metadata).finally(() => this.#taking = undefined);
+  }
+
+  /** Resolves when all metadata that there is by then has been taken over. */
+  async #allTaken(): Promise<void> {
+    for (let taking; (taking = this.#takeMetadata()) !== undefined;) await taking;
   }
 
   async #take(metadata: DataSet): Promise<void> {
@@ -387,7 +393,7 @@ class Upstream {
 
   /** What comes waits for the metadata that came before it. */
   #inTime(forward: () => void): void | Promise<void> {
-    return this.#taking === undefined ? forward() : this.#taking.then(forward);
+    return this.#takeMetadata() === undefined ? forward() : this.#allTaken().then(forward);
   }
 
   #forward(batch: MeasurementBatch): void {

@@ -1,6 +1,20 @@
 import { assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { finish } from "../../metadata/steps.ts";
-import { DataSet, Publisher, Subscriber, type SubscriberOptions } from "../../mod.ts";
+import {
+  Command,
+  DataPacketFlags,
+  DataSet,
+  Publisher,
+  Response,
+  Subscriber,
+  type SubscriberOptions,
+} from "../../mod.ts";
+import {
+  batchOf,
+  compactFrame,
+  ScriptedConnector,
+  signalId as scriptedId,
+} from "../../subscriber/testdata/scripted_publisher.ts";
 import {
   all,
   Meeting,
@@ -336,4 +350,33 @@ Deno.test("measurements of signals that are new wait for the metadata that came 
   meeting.publisher.publish(roundOf(meeting.publisher, 1, 0, size));
   await until(() => hub.relay.stats()[0]!.forwarded + hub.relay.stats()[0]!.undescribed === 1);
   assertEquals(hub.relay.stats()[0]?.undescribed, 0);
+});
+
+Deno.test("measurements wait for metadata that came while other metadata was taken over, too", async () => {
+  const described = (count: number): string => {
+    const dataSet = new DataSet();
+    const table = dataSet.addTable("MeasurementDetail");
+    table.addColumn("SignalID", "guid");
+    table.addColumn("Enabled", "boolean");
+    for (let n = 0; n < count; n++) table.addRow([scriptedId(count + n), true]);
+    return dataSet.toXml();
+  };
+  const connector = new ScriptedConnector();
+  await using hub = await Hub.start(["scripted"], { options: { connector: connector.connect, reconnect } });
+  const upstream = await connector.accept();
+  await upstream.next(Command.DefineOperationalModes);
+  // Much to take over, and then little.
+  await upstream.next(Command.MetadataRefresh);
+  await upstream.respond(Response.Succeeded, Command.MetadataRefresh, described(60_000));
+  await upstream.next(Command.Subscribe);
+  await upstream.subscribed([60_000]);
+  await upstream.respond(Response.ConfigurationChanged, Command.Subscribe);
+  await upstream.next(Command.MetadataRefresh);
+  await upstream.respond(Response.Succeeded, Command.MetadataRefresh, described(1));
+  await upstream.next(Command.Subscribe);
+  await upstream.subscribed([1], { cacheIndex: 1 });
+  await upstream.send(compactFrame(batchOf([0]), DataPacketFlags.CacheIndex));
+  const stats = () => hub.relay.stats()[0]!;
+  await until(() => stats().forwarded + stats().undescribed === 1);
+  assertEquals([stats().forwarded, stats().undescribed], [1, 0]);
 });
