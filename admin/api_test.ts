@@ -359,6 +359,25 @@ Deno.test("what a publisher says is good for 250 ms, whoever asks, and until an 
   assertEquals(await askAll(), 1);
 });
 
+Deno.test("who asks for connections that are not there has the publisher asked for new ones four times a second", async () => {
+  const publisher = new CountingPublisher();
+  const { present } = publisher;
+  const admin = new AskedAdmin(publisher);
+  const ask = async (id: number): Promise<number> => (await admin.get(`/api/v1/connections/${id}`)).status;
+  const asks = async (): Promise<number> => {
+    publisher.asks = 0;
+    for (let id = 10; id < 50; id++) assertEquals(await ask(id), 404);
+    return publisher.asks;
+  };
+  // What is kept, and once more what is new.
+  assertEquals(await asks(), 2);
+  publisher.present = { ...present, open: [connection(50)] };
+  admin.clock.advance(249);
+  assertEquals([await asks(), await ask(50)], [0, 404]);
+  admin.clock.advance(1);
+  assertEquals([await ask(50), await asks()], [200, 1]);
+});
+
 Deno.test("rates are over the time between what was counted, not between those who asked", async () => {
   const publisher = new StillPublisher();
   const admin = new AskedAdmin(publisher);

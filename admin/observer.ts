@@ -112,6 +112,8 @@ export class Observer {
   readonly #versions: MetadataVersions;
   readonly #stats = new Map<AdminPublisher, KeptByAge<PublisherStats>>();
   readonly #readiness: KeptByAge<ReadinessCheck[]>;
+  /** When a publisher was last asked before its time, for a connection that was not there. */
+  #lookedAgainAt = -Infinity;
 
   constructor(systems: readonly NamedSystem[], options: CheckedOptions) {
     this.systems = systems;
@@ -321,8 +323,8 @@ export class Observer {
     const kept = this.#stats.get(publisher.system)!;
     const isThere = ({ value: { open, recentlyClosed } }: { value: PublisherStats }): boolean =>
       [...open, ...recentlyClosed].some((snapshot) => snapshot.id === id);
-    // It may have come since.
-    if (!isThere(kept.get())) kept.forget();
+    // It may have come since. Who asks for what is not there again and again gets no more than this.
+    if (!isThere(kept.get()) && this.#mayLookAgain()) kept.forget();
     const { value: stats, at } = kept.get();
     this.#forgetEnded(publisher.name, stats.open);
     const present = stats.open.find((snapshot) => snapshot.id === id);
@@ -345,6 +347,14 @@ export class Observer {
     const { connectedAt, id, sent, subscription } = snapshot;
     const rates = this.#connectionMeters.get(name)!.of(id).read(sent, connectedAt, at);
     return viewConnection(name, snapshot, rates, resets.get(subscription?.group ?? 0));
+  }
+
+  /** Whether it is long enough since a publisher was asked before its time. */
+  #mayLookAgain(): boolean {
+    const now = this.#options.clock.monotonic();
+    const may = now - this.#lookedAgainAt >= STATS_KEPT;
+    if (may) this.#lookedAgainAt = now;
+    return may;
   }
 
   /** Forgets the rates of connections of a publisher that have ended. */
