@@ -4,11 +4,11 @@ import type { Clock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { FairShares, type Share } from "./fair_shares.ts";
 
-/** Characters of the texts of what is under way: parsed, a character takes some tens of bytes. */
-const MOST_UNDER_WAY = 4 * 1024 ** 2;
+/** Bytes that a character of a text takes once it is parsed, roughly: conditions as much, lists of numbers more. */
+const CHARACTER = 32;
 /** Bytes that all may take together that are under way and take little each: then one of them is finished first. */
 const MOST_HELD = 32 * 1024 ** 2;
-/** Until they take so many, what takes hardly any goes on all the same, and something may begin. */
+/** Until they take so many, what takes hardly any begins, and goes on, all the same. */
 const MOST_WITH_NEW = 48 * 1024 ** 2;
 /**
  * How much memory something may take while other such things are under way, in bytes: a selection of thousands of signals
@@ -55,7 +55,7 @@ interface Work {
   steps: Steps<unknown> | undefined;
   /** Milliseconds that it took. */
   took: number;
-  /** Bytes that it takes, as far as it told. */
+  /** Bytes that it takes: for its text, and as far as it told. */
   held: number;
   /** When it was left, if it has begun. */
   leftAt: number | undefined;
@@ -91,9 +91,7 @@ export class Turns {
   #publishedBefore = 0;
   /** By key. */
   readonly #works = new Map<string, Work>();
-  /** Characters of the texts of those that have begun. */
-  #length = 0;
-  /** Bytes that all take. */
+  /** Bytes that all take that have begun. */
   #held = 0;
   /** The one that may take more than little memory. */
   #large: Work | undefined;
@@ -152,7 +150,7 @@ export class Turns {
     this.#shares.tidy();
     let now = started;
     for (const work of this.#inOrder()) {
-      if (!this.#hasRoom(work)) continue;
+      if (!this.#mayTakeMore(work)) continue;
       now = this.#goOn(work, until);
       if (now >= until) break;
     }
@@ -180,8 +178,7 @@ export class Turns {
 
   #forget(work: Work): void {
     this.#works.delete(work.task.key);
-    this.#held -= work.held;
-    if (work.steps !== undefined) this.#length -= work.task.length;
+    if (work.steps !== undefined) this.#held -= work.held;
     if (this.#large === work) this.#large = undefined;
     if (this.#finishing === work) this.#finishing = undefined;
   }
@@ -212,14 +209,7 @@ export class Turns {
     return this.#heldByLittle >= (held > HARDLY_ANY ? MOST_HELD : MOST_WITH_NEW);
   }
 
-  /** Whether something may begin, or go on. */
-  #hasRoom(work: Work): boolean {
-    const hasBegun = work.steps !== undefined;
-    const length = hasBegun ? 0 : this.#length + work.task.length;
-    return (length <= MOST_UNDER_WAY || this.#length === 0) && this.#mayTakeMore(work);
-  }
-
-  /** Whether something may take more memory, as others stop for it from now on or need not do so. */
+  /** Whether something may begin, or take more memory, as others stop for it from now on or need not do so. */
   #mayTakeMore(work: Work): boolean {
     if (work.held > LITTLE) {
       this.#large ??= work;
@@ -241,7 +231,7 @@ export class Turns {
     try {
       if (work.steps === undefined) {
         work.steps = work.task.begin();
-        this.#length += work.task.length;
+        this.#held += work.held;
       }
       do {
         const { done, value } = work.steps.next(waited);
@@ -299,7 +289,7 @@ function newWork(task: Task<unknown>, waiting: Waiting): Work {
     waiting: [waiting],
     steps: undefined,
     took: 0,
-    held: 0,
+    held: CHARACTER * task.length,
     leftAt: undefined,
     payer: share,
     rank: 0,

@@ -176,6 +176,30 @@ Deno.test("what has a long text waits until there is room for it; what has none 
   assertEquals(await longest, "longest");
 });
 
+Deno.test("what has a short text is not kept waiting by texts that are long, or many", async () => {
+  for (const [count, length] of [[2, 2 * 1024 ** 2], [140, 32_000]] as const) {
+    const shop = new Shop();
+    shop.published = () => 0;
+    let isWanted = true;
+    const asker = { host: "evil", isWanted: () => isWanted };
+    const all: Promise<unknown>[] = Array.from({ length: count }, (_, n) =>
+      assertRejects(
+        () => shop.turns.run(shop.task(`evil${n}`, 500, 4, length), asker),
+        SttpError,
+        "no longer wanted",
+      ));
+    while (shop.done.length < 2 * count) await nextTurn();
+    all.push(shop.ask("good", "good", 1, 4));
+    const before = shop.done.length;
+    while (!shop.names.includes("good")) {
+      assertLess(shop.done.length - before, 10, `behind ${count} texts`);
+      await nextTurn();
+    }
+    isWanted = false;
+    await Promise.all(all);
+  }
+});
+
 Deno.test("of what takes much memory one is done after the other, and what takes little goes on", async () => {
   const shop = new Shop();
   const all = [
