@@ -8,9 +8,8 @@
  *
  * The p99 of delays during an attack is compared with that in the quiet just before it: of each second by itself, and of
  * these the median, so that what a machine does now and then does not count. It may be twice as much. Where it is more,
- * the attack is made again, up to three times; what was measured while somebody else had the machine
- * (see `other_load.ts`) is shown and fails nothing. Where processes can't be given processors of their own (see
- * `places.ts`), all delays are.
+ * the attack is made again, twice at most; what was measured while somebody else had the machine (see `other_load.ts`) is
+ * shown and fails nothing. Where processes can't be given processors of their own (see `places.ts`), all delays are.
  *
  * `STTP_ABUSE_ONLY="slow loris" deno task abuse` tries one attack alone, `STTP_ABUSE_SECONDS=30` goes on longer.
  *
