@@ -11,7 +11,7 @@ import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { MaxTicks, timeOf } from "../transport/wire/ticks.ts";
 import { GapStore } from "./gap_store.ts";
 import { type Gap, GapFilling, GapTracker, startOf } from "./gap_tracker.ts";
-import { type HistoryConnection, temporalSubscription } from "./history.ts";
+import { type HistoryConnection, temporalSubscription, UnansweredError } from "./history.ts";
 import type { Wanted } from "./run.ts";
 import type { Counters } from "./stats.ts";
 import type { SubscriberStatus } from "./status.ts";
@@ -298,11 +298,15 @@ export class GapRecovery {
     } catch (error) {
       const { rest } = filling;
       if (rest !== gap) this.#replace(gap, rest);
-      if (!(error instanceof SttpError) || error.code !== "Refused" || signal.aborted) throw error;
+      // One that sent something new before may well send the rest.
+      const isUnanswered = error instanceof UnansweredError && measurements === 0;
+      const isRefused = error instanceof SttpError && error.code === "Refused";
+      if (signal.aborted || !(isUnanswered || isRefused)) throw error;
+      if (isUnanswered) this.#isHopeless = true;
       // Each of them is likely to be refused for the same reason.
       const isTold = this.#refused.size > 0;
       this.#refused.add(rest);
-      return this.#failed(error, false, isTold);
+      return this.#failed(asSttpError(error), false, isTold);
     }
     this.#replace(gap, undefined);
     counters.gaps.filled++;
@@ -318,27 +322,14 @@ export class GapRecovery {
     range: { start: bigint; stop: bigint; filter: string },
     signal: AbortSignal,
   ): AsyncGenerator<MeasurementBatch, void> {
-    const { clock, timeout, wanted } = this.#host;
+    const { timeout, wanted } = this.#host;
     const subscription = temporalSubscription(range, wanted.subscription);
-    const silence = new AbortController();
-    const watch = (): () => void => clock.schedule(timeout, () => silence.abort());
-    let cancel = watch();
-    try {
-      for await (const batch of history.read(subscription, AbortSignal.any([signal, silence.signal]))) {
-        cancel();
-        if (batch.length > 0 && timeOf(batch.ticks[batch.length - 1]!) > range.stop + slack) {
-          this.#isHopeless = true;
-          throw new SttpError("Refused", "the publisher sent something else than history");
-        }
-        yield batch;
-        cancel = watch();
+    for await (const batch of history.read(subscription, { signal, silenceTimeout: timeout })) {
+      if (batch.length > 0 && timeOf(batch.ticks[batch.length - 1]!) > range.stop + slack) {
+        this.#isHopeless = true;
+        throw new SttpError("Refused", "the publisher sent something else than history");
       }
-    } catch (error) {
-      if (!silence.signal.aborted || signal.aborted) throw error;
-      this.#isHopeless = true;
-      throw new SttpError("Refused", `the publisher sent nothing of its history for ${timeout} ms`);
-    } finally {
-      cancel();
+      yield batch;
     }
   }
 

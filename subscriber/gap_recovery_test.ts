@@ -9,6 +9,7 @@ import { MaxTicks, parseTicks, ticksNow } from "../transport/wire/ticks.ts";
 import { checkGapRecovery, GapRecovery, type GapRecoveryOptions } from "./gap_recovery.ts";
 import { GapStore } from "./gap_store.ts";
 import { type Gap, GapFilling, GapTracker, startOf } from "./gap_tracker.ts";
+import { type ReadingOptions, UnansweredError } from "./history.ts";
 import type { SubscribeOptions } from "./options.ts";
 import { Counters } from "./stats.ts";
 import type { SubscriberStatus } from "./status.ts";
@@ -252,7 +253,9 @@ class Rig {
   readonly counters = new Counters();
   readonly recovery: GapRecovery;
   /** Called when history is asked for. */
-  onRead: (subscription: SubscribeOptions, signal: AbortSignal) => void | Promise<void> = () => {};
+  onRead: (subscription: SubscribeOptions, reading: ReadingOptions) => void | Promise<void> = () => {};
+  /** Called after each batch of it. */
+  onSent: () => void = () => {};
   /** Whether there is live data between. */
   sendsLive = false;
   onRecovered: () => void | Promise<void> = () => {};
@@ -274,21 +277,22 @@ class Rig {
       wanted: { subscription: { filter: "now", throttled: true, lagTime: 3 }, subscribing: true },
       openHistory: () =>
         Promise.resolve({
-          read: (subscription, signal) => this.#read(subscription, signal!),
+          read: (subscription, reading) => this.#read(subscription, reading),
           close: () => Promise.resolve(),
         }),
       emit: (event) => this.events.push(event),
     });
   }
 
-  async *#read(subscription: SubscribeOptions, signal: AbortSignal): AsyncGenerator<MeasurementBatch> {
+  async *#read(subscription: SubscribeOptions, reading: ReadingOptions): AsyncGenerator<MeasurementBatch> {
     this.asked.push(subscription);
-    await this.onRead(subscription, signal);
+    await this.onRead(subscription, reading);
     // From the beginning, and a bit too far: what is not missed is left out.
     const stop = parseTicks(subscription.stopTimeConstraint!) + 3n;
     for (let ticks = 1n; ticks <= stop; ticks += 10n) {
       const all = Array.from({ length: 10 }, (_, i): [number, bigint] => [0, ticks + BigInt(i)]);
       yield batchOf(...all.filter(([, ticks]) => ticks <= stop));
+      this.onSent();
       if (this.sendsLive) yield batchOf([0, 20_000_000n]);
     }
   }
@@ -306,6 +310,13 @@ class Rig {
 
   kinds(): string[] {
     return this.events.map(({ kind }) => kind);
+  }
+
+  /** What failed why, and whether it is tried again. */
+  failures(): [message: string, isTriedAgain: boolean][] {
+    return this.events.flatMap((event) =>
+      event.kind === "recoveryFailed" ? [[event.error.message, event.isTriedAgain]] : []
+    );
   }
 }
 
@@ -381,27 +392,22 @@ Deno.test("a publisher that sends something else than history, or nothing, is as
   await rig.recovery.lost("a");
   rig.live(30);
   await rig.settle();
-  const failures = (): [string, boolean][] =>
-    rig.events.flatMap((event) =>
-      event.kind === "recoveryFailed" ? [[event.error.message, event.isTriedAgain]] : []
-    );
   const other = "the publisher sent something else than history";
-  assertEquals(failures(), [[other, false]]);
+  assertEquals(rig.failures(), [[other, false]]);
   // What was good of it stays.
   assertEquals(rig.recovered, numbers(2, 10));
 
   await rig.recovery.lost("a");
   rig.sendsLive = false;
-  rig.onRead = (_, signal) =>
-    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  const nothing = "the publisher sent nothing";
+  rig.onRead = (_, { silenceTimeout }) => {
+    assertEquals(silenceTimeout, 60_000);
+    throw new UnansweredError(nothing);
+  };
   rig.live(40);
   await rig.settle();
-  await rig.settle(59_999);
-  assertEquals(failures().length, 1);
-  await rig.settle(1);
-  const nothing = "the publisher sent nothing of its history for 60000 ms";
   // The other gap is not asked for: that would be for nothing as well.
-  assertEquals([failures().slice(1), rig.asked.length], [[[nothing, false]], 2]);
+  assertEquals([rig.failures().slice(1), rig.asked.length], [[[nothing, false]], 2]);
   assertEquals(rig.clock.pending, 0);
 
   await rig.recovery.lost("a");
@@ -409,6 +415,36 @@ Deno.test("a publisher that sends something else than history, or nothing, is as
   rig.live(50);
   await rig.settle();
   assertEquals(rig.recovered, [...numbers(2, 29), ...numbers(31, 39), ...numbers(41, 49)]);
+});
+
+Deno.test("a publisher that falls silent midway is asked for the rest, unless there was nothing new the last time", async () => {
+  const rig = new Rig();
+  let batches = 0;
+  let most = 2;
+  rig.onRead = () => void (batches = 0);
+  rig.onSent = () => {
+    if (++batches === most) throw new UnansweredError("silent");
+  };
+  rig.live(1);
+  await rig.recovery.lost("a");
+  rig.live(50);
+  await rig.settle();
+  assertEquals(rig.recovered, numbers(2, 20));
+  assertEquals(rig.failures(), [["silent", true]]);
+  most = 3;
+  await rig.settle();
+  assertEquals(rig.recovered, numbers(2, 30));
+  assertEquals(rig.failures().slice(1), [["silent", true]]);
+  await rig.settle(2000);
+  assertEquals(rig.failures().slice(2), [["silent", false]]);
+  await rig.settle(1_000_000);
+  assertEquals([rig.asked.length, rig.clock.pending, rig.counters.gaps.open], [3, 0, 1]);
+
+  most = Infinity;
+  await rig.recovery.lost("a");
+  rig.live(60);
+  await rig.settle();
+  assertEquals(rig.recovered, [...numbers(2, 49), ...numbers(51, 59)]);
 });
 
 Deno.test("a recovery that fails is tried again, later and later, and goes on where it was", async () => {

@@ -3,13 +3,15 @@
  *
  * @module
  */
-import { checkKinds, describe } from "../transport/option_checks.ts";
+import type { Clock } from "../transport/clock.ts";
+import { SttpError } from "../transport/errors.ts";
+import { checkKinds, describe, inRange, longestDelay } from "../transport/option_checks.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import { formatTicks } from "../transport/wire/ticks.ts";
 import type { ChannelSource } from "./channel_source.ts";
 import { BatchIterator, Delivery } from "./delivery.ts";
 import { abortError } from "./exchange.ts";
-import { checkSubscribeOptions, type SubscribeOptions } from "./options.ts";
+import { type CheckedOptions, checkSubscribeOptions, type SubscribeOptions } from "./options.ts";
 import { Session } from "./session.ts";
 import type { Replay, SessionHost } from "./session_state.ts";
 
@@ -25,6 +27,12 @@ export interface HistoryOptions {
   readonly processingInterval?: number;
   /** More for the publisher's archive to read (`timeConstraintParameters`); default none. */
   readonly parameters?: string;
+  /**
+   * Milliseconds for which the publisher may send nothing of it while the reader waits; then the reading fails with
+   * `TimedOut`. Neither the reader's own time counts nor that of connecting and subscribing. 0: for ever. Default: 60,000
+   * while the `processingInterval` is 0, else for ever, as pauses are part of such history.
+   */
+  readonly silenceTimeout?: number;
   /** Ends the reading, with an `Aborted` error. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -35,8 +43,12 @@ const kinds: Readonly<Record<keyof HistoryOptions, string>> = {
   filter: "string",
   processingInterval: "number",
   parameters: "string",
+  silenceTimeout: "number",
   signal: "object",
 };
+
+/** The `silenceTimeout` of history that comes as fast as possible, where none is given. */
+const customarySilence = 60_000;
 
 /**
  * A Subscribe that asks for this.
@@ -67,6 +79,12 @@ function timeText(name: string, time: unknown): string {
   throw new TypeError(`${name} is ${describe(time)}, ticks or a text expected`);
 }
 
+/** How a part of history is read. */
+export interface ReadingOptions extends Pick<HistoryOptions, "silenceTimeout"> {
+  /** Ends it, with an `Aborted` error. */
+  readonly signal: AbortSignal;
+}
+
 /** Where history can be read, part by part. */
 export interface HistoryConnection {
   /**
@@ -74,10 +92,19 @@ export interface HistoryConnection {
    * reading slowly slows the publisher.
    *
    * @throws {SttpError} When the connection can't be made or breaks, or the publisher refuses; `Aborted`.
+   * @throws {UnansweredError} When the publisher is there and sends nothing, or nothing more.
    */
-  read(subscription: SubscribeOptions, signal?: AbortSignal): AsyncIterable<MeasurementBatch>;
+  read(subscription: SubscribeOptions, options: ReadingOptions): AsyncIterable<MeasurementBatch>;
   /** Nothing more will be read. */
   close(): Promise<void>;
+}
+
+/** A `TimedOut` of a publisher that is there: it does not answer what asks for history, or sends nothing more of it. */
+export class UnansweredError extends SttpError {
+  /** See {@linkcode SttpError}. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("TimedOut", message, options);
+  }
 }
 
 /** What reading history needs of the subscriber. */
@@ -96,8 +123,9 @@ export class SeparateHistory implements HistoryConnection {
 
   async *read(
     subscription: SubscribeOptions,
-    signal: AbortSignal = new AbortController().signal,
+    reading: ReadingOptions,
   ): AsyncGenerator<MeasurementBatch, void> {
+    const { signal } = reading;
     if (signal.aborted) throw abortError(signal, "history()");
     const channel = await this.#source.next(signal);
     const session = new Session(channel, {
@@ -118,7 +146,7 @@ export class SeparateHistory implements HistoryConnection {
     signal.addEventListener("abort", close, { once: true });
     try {
       session.start();
-      yield* replay(session, subscription, this.#host.options.deliveryBuffer, signal);
+      yield* replay(session, subscription, reading, this.#host.options);
     } finally {
       signal.removeEventListener("abort", close);
       session.close();
@@ -134,26 +162,26 @@ export class SeparateHistory implements HistoryConnection {
 /** The connection that live data comes over, in turn with it. */
 export class SharedHistory implements HistoryConnection {
   readonly #session: Session;
-  readonly #capacity: number;
+  readonly #options: ReplayOptions;
   readonly #onClose: () => Promise<void>;
 
   /**
    * @param session One without a live subscription.
-   * @param capacity How many measurements may wait.
+   * @param options The subscriber's.
    * @param onClose Live data may go on.
    */
-  constructor(session: Session, capacity: number, onClose: () => Promise<void>) {
+  constructor(session: Session, options: ReplayOptions, onClose: () => Promise<void>) {
     this.#session = session;
-    this.#capacity = capacity;
+    this.#options = options;
     this.#onClose = onClose;
   }
 
   async *read(
     subscription: SubscribeOptions,
-    signal: AbortSignal = new AbortController().signal,
+    reading: ReadingOptions,
   ): AsyncGenerator<MeasurementBatch, void> {
     try {
-      yield* replay(this.#session, subscription, this.#capacity, signal);
+      yield* replay(this.#session, subscription, reading, this.#options);
     } finally {
       await this.#session.endReplay();
     }
@@ -164,36 +192,117 @@ export class SharedHistory implements HistoryConnection {
   }
 }
 
+/** What a replay takes of the subscriber's options. */
+type ReplayOptions = Pick<CheckedOptions, "clock" | "deliveryBuffer">;
+
 async function* replay(
   session: Session,
   subscription: SubscribeOptions,
-  capacity: number,
-  signal: AbortSignal,
+  { signal, silenceTimeout }: ReadingOptions,
+  { clock, deliveryBuffer }: ReplayOptions,
 ): AsyncGenerator<MeasurementBatch, void> {
-  const delivery = new Delivery({ capacity, overflow: "pause" });
-  const progress: Replay = { delivery, isComplete: false };
+  const delivery = new Delivery({ capacity: deliveryBuffer, overflow: "pause" });
+  const batches = new BatchIterator(delivery, signal);
+  const { processingInterval = -1 } = subscription;
+  const progress: Replay = { delivery, processingInterval, isComplete: false };
+  // The interval may change midway.
+  const limit = (): number => silenceTimeout ?? (progress.processingInterval === 0 ? customarySilence : 0);
   session.ended.then(() => delivery.end());
+  let measurements = 0;
   try {
-    await session.subscribe(subscription, signal, progress);
-    yield* new BatchIterator(delivery, signal);
+    await subscribe(session, subscription, signal, progress);
+    while (!batches.done) {
+      const batch = batches.poll();
+      if (batch !== undefined) {
+        measurements += batch.length;
+        yield batch;
+      } else if (!batches.done) {
+        const silence = await waitForMore(batches, clock, limit);
+        if (silence === undefined) continue;
+        throw new UnansweredError(
+          `the publisher sent nothing of its history for ${silence} ms, after ${measurements} measurements; ` +
+            "more of it or its end was expected",
+        );
+      }
+    }
     if (!progress.isComplete) throw (await session.ended).error;
   } catch (error) {
     throw signal.aborted ? abortError(signal, "history()") : error;
   } finally {
+    await batches.return();
     // Nobody reads it any more.
     delivery.end();
   }
 }
 
-/** Reads one part and closes. */
-export async function* readOnce(
+async function subscribe(
+  session: Session,
+  subscription: SubscribeOptions,
+  signal: AbortSignal,
+  progress: Replay,
+): Promise<void> {
+  try {
+    await session.subscribe(subscription, signal, progress);
+  } catch (error) {
+    const isUnanswered = error instanceof SttpError && error.code === "TimedOut" &&
+      session.state !== "closed";
+    throw isUnanswered ? new UnansweredError(error.message, { cause: error }) : error;
+  }
+}
+
+/**
+ * Waits until there is more of a replay, or too long.
+ *
+ * @param limit How long that is in milliseconds; 0: for ever, which may change meanwhile.
+ * @returns How long nothing came, if that was too long.
+ */
+async function waitForMore(
+  batches: BatchIterator,
+  clock: Clock,
+  limit: () => number,
+): Promise<number | undefined> {
+  let silence: number | undefined;
+  let cancel = (): void => {};
+  const watch = (): void => {
+    const before = limit();
+    cancel = clock.schedule(before || customarySilence, () => {
+      if (before === 0 || limit() === 0) return watch();
+      silence = before;
+      batches.wake();
+    });
+  };
+  watch();
+  await batches.wait();
+  cancel();
+  return silence;
+}
+
+/**
+ * Reads one part and closes.
+ *
+ * @param wanted What is subscribed to.
+ * @throws {TypeError | RangeError} As {@linkcode temporalSubscription}.
+ */
+export function readHistory(
+  open: () => Promise<HistoryConnection>,
+  options: HistoryOptions,
+  wanted: SubscribeOptions,
+): AsyncGenerator<MeasurementBatch, void> {
+  const subscription = temporalSubscription(options, wanted);
+  const { silenceTimeout, signal = new AbortController().signal } = options;
+  if (silenceTimeout !== undefined) inRange(silenceTimeout, "silenceTimeout", 0, longestDelay, false);
+  const reading = { signal, ...silenceTimeout !== undefined && { silenceTimeout } };
+  return readOnce(open, subscription, reading);
+}
+
+async function* readOnce(
   open: () => Promise<HistoryConnection>,
   subscription: SubscribeOptions,
-  signal?: AbortSignal,
+  reading: ReadingOptions,
 ): AsyncGenerator<MeasurementBatch, void> {
   const history = await open();
   try {
-    yield* history.read(subscription, signal);
+    yield* history.read(subscription, reading);
   } finally {
     await history.close();
   }

@@ -174,7 +174,7 @@ export class Run {
       await giveBack();
       throw error;
     }
-    return new SharedHistory(session, options.deliveryBuffer, giveBack);
+    return new SharedHistory(session, options, giveBack);
   }
 
   /** Subscribes to live data again. */

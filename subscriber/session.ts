@@ -287,6 +287,7 @@ export class Session {
   async updateProcessingInterval(interval: number, signal?: AbortSignal): Promise<void> {
     await this.#request(Command.UpdateProcessingInterval, encodeInterval(interval), { signal });
     this.#processingInterval = interval;
+    if (this.#replay !== undefined) this.#replay.processingInterval = interval;
   }
 
   /** Asks for new cipher keys (§12). They come by themselves, before the answer or after it. */

@@ -71,6 +71,8 @@ export interface SessionHost {
 export interface Replay {
   /** Where its measurements go; it ends with the history, and with the session. */
   readonly delivery: Delivery;
+  /** Milliseconds for each frame, as of now. */
+  processingInterval: number;
   /** Whether all of it has come. */
   isComplete: boolean;
 }

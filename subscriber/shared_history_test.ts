@@ -242,6 +242,89 @@ Deno.test("the connection is lost meanwhile: the reading fails, and the next con
   assertEquals(rig.live, [1, 2, 3, 4]);
 });
 
+Deno.test("history that falls silent is ended, and live data goes on", async () => {
+  await using rig = await Rig.start({ heartbeatTimeout: 0 });
+  const values: number[] = [];
+  const reading = assertRejects(() => rig.read({}, values), SttpError, "after 1 measurements");
+  await rig.unsubscribed(1);
+  await rig.subscribed();
+  await rig.send(10);
+  rig.clock.advance(60_000);
+  await rig.unsubscribed(11);
+  await rig.complete();
+  await rig.subscribed();
+  assertEquals((await reading).code, "TimedOut");
+  await rig.send(2);
+  assertEquals([values, rig.live, droppedBy(rig.subscriber)], [[10], [1, 2], { unexpectedResponse: 1 }]);
+});
+
+Deno.test("history may be silent while its pace is such that it has pauses", async () => {
+  await using rig = await Rig.start({ heartbeatTimeout: 0 });
+  const change = async (interval: number): Promise<void> => {
+    const changing = rig.subscriber.updateProcessingInterval(interval);
+    await rig.publisher.next(Command.UpdateProcessingInterval);
+    await rig.publisher.respond(Response.Succeeded, Command.UpdateProcessingInterval);
+    await changing;
+  };
+  const reading = assertRejects(() => rig.read(), SttpError);
+  await rig.unsubscribed(1);
+  await rig.subscribed();
+  rig.clock.advance(59_999);
+  await change(3_600_000);
+  rig.clock.advance(3_600_000);
+  await rig.publisher.respond(Response.NoOP, Command.Subscribe);
+  // From then on it counts, not before.
+  await change(0);
+  rig.clock.advance(59_999);
+  await rig.send(10);
+  rig.clock.advance(59_999);
+  await settle();
+  rig.clock.advance(1);
+  await rig.unsubscribed(11);
+  await rig.subscribed();
+  assertEquals((await reading).code, "TimedOut");
+});
+
+Deno.test("a gap that the publisher does not answer for is not asked for again, and live data goes on", async () => {
+  await using rig = await Rig.start({
+    throttled: false,
+    heartbeatTimeout: 0,
+    commandTimeout: 30_000,
+    gapRecovery: { onRecovered: () => {}, settleTime: 1000 },
+  });
+  const start = 638_500_000_000_000_000n;
+  for (const answers of [false, true]) {
+    await rig.send(1);
+    rig.publisher.channel.close();
+    await settle();
+    await rig.connect();
+    await rig.publisher.send(compactFrame(batchOf([0], 2, start + 50n)));
+    await settle();
+    rig.clock.advance(1000);
+    await rig.unsubscribed(3);
+    // The one says nothing at all, the other no more than that.
+    if (answers) await rig.subscribed();
+    else await rig.publisher.next(Command.Subscribe);
+    rig.clock.advance(30_000);
+    await settle();
+    await rig.publisher.next(Command.Unsubscribe);
+    await rig.publisher.respond(Response.Succeeded, Command.Unsubscribe);
+    await rig.subscribed();
+    await rig.send(4);
+    rig.clock.advance(1_000_000);
+    await rig.send(5);
+  }
+  const failures = rig.events.filter((event) => event.kind === "recoveryFailed");
+  assertEquals(failures.map(({ error, isTriedAgain }) => [error.code, isTriedAgain]), [
+    ["TimedOut", false],
+    ["TimedOut", false],
+  ]);
+  assertEquals(failures.map(({ error }) => error.message.slice(0, 22)), [
+    "no answer to Subscribe",
+    "the publisher sent not",
+  ]);
+});
+
 Deno.test("with another address for history live data goes on", async () => {
   const [near, far] = createChannelPair();
   const addresses: string[] = [];

@@ -17,13 +17,7 @@ import { type ChannelSource, Dialling, Incoming, openListening } from "./channel
 import { type BufferBlock, BufferBlockInbox } from "./buffer_block_inbox.ts";
 import { BatchIterator, Delivery } from "./delivery.ts";
 import { abortError } from "./exchange.ts";
-import {
-  type HistoryConnection,
-  type HistoryOptions,
-  readOnce,
-  SeparateHistory,
-  temporalSubscription,
-} from "./history.ts";
+import { type HistoryConnection, type HistoryOptions, readHistory, SeparateHistory } from "./history.ts";
 import { GapRecovery } from "./gap_recovery.ts";
 import { type FrameIterator, type FrameOptions, FrameSorter, SortedFrames } from "./frames.ts";
 import { MeasurementIterator, MeasurementsOfBatch } from "./measurements.ts";
@@ -534,9 +528,10 @@ export class Subscriber implements AsyncDisposable {
    * time; others wait for its end. What `subscribe()` asks for meanwhile comes after it.
    *
    * @throws {TypeError} When a time is neither ticks nor a text, or an option is of a wrong type.
+   * @throws {RangeError} When a number is out of its range.
    * @throws {SttpError} From the iterator: `Refused` with the publisher's reason, such as that it keeps no history;
-   * `ConnectFailed`, `ConnectionLost`, `TimedOut`, `Aborted`; `Closed` when it is for the publisher to connect, and it
-   * is not there.
+   * `ConnectFailed`, `ConnectionLost`, `Aborted`; `TimedOut`, also when the publisher falls silent before the end, see
+   * `silenceTimeout`; `Closed` when it is for the publisher to connect, and it is not there.
    *
    * @example The last five minutes
    * ```ts
@@ -550,8 +545,7 @@ export class Subscriber implements AsyncDisposable {
    * ```
    */
   history(options: HistoryOptions): AsyncIterableIterator<MeasurementBatch> {
-    const subscription = temporalSubscription(options, this.#wanted.subscription);
-    return readOnce(() => this.#openHistory(options.signal), subscription, options.signal);
+    return readHistory(() => this.#openHistory(options.signal), options, this.#wanted.subscription);
   }
 
   #openHistory(signal: AbortSignal | undefined): Promise<HistoryConnection> {
