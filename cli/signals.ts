@@ -20,7 +20,7 @@ let reload: (() => void) | undefined;
  * @param told Is aborted when the process is told to end.
  */
 export async function untilTold<T>(told: AbortController, run: () => Promise<T>): Promise<T> {
-  const hadTerminal = Deno.stdin.isTerminal();
+  const atTerminal = [Deno.stdin, Deno.stdout, Deno.stderr].filter((stream) => stream.isTerminal());
   const listeners = new Map(
     Object.entries(numbers).map(([name, number]) => [name as Deno.Signal, (): void => {
       if (told.signal.aborted) Deno.exit(128 + number);
@@ -31,7 +31,7 @@ export async function untilTold<T>(told: AbortController, run: () => Promise<T>)
     const isOurs = !isIgnored(1);
     listeners.set("SIGHUP", () => {
       // One that has hung up is none any more.
-      const hasHungUp = hadTerminal && !Deno.stdin.isTerminal();
+      const hasHungUp = atTerminal.some((stream) => !stream.isTerminal());
       if (reload !== undefined && !hasHungUp) reload();
       else if (isOurs) told.abort();
     });

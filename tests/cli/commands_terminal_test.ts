@@ -42,24 +42,26 @@ test("sttp publish at a terminal: the log, and below it progress on one line", a
   assertMatch(shown, /\r[\d,]+ published {2}[\d,]+\/s {2}0 connected {2}0 sent {2}0 dropped\r\n$/);
 });
 
-test("sttp publish at a terminal that hangs up: an end in order", () =>
-  withFolder(async (folder) => {
-    const path = `${folder}/log`;
-    // The log goes elsewhere, to be seen afterwards.
-    const command = [
-      "sh",
-      "-c",
-      'exec "$@" 2> "$0"',
-      path,
-      ...sttpCommand("publish", ...local, "--grid", "1"),
-    ];
-    await using terminal = Terminal.run(command);
-    const says = (pattern: RegExp): Promise<void> =>
-      until(async () => pattern.test(await Deno.readTextFile(path).catch(() => "")));
-    await says(/publisher\.started/);
-    await terminal.hangUp();
-    await says(/publisher\.stopped[^]*\n[\d,]+ published {2}.* dropped\n$/);
-  }));
+for (const [what, redirected] of [["", ""], [", its input from elsewhere", "< /dev/null"]] as const) {
+  test(`sttp publish at a terminal that hangs up${what}: an end in order`, () =>
+    withFolder(async (folder) => {
+      const path = `${folder}/log`;
+      // The log goes elsewhere, to be seen afterwards.
+      const command = [
+        "sh",
+        "-c",
+        `exec "$@" 2> "$0" ${redirected}`,
+        path,
+        ...sttpCommand("publish", ...local, "--grid", "1"),
+      ];
+      await using terminal = Terminal.run(command);
+      const says = (pattern: RegExp): Promise<void> =>
+        until(async () => pattern.test(await Deno.readTextFile(path).catch(() => "")));
+      await says(/publisher\.started/);
+      await terminal.hangUp();
+      await says(/publisher\.stopped[^]*\n[\d,]+ published {2}.* dropped\n$/);
+    }));
+}
 
 test("sttp relay at a terminal: progress of what goes on", async () => {
   await using meeting = await Meeting.start(20);
