@@ -123,9 +123,9 @@ export class CommandChannel {
         try {
           for (const response of readResponses(payload)) {
             const handled = onResponse(response);
-            if (handled !== undefined) await handled;
+            if (handled !== undefined) await this.#rest(handled);
             if (givingWay.isDue) await givingWay.next();
-            if (this.#host.delivery().full || this.isCongested) await this.#rest();
+            if (this.#host.delivery().full || this.isCongested) await this.#makeRoom();
             if (this.#isClosed) return;
           }
         } catch (error) {
@@ -141,14 +141,24 @@ export class CommandChannel {
     onLost(new SttpError("ConnectionLost", "the publisher closed the connection"));
   }
 
+  /** Reads nothing until something is done. */
+  async #rest(until: Promise<void>): Promise<void> {
+    this.#paused = true;
+    try {
+      await until;
+    } finally {
+      this.#paused = false;
+      this.#lastHeard = this.#host.options.clock.monotonic();
+    }
+  }
+
   /** Reads nothing until the consumer has made room and the publisher has read its commands. */
-  async #rest(): Promise<void> {
+  async #makeRoom(): Promise<void> {
     const { counters, emit } = this.#host;
     const delivery = this.#host.delivery();
     delivery.commit();
     if (this.isCongested) await this.#writing;
     if (!delivery.full) return;
-    this.#paused = true;
     counters.pauses++;
     const { clock } = this.#host.options;
     let told = false;
@@ -156,10 +166,8 @@ export class CommandChannel {
       told = true;
       emit({ kind: "paused", waiting: delivery.waiting });
     });
-    await Promise.race([delivery.room(), this.#closed.promise]);
+    await this.#rest(Promise.race([delivery.room(), this.#closed.promise]));
     cancel();
-    this.#paused = false;
-    this.#lastHeard = clock.monotonic();
     if (told) emit({ kind: "resumed", waiting: delivery.waiting });
   }
 }

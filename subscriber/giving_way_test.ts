@@ -141,7 +141,7 @@ Deno.test("a long cache is read in slices, and what comes behind it waits", asyn
 });
 
 Deno.test("a subscription waits for its cache as long as that is read", async () => {
-  await using fixture = new Fixture({ heartbeatTimeout: 0 });
+  await using fixture = new Fixture();
   const publisher = await fixture.connected([1]);
   const { subscriber, clock } = fixture;
   const subscribing = subscriber.subscribe({ filter: "B" }).then(() => subscriber.stats().caches);
