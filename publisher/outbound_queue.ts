@@ -166,25 +166,23 @@ export class OutboundQueue implements Holder {
    * @throws {SttpError} `LimitExceeded` when there is none.
    */
   makeRoom(pieces: readonly Uint8Array[]): void {
-    this.#memory.makeRoom(pieces, this);
+    // For who is gone nobody else is to give way.
+    if (!this.#closed) this.#memory.makeRoom(pieces, this);
   }
 
-  get hoarded(): number {
-    if (this.stalledFor < PATIENCE) return 0;
-    let bytes = 0;
-    for (let i = this.#head; i < this.#frames.length; i++) {
-      const frame = this.#frames[i]!;
-      if (!frame.droppable && this.#memory.isAlone(frame.bytes)) bytes += frame.bytes.length;
-    }
-    return bytes;
+  get stuck(): Uint8Array[] {
+    if (this.stalledFor < PATIENCE) return [];
+    const frames = this.#frames.slice(this.#head);
+    if (this.#writing !== undefined) frames.push(this.#writing);
+    return frames.filter(({ droppable }) => !droppable).map(({ bytes }) => bytes);
   }
 
   giveWay(): void {
-    const { hoarded, stalledFor } = this;
+    const { controlBytes, stalledFor } = this;
     this.close();
     const seconds = Math.floor(stalledFor / 1000);
     this.#events.onControlOverflow(
-      `${hoarded} bytes of answers waited that were not read for ${seconds} s, and others needed the memory`,
+      `${controlBytes} bytes of answers waited that were not read for ${seconds} s, and others needed the memory`,
     );
   }
 

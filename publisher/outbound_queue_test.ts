@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import type { Channel } from "../transport/channel.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
@@ -358,4 +358,36 @@ Deno.test("while all queues hold too much, a queue has its share, and of those t
   assertEquals(other.queue.pushData(data(400_000, 1)), true);
   assertEquals(other.queue.pushData(data(1, 1)), false, "alone, it has all");
   assertEquals(other.queue.overflowLimit, 2_000_000);
+});
+
+Deno.test("who does not read is stuck with all that it has not read, and lets go of it; for who is gone there is no room to be made", async () => {
+  const memory = new QueueMemory(1_000_000);
+  const [slow, other] = [createRig({ open: false, memory }), createRig({ memory })];
+  const answers = [new Uint8Array(362_144), new Uint8Array(400_000)];
+  const stuck = (): number[] =>
+    slow.queue.stuck.map((piece) => answers.findIndex((answer) => answer === piece));
+  for (const answer of answers) slow.queue.pushControl(answer);
+  slow.queue.pushData(data(100, 1));
+  await settle();
+  slow.clock.advance(4_999);
+  assertEquals(stuck(), []);
+  slow.clock.advance(1);
+  assertEquals(stuck(), [0, 1], "the first is being written");
+  slow.channel.release();
+  await settle();
+  assertEquals(stuck(), [], "it has moved");
+  slow.clock.advance(5_000);
+  assertEquals(stuck(), [1, 0], "of the first the end is being written");
+
+  other.queue.close();
+  other.queue.makeRoom([new Uint8Array(900_000)]);
+  assertEquals(slow.log, []);
+  const asker = createRig({ memory });
+  assertThrows(() => asker.queue.makeRoom([new Uint8Array(900_000)]), SttpError, "at most 1000000 expected");
+  assertEquals(slow.log, ["closed 1 in 100", "control overflow"]);
+  assertEquals(memory.bytes, 362_144 + FRAME_OVERHEAD, "what is being written");
+  slow.channel.close();
+  await settle();
+  asker.queue.makeRoom([new Uint8Array(900_000)]);
+  assertEquals(memory.bytes, 0);
 });

@@ -17,8 +17,8 @@ export interface SharedFrame {
 
 /** A queue, as its memory sees it. */
 export interface Holder {
-  /** Bytes of answers that wait in it and in no other, if it has not moved for a while; else 0. */
-  readonly hoarded: number;
+  /** The pieces of answers that it holds, if it has not moved for a while; else none. */
+  readonly stuck: readonly Uint8Array[];
   /** Lets go of everything, and ends its connection. */
   giveWay(): void;
 }
@@ -32,7 +32,7 @@ export interface Holder {
  */
 export class QueueMemory {
   readonly #limit: number;
-  /** How many queues hold a piece of an answer. */
+  /** How many times a piece of an answer waits. */
   readonly #answers = new Map<Uint8Array, number>();
   readonly #queues = new Set<Holder>();
   #bytes = 0;
@@ -75,11 +75,6 @@ export class QueueMemory {
     if (--frame.holders === 0) this.#bytes -= sizeOf(frame.bytes);
   }
 
-  /** Whether a piece of an answer waits in one queue only. */
-  isAlone(piece: Uint8Array): boolean {
-    return this.#answers.get(piece) === 1;
-  }
-
   /**
    * Makes room for an answer: whoever holds most and does not read gives way, one after the other.
    *
@@ -87,25 +82,49 @@ export class QueueMemory {
    * @throws {SttpError} `LimitExceeded` when there is no room. Short ones have room, and those that are there.
    */
   makeRoom(pieces: readonly Uint8Array[], asker: Holder): void {
-    const added = pieces.reduce((sum, piece) => this.#answers.has(piece) ? sum : sum + sizeOf(piece), 0);
-    if (added <= ALWAYS_TAKEN) return;
-    while (this.#answerBytes + added > this.#limit) {
-      const hoarder = added > this.#limit ? undefined : this.#worstHoarder(asker);
-      if (hoarder === undefined) throw this.#noRoom(this.#answerBytes + added);
-      hoarder.giveWay();
+    const added = this.#lengthOfNew(pieces);
+    if (added <= ALWAYS_TAKEN || this.#answerBytes + added <= this.#limit) return;
+    if (added <= this.#limit) {
+      for (const hoarder of this.#hoarders(asker, new Set(pieces))) {
+        hoarder.giveWay();
+        if (this.#answerBytes + this.#lengthOfNew(pieces) <= this.#limit) return;
+      }
     }
+    throw this.#noRoom(this.#answerBytes + this.#lengthOfNew(pieces));
   }
 
-  #worstHoarder(asker: Holder): Holder | undefined {
-    let worst: Holder | undefined;
-    let most = ALWAYS_TAKEN;
-    for (const queue of this.#queues) {
-      const { hoarded } = queue;
-      if (queue === asker || hoarded <= most) continue;
-      worst = queue;
-      most = hoarded;
+  /** Bytes that pieces take that wait in no queue yet. */
+  #lengthOfNew(pieces: readonly Uint8Array[]): number {
+    return pieces.reduce((sum, piece) => this.#answers.has(piece) ? sum : sum + sizeOf(piece), 0);
+  }
+
+  /**
+   * Who holds more than a little that nobody waits for who reads, whoever holds most first. What several hold counts in
+   * equal parts: that they have asked for the same keeps none of them.
+   *
+   * @param wanted What the asker waits for.
+   */
+  #hoarders(asker: Holder, wanted: ReadonlySet<Uint8Array>): Holder[] {
+    const stuck = Array.from(
+      this.#queues,
+      (queue) => ({ queue, pieces: queue === asker ? [] : queue.stuck }),
+    );
+    /** How many times a piece waits for somebody who does not read. */
+    const counts = new Map<Uint8Array, number>();
+    for (const { pieces } of stuck) {
+      for (const piece of pieces) counts.set(piece, (counts.get(piece) ?? 0) + 1);
     }
-    return worst;
+    const part = (piece: Uint8Array): number => {
+      const holders = this.#answers.get(piece)!;
+      return holders === counts.get(piece) && !wanted.has(piece) ? piece.length / holders : 0;
+    };
+    return stuck.map(({ queue, pieces }) => ({
+      queue,
+      bytes: pieces.reduce((sum, piece) => sum + part(piece), 0),
+    }))
+      .filter(({ bytes }) => bytes > ALWAYS_TAKEN)
+      .sort((a, b) => b.bytes - a.bytes)
+      .map(({ queue }) => queue);
   }
 
   #noRoom(bytes: number): SttpError {

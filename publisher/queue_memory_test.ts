@@ -8,9 +8,9 @@ import { Rig, type ScriptedPeer, settle } from "./testdata/rig.ts";
 const KIB = 1024;
 const MIB = 1024 ** 2;
 
-/** A queue that hoards so many bytes. @param given Is told when it gives way. */
-function holder(hoarded = 0, given: () => void = () => {}): Holder {
-  return { hoarded, giveWay: given };
+/** A queue that holds such pieces and has not moved for long. */
+function holder(...stuck: Uint8Array[]): Holder {
+  return { stuck, giveWay: () => {} };
 }
 
 function frame(length: number): SharedFrame {
@@ -84,25 +84,72 @@ Deno.test("a long answer has room next to data, if others leave some, or if it i
   memory.makeRoom([second], holder());
 });
 
-Deno.test("for an answer those give way who hold most and do not read, as far as it takes", () => {
-  const memory = new QueueMemory(MIB);
-  const gone: number[] = [];
-  const queues = [200, 50, 300, 0, 400].map((kib) => {
-    const piece = new Uint8Array(kib * KIB);
-    if (kib > 0) memory.holdAnswer(piece);
-    const queue = holder(kib * KIB, () => {
-      memory.releaseAnswer(piece);
-      memory.leave(queue);
-      gone.push(kib);
+/** Queues that hold such pieces, and who of them gave way, by number. */
+class Crowd {
+  readonly memory = new QueueMemory(MIB);
+  readonly gone: number[] = [];
+  readonly queues: Holder[];
+
+  /** @param held What each holds. @param reads Who of them reads. */
+  constructor(held: readonly Uint8Array[][], reads: readonly number[] = []) {
+    const { memory, gone } = this;
+    this.queues = held.map((pieces, i) => {
+      for (const piece of pieces) memory.holdAnswer(piece);
+      const giveWay = (): void => {
+        for (const piece of pieces) memory.releaseAnswer(piece);
+        memory.leave(queue);
+        gone.push(i);
+      };
+      const queue = { stuck: reads.includes(i) ? [] : pieces, giveWay };
+      memory.join(queue);
+      return queue;
     });
-    memory.join(queue);
-    return queue;
-  });
-  memory.makeRoom([new Uint8Array(500 * KIB)], queues[4]!);
-  assertEquals(gone, [300, 200], "not who asks, not who holds little");
-  assertSttpError("LimitExceeded", () => memory.makeRoom([new Uint8Array(600 * KIB)], queues[4]!), "at most");
-  assertSttpError("LimitExceeded", () => memory.makeRoom([new Uint8Array(2 * MIB)], queues[3]!), "at most");
-  assertEquals(gone, [300, 200], "nobody gives way to what has no room at all");
+  }
+
+  /** One of them, or somebody else, asks for room. */
+  ask(kib: number, asker: Holder = holder()): void {
+    this.memory.makeRoom([new Uint8Array(kib * KIB)], asker);
+  }
+
+  refuses(kib: number, asker?: Holder): void {
+    assertSttpError("LimitExceeded", () => this.ask(kib, asker), "at most");
+  }
+}
+
+const piece = (kib: number): Uint8Array => new Uint8Array(kib * KIB);
+
+Deno.test("for an answer those give way who hold most and do not read, as far as it takes", () => {
+  const crowd = new Crowd([[piece(200)], [piece(50)], [piece(300)], [], [piece(400)]]);
+  const { queues, gone } = crowd;
+  crowd.ask(500, queues[4]);
+  assertEquals(gone, [2, 0], "not who asks, not who holds little");
+  crowd.refuses(600, queues[4]);
+  crowd.refuses(2048, queues[3]);
+  assertEquals(gone, [2, 0], "nobody gives way to what has no room at all");
+});
+
+Deno.test("to ask for the same as others who do not read is no way to stay", () => {
+  const [shared, twice, read] = [piece(400), piece(200), piece(300)];
+  const crowd = new Crowd([[shared], [shared], [twice, twice], [read], [read]], [4]);
+  const { gone } = crowd;
+  crowd.ask(300);
+  assertEquals(gone, [0, 1], "each has half of it, and all goes with the last");
+  crowd.refuses(740);
+  assertEquals(gone, [0, 1, 2], "who shares with one who reads stays");
+});
+
+Deno.test("what is asked for keeps those who hold it, and counts when they give way for what else they hold", () => {
+  const asked = piece(400);
+  const crowd = new Crowd([[asked], [asked, piece(500)]]);
+  const { memory, gone, queues } = crowd;
+  memory.makeRoom([asked, piece(200)], queues[0]!);
+  assertEquals(gone, [1]);
+  const other = new Crowd([[asked, piece(500)]]);
+  assertSttpError(
+    "LimitExceeded",
+    () => other.memory.makeRoom([asked, piece(700)], holder()),
+    `${1100 * KIB + 2 * FRAME_OVERHEAD}`,
+  );
 });
 
 // ---- with a publisher ----
@@ -220,19 +267,20 @@ Deno.test("long answers are refused while there is no room for them, and sent wh
   assertEquals(waitingBytes(rig), 0);
 });
 
-Deno.test("who does not read long answers gives way to who asks for one; who shares them with others stays", async () => {
+Deno.test("who does not read long answers gives way to who asks for one, even if others have asked for the same", async () => {
   await using rig = await Rig.start(
     { heartbeatInterval: 60_000, limits: { allQueuesLength: 2 * MIB } },
     SIGNALS,
   );
   const plain = { compressMetadata: false, gzip: false, compressSignalIndexCache: false };
-  const [a, b, c, d] = await Promise.all([plain, plain, plain, plain].map((modes) => rig.agree(modes)));
+  const peers = Array.from({ length: 5 }, () => rig.agree(plain));
+  const [a, b, c, d, e] = await Promise.all(peers);
   const ask = async (peer: ScriptedPeer, count: number): Promise<void> => {
     const filter = `FILTER TOP ${count} MeasurementDetail WHERE True`;
     await peer.send(Command.MetadataRefresh, encodeMetadataRefresh(filter, "utf-8"));
     await settle();
   };
-  await ask(a!, SIGNALS - 1);
+  for (const peer of [a!, e!]) await ask(peer, SIGNALS - 1);
   await ask(b!, 500);
   await ask(c!, 500);
   rig.clock.advance(4_999);
@@ -243,7 +291,7 @@ Deno.test("who does not read long answers gives way to who asks for one; who sha
   await d!.expect(Response.Succeeded, Command.MetadataRefresh);
   const { open, connections } = rig.publisher.stats();
   assertEquals(open.map(({ id }) => id), [2, 3, 4]);
-  assertEquals(connections.closed, { controlOverflow: 1 });
+  assertEquals(connections.closed, { controlOverflow: 2 });
   for (const peer of [b!, c!]) await peer.expect(Response.Succeeded, Command.MetadataRefresh);
   await settle();
   assertEquals(waitingBytes(rig), 0);
