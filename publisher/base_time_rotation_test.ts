@@ -4,17 +4,9 @@ import { type BaseTimes, decodeBaseTimes } from "../transport/wire/base_times.ts
 import { ticksNow } from "../transport/wire/ticks.ts";
 import { BaseTimeRotation } from "./base_time_rotation.ts";
 import type { Delivery } from "./delivery.ts";
+import { tssc } from "./testdata/delivery.ts";
 
-const delivery: Delivery = {
-  tssc: false,
-  packetLimit: 32_752,
-  includeTime: true,
-  useMillisecondResolution: false,
-  useLocalClock: false,
-  oneBaseTime: false,
-  withoutNaN: false,
-  throttle: undefined,
-};
+const delivery: Delivery = { ...tssc, tssc: false, packetLimit: 32_752 };
 
 /** A rotation with a log of what happens when. */
 function setUp(

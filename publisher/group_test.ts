@@ -15,17 +15,8 @@ import type { OutboundFrame } from "./outbound_queue.ts";
 import { Router } from "./router.ts";
 import { SearchSpace } from "./search_space.ts";
 import { SignalSet } from "./signal_set.ts";
+import { tssc } from "./testdata/delivery.ts";
 
-const tssc: Delivery = {
-  tssc: true,
-  packetLimit: 32_767,
-  includeTime: true,
-  useMillisecondResolution: false,
-  useLocalClock: false,
-  oneBaseTime: false,
-  withoutNaN: false,
-  throttle: undefined,
-};
 const compact: Delivery = { ...tssc, tssc: false };
 
 /** A member's end: what it was sent, and whether it is ready or full. */

@@ -10,22 +10,11 @@ import { finish } from "../metadata/steps.ts";
 import { assertSttpError } from "../tests/support/hostile.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { CacheBlock } from "./cache_block.ts";
-import type { Delivery } from "./delivery.ts";
 import { SignalSet } from "./signal_set.ts";
 import { type HeldMemory, SubscriptionMemory } from "./subscription_memory.ts";
 import type { Temporal } from "./temporal.ts";
+import { tssc } from "./testdata/delivery.ts";
 import { grid, Rig, type ScriptedPeer, settle } from "./testdata/rig.ts";
-
-const delivery: Delivery = {
-  tssc: true,
-  packetLimit: 32_767,
-  includeTime: true,
-  useMillisecondResolution: false,
-  useLocalClock: false,
-  oneBaseTime: false,
-  withoutNaN: false,
-  throttle: undefined,
-};
 
 /** The first so many signals. */
 function first(count: number): SignalSet {
@@ -44,7 +33,7 @@ const encoderBytes = 144 * size;
 Deno.test("subscriptions to the same signals count once, in each form, and as long as there is one", () => {
   const memory = new SubscriptionMemory(10_000_000);
   const [set, same] = [first(size), first(size)];
-  const hold = (set: SignalSet, cache: CacheBlock, form = delivery, temporal?: Temporal): HeldMemory =>
+  const hold = (set: SignalSet, cache: CacheBlock, form = tssc, temporal?: Temporal): HeldMemory =>
     memory.hold({ set, cache, delivery: form, temporal }, "192.0.2.1");
   const [cache, otherCache] = [cacheOf(5000), cacheOf(7000)];
   const held = [hold(set, cache)];
@@ -55,11 +44,11 @@ Deno.test("subscriptions to the same signals count once, in each form, and as lo
   assertEquals(memory.bytes, alone);
   held.push(hold(same, otherCache));
   assertEquals(memory.bytes, alone + 7000);
-  held.push(hold(set, cache, { ...delivery, withoutNaN: true }));
+  held.push(hold(set, cache, { ...tssc, withoutNaN: true }));
   assertEquals(memory.bytes, alone + 7000 + encoderBytes);
   // Each replay has an encoder of its own.
   const temporal = {} as Temporal;
-  held.push(hold(set, cache, delivery, temporal), hold(set, cache, delivery, temporal));
+  held.push(hold(set, cache, tssc, temporal), hold(set, cache, tssc, temporal));
   assertEquals(memory.bytes, alone + 7000 + 3 * encoderBytes);
   held.push(hold(first(size + 1), cache));
   assertEquals(memory.bytes, 2 * alone + 8 + 144 + 7000 - 5000 + 3 * encoderBytes);
@@ -76,7 +65,7 @@ Deno.test("what there is no room for is refused and holds nothing; small subscri
   const memory = new SubscriptionMemory(400_000);
   let hosts = 0;
   const hold = (count: number, network = `192.0.2.${++hosts}`): HeldMemory =>
-    memory.hold({ set: first(count), cache: cacheOf(20), delivery, temporal: undefined }, network);
+    memory.hold({ set: first(count), cache: cacheOf(20), delivery: tssc, temporal: undefined }, network);
   const held = hold(900);
   hold(899);
   const before = memory.bytes;
@@ -92,7 +81,7 @@ Deno.test("what there is no room for is refused and holds nothing; small subscri
 Deno.test("one network has room for half: others can still subscribe", () => {
   const memory = new SubscriptionMemory(1_000_000);
   const hold = (count: number, network: string): HeldMemory =>
-    memory.hold({ set: first(count), cache: cacheOf(20), delivery, temporal: undefined }, network);
+    memory.hold({ set: first(count), cache: cacheOf(20), delivery: tssc, temporal: undefined }, network);
   const greedy = [hold(1000, "192.0.2.66"), hold(1001, "192.0.2.66"), hold(1002, "192.0.2.66")];
   const more = (): HeldMemory => hold(1003, "192.0.2.66");
   assertSttpError("LimitExceeded", more, "All subscriptions from your address would take");

@@ -244,13 +244,7 @@ Deno.test("sequence numbers begin again behind the last uint32, also where block
 });
 
 Deno.test("a datagram that comes while another is decompressed is left to the publisher to send again", () => {
-  const clock = new ManualClock();
-  const handed: number[] = [];
-  const dropped: string[] = [];
-  const receiver = new BufferBlockReceiver({
-    ...receiverOptions(clock, (payload) => handed.push(payload.length)),
-    drop: (reason) => dropped.push(reason),
-  });
+  const { receiver, handed, dropped } = receiving();
   const long = gzip(new Uint8Array(1024 ** 2));
   const first = receiver.receive(encodeBufferBlock(0, BufferBlockFlags.Compressed, 0, long));
   assertEquals(first.next().done, false);
@@ -263,13 +257,7 @@ Deno.test("a datagram that comes while another is decompressed is left to the pu
 });
 
 Deno.test("a missing block that comes at last is not given up while it is decompressed", () => {
-  const clock = new ManualClock();
-  const handed: number[] = [];
-  const dropped: string[] = [];
-  const receiver = new BufferBlockReceiver({
-    ...receiverOptions(clock, (payload) => handed.push(payload.length)),
-    drop: (reason) => dropped.push(reason),
-  });
+  const { clock, receiver, handed, dropped } = receiving();
   finish(receiver.receive(encodeBufferBlock(1, 0, 0, new Uint8Array(1))));
   const long = gzip(new Uint8Array(1024 ** 2));
   const missing = receiver.receive(encodeBufferBlock(0, BufferBlockFlags.Compressed, 0, long));
@@ -279,6 +267,23 @@ Deno.test("a missing block that comes at last is not given up while it is decomp
   finish(receiver.receive(encodeBufferBlock(2, 0, 0, new Uint8Array(2))));
   assertEquals([handed, dropped, clock.pending], [[1024 ** 2, 1, 2], [], 0]);
 });
+
+/** A receiver, the lengths of what it hands over, and why it drops the rest. */
+function receiving(): {
+  clock: ManualClock;
+  receiver: BufferBlockReceiver;
+  handed: number[];
+  dropped: string[];
+} {
+  const clock = new ManualClock();
+  const handed: number[] = [];
+  const dropped: string[] = [];
+  const receiver = new BufferBlockReceiver({
+    ...receiverOptions(clock, (payload) => handed.push(payload.length)),
+    drop: (reason) => dropped.push(reason),
+  });
+  return { clock, receiver, handed, dropped };
+}
 
 /** What a receiver works with, of which it needs one signal only. */
 function receiverOptions(

@@ -77,11 +77,7 @@ Deno.test("metadata that is being read when the connection ends is not read to i
   fixture.watch();
   const connecting = fixture.subscriber.connect();
   const publisher = await fixture.connector.accept();
-  await publisher.next(Command.DefineOperationalModes);
-  await publisher.next(Command.MetadataRefresh);
-  await publisher.respond(Response.Succeeded, Command.MetadataRefresh, metadataXml("A"));
-  await publisher.next(Command.Subscribe);
-  await publisher.subscribed([1]);
+  await publisher.accept([1], { metadata: metadataXml("A") });
   await connecting;
   await publisher.respond(Response.ConfigurationChanged, Command.Subscribe);
   await publisher.next(Command.MetadataRefresh);

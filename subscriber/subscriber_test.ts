@@ -141,11 +141,7 @@ Deno.test("metadata filters that the publisher refuses: connect() rejects; later
 
   const connecting = fixture.subscriber.connect();
   const second = await fixture.connector.accept();
-  await second.next(Command.DefineOperationalModes);
-  await second.next(Command.MetadataRefresh);
-  await second.respond(Response.Succeeded, Command.MetadataRefresh, metadataXml("SHELBY"));
-  await second.next(Command.Subscribe);
-  await second.subscribed([1]);
+  await second.accept([1], { metadata: metadataXml("SHELBY") });
   await connecting;
   await second.respond(Response.ConfigurationChanged, Command.Subscribe);
   await second.next(Command.MetadataRefresh);

@@ -127,13 +127,20 @@ export class ScriptedPublisher {
     return this.send(responseFrame(response, inResponseTo, body));
   }
 
-  /** The usual beginning, up to the first cache: modes, and a subscription to signals 1, 2, … with indexes from 0. */
+  /**
+   * The usual beginning, up to the first cache: modes, metadata if there is any, and a subscription to signals 1, 2, …
+   * with indexes from 0.
+   */
   async accept(
     ids: readonly number[],
-    options: { version?: number; cacheIndex?: number; greeting?: string } = {},
+    options: { version?: number; cacheIndex?: number; greeting?: string; metadata?: string } = {},
   ): Promise<void> {
     await this.next(Command.DefineOperationalModes);
     await this.respond(Response.Succeeded, Command.DefineOperationalModes, options.greeting ?? "hello");
+    if (options.metadata !== undefined) {
+      await this.next(Command.MetadataRefresh);
+      await this.respond(Response.Succeeded, Command.MetadataRefresh, options.metadata);
+    }
     await this.next(Command.Subscribe);
     await this.subscribed(ids, options);
   }

@@ -9,17 +9,14 @@
  *
  * @module
  */
+import { optionsOrExit } from "../support/options.ts";
 import { tryForLong } from "./child.ts";
 import { runTargets } from "./fleet.ts";
 import { readOptions } from "./options.ts";
 import { type FuzzReport, tableOf } from "./report.ts";
 import { targets } from "./targets/mod.ts";
 
-const options = readOptions(Deno.args, targets.map(({ name }) => name));
-if ("exitCode" in options) {
-  (options.exitCode === 0 ? console.log : console.error)(options.text);
-  Deno.exit(options.exitCode);
-}
+const options = optionsOrExit(readOptions(Deno.args, targets.map(({ name }) => name)));
 const { minutes, jobs, seed, path, report: reportFile } = options;
 const chosen = targets.filter(({ name }) => options.targets.includes(name));
 

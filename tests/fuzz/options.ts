@@ -4,8 +4,9 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { type Answer, answering } from "../support/options.ts";
 
-/** What it is told, or what is the matter with that. */
+/** What it is told. */
 export interface FuzzOptions {
   readonly minutes: number;
   readonly jobs: number;
@@ -17,12 +18,6 @@ export interface FuzzOptions {
   readonly report: string | undefined;
   /** Whether it is a process that tries one target. */
   readonly child: boolean;
-}
-
-/** What to say instead of fuzzing, and with which exit code. */
-export interface Answer {
-  readonly exitCode: 0 | 2;
-  readonly text: string;
 }
 
 const USAGE = `deno task fuzz [options]
@@ -45,27 +40,26 @@ Exit codes: 0 nothing found, 1 findings, 2 options that are wrong, 130 interrupt
  * @param names Of all targets.
  */
 export function readOptions(args: readonly string[], names: readonly string[]): FuzzOptions | Answer {
-  const refuse = (problem: string): Answer => ({ exitCode: 2, text: `${problem}\n\n${USAGE}` });
-  let values;
-  try {
-    ({ values } = parse(args));
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    return refuse(error.message);
-  }
-  if (values.help) return { exitCode: 0, text: `${USAGE}\n\nTargets: ${names.join(", ")}` };
-  const { path, report, child, target: targets = names } = values;
-  const seed = values.seed === undefined ? Math.floor(Math.random() * 0x7fffffff) : Number(values.seed);
-  const [minutes, jobs] = [Number(values.minutes), Number(values.jobs)];
-  if (!(minutes > 0) || !Number.isInteger(seed) || !(Number.isInteger(jobs) && jobs > 0)) {
-    return refuse("--minutes takes a number over 0, --seed a whole number, --jobs a whole number over 0");
-  }
-  const unknown = targets.filter((name) => !names.includes(name));
-  if (unknown.length > 0) return refuse(`no target ${unknown.join(", ")}; there are ${names.join(", ")}`);
-  if (path !== undefined && (values.seed === undefined || new Set(targets).size !== 1)) {
-    return refuse("--path takes the --target and --seed of its finding");
-  }
-  return { minutes, jobs, seed, targets, path, report, child };
+  return answering(USAGE, () => {
+    const { values } = parse(args);
+    if (values.help) return { exitCode: 0, text: `${USAGE}\n\nTargets: ${names.join(", ")}` };
+    const { path, report, child, target: targets = names } = values;
+    const seed = values.seed === undefined ? Math.floor(Math.random() * 0x7fffffff) : Number(values.seed);
+    const [minutes, jobs] = [Number(values.minutes), Number(values.jobs)];
+    if (!(minutes > 0) || !Number.isInteger(seed) || !(Number.isInteger(jobs) && jobs > 0)) {
+      throw new TypeError(
+        "--minutes takes a number over 0, --seed a whole number, --jobs a whole number over 0",
+      );
+    }
+    const unknown = targets.filter((name) => !names.includes(name));
+    if (unknown.length > 0) {
+      throw new TypeError(`no target ${unknown.join(", ")}; there are ${names.join(", ")}`);
+    }
+    if (path !== undefined && (values.seed === undefined || new Set(targets).size !== 1)) {
+      throw new TypeError("--path takes the --target and --seed of its finding");
+    }
+    return { minutes, jobs, seed, targets, path, report, child };
+  });
 }
 
 // deno-lint-ignore explicit-function-return-type -- What it is follows from the options.

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { type Answer, type FuzzOptions, readOptions } from "./options.ts";
+import type { Answer } from "../support/options.ts";
+import { type FuzzOptions, readOptions } from "./options.ts";
 
 const names = ["frames", "filters"];
 

@@ -13,16 +13,13 @@
 import type { Program } from "../interop/program.ts";
 import { look, openFiles, startProgram } from "../abuse/running.ts";
 import type { PublisherLook } from "../abuse/programs/publisher.ts";
+import { optionsOrExit } from "../support/options.ts";
 import { readOptions } from "./options.ts";
 import { type Sample, type SoakResult, summarise } from "./report.ts";
 import { plotSoak } from "./plot.ts";
 import type { MixedLook } from "./subscribers.ts";
 
-const options = readOptions(Deno.args);
-if ("exitCode" in options) {
-  (options.exitCode === 0 ? console.log : console.error)(options.text);
-  Deno.exit(options.exitCode);
-}
+const options = optionsOrExit(readOptions(Deno.args));
 const { minutes, report: folder } = options;
 /** Rounds published a second. */
 const RATE = 30;
