@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatTicks, timeOf, tryParseTicks } from "../transport/wire/ticks.ts";
+import { formatTicks, MaxTicks, TicksPerSecond, timeOf, tryParseTicks } from "../transport/wire/ticks.ts";
 import { isGuid, normalizeGuid } from "../transport/wire/guid.ts";
 import type { CellValue, DataType } from "./data_type.ts";
 import { INTEGER_RANGES, LONG_RANGES } from "./data_type.ts";
@@ -150,8 +150,10 @@ function parseDateTime(bytes: Uint8Array, start: number, end: number): bigint | 
     return slowDateTime(bytes, start, end);
   }
   const seconds = 86_400 * daysBefore(year, month) + 86_400 * (day - 1) + 3600 * hour + 60 * minute + second;
-  // The first instant of all, as .NET writes it east of Greenwich, would lie before it.
-  return seconds < 0 ? 0n : BigInt(seconds) * 10_000_000n + BigInt(fraction);
+  // The first instant of all, as .NET writes it east of Greenwich, would lie before it, and the last after it.
+  if (seconds < 0) return 0n;
+  const ticks = BigInt(seconds) * TicksPerSecond + BigInt(fraction);
+  return ticks > MaxTicks ? MaxTicks : ticks;
 }
 
 function slowDateTime(bytes: Uint8Array, start: number, end: number): bigint | undefined {

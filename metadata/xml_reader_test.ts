@@ -204,11 +204,17 @@ Deno.test("times: offsets, fractions, and what peers make of them", async () => 
     ["2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"],
     ["0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00Z"],
     ["9999-12-31T23:59:59.9999999", "9999-12-31T23:59:59.9999999Z"],
+    ["9999-12-31T23:59:59.9999999-05:00", "9999-12-31T23:59:59.9999999Z"],
+    ["9999-12-31T10:00:00-14:00", "9999-12-31T23:59:59.9999999Z"],
+    ["9999-12-31T09:59:59.5-14:00", "9999-12-31T23:59:59.5Z"],
     ["2000-02-29T00:00:00", "2000-02-29T00:00:00Z"],
   ];
   const rows = cases.map(([text]) => `<T><D>${text}</D></T>`).join("");
   const dataSet = await DataSet.fromXml(documentOf(column, rows));
   assertEquals(dataSet.table("T")?.column("D")?.values, cases.map(([, text]) => parseTicks(text)));
+  // What can be read can be written.
+  const again = await DataSet.fromXml(dataSet.toXml());
+  assertEquals(again.table("T")?.column("D")?.values, dataSet.table("T")?.column("D")?.values);
   for (
     const text of [
       "2019-02-29T00:00:00",
