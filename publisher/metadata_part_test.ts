@@ -76,6 +76,15 @@ Deno.test("two devices of one name: its phasors stay as long as one of them does
   }
 });
 
+Deno.test("what it takes to list rows is told on the way", () => {
+  const ROWS = 10_000;
+  const rows = Array.from({ length: ROWS }, (): CellInput[] => [true]);
+  const steps = partOf(setOf({ MeasurementDetail: [{ Internal: "boolean" }, ...rows] }), "internal");
+  let bytes = 0;
+  for (let step = steps.next(); !step.done; step = steps.next()) bytes += step.value ?? 0;
+  assertEquals(bytes > 7 * ROWS, true, `${bytes} bytes`);
+});
+
 Deno.test("MetadataRefresh: the part that the modes ask for, to which filters are applied", async () => {
   await using rig = await Rig.start();
   rig.publisher.defineMetadata(mixed);

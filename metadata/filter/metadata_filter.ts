@@ -49,10 +49,9 @@ export function* filterMetadataSteps(
       { expected: "FILTER table ..." },
     );
   };
-  yield* new Selection(dataSet, text, options, check).run(({ table, rows }) => {
-    const known = kept.get(table) ?? new DistinctRows(table);
-    kept.set(table, known);
-    return forEachOf(rows, (row) => void known.add(row));
+  yield* new Selection(dataSet, text, options, check).run(function* ({ table, rows }): Steps<void> {
+    const known = yield* DistinctRows.of(table, kept);
+    yield* forEachOf(rows, (row) => void known.add(row));
   });
   const result = new DataSet(dataSet.name);
   for (const table of dataSet.tables) {

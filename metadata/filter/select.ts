@@ -72,10 +72,9 @@ export function* selectRowsSteps(
 ): Steps<DataRow[]> {
   const result: DataRow[] = [];
   const taken = new Map<DataTable, DistinctRows>();
-  yield* new Selection(dataSet, text, options).run(({ table, rows }) => {
-    const known = taken.get(table) ?? new DistinctRows(table);
-    taken.set(table, known);
-    return forEachOf(rows, (row) => {
+  yield* new Selection(dataSet, text, options).run(function* ({ table, rows }): Steps<void> {
+    const known = yield* DistinctRows.of(table, taken);
+    yield* forEachOf(rows, (row) => {
       if (known.add(row)) result.push(table.row(row));
     });
   });
@@ -134,8 +133,18 @@ export class DistinctRows {
   readonly indexes: number[] = [];
   readonly #has: Uint8Array;
 
-  constructor({ rowCount }: DataTable) {
+  private constructor(rowCount: number) {
     this.#has = new Uint8Array(rowCount);
+  }
+
+  /** Those of a table among those of several, made when they are first asked for. */
+  static *of(table: DataTable, tables: Map<DataTable, DistinctRows>): Steps<DistinctRows> {
+    let rows = tables.get(table);
+    if (rows === undefined) {
+      yield table.rowCount;
+      tables.set(table, rows = new DistinctRows(table.rowCount));
+    }
+    return rows;
   }
 
   /** @returns Whether it is new. */

@@ -3,6 +3,7 @@ import type { Clock } from "../../transport/clock.ts";
 import { DataSet } from "../data_set.ts";
 import { FilterError } from "./errors.ts";
 import { evaluateExpression } from "./evaluate.ts";
+import { filterMetadataSteps } from "./metadata_filter.ts";
 import type { FilterLimits } from "./limits.ts";
 import { selectRows, selectRowsSteps } from "./select.ts";
 
@@ -125,5 +126,15 @@ Deno.test("rows are in the same order whether they are sorted in one run or merg
       values[a] === values[b] ? a - b : descending(a, b)
     );
     assertEquals(selectRows(dataSet, "FILTER T ORDER BY A DESC").map((row) => row.index), expected);
+  }
+});
+
+Deno.test("the rows of a table are told apart in memory that is told of, once for each table", () => {
+  const table = texts(20_000, String);
+  const text = "FILTER TOP 1 T WHERE True;".repeat(3);
+  for (const steps of [selectRowsSteps(table, text), filterMetadataSteps(table, text)]) {
+    let bytes = 0;
+    for (let step = steps.next(); !step.done; step = steps.next()) bytes += step.value ?? 0;
+    assertEquals(bytes, 20_000);
   }
 });
