@@ -5,7 +5,7 @@ import { encodeBufferBlock } from "../transport/wire/buffer_block.ts";
 import { BufferBlockFlags, Command, DataPacketFlags, Response } from "../transport/wire/codes.ts";
 import { gzip } from "../transport/wire/gzip.ts";
 import { GivingWay } from "./giving_way.ts";
-import { droppedBy, Fixture } from "./testdata/fixture.ts";
+import { droppedBy, Fixture, gathering } from "./testdata/fixture.ts";
 import {
   batchOf,
   cacheFrame,
@@ -129,9 +129,7 @@ async function confirmed(publisher: ScriptedPublisher, cache: Uint8Array): Promi
 
 Deno.test("a long cache is read in slices, and what comes behind it waits", async () => {
   const values: number[] = [];
-  await using fixture = new Fixture({
-    onBatch: ({ values: some, length }) => void values.push(...some.subarray(0, length)),
-  });
+  await using fixture = gathering(values);
   const publisher = await fixture.connected([1, 2]);
   const data = compactFrame(batchOf([0], 7), DataPacketFlags.CacheIndex);
   // In one frame, so that the data is there before the cache is read.

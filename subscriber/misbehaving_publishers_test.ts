@@ -6,7 +6,7 @@ import { type CipherKey, type CipherKeys, encodeCipherKeys } from "../transport/
 import { BufferBlockFlags, Command, DataPacketFlags, Response } from "../transport/wire/codes.ts";
 import { TsscEncoder } from "../transport/wire/tssc/mod.ts";
 import type { BufferBlockLayout } from "../transport/wire/buffer_block.ts";
-import { droppedBy, Fixture } from "./testdata/fixture.ts";
+import { droppedBy, Fixture, gathering } from "./testdata/fixture.ts";
 import {
   batchOf,
   cacheFrame,
@@ -33,13 +33,6 @@ function sealed(frame: Uint8Array, key: CipherKey, isOdd: boolean): Uint8Array {
   const out = encryptPayload(body.subarray(1), key, 1);
   out[0] = body[0]! | (isOdd ? DataPacketFlags.CipherIndex : 0);
   return responseFrame(Response.DataPacket, Command.Subscribe, out);
-}
-
-/** A fixture that gathers the values that come. */
-function gathering(values: number[]): Fixture {
-  return new Fixture({
-    onBatch: ({ values: some, length }) => void values.push(...some.subarray(0, length)),
-  });
 }
 
 Deno.test("keys that are rotated in the middle of a burst, in one frame: no packet of the TSSC stream is lost", async () => {

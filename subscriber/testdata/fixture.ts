@@ -63,6 +63,13 @@ export class Fixture implements AsyncDisposable {
   }
 }
 
+/** A fixture that gathers the values that come. */
+export function gathering(values: number[]): Fixture {
+  return new Fixture({
+    onBatch: ({ values: some, length }) => void values.push(...some.subarray(0, length)),
+  });
+}
+
 /** What a subscriber dropped, by reason. */
 export function droppedBy(subscriber: Subscriber): Record<string, number> {
   return Object.fromEntries(Object.entries(subscriber.stats().dropped).filter(([, count]) => count > 0));
