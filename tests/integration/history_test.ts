@@ -140,6 +140,34 @@ Deno.test("history beside live data, ended early, aborted and refused", async ()
   assertEquals(subscriber.state, "connected");
 });
 
+Deno.test("an archive that does not answer: the reading times out, and the publisher asks no further", async () => {
+  const asked = Promise.withResolvers<AbortSignal>();
+  const history: HistorySource = {
+    range: () => undefined,
+    // deno-lint-ignore require-yield
+    async *read({ signal }): AsyncGenerator<MeasurementBatch> {
+      asked.resolve(signal!);
+      await new Promise((resolve) => signal!.addEventListener("abort", resolve));
+    },
+    close: () => Promise.resolve(),
+  };
+  await using publisher = new Publisher({ port: 0, hostname: "127.0.0.1", history });
+  publisher.defineMetadata(grid(2));
+  await publisher.start();
+  const clock = new ManualClock();
+  await using subscriber = new Subscriber({ filter: ALL, clock, heartbeatTimeout: 0, commandTimeout: 1e9 });
+  await subscriber.connect(publisher.address);
+  const reading = assertRejects(() => subscriber.history({ start: "*-5m" }).next(), SttpError);
+  const signal = await asked.promise;
+  await until(() => {
+    clock.advance(60_000);
+    return signal.aborted && publisher.stats().open.length === 1;
+  });
+  const { code, message } = await reading;
+  assertMatch(message, /sent nothing of its history for 60000 ms/);
+  assertEquals([code, subscriber.state], ["TimedOut", "connected"]);
+});
+
 Deno.test("parameters for the publisher's archive", async () => {
   const asked: HistoryRequest[] = [];
   const history: HistorySource = {
