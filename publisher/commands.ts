@@ -12,6 +12,7 @@ import { decodeSubscribe } from "../transport/wire/subscribe.ts";
 import { formatName } from "./delivery.ts";
 import { type KeptRequest, keptRequest } from "./kept_request.ts";
 import { partAskedFor } from "./metadata_part.ts";
+import { networkOfPeer } from "./peer_host.ts";
 import { updateProcessingInterval } from "./processing_interval.ts";
 import { getPrimaryMetadataSchema, getSignalSelectionSchema } from "./schemas.ts";
 import type { Session } from "./session.ts";
@@ -92,7 +93,10 @@ async function refreshMetadata(session: Session, body: Uint8Array): Promise<void
   if (!options.allowMetadataRefresh) {
     throw new SttpError("Refused", "This publisher does not allow metadata to be asked for.");
   }
-  const filter = filters.hold(decodeMetadataRefresh(body, encoding, options.limits));
+  const filter = filters.hold(
+    decodeMetadataRefresh(body, encoding, options.limits),
+    networkOfPeer(session.peer.address),
+  );
   try {
     await session.rights.with(
       async (definition, inTurn) => {
@@ -118,8 +122,8 @@ async function subscribe(session: Session, body: Uint8Array): Promise<void> {
 }
 
 /** What a Subscribe asks for. What it is taken from is in memory no longer than this function takes. */
-function requestIn(body: Uint8Array, { encoding, host: { options, filters } }: Session): KeptRequest {
-  return keptRequest(decodeSubscribe(body, encoding, options.limits), filters);
+function requestIn(body: Uint8Array, { encoding, peer, host: { options, filters } }: Session): KeptRequest {
+  return keptRequest(decodeSubscribe(body, encoding, options.limits), filters, networkOfPeer(peer.address));
 }
 
 async function grant(request: KeptRequest, session: Session): Promise<void> {

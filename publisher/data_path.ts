@@ -25,7 +25,7 @@ import { Member, type MemberSink } from "./group.ts";
 import { sendAlone } from "./latest_on_subscribe.ts";
 import type { OutboundFrame, OutboundQueue } from "./outbound_queue.ts";
 import { PayloadCipher } from "./payload_cipher.ts";
-import { hostOf, networkOf } from "./peer_host.ts";
+import { networkOfPeer } from "./peer_host.ts";
 import { Replay } from "./replay.ts";
 import type { Placement } from "./router.ts";
 import type { SessionHost } from "./session_host.ts";
@@ -138,7 +138,7 @@ export class DataPath {
   subscribe(subscription: Subscription): void {
     if (this.#owner.isClosed) return;
     const { host: { memory: account }, reference } = this.#owner;
-    const memory = account.hold(subscription, networkOf(hostOf(reference.address)));
+    const memory = account.hold(subscription, networkOfPeer(reference.address));
     this.#held.add(memory);
     const { filter } = subscription.request;
     if (!this.#held.has(filter)) this.#held.add(filter.keep());

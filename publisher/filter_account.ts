@@ -1,13 +1,13 @@
 import { SttpError } from "../transport/errors.ts";
+import { Account, type Part } from "./account.ts";
 import { flatCopy } from "./flat_text.ts";
 
 /** Filter expressions of so many characters are always kept: they come to little, even with as many as can connect. */
 const ALWAYS_KEPT = 4096;
 
-interface Entry {
+interface Entry extends Part {
   readonly text: string;
   readonly fingerprint: number;
-  holders: number;
 }
 
 /** A filter expression in memory, for as long as somebody holds it. */
@@ -38,12 +38,14 @@ export class HeldFilter {
 /**
  * Keeps account of the filter expressions of all of a publisher's connections: those of subscriptions are needed again
  * when metadata or rights change, those of commands until they are carried out. Equal ones are in memory, and count, once.
+ * Those of one network may come to half of what there is room for, so that nobody keeps all others from having some.
  */
 export class FilterAccount {
   readonly #limit: number;
   /** By fingerprint. */
   readonly #entries = new Map<number, Entry>();
-  #length = 0;
+  readonly #all = new Account();
+  readonly #networks = new Map<string, Account>();
 
   /** @param limit How many characters all of them together may have. */
   constructor(limit: number) {
@@ -52,42 +54,57 @@ export class FilterAccount {
 
   /** How many characters are held. */
   get length(): number {
-    return this.#length;
+    return this.#all.size;
   }
 
   /**
    * Takes a filter expression in, held once; of a text that it is part of nothing stays in memory.
    *
+   * @param network Whose it is, see `networkOf`.
    * @throws {SttpError} `LimitExceeded` when there is no room for it. Short ones, and those that are there, have room.
    */
-  hold(text: string): HeldFilter {
+  hold(text: string, network: string): HeldFilter {
     const fingerprint = fingerprintOf(text);
+    const theirs = this.#networks.get(network) ?? new Account();
     let entry = this.#entries.get(fingerprint);
-    if (entry?.text !== text) entry = this.#enter(text, fingerprint);
-    entry.holders++;
-    return new HeldFilter(entry.text, () => this.#release(entry));
+    if (entry?.text !== text) entry = this.#enter(text, fingerprint, theirs);
+    const held = entry;
+    const parts = [held];
+    this.#all.hold(parts);
+    theirs.hold(parts);
+    this.#networks.set(network, theirs);
+    return new HeldFilter(held.text, () => {
+      this.#all.release(parts);
+      theirs.release(parts);
+      if (theirs.isEmpty) this.#networks.delete(network);
+      this.#forget(held);
+    });
   }
 
-  #enter(text: string, fingerprint: number): Entry {
-    const length = this.#length + text.length;
-    if (text.length > ALWAYS_KEPT && length > this.#limit) {
-      throw new SttpError(
-        "LimitExceeded",
-        `The filter expressions of all subscribers would have ${length} characters with this one of ${text.length}, ` +
-          `at most ${this.#limit} expected: a shorter one, or fewer subscribers, can be served.`,
-      );
-    }
-    this.#length = length;
-    const entry = { text: flatCopy(text), fingerprint, holders: 0 };
+  #enter(text: string, fingerprint: number, theirs: Account): Entry {
+    if (text.length > ALWAYS_KEPT) this.#checkRoom(text.length, theirs);
+    const entry = { text: flatCopy(text), fingerprint, size: text.length };
     this.#entries.set(fingerprint, entry);
     return entry;
   }
 
-  #release(entry: Entry): void {
-    if (--entry.holders > 0) return;
-    this.#length -= entry.text.length;
+  #checkRoom(added: number, theirs: Account): void {
+    const [whose, length, limit] = theirs.size + added > this.#limit / 2
+      ? ["from your address", theirs.size + added, this.#limit / 2]
+      : ["of all subscribers", this.#all.size + added, this.#limit];
+    if (length <= limit) return;
+    throw new SttpError(
+      "LimitExceeded",
+      `The filter expressions ${whose} would have ${length} characters with this one of ${added}, ` +
+        `at most ${limit} expected: a shorter one, or fewer subscribers, can be served.`,
+    );
+  }
+
+  #forget(entry: Entry): void {
     // Another text may have its fingerprint, and have taken its place.
-    if (this.#entries.get(entry.fingerprint) === entry) this.#entries.delete(entry.fingerprint);
+    if (!this.#all.has(entry) && this.#entries.get(entry.fingerprint) === entry) {
+      this.#entries.delete(entry.fingerprint);
+    }
   }
 }
 

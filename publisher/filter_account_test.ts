@@ -2,38 +2,65 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { assertSttpError } from "../tests/support/hostile.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { encodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
-import { FilterAccount } from "./filter_account.ts";
+import { FilterAccount, type HeldFilter } from "./filter_account.ts";
 import { clipped } from "./flat_text.ts";
 import { Rig, type ScriptedPeer, settle } from "./testdata/rig.ts";
 
+const [A, B, C] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"] as const;
+
 Deno.test("equal filter expressions count once, and as long as somebody holds one", () => {
-  const filters = new FilterAccount(10_000);
-  const one = filters.hold("x".repeat(6000));
-  const other = filters.hold("x".repeat(6000));
+  const filters = new FilterAccount(20_000);
+  const one = filters.hold("x".repeat(6000), A);
+  const other = filters.hold("x".repeat(6000), A);
   assertEquals(filters.length, 6000);
-  assertSttpError("LimitExceeded", () => filters.hold("y".repeat(5000)), "would have 11000 characters");
+  assertSttpError("LimitExceeded", () => filters.hold("y".repeat(5000), A), "would have 11000 characters");
   one.keep();
   one.release();
   one.release();
   assertEquals(filters.length, 6000);
   other.release();
   assertEquals(filters.length, 0);
-  assertEquals(filters.hold("y".repeat(10_000)).text, "y".repeat(10_000));
+  assertEquals(filters.hold("y".repeat(10_000), A).text, "y".repeat(10_000));
   assertEquals(filters.length, 10_000);
 });
 
 Deno.test("short filter expressions are taken whatever others hold", () => {
-  const filters = new FilterAccount(10_000);
-  filters.hold("x".repeat(10_000));
-  for (let i = 0; i < 10; i++) filters.hold(`${i}`.padEnd(4096));
+  const filters = new FilterAccount(20_000);
+  filters.hold("x".repeat(10_000), A);
+  for (let i = 0; i < 10; i++) filters.hold(`${i}`.padEnd(4096), A);
   assertEquals(filters.length, 10_000 + 10 * 4096);
-  assertSttpError("LimitExceeded", () => filters.hold("y".padEnd(4097)), "at most 10000");
+  assertSttpError("LimitExceeded", () => filters.hold("y".padEnd(4097), A), "at most 10000");
+});
+
+Deno.test("one network has room for half: others can still have long filter expressions", () => {
+  const filters = new FilterAccount(20_000);
+  const text = (name: string, length: number): string => name.repeat(length);
+  const greedy = filters.hold(text("a", 8000), A);
+  const more = (): HeldFilter => filters.hold(text("b", 5000), A);
+  assertSttpError(
+    "LimitExceeded",
+    more,
+    "from your address would have 13000 characters with this one of 5000",
+  );
+  // What others have as well takes no more memory, and short ones have room.
+  const other = filters.hold(text("b", 5000), B);
+  more().release();
+  const same = filters.hold(text("a", 8000), B);
+  filters.hold(text("c", 4096), A).release();
+  other.release();
+  assertSttpError("LimitExceeded", more, "at most 10000 expected");
+  filters.hold(text("d", 9000), C);
+  const tooMuch = (): HeldFilter => filters.hold(text("e", 5000), "192.0.2.4");
+  assertSttpError("LimitExceeded", tooMuch, "of all subscribers would have 22000 characters");
+  for (const filter of [greedy, same]) filter.release();
+  more();
+  assertEquals(filters.length, 9000 + 5000);
 });
 
 Deno.test("filter expressions of the same length are told apart, each given back by itself", () => {
   const filters = new FilterAccount(1_000_000);
   const texts = Array.from({ length: 500 }, (_, i) => String.fromCharCode(i).padStart(200, "x"));
-  const held = texts.map((text) => filters.hold(text));
+  const held = texts.map((text) => filters.hold(text, A));
   assertEquals(held.map(({ text }) => text), texts);
   assertEquals(filters.length, 500 * 200);
   for (const filter of held.slice(1)) filter.release();
@@ -59,7 +86,7 @@ async function granted(peer: ScriptedPeer): Promise<void> {
 }
 
 Deno.test("a filter expression beyond the limit is refused until there is room", async () => {
-  await using rig = await Rig.start({ limits: { allFiltersLength: 20_000 } });
+  await using rig = await Rig.start({ limits: { allFiltersLength: 40_000 } });
   const [a, b, c] = [await rig.agree(), await rig.agree(), await rig.agree()];
   const refused = async (peer: ScriptedPeer, name: string): Promise<void> => {
     await peer.subscribe({ filterExpression: long(name, 8000) });
@@ -106,7 +133,7 @@ Deno.test("the filter expressions of commands count while they are carried out",
   let decide: (() => void) | undefined;
   const authorizeSignals = ({ id }: { id: number }): Promise<boolean> | boolean =>
     id > 1 || new Promise<boolean>((resolve) => decide = () => resolve(true));
-  await using rig = await Rig.start({ access: { authorizeSignals }, limits: { allFiltersLength: 10_000 } });
+  await using rig = await Rig.start({ access: { authorizeSignals }, limits: { allFiltersLength: 20_000 } });
   const refresh = (name: string): Uint8Array =>
     encodeMetadataRefresh(`FILTER MeasurementDetail WHERE ID <> '${name}'`.padEnd(8000), "utf-8");
   const [one, other] = [await rig.agree(), await rig.agree()];
@@ -124,7 +151,7 @@ Deno.test("the filter expressions of commands count while they are carried out",
 });
 
 Deno.test("a Subscribe that fails holds nothing", async () => {
-  await using rig = await Rig.start({ limits: { allFiltersLength: 10_000 } });
+  await using rig = await Rig.start({ limits: { allFiltersLength: 20_000 } });
   const peer = await rig.agree();
   for (let i = 0; i < 5; i++) {
     await peer.subscribe({ filterExpression: `FILTER ActiveMeasurements WHERE x${i} = 1`.padEnd(8000) });
@@ -141,7 +168,7 @@ Deno.test("a Subscribe that fails holds nothing", async () => {
 });
 
 Deno.test("a renewed subscription holds its filter expression once, and lets go of it", async () => {
-  await using rig = await Rig.start({ limits: { allFiltersLength: 10_000 } });
+  await using rig = await Rig.start({ limits: { allFiltersLength: 20_000 } });
   const peer = await rig.agree();
   await peer.subscribe({ filterExpression: long("a", 8000) });
   await granted(peer);

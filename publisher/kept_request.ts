@@ -18,11 +18,16 @@ const EXTRA_LENGTH = 8192;
  * Takes from a Subscribe command what is to be kept, in copies, so that its text is not: the filter expression, held
  * once, and the beginning of what is only shown.
  *
+ * @param network Whose it is, see `networkOf`.
  * @throws {SttpError} `LimitExceeded` when there is no room for its filter expression.
  */
-export function keptRequest(request: SubscribeRequest, filters: FilterAccount): KeptRequest {
+export function keptRequest(
+  request: SubscribeRequest,
+  filters: FilterAccount,
+  network: string,
+): KeptRequest {
   const { text: _, assemblyInfo: { source, version, updatedOn }, dataChannel, ...settings } = request;
-  const filter = filters.hold(request.filterExpression);
+  const filter = filters.hold(request.filterExpression, network);
   return {
     ...settings,
     filter,

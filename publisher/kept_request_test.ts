@@ -8,7 +8,7 @@ import { type KeptRequest, keptRequest } from "./kept_request.ts";
 const filters = new FilterAccount(64 * 1024 ** 2);
 
 function kept(options: SubscriptionOptions): KeptRequest {
-  return keptRequest(decodeSubscribe(encodeSubscribe(options, "utf-8"), "utf-8"), filters);
+  return keptRequest(decodeSubscribe(encodeSubscribe(options, "utf-8"), "utf-8"), filters, "192.0.2.1");
 }
 
 Deno.test("the settings that count are kept as they are", () => {

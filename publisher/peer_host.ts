@@ -11,6 +11,11 @@ export function hostOf(address: string): string {
   }
 }
 
+/** The network that a peer's address is in: see {@linkcode networkOf}. */
+export function networkOfPeer(address: string): string {
+  return networkOf(hostOf(address));
+}
+
 /**
  * The network that a host is in: of IPv6 the first 64 bits, as who has one address there has them all. Other hosts stand
  * for themselves.

@@ -1,4 +1,5 @@
 import { SttpError } from "../transport/errors.ts";
+import { Account, type Part } from "./account.ts";
 import { deliveryKey } from "./delivery.ts";
 import type { SignalSet } from "./signal_set.ts";
 import type { Subscription } from "./subscription.ts";
@@ -7,11 +8,6 @@ import type { Subscription } from "./subscription.ts";
 const ENCODER = 144;
 /** Subscriptions of so many bytes are always taken: they come to little, even with as many as can connect. */
 const ALWAYS_TAKEN = 16_384;
-
-/** Something in memory that subscriptions share, in bytes. */
-interface Part {
-  readonly bytes: number;
-}
 
 /** A signal set, with the forms in which it is delivered. */
 interface SetPart extends Part {
@@ -25,44 +21,6 @@ export interface HeldMemory {
   readonly set: SignalSet;
   /** Gives it back. Must be called once. */
   release(): void;
-}
-
-/** Parts that somebody holds, each of which counts once. */
-class Account {
-  /** How many bytes they come to. */
-  bytes = 0;
-  readonly #holders = new Map<Part, number>();
-
-  /** Whether there are none. */
-  get isEmpty(): boolean {
-    return this.#holders.size === 0;
-  }
-
-  has(part: Part): boolean {
-    return this.#holders.has(part);
-  }
-
-  /** How many bytes there would be with these, too. */
-  with(parts: readonly Part[]): number {
-    return parts.reduce((sum, part) => this.has(part) ? sum : sum + part.bytes, this.bytes);
-  }
-
-  hold(parts: readonly Part[]): void {
-    this.bytes = this.with(parts);
-    for (const part of parts) this.#holders.set(part, (this.#holders.get(part) ?? 0) + 1);
-  }
-
-  release(parts: readonly Part[]): void {
-    for (const part of parts) {
-      const holders = this.#holders.get(part)! - 1;
-      if (holders > 0) {
-        this.#holders.set(part, holders);
-      } else {
-        this.#holders.delete(part);
-        this.bytes -= part.bytes;
-      }
-    }
-  }
 }
 
 /**
@@ -85,7 +43,7 @@ export class SubscriptionMemory {
 
   /** How many bytes are held. */
   get bytes(): number {
-    return this.#all.bytes;
+    return this.#all.size;
   }
 
   /**
@@ -105,7 +63,7 @@ export class SubscriptionMemory {
     // A replay has an encoder of its own.
     const form = temporal === undefined ? deliveryKey(delivery) : undefined;
     const encoder = form === undefined ? newEncoder(set) : set.encoders.get(form) ?? newEncoder(set);
-    const block = this.#caches.get(cache) ?? { bytes: cache.length };
+    const block = this.#caches.get(cache) ?? { size: cache.length };
     const parts: readonly Part[] = [set, encoder, block];
     const theirs = this.#networks.get(network) ?? new Account();
     this.#checkRoom(parts, theirs, set.set.count);
@@ -130,7 +88,7 @@ export class SubscriptionMemory {
 
   #checkRoom(parts: readonly Part[], theirs: Account, signals: number): void {
     const [all, own] = [this.#all.with(parts), theirs.with(parts)];
-    if (all - this.#all.bytes <= ALWAYS_TAKEN) return;
+    if (all - this.#all.size <= ALWAYS_TAKEN) return;
     const [whose, bytes, limit] = own > this.#limit / 2
       ? ["All subscriptions from your address", own, this.#limit / 2]
       : ["All subscriptions", all, this.#limit];
@@ -150,9 +108,9 @@ export class SubscriptionMemory {
 }
 
 function newSetPart(set: SignalSet): SetPart {
-  return { set, bytes: set.byteLength, encoders: new Map() };
+  return { set, size: set.byteLength, encoders: new Map() };
 }
 
 function newEncoder({ set }: SetPart): Part {
-  return { bytes: ENCODER * set.count };
+  return { size: ENCODER * set.count };
 }

@@ -46,8 +46,8 @@ export interface Limits {
    */
   readonly filterMilliseconds: number;
   /**
-   * Characters of the filter expressions of all of a publisher's connections together, equal ones counted once. Those of
-   * up to 4,096 characters are taken beyond that, too.
+   * Characters of the filter expressions of all of a publisher's connections together, equal ones counted once; those of
+   * one host, or of one IPv6 network of 64 bits, half of it. Those of up to 4,096 characters are taken beyond that, too.
    */
   readonly allFiltersLength: number;
   /**
