@@ -31,8 +31,8 @@ function mishapsOf({ name, mishaps }: SubscriberLook): string[] {
 /** Whether it had ever heard nothing for too long, not counting a pause of the publisher. */
 function silenceOf(samples: readonly Sample[], i: number): string[] {
   for (const { at, publisher, subscribers } of samples) {
-    const { name, behind, interval } = subscribers.each[i]!;
-    if (behind <= FRESH + publisher.longestPause + 1000 * interval) continue;
+    const { name, behind, interval, stall } = subscribers.each[i]!;
+    if (behind <= FRESH + publisher.longestPause + 1000 * (interval + stall)) continue;
     return [
       `${name} had nothing of the last ${Math.round(behind / 1000)} s, ${at.toFixed(1)} min from the start`,
     ];
@@ -42,7 +42,7 @@ function silenceOf(samples: readonly Sample[], i: number): string[] {
 
 /**
  * Whether it got less than was published, all that is known to be missing added, from the first look to the last. What
- * may have been on the way at these two does not count.
+ * may have been on the way at these two does not count. For one that stalls, it is the publisher who knows what is missing.
  */
 function deficitOf(samples: readonly Sample[], i: number, rate: number): string[] {
   const ends = [samples[0]!, samples.at(-1)!] as const;
@@ -50,15 +50,16 @@ function deficitOf(samples: readonly Sample[], i: number, rate: number): string[
     SubscriberLook,
     SubscriberLook,
   ];
-  const { name, signals, interval } = last;
-  const had = (last.received + last.missing - first.received - first.missing) /
+  const { name, signals, interval, stall } = last;
+  const dropped = ends.map(({ publisher }) => stall > 0 ? publisher.dropped["overflow"] ?? 0 : 0);
+  const had = (last.received + last.missing + dropped[1]! - first.received - first.missing - dropped[0]!) /
     Math.max(1, first.signals, signals);
   const seconds = 60 * (ends[1].at - ends[0].at);
   const due = interval > 0
     ? INTERVALS_MET * seconds / interval
     : ends[1].publisher.rounds - ends[0].publisher.rounds;
   const onTheWay = ends.reduce((sum, { publisher, subscribers, took }) => {
-    const behind = Math.min(FRESH, subscribers.each[i]!.behind);
+    const behind = Math.min(FRESH + 1000 * stall, subscribers.each[i]!.behind);
     return sum + (behind + publisher.longestPause + took) / 1000 * (interval > 0 ? 1 / interval : rate);
   }, 0);
   if (had >= due - onTheWay && signals > 0) return [];

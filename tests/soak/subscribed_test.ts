@@ -11,11 +11,17 @@ const good: SubscriberLook = {
   missing: 0,
   signals: 10,
   interval: 0,
+  stall: 0,
   mishaps: [],
 };
 
 /** A look at one subscriber after so many minutes. */
-function sampleAt(at: number, subscriber: Partial<SubscriberLook>, longestPause = 50): Sample {
+function sampleAt(
+  at: number,
+  subscriber: Partial<SubscriberLook>,
+  longestPause = 50,
+  dropped: Readonly<Record<string, number>> = {},
+): Sample {
   const each = [{ ...good, ...subscriber }];
   return {
     at,
@@ -34,7 +40,7 @@ function sampleAt(at: number, subscriber: Partial<SubscriberLook>, longestPause 
       groups: 1,
       sent: { measurements: 0, bytes: 0 },
       closed: {},
-      dropped: {},
+      dropped,
       faults: [],
     },
     subscribers: {
@@ -43,10 +49,12 @@ function sampleAt(at: number, subscriber: Partial<SubscriberLook>, longestPause 
       latency: { p50: 0, p99: 0, most: 0, typicalP99: 0 },
       explained: {},
       untold: 0,
+      stalled: 0,
       unexplained: 0,
       losses: {},
       wrong: 0,
       heap: 0,
+      external: 0,
       resident: 0,
       timers: 0,
     },
@@ -104,6 +112,16 @@ Deno.test("soak: a throttled subscriber is measured by its interval", () => {
   assertEquals(complaints(first, received(240)), []);
   assertEquals(complaints(first, received(120)), [], "half of it, where the machine is busy");
   assertEquals(complaints(first, received(100)).length, 1);
+});
+
+Deno.test("soak: who stalls may be late by so much, and what it misses the publisher has dropped", () => {
+  const samples = (overflow: number): Sample[] => [
+    sampleAt(1, { stall: 60 }, 50, { overflow: 1_000 }),
+    sampleAt(3, { stall: 60, behind: 119_000, received: everythingOf(0.5) }),
+    sampleAt(5, { stall: 60, received: everythingOf(2) }, 50, { overflow: 1_000 + overflow }),
+  ];
+  assertEquals(complaints(...samples(everythingOf(2))), []);
+  assertEquals(complaints(...samples(everythingOf(1))).length, 1);
 });
 
 Deno.test("soak: what nobody planned is told by name", () => {

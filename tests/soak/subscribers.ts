@@ -23,6 +23,8 @@ export interface SubscriberLook {
   readonly signals: number;
   /** Seconds from one measurement of a signal to the next, when it asked for that; else 0, and it gets all. */
   readonly interval: number;
+  /** Seconds for which it reads nothing, again and again; what it misses the publisher must have counted as overflow. */
+  readonly stall: number;
   /** What happened to it that nobody planned. */
   readonly mishaps: readonly string[];
 }
@@ -41,6 +43,8 @@ export interface MixedLook {
    * received at most.
    */
   readonly untold: number;
+  /** Measurements so far that those who stall are missing: the publisher must have dropped them. */
+  readonly stalled: number;
   /** Measurements so far that are missing without a reason. */
   readonly unexplained: number;
   /** What the subscribers have counted as lost so far, by reason. */
@@ -49,6 +53,8 @@ export interface MixedLook {
   readonly wrong: number;
   /** Their heap, when its garbage is collected. */
   readonly heap: number;
+  /** Of buffers. */
+  readonly external: number;
   readonly resident: number;
   /** Timers of the subscribers' clock. */
   readonly timers: number;
@@ -59,27 +65,37 @@ export interface MixedLook {
  * a signal's interval is being learned, it is not seen.
  */
 const UNTOLD = 0.01;
+/** How the slow ones take each batch: afterwards they do nothing for so many milliseconds. */
+const SLOW = 200;
+/** For how long those who stall read, and for how long they don't, in milliseconds. */
+const STALL = 60_000;
 /** Of so many mishaps of a subscriber the text is kept. */
 const MISHAPS = 5;
 
 const clock = new CountingClock();
 const epoch = Ticks.UnixEpoch;
 const { address, signals } = settings<{ address: string; signals: number }>();
+/** How one of them reads: for so many milliseconds, and then not for so many. */
+interface Lull {
+  readonly after: number;
+  readonly for: number;
+}
+
 /** One of them. */
 class Mixed {
   readonly subscriber: Subscriber;
   readonly checker: Checker;
   readonly kind: string;
   readonly #interval: number;
-  readonly #pause: number;
+  readonly #lull: Lull | undefined;
   readonly #mishaps: string[] = [];
   #received = 0;
   /** When the latest that it has was published; at first, when it came. */
   #latest = sharedNow();
 
-  constructor(kind: string, options: SubscriberOptions, pause = 0) {
+  constructor(kind: string, options: SubscriberOptions, lull?: Lull) {
     this.kind = kind;
-    this.#pause = pause;
+    this.#lull = lull;
     this.#interval = options.throttled ? options.publishInterval! : 0;
     this.subscriber = new Subscriber({ address, filter: all, clock, ...options });
     this.checker = new Checker(this.subscriber, signals);
@@ -87,7 +103,12 @@ class Mixed {
 
   /** Whether it gets everything, and at once. */
   get isLive(): boolean {
-    return this.#interval === 0 && this.#pause === 0;
+    return this.#interval === 0 && this.#lull === undefined;
+  }
+
+  /** Seconds for which it stops reading, so that the publisher has to drop; 0 when it never does. */
+  get stall(): number {
+    return this.kind === "stalled" ? this.#lull!.for / 1000 : 0;
   }
 
   /** What it missed; a throttled one is meant to. */
@@ -129,16 +150,20 @@ class Mixed {
       missing: Math.max(this.missed, overflow) + udp.silent,
       signals,
       interval: this.#interval,
+      stall: this.stall,
       mishaps: this.#mishaps,
     };
   }
 
   async #take(): Promise<void> {
+    let began = performance.now();
     for await (const batch of this.subscriber.batches()) {
       this.checker.check(batch);
       this.#received += batch.length;
       this.#latest = Number(batch.ticks[batch.length - 1]! - epoch) / 10_000;
-      if (this.#pause > 0) await new Promise((resolve) => setTimeout(resolve, this.#pause));
+      if (this.#lull === undefined || performance.now() - began < this.#lull.after) continue;
+      await new Promise((resolve) => setTimeout(resolve, this.#lull!.for));
+      began = performance.now();
     }
   }
 
@@ -154,7 +179,7 @@ class Mixed {
 
 const half = "FILTER ActiveMeasurements WHERE SignalType IN ('FREQ', 'STAT')";
 const everybody = [
-  ...Array.from({ length: 6 }, () => new Mixed("tssc", {})),
+  ...Array.from({ length: 5 }, () => new Mixed("tssc", {})),
   ...Array.from({ length: 4 }, () => new Mixed("compact", { compressPayload: false })),
   ...Array.from({ length: 3 }, () => new Mixed("filtered", { filter: half })),
   ...Array.from({ length: 2 }, () => new Mixed("throttled", { throttled: true, publishInterval: 1 })),
@@ -163,8 +188,9 @@ const everybody = [
   new Mixed("udp", { udp: true, compressPayload: false }),
   ...Array.from(
     { length: 2 },
-    () => new Mixed("slow", { deliveryBuffer: 5_000, overflow: "dropOldest" }, 200),
+    () => new Mixed("slow", { deliveryBuffer: 5_000, overflow: "dropOldest" }, { after: 0, for: SLOW }),
   ),
+  new Mixed("stalled", { compressPayload: false }, { after: STALL, for: STALL }),
 ];
 await Promise.all(everybody.map((mixed) => mixed.run()));
 emit("ready", { pid: Deno.pid });
@@ -175,6 +201,7 @@ await commands({
     const explained: Record<string, number> = {};
     const losses: Record<string, number> = {};
     let untold = 0;
+    let stalled = 0;
     let unexplained = 0;
     let received = 0;
     let wrong = 0;
@@ -183,6 +210,10 @@ await commands({
       received += taken.received;
       if (mixed.isLive) delays.push(...taken.delays);
       wrong += mixed.checker.wrong;
+      if (mixed.stall > 0) {
+        stalled += mixed.missed;
+        continue;
+      }
       // It is counted before it is missed: a loss shows when the next value of the signal has come.
       let counted = 0;
       for (const [reason, count] of Object.entries(mixed.losses)) {
@@ -197,17 +228,19 @@ await commands({
       unexplained += rest - pardoned;
     }
     (globalThis as { gc?: () => void }).gc?.();
-    const { heapUsed, rss } = Deno.memoryUsage();
+    const { heapUsed, external, rss } = Deno.memoryUsage();
     const look: MixedLook = {
       each: everybody.map((mixed, i) => mixed.look(`subscriber ${i + 1} (${mixed.kind})`)),
       received,
       latency: latencyOf(delays),
       explained,
       untold,
+      stalled,
       unexplained,
       losses,
       wrong,
       heap: heapUsed,
+      external,
       resident: rss,
       timers: clock.timers,
     };
