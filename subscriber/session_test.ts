@@ -240,6 +240,23 @@ Deno.test("silence: any byte is a sign of life, none for the time-out ends the c
   assertEquals(reason.kind === "lost" && reason.error.code, "TimedOut");
 });
 
+for (const years of [1, -3]) {
+  Deno.test(`silence is not what passes when the machine's clock is set by ${years} years`, async () => {
+    await using fixture = new Fixture({ reconnect: false, heartbeatTimeout: 20_000 });
+    const publisher = await fixture.connected([1]);
+    fixture.clock.advance(10_000);
+    await publisher.send(responseFrame(Response.NoOP, Command.Subscribe));
+    await settle();
+    fixture.clock.set(fixture.clock.now() + years * 365 * 86_400_000);
+    fixture.clock.advance(19_999);
+    await settle();
+    assertEquals(fixture.subscriber.state, "connected");
+    fixture.clock.advance(1);
+    const reason = await fixture.subscriber.closed;
+    assertEquals(reason.kind === "lost" && reason.error.code, "TimedOut");
+  });
+}
+
 Deno.test("silence is no reason when there is no time-out", async () => {
   await using fixture = new Fixture({ heartbeatTimeout: 0 });
   await fixture.connected([1]);

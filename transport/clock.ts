@@ -41,7 +41,7 @@ export const systemClock: Clock = {
  */
 export class ManualClock implements Clock {
   #elapsed = 0;
-  readonly #epoch: number;
+  #epoch: number;
   #timers: { due: number; callback: () => void }[] = [];
 
   /**
@@ -61,6 +61,15 @@ export class ManualClock implements Clock {
   /** Milliseconds advanced since construction. */
   monotonic(): number {
     return this.#elapsed;
+  }
+
+  /**
+   * Sets the clock, as an operator or a time service does: `now()` jumps; what is monotonic, and timers, notice nothing.
+   *
+   * @param time What `now()` is to give, in milliseconds since 1970.
+   */
+  set(time: number): void {
+    this.#epoch = time - this.#elapsed;
   }
 
   /** Registers a callback; see {@linkcode Clock}. */

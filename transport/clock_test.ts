@@ -8,6 +8,17 @@ Deno.test("a manual clock moves only when told to", () => {
   assertEquals([clock.now(), clock.monotonic()], [1250, 250]);
 });
 
+Deno.test("setting a manual clock moves nothing but what it shows", () => {
+  const clock = new ManualClock(1000);
+  const fired: number[] = [];
+  clock.schedule(100, () => fired.push(clock.now()));
+  clock.advance(50);
+  clock.set(10);
+  assertEquals([clock.now(), clock.monotonic(), fired.length], [10, 50, 0]);
+  clock.advance(50);
+  assertEquals(fired, [60]);
+});
+
 Deno.test("callbacks come in order, each at its time", () => {
   const clock = new ManualClock();
   const calls: string[] = [];
