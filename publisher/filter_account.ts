@@ -66,18 +66,17 @@ export class FilterAccount {
   hold(text: string, network: string): HeldFilter {
     const fingerprint = fingerprintOf(text);
     const theirs = this.#networks.get(network) ?? new Account();
-    let entry = this.#entries.get(fingerprint);
-    if (entry?.text !== text) entry = this.#enter(text, fingerprint, theirs);
-    const held = entry;
-    const parts = [held];
+    const known = this.#entries.get(fingerprint);
+    const entry = known?.text === text ? known : this.#enter(text, fingerprint, theirs);
+    const parts = [entry];
     this.#all.hold(parts);
     theirs.hold(parts);
     this.#networks.set(network, theirs);
-    return new HeldFilter(held.text, () => {
+    return new HeldFilter(entry.text, () => {
       this.#all.release(parts);
       theirs.release(parts);
       if (theirs.isEmpty) this.#networks.delete(network);
-      this.#forget(held);
+      this.#forget(entry);
     });
   }
 
