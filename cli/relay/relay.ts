@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { deriveActiveMeasurementsSteps } from "../../metadata/active_measurements.ts";
 import { compareDataSetsSteps } from "../../metadata/changes.ts";
 import { inSlices, type Steps } from "../../metadata/steps.ts";
 import {
@@ -55,8 +56,8 @@ export type RelayEvent =
     readonly signals: number;
     readonly report: MergeReport;
   }
-  /** The metadata of a publisher can't be used, `null`: that of all together. What there was before stays. */
-  | { readonly kind: "metadataRejected"; readonly upstream: string | null; readonly error: SttpError }
+  /** The metadata of a publisher can't be used, alone or with that of the others. What it had before stays. */
+  | { readonly kind: "metadataRejected"; readonly upstream: string; readonly error: SttpError }
   /** Subscribed to a publisher, or not any more. */
   | { readonly kind: "live" | "lost"; readonly upstream: string }
   /** A publisher refuses us for good. */
@@ -94,6 +95,8 @@ export class Relay implements AsyncDisposable {
   readonly #upstreams: readonly Upstream[];
   /** The merged metadata, as it was defined last. */
   #metadata: DataSet | undefined;
+  /** Those that have metadata, the one whose metadata came last at the end. */
+  #arrived: Upstream[] = [];
   /** Whether that of a publisher has changed since it was merged. */
   #isStale = false;
   #defining: Promise<void> | undefined;
@@ -121,7 +124,8 @@ export class Relay implements AsyncDisposable {
         origins: () => this.#origins,
         index: i,
         emit: (event) => emit(event),
-        metadataChanged: () => {
+        metadataChanged: (upstream) => {
+          this.#arrived = [...this.#arrived.filter((other) => other !== upstream), upstream];
           this.#isStale = true;
           return this.#defining ??= this.#define();
         },
@@ -155,14 +159,35 @@ export class Relay implements AsyncDisposable {
     try {
       while (this.#isStale) {
         this.#isStale = false;
-        const sets = this.#upstreams.map(({ metadata }) => metadata).filter((set) => set !== undefined);
-        const { dataSet, report } = await inSlices(mergeMetadata(sets), systemClock);
-        // A reconnection brings the same again, of which subscribers should not be told.
-        if (await this.#isDefined(dataSet) || this.#publish(dataSet, report, sets.length)) this.#assign();
+        const changed = this.#arrived.filter(({ offered, used }) => offered !== used);
+        const error = await this.#adopt(changed);
+        if (error === undefined) continue;
+        // What was there first stays, so that nobody can take anything away from the others.
+        for (const upstream of changed) {
+          const reason = changed.length === 1 ? error : await this.#adopt([upstream]);
+          if (reason !== undefined) upstream.leaveOut(reason);
+        }
       }
     } finally {
       this.#defining = undefined;
     }
+  }
+
+  /** Publishes what these offer, with what is used of the others. @returns Why that can't be done. */
+  async #adopt(changed: readonly Upstream[]): Promise<SttpError | undefined> {
+    const offers = this.#upstreams.map((upstream) =>
+      changed.includes(upstream) ? upstream.offered : upstream.used
+    );
+    const sets = offers.flatMap((offer) => offer?.metadata ?? []);
+    try {
+      const { dataSet, report } = await inSlices(mergeMetadata(sets), systemClock);
+      // A reconnection brings the same again, of which subscribers should not be told.
+      if (!await this.#isDefined(dataSet)) this.#publish(dataSet, report, sets.length);
+    } catch (error) {
+      return unusable(error);
+    }
+    this.#upstreams.forEach((upstream, i) => upstream.used = offers[i]);
+    this.#assign();
   }
 
   async #isDefined(dataSet: DataSet): Promise<boolean> {
@@ -170,19 +195,11 @@ export class Relay implements AsyncDisposable {
     return (await inSlices(compareDataSetsSteps(this.#metadata, dataSet), systemClock)).isEmpty;
   }
 
-  /** @returns Whether it can be used. */
-  #publish(dataSet: DataSet, report: MergeReport, upstreams: number): boolean {
-    try {
-      this.#publisher.defineMetadata(dataSet);
-    } catch (error) {
-      if (!(error instanceof SttpError)) throw error;
-      this.#emit({ kind: "metadataRejected", upstream: null, error });
-      return false;
-    }
+  #publish(dataSet: DataSet, report: MergeReport, upstreams: number): void {
+    this.#publisher.defineMetadata(dataSet);
     this.#metadata = dataSet;
     const signals = this.#publisher.stats().metadata?.signals ?? 0;
     this.#emit({ kind: "metadata", upstreams, signals, report });
-    return true;
   }
 
   /** Finds out where each signal's measurements are to be taken from. */
@@ -193,11 +210,24 @@ export class Relay implements AsyncDisposable {
       for (let i = this.#upstreams.length - 1; i >= 0; i--) {
         const upstream = this.#upstreams[i]!;
         if (upstream.isLive !== live) continue;
-        for (const handle of upstream.described) origins[handle] = i;
+        for (const handle of upstream.used?.described ?? []) origins[handle] = i;
       }
     }
     this.#origins = origins;
   }
+}
+
+/** Why metadata can't be used: whatever a publisher finds to send, it must not end the relay. */
+function unusable(error: unknown): SttpError {
+  if (error instanceof SttpError) return error;
+  return new SttpError("InvalidMetadata", `the metadata can't be used: ${error}`, { cause: error });
+}
+
+/** What a publisher describes. */
+interface Description {
+  readonly metadata: DataSet;
+  /** The signals in that, as the relay's publisher's handles. */
+  readonly described: readonly number[];
 }
 
 /** What an upstream needs of its relay. */
@@ -206,8 +236,8 @@ interface UpstreamHost {
   /** Where the measurements of signals are taken from, by the publisher's handle; beyond its end from nowhere. */
   origins(): Int16Array;
   emit(event: RelayEvent): void;
-  /** Resolves when it is published. */
-  metadataChanged(): Promise<void>;
+  /** Resolves when it is published, or left out. */
+  metadataChanged(upstream: Upstream): Promise<void>;
   livenessChanged(): void;
 }
 
@@ -215,10 +245,10 @@ interface UpstreamHost {
 class Upstream {
   readonly name: string;
   readonly subscriber: Subscriber;
-  /** What it describes, as it was last received and could be used. */
-  metadata: DataSet | undefined;
-  /** The signals in that, as the publisher's handles. */
-  described: readonly number[] = [];
+  /** What it describes, as it was last received and makes sense. */
+  offered: Description | undefined;
+  /** That of all upstreams together which is published. */
+  used: Description | undefined;
   isLive = false;
   readonly #address: string;
   readonly #publisher: Publisher;
@@ -234,6 +264,8 @@ class Upstream {
   #received: DataSet | undefined;
   /** Ends when that is published. */
   #taking: Promise<void> | undefined;
+  /** What was told to be of no use. */
+  #leftOut: Description | undefined;
   #metadataRejected = 0;
   readonly #batch = new MeasurementBatch();
   #forwarded = 0;
@@ -329,14 +361,26 @@ class Upstream {
 
   async #take(metadata: DataSet): Promise<void> {
     try {
-      this.described = await inSlices(this.#signalsOf(metadata), systemClock);
+      // What makes no sense alone must not be the fault of whoever comes after it.
+      await inSlices(deriveActiveMeasurementsSteps(metadata), systemClock);
+      const described = await inSlices(this.#signalsOf(metadata), systemClock);
+      this.offered = { metadata, described };
     } catch (error) {
-      if (!(error instanceof SttpError)) throw error;
-      this.#metadataRejected++;
-      return this.#host.emit({ kind: "metadataRejected", upstream: this.name, error });
+      return this.#reject(unusable(error));
     }
-    this.metadata = metadata;
-    await this.#host.metadataChanged();
+    await this.#host.metadataChanged(this);
+  }
+
+  /** What it offers can't be used together with what the others do; when theirs changes, it is tried again. */
+  leaveOut(error: SttpError): void {
+    if (this.#leftOut === this.offered) return;
+    this.#leftOut = this.offered;
+    this.#reject(error);
+  }
+
+  #reject(error: SttpError): void {
+    this.#metadataRejected++;
+    this.#host.emit({ kind: "metadataRejected", upstream: this.name, error });
   }
 
   /** @throws {SttpError} `InvalidMetadata` when it describes no signals, `LimitExceeded` when too many are new. */

@@ -1,9 +1,13 @@
 import { assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { finish } from "../../metadata/steps.ts";
 import {
+  type Channel,
   Command,
+  connectTcp,
   DataPacketFlags,
   DataSet,
+  type DataTable,
+  parseTarget,
   Publisher,
   Response,
   Subscriber,
@@ -210,6 +214,82 @@ Deno.test("a publisher with metadata that can't be used does not disturb the oth
   const subscriber = await hub.subscriber();
   await good.publish(3);
   assertAll(await receive(subscriber, 30), 10, 3);
+});
+
+/** Metadata of signals from `first` on, with another column in MeasurementDetail. */
+function withColumn(size: number, first: number, ...column: Parameters<DataTable["addColumn"]>): DataSet {
+  const dataSet = metadataOf(size, first);
+  dataSet.table("MeasurementDetail")!.addColumn(...column);
+  return dataSet;
+}
+
+Deno.test("metadata with a column that can't be computed is its publisher's own trouble", async () => {
+  const connector = new ScriptedConnector();
+  await using good = await Meeting.start(5);
+  const connect = (address: string): Promise<Channel> =>
+    address === "scripted" ? connector.connect(address) : connectTcp(parseTarget(address));
+  await using hub = await Hub.start(["scripted", good.publisher.address], {
+    options: { filter: all, reconnect, connector: connect },
+  });
+  const bad = await connector.accept();
+  const metadata = withColumn(5, 100, "PhasorSourceIndex", "int32", "NoSuch + 1").toXml();
+  await bad.accept([1], { metadata });
+  await hub.ready();
+  await until(() => hub.relay.stats()[0]?.metadataRejected === 1);
+  good.publisher.defineMetadata(metadataOf(8));
+  await until(() => hub.publisher.stats().metadata?.signals === 8);
+  assertEquals(
+    hub.events.flatMap((event) => event.kind === "metadataRejected" ? [event.upstream] : []),
+    ["upstream0"],
+  );
+  assertEquals(hub.relay.stats().map(({ metadataRejected }) => metadataRejected), [1, 0]);
+});
+
+Deno.test("metadata that does not go with that of the others is left out until it does", async () => {
+  const start = async (metadata: DataSet): Promise<Publisher> => {
+    const publisher = new Publisher({ port: 0, hostname: "127.0.0.1" });
+    publisher.defineMetadata(metadata);
+    await publisher.start();
+    return publisher;
+  };
+  const withIndex = withColumn(5, 100, "Index", "int32");
+  withIndex.table("MeasurementDetail")!.addColumn("PhasorSourceIndex", "int32", "Index * 2");
+  await using first = await start(metadataOf(5));
+  await using second = await start(withIndex);
+  await using hub = await Hub.start([first.address, second.address]);
+  const signals = () => hub.publisher.stats().metadata?.signals;
+  const rejected = () =>
+    hub.events.flatMap((event) => event.kind === "metadataRejected" ? [event.upstream] : []);
+  await hub.ready();
+  await until(() => signals() === 10);
+  // Two times a text is nothing. It is told once, whatever others change.
+  first.defineMetadata(withColumn(6, 0, "Index", "string"));
+  await until(() => rejected().length === 1);
+  second.defineMetadata(withColumn(7, 100, "Index", "int32", "1"));
+  await until(() => signals() === 13);
+  assertEquals(rejected(), ["upstream0"]);
+  assertEquals(hub.relay.stats().map(({ metadataRejected }) => metadataRejected), [1, 0]);
+});
+
+Deno.test("whatever goes wrong with metadata, the relay goes on", async () => {
+  await using meeting = await Meeting.start(5);
+  await using hub = await Hub.start([meeting.publisher.address]);
+  await hub.ready();
+  const { defineMetadata } = hub.publisher;
+  hub.publisher.defineMetadata = () => {
+    throw new RangeError("too large");
+  };
+  meeting.publisher.defineMetadata(metadataOf(6));
+  await until(() => hub.relay.stats()[0]?.metadataRejected === 1);
+  hub.publisher.defineMetadata = defineMetadata;
+  const rejected = hub.events.find((event) => event.kind === "metadataRejected");
+  assertEquals([rejected?.upstream, rejected?.error.code], ["upstream0", "InvalidMetadata"]);
+  meeting.publisher.defineMetadata(metadataOf(7));
+  await until(() => hub.publisher.stats().metadata?.signals === 7);
+  await meeting.confirmed();
+  await until(() => meeting.publisher.stats().open[0]?.subscription?.signals === 7);
+  meeting.publisher.publish(roundOf(meeting.publisher, 7, 0));
+  await until(() => hub.relay.stats()[0]?.forwarded === 7);
 });
 
 Deno.test("a publisher that sends nonsense is left and tried again; the others go on", async () => {
