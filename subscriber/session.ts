@@ -24,7 +24,7 @@ import { BufferBlockReceiver } from "./buffer_blocks.ts";
 import { CommandChannel } from "./command_channel.ts";
 import { DataChannel } from "./data_channel.ts";
 import type { Delivery } from "./delivery.ts";
-import { type ExchangeOptions, Exchanges, refusal } from "./exchange.ts";
+import { abortError, type ExchangeOptions, Exchanges, refusal } from "./exchange.ts";
 import { GivingWay } from "./giving_way.ts";
 import { operationalModes, type SubscribeOptions } from "./options.ts";
 import { PacketReader } from "./packets.ts";
@@ -301,13 +301,19 @@ export class Session {
     if (this.#state !== "closed" && !isOver) await this.unsubscribe();
   }
 
-  /** Ends the subscription; the connection stays. */
+  /**
+   * Ends the subscription; the connection stays.
+   *
+   * @param signal Gives it up before it is sent. Afterwards the answer is waited for all the same, for a second at most:
+   * data that comes before it is of the subscription, and none after it.
+   */
   unsubscribe(signal?: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
+      if (signal?.aborted) throw abortError(signal, "unsubscribe()");
       this.#checkOpen();
       this.#enter("unsubscribing");
       try {
-        await this.#request(Command.Unsubscribe, new Uint8Array(0), { signal, timeout: unsubscribeTimeout });
+        await this.#request(Command.Unsubscribe, new Uint8Array(0), { timeout: unsubscribeTimeout });
       } catch (error) {
         if (!(error instanceof SttpError) || error.code !== "TimedOut") throw error;
       } finally {

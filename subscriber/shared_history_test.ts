@@ -371,3 +371,30 @@ Deno.test("what history kept from coming live is a gap, too", async () => {
   await rig.subscribed();
   assertEquals([rig.live, recovered], [[1, 2, 3], [11, 12]]);
 });
+
+Deno.test("history that is aborted while live data is being ended: what is missed meanwhile is a gap", async () => {
+  await using rig = await Rig.start({
+    throttled: false,
+    gapRecovery: { onRecovered: () => {}, settleTime: 1000 },
+  });
+  const start = 638_500_000_000_000_000n;
+  const stop = new AbortController();
+  const reading = assertRejects(() => rig.read({ signal: stop.signal }), SttpError);
+  await rig.publisher.next(Command.Unsubscribe);
+  stop.abort();
+  await settle();
+  // Before the answer it is still live.
+  await rig.send(1);
+  await rig.publisher.respond(Response.Succeeded, Command.Unsubscribe);
+  await rig.subscribed();
+  assertEquals((await reading).code, "Aborted");
+  await rig.publisher.send(compactFrame(batchOf([0], 2, start + 50n), 0x10));
+  await settle();
+  rig.clock.advance(1000);
+  await rig.unsubscribed(3);
+  const { startTimeConstraint, stopTimeConstraint } = await rig.subscribed();
+  assertEquals([startTimeConstraint, stopTimeConstraint], [formatTicks(start), formatTicks(start + 50n)]);
+  await rig.complete();
+  await rig.subscribed();
+  assertEquals(rig.live, [1, 2, 3]);
+});

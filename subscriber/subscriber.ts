@@ -337,7 +337,8 @@ export class Subscriber implements AsyncDisposable {
    * Ends the subscription and keeps the connection. There is none at the next connection either, until
    * {@linkcode Subscriber.subscribe} is called.
    *
-   * @throws {SttpError} `Aborted`, `ConnectionLost`; `Refused` with the publisher's reason.
+   * @throws {SttpError} `Aborted`, before it is sent: afterwards the answer is waited for, a second at most;
+   * `ConnectionLost`; `Refused` with the publisher's reason.
    */
   async unsubscribe({ signal }: WaitOptions = {}): Promise<void> {
     this.#wanted.subscribing = false;
