@@ -4,8 +4,8 @@
  * @module
  */
 import { SttpError } from "../transport/errors.ts";
+import { abortError } from "./abort.ts";
 import type { CheckedBufferBlockOptions } from "./buffer_block_options.ts";
-import { abortError } from "./exchange.ts";
 import type { DropReason } from "./stats.ts";
 
 /** A buffer block: opaque bytes for one signal (§13). */

@@ -6,6 +6,8 @@
 import type { Clock } from "../transport/clock.ts";
 import { SttpError, type SttpErrorCode } from "../transport/errors.ts";
 import { Command, commandName } from "../transport/wire/codes.ts";
+import { unlessAborted } from "./abort.ts";
+import { Turns } from "./turns.ts";
 
 /** How one exchange may be cut short. */
 export interface ExchangeOptions {
@@ -26,15 +28,15 @@ interface Pending {
   readonly onSettled: (() => void) | undefined;
 }
 
-/** The AbortSignal's reason as this library's error. */
-export function abortError(signal: AbortSignal, what: string): SttpError {
-  return new SttpError("Aborted", `${what} was aborted`, { cause: signal.reason });
-}
-
 /** The publisher's refusal as an error. @param what What it refused. @param reason What it said. */
 export function refusal(code: SttpErrorCode, what: string, reason: string): SttpError {
   const message = `the publisher refused ${what}`;
   return new SttpError(code, reason === "" ? message : `${message}: ${reason}`);
+}
+
+/** Whether an error is that the publisher refused what it was asked for. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof SttpError && error.code === "Refused";
 }
 
 /** What is asked for by a command, for people. */
@@ -61,7 +63,7 @@ export class Exchanges {
   readonly #clock: Clock;
   readonly #send: (command: number, body: Uint8Array) => void;
   readonly #pending = new Map<number, Pending>();
-  readonly #turns = new Map<number, Promise<void>>();
+  readonly #turns = new Map<number, Turns>();
   #closedBy: SttpError | undefined;
 
   /** @param send Puts a command on the wire. */
@@ -78,13 +80,12 @@ export class Exchanges {
    */
   async request(command: number, body: Uint8Array, options: ExchangeOptions): Promise<Uint8Array> {
     const { signal } = options;
-    const before = this.#turns.get(command);
-    const turn = Promise.withResolvers<void>();
-    this.#turns.set(command, turn.promise);
-    await before;
-    if (this.#closedBy !== undefined || signal?.aborted) {
-      turn.resolve();
-      throw this.#closedBy ?? abortError(signal!, commandName(command));
+    let turns = this.#turns.get(command);
+    if (turns === undefined) this.#turns.set(command, turns = new Turns());
+    const endTurn = await turns.next(signal, commandName(command));
+    if (this.#closedBy !== undefined) {
+      endTurn();
+      throw this.#closedBy;
     }
     const answer = Promise.withResolvers<Uint8Array>();
     const cancelTimer = this.#clock.schedule(options.timeout, () =>
@@ -96,7 +97,7 @@ export class Exchanges {
     // Its turn lasts until the answer came or can't come any more, even when nobody waits for it.
     const done = answer.promise.then(() => {}, () => {}).then(() => {
       cancelTimer();
-      turn.resolve();
+      endTurn();
     });
     options.onSent?.();
     this.#send(command, body);
@@ -104,14 +105,7 @@ export class Exchanges {
       await done;
       return await answer.promise;
     }
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = (): void => aborted.reject(abortError(signal, commandName(command)));
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      return await Promise.race([answer.promise, aborted.promise]);
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    return await unlessAborted(answer.promise, signal, commandName(command));
   }
 
   /** A Succeeded came. @returns Whether its command was waiting for one. */

@@ -9,7 +9,6 @@ import { Backoff, pause } from "../transport/reconnect.ts";
 import type { Taps } from "../transport/taps.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import type { ChannelSource } from "./channel_source.ts";
-import { abortError } from "./exchange.ts";
 import type { GapRecovery } from "./gap_recovery.ts";
 import { type HistoryConnection, SharedHistory } from "./history.ts";
 import type { ReceivedMetadata } from "./metadata.ts";
@@ -17,6 +16,7 @@ import type { SubscribeOptions } from "./options.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session_state.ts";
 import type { CloseReason } from "./status.ts";
+import { Turns } from "./turns.ts";
 
 /** Where a subscriber is. */
 export type SubscriberState =
@@ -87,7 +87,7 @@ export class Run {
   #peer: PeerInfo | undefined;
   /** The connection while it is lent, in the place of live data; and who wants it next. */
   #lent: Session | undefined;
-  #borrowers: Promise<void> = Promise.resolve();
+  readonly #borrowers = new Turns();
   /** Whether metadata and subscription are being renewed, and whether they have to be once more. */
   #renewing: "no" | "yes" | "again" = "no";
   /** When they may be renewed once more, so that a publisher can't keep its subscribers busy with that. */
@@ -149,22 +149,18 @@ export class Run {
    */
   async borrow(signal: AbortSignal | undefined): Promise<HistoryConnection> {
     const { options, wanted, gaps } = this.#host;
-    const before = this.#borrowers;
-    const turn = Promise.withResolvers<void>();
-    this.#borrowers = turn.promise;
-    await before;
+    const endTurn = await this.#borrowers.next(signal, "history()");
     const session = this.#session;
-    if (session === undefined || signal?.aborted) {
-      turn.resolve();
-      if (signal?.aborted) throw abortError(signal, "history()");
+    if (session === undefined) {
+      endTurn();
       throw new SttpError("Closed", "there is no connection to a publisher");
     }
     this.#lent = session;
     // Whoever has it may not come to give it back.
-    session.ended.then(() => turn.resolve());
+    session.ended.then(endTurn);
     const giveBack = async (): Promise<void> => {
       if (this.#lent === session) this.#lent = undefined;
-      turn.resolve();
+      endTurn();
       if (session.state !== "closed") await this.#resume(session);
     };
     try {

@@ -24,7 +24,7 @@ import { BufferBlockReceiver } from "./buffer_blocks.ts";
 import { CommandChannel } from "./command_channel.ts";
 import { DataChannel } from "./data_channel.ts";
 import type { Delivery } from "./delivery.ts";
-import { abortError, type ExchangeOptions, Exchanges, refusal } from "./exchange.ts";
+import { type ExchangeOptions, Exchanges, isRefusal, refusal } from "./exchange.ts";
 import { GivingWay } from "./giving_way.ts";
 import { operationalModes, type SubscribeOptions } from "./options.ts";
 import { PacketReader } from "./packets.ts";
@@ -35,6 +35,7 @@ import {
   type SessionState,
   sessionTransitions,
 } from "./session_state.ts";
+import { Turns } from "./turns.ts";
 
 /** How long the signal index cache may come after the answer to Subscribe that it belongs to, in milliseconds. */
 const cacheGrace = 2000;
@@ -66,8 +67,8 @@ export class Session {
   readonly #ended = Promise.withResolvers<SessionEnd>();
   readonly #over = new AbortController();
   #state: SessionState = "new";
-  /** Ends of the operation before: subscribing and unsubscribing take turns. */
-  #turn: Promise<void> = Promise.resolve();
+  /** Of subscribing and unsubscribing. */
+  readonly #turns = new Turns();
   #format: CompactFormat = { includeTime: true, useMillisecondResolution: false };
   #dataChannel: DataChannel | undefined;
   readonly #blocks: BufferBlockReceiver;
@@ -186,7 +187,7 @@ export class Session {
     signal?: AbortSignal,
     replay?: Replay,
   ): Promise<{ message: string; signals: number }> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(signal, "subscribe()", async () => {
       this.#checkOpen();
       const { filter, ...rest } = options;
       // What must not be lost does not go over UDP.
@@ -308,8 +309,7 @@ export class Session {
    * data that comes before it is of the subscription, and none after it.
    */
   unsubscribe(signal?: AbortSignal): Promise<void> {
-    return this.#inTurn(async () => {
-      if (signal?.aborted) throw abortError(signal, "unsubscribe()");
+    return this.#turns.take(signal, "unsubscribe()", async () => {
       this.#checkOpen();
       this.#enter("unsubscribing");
       try {
@@ -326,18 +326,6 @@ export class Session {
   #checkOpen(): void {
     if (this.#state === "new" || this.#state === "closed") {
       throw new SttpError("Closed", "there is no connection to a publisher");
-    }
-  }
-
-  async #inTurn<T>(operation: () => Promise<T>): Promise<T> {
-    const before = this.#turn;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#turn = promise;
-    await before;
-    try {
-      return await operation();
-    } finally {
-      resolve();
     }
   }
 
@@ -594,10 +582,6 @@ function encodeInterval(interval: number): Uint8Array {
   const body = new Uint8Array(4);
   new DataView(body.buffer).setInt32(0, interval);
   return body;
-}
-
-function isRefusal(error: unknown): boolean {
-  return error instanceof SttpError && error.code === "Refused";
 }
 
 /** Whether every packet tells its instants to the tick. */

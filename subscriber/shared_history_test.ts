@@ -398,3 +398,24 @@ Deno.test("history that is aborted while live data is being ended: what is misse
   await rig.subscribed();
   assertEquals(rig.live, [1, 2, 3]);
 });
+
+Deno.test("history that waits for its turn hears at once that it is aborted, and others go on", async () => {
+  await using rig = await Rig.start();
+  const first = rig.read({ filter: "first" });
+  await rig.unsubscribed(1);
+  await rig.subscribed();
+  const stop = new AbortController();
+  const second = assertRejects(() => rig.read({ filter: "second", signal: stop.signal }), SttpError);
+  const third = rig.read({ filter: "third" });
+  await settle();
+  stop.abort();
+  assertEquals((await second).code, "Aborted");
+  await rig.complete();
+  await rig.subscribed();
+  assertEquals(await first, []);
+  await rig.unsubscribed(2);
+  assertEquals((await rig.subscribed()).filterExpression, "third");
+  await rig.complete();
+  await rig.subscribed();
+  assertEquals(await third, []);
+});

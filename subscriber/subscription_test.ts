@@ -325,3 +325,31 @@ Deno.test("unsubscribe() does not wait long for a publisher that never answers i
   await unsubscribing;
   assertEquals((await fixture.kinds()).at(-1), "unsubscribed");
 });
+
+Deno.test("those who wait for their turn hear at once that they are aborted, and nothing is sent of them", async () => {
+  await using fixture = new Fixture({ filter: "A" });
+  const { subscriber } = fixture;
+  const publisher = await fixture.connected([1]);
+  const stop = new AbortController();
+  const { signal } = stop;
+  const first = subscriber.subscribe({ filter: "B" });
+  const firstCommand = subscriber.sendUserCommand(0, Uint8Array.of(1));
+  const waiting = [
+    subscriber.subscribe({ filter: "C" }, { signal }),
+    subscriber.unsubscribe({ signal }),
+    subscriber.sendUserCommand(0, Uint8Array.of(2), { signal }),
+  ].map((promise) => rejection(promise, "Aborted"));
+  await settle();
+  stop.abort();
+  await Promise.all(waiting);
+  const codes = [(await publisher.next()).code, (await publisher.next()).code];
+  assertEquals(codes.sort(), [Command.Subscribe, Command.UserCommand00]);
+  await publisher.subscribed([2], { cacheIndex: 1 });
+  await publisher.respond(Response.UserResponse00, Command.UserCommand00);
+  await Promise.all([first, firstCommand]);
+  await subscriber.disconnect();
+  // The confirmation of the cache at most.
+  const rest = await publisher.nextOrEnd();
+  assertEquals(rest?.code ?? Command.ConfirmUpdateSignalIndexCache, Command.ConfirmUpdateSignalIndexCache);
+  if (rest !== undefined) assertEquals(await publisher.nextOrEnd(), undefined);
+});
