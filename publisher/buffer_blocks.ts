@@ -72,7 +72,7 @@ export interface BufferBlockTarget {
   readonly options: CheckedBufferBlockOptions;
   /** Milliseconds after which a block is sent again. */
   timeout(): number;
-  /** Bytes that wait to be written, besides data. */
+  /** Bytes that wait where blocks go, besides data that is not in datagrams. */
   waitingBytes(): number;
   /** What payloads are encrypted with, if they are. */
   cipher(): PayloadCipher | undefined;
@@ -92,7 +92,11 @@ interface Block {
   place: SignalPlace;
   /** Counts transmissions of all blocks. */
   transmission: number;
-  dueAt: number;
+  timesOutAt: number;
+  /** Why it is to be sent again as soon as that can be: one that was sent later was confirmed first, or it timed out. */
+  due: "hurry" | "timeout" | undefined;
+  /** Whether it was hurried since it was last due for its time-out. */
+  wasHurried: boolean;
 }
 
 /** What goes out in place of a block that is withdrawn: nothing, for a signal that no cache has. */
@@ -104,6 +108,14 @@ const LEAST_TIMEOUT = 100;
 const MOST_TIMEOUT = 3_600_000;
 /** While so many bytes wait, what is sent again would only wait behind itself. */
 const BUSY = 65_536;
+/**
+ * How fast blocks are sent again, in bytes per millisecond, and for how many milliseconds at one go: whatever is
+ * confirmed, or is not, that takes a small part of the publisher's time, and of the network's.
+ */
+const PACE = 8_192;
+const SLICE = 8;
+/** What sending a block costs besides its bytes, in bytes that take as long. */
+const BLOCK_COST = 1_024;
 /** Who confirms nothing is sent to ever more slowly, down to an eighth of the rate. */
 const MOST_DOUBLINGS = 3;
 
@@ -129,6 +141,11 @@ export class BufferBlockSender {
   #transmissions = 0;
   /** Time-outs in a row without a confirmation. */
   #silence = 0;
+  /** When what was sent again will have taken its time. */
+  #pacedUntil = 0;
+  /** Whether there was no room for what is due. */
+  #isHeldUp = false;
+  #wakeAt = Infinity;
   #cancelTimer: (() => void) | undefined;
   #sent = 0;
   #confirmed = 0;
@@ -153,17 +170,31 @@ export class BufferBlockSender {
     const sequence = this.#sequence;
     this.#sequence = (sequence + 1) >>> 0;
     this.#sent++;
-    const block: Block = { sequence, handle, payload, place, transmission: 0, dueAt: 0 };
+    const block: Block = {
+      sequence,
+      handle,
+      payload,
+      place,
+      transmission: 0,
+      timesOutAt: 0,
+      due: undefined,
+      wasHurried: false,
+    };
     if (confirmation) {
       this.#blocks.set(sequence, block);
       this.#bytes += length;
     }
     this.#transmit(block);
-    if (confirmation) this.#schedule();
+    if (confirmation) this.#wakeBy(block.timesOutAt);
     return true;
   }
 
-  /** The subscriber has a block. Those sent before it that it does not have are sent again. @returns False when it had it. */
+  /**
+   * The subscriber has a block. Those sent before it that it does not have are sent again, without waiting for their
+   * time-out: once, for who confirms the latest first could have them all again with every confirmation.
+   *
+   * @returns False when it had it.
+   */
   confirm(sequence: number): boolean {
     const confirmed = this.#blocks.get(sequence);
     if (confirmed === undefined) return false;
@@ -171,22 +202,67 @@ export class BufferBlockSender {
     this.#bytes -= confirmed.payload.plain.length;
     this.#confirmed++;
     this.#silence = 0;
-    const before = this.#retransmitted;
+    let isHurried = false;
     for (const block of this.#blocks.values()) {
-      if (block.transmission < confirmed.transmission) this.#retransmit(block);
+      if (block.transmission > confirmed.transmission || block.due !== undefined || block.wasHurried) {
+        continue;
+      }
+      block.due = "hurry";
+      isHurried = true;
     }
-    // What was sent again just now may be due before anything else.
-    if (this.#blocks.size === 0 || this.#retransmitted > before) this.#stopTimer();
-    this.#schedule();
+    if (isHurried) this.#sendAgain();
+    else if (this.#blocks.size === 0) this.#stopTimer();
     return true;
   }
 
-  #retransmit(block: Block): void {
-    if (this.#target.waitingBytes() >= BUSY) return;
+  /** To be told when nothing waits to be written any more. */
+  resume(): void {
+    if (this.#isHeldUp) this.#sendAgain();
+  }
+
+  /** Sends again what is due, as far as there is room. */
+  #sendAgain(): void {
+    const { clock } = this.#target;
+    const now = clock.monotonic();
+    this.#expire(now);
+    this.#isHeldUp = false;
+    let wakeAt = Infinity;
+    for (const block of this.#blocks.values()) {
+      if (block.due !== undefined) {
+        if (this.#pacedUntil - now >= SLICE) {
+          wakeAt = Math.min(wakeAt, this.#pacedUntil);
+        } else if (this.#target.waitingBytes() >= BUSY) {
+          this.#isHeldUp = true;
+          // There may never be a moment when nothing waits.
+          wakeAt = Math.min(wakeAt, now + this.#timeout);
+        } else {
+          this.#retransmit(block, now);
+        }
+      }
+      if (block.due === undefined) wakeAt = Math.min(wakeAt, block.timesOutAt);
+    }
+    this.#stopTimer();
+    this.#wakeBy(wakeAt);
+  }
+
+  /** Finds out what has timed out. */
+  #expire(now: number): void {
+    let isSilent = false;
+    for (const block of this.#blocks.values()) {
+      if (block.timesOutAt > now || block.due === "timeout") continue;
+      block.due = "timeout";
+      isSilent = true;
+    }
+    if (isSilent) this.#silence++;
+  }
+
+  #retransmit(block: Block, now: number): void {
     this.#retransmitted++;
+    block.wasHurried = block.due === "hurry";
     const place = this.#target.placeOf(block.handle);
     if (place === undefined) this.#withdraw(block);
     else block.place = place;
+    this.#pacedUntil = Math.max(this.#pacedUntil, now) + (BLOCK_COST + block.payload.plain.length) / PACE;
     this.#transmit(block);
   }
 
@@ -205,7 +281,8 @@ export class BufferBlockSender {
 
   #transmit(block: Block): void {
     block.transmission = ++this.#transmissions;
-    block.dueAt = this.#target.clock.monotonic() +
+    block.due = undefined;
+    block.timesOutAt = this.#target.clock.monotonic() +
       this.#timeout * 2 ** Math.min(this.#silence, MOST_DOUBLINGS);
     this.#target.send(this.#frameOf(block));
   }
@@ -235,34 +312,29 @@ export class BufferBlockSender {
     return Math.min(Math.max(this.#target.timeout(), LEAST_TIMEOUT), MOST_TIMEOUT);
   }
 
-  #schedule(): void {
-    if (this.#cancelTimer !== undefined || this.#blocks.size === 0) return;
+  /** Sends again at this time at the latest. */
+  #wakeBy(time: number): void {
+    if (time >= this.#wakeAt) return;
     const { clock } = this.#target;
-    let dueAt = Infinity;
-    for (const block of this.#blocks.values()) dueAt = Math.min(dueAt, block.dueAt);
-    const now = clock.monotonic();
-    // When the subscriber is busy some are overdue; it is asked again in a while.
-    const delay = dueAt > now ? dueAt - now : this.#timeout;
-    this.#cancelTimer = clock.schedule(delay, () => {
-      this.#cancelTimer = undefined;
-      const now = clock.monotonic();
-      this.#silence++;
-      for (const block of this.#blocks.values()) {
-        if (block.dueAt <= now) this.#retransmit(block);
-      }
-      this.#schedule();
+    this.#stopTimer();
+    this.#wakeAt = time;
+    this.#cancelTimer = clock.schedule(Math.max(time - clock.monotonic(), 0), () => {
+      this.#stopTimer();
+      this.#sendAgain();
     });
   }
 
   #stopTimer(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    this.#wakeAt = Infinity;
   }
 
   /** Forgets what is not confirmed, and ends timers. */
   clear(): void {
     this.#blocks.clear();
     this.#bytes = 0;
+    this.#isHeldUp = false;
     this.#stopTimer();
   }
 

@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { ManualClock } from "../transport/clock.ts";
 import {
   decodeBufferBlockContent,
   decodeBufferBlockHead,
@@ -7,6 +8,7 @@ import {
 import { BufferBlockFlags, Command, Response, responseName } from "../transport/wire/codes.ts";
 import { gunzip } from "../transport/wire/gzip.ts";
 import { DefaultOperationalModes, encodeOperationalModes } from "../transport/wire/operational_modes.ts";
+import { BufferBlockSender, BufferPayload } from "./buffer_blocks.ts";
 import { Publisher } from "./publisher.ts";
 import { Rig, type ScriptedPeer, settle, signalId } from "./testdata/rig.ts";
 
@@ -247,4 +249,90 @@ Deno.test("an end of the subscription ends what was to be sent again; wrong argu
   assertThrows(() => new Publisher({ bufferBlocks: { layout: "new" as never } }), TypeError, "layout");
   assertThrows(() => new Publisher({ bufferBlocks: { layout: "older", confirmation: false } }), TypeError);
   assertThrows(() => new Publisher({ bufferBlocks: { maxBlocks: 0 } }), RangeError);
+});
+
+/** A sender whose blocks go nowhere. */
+class LoneSender {
+  readonly clock = new ManualClock();
+  /** The sequences sent, in order. */
+  readonly sent: number[] = [];
+  waiting = 0;
+  readonly sender = new BufferBlockSender({
+    clock: this.clock,
+    options: { layout: "standard", confirmation: true, maxBlocks: 1024, maxBytes: 1 << 24 },
+    compresses: false,
+    timeout: () => 1000,
+    waitingBytes: () => this.waiting,
+    cipher: () => undefined,
+    placeOf: () => ({ signalIndex: 0, cacheFlag: 0 }),
+    send: ([head]) => this.sent.push(new DataView(head!.buffer).getUint32(10)),
+  });
+
+  /** Sends blocks of so many bytes for the first time. */
+  start(count: number, length: number): void {
+    for (let i = 0; i < count; i++) {
+      this.sender.send(0, { signalIndex: 0, cacheFlag: 0 }, new BufferPayload(new Uint8Array(length)));
+    }
+    this.sent.length = 0;
+  }
+
+  /** What was sent since this was called last. */
+  take(): number[] {
+    return this.sent.splice(0);
+  }
+}
+
+Deno.test("who confirms the latest first gets what was sent before it again once, at a pace; then after its time-out", () => {
+  const lone = new LoneSender();
+  const { clock, sender } = lone;
+  lone.start(20, 15_000);
+  sender.confirm(19);
+  // 64 KiB are on their way.
+  assertEquals(lone.take(), [0, 1, 2, 3, 4]);
+  // Neither this confirmation nor the next has them sent once more, or the others sooner.
+  sender.confirm(4);
+  sender.confirm(18);
+  assertEquals(lone.take(), []);
+  const before = clock.monotonic();
+  while (lone.sent.length < 13) clock.advance(1);
+  assertEquals(lone.take(), [5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]);
+  assertEquals(clock.monotonic() - before >= 13 * 15_000 / 8192, true);
+  for (let sequence = 17; sequence > 3; sequence--) sender.confirm(sequence);
+  assertEquals(lone.take(), []);
+  clock.advance(1000);
+  assertEquals(lone.take(), [0, 1, 2, 3]);
+  // They have timed out: a confirmation hurries them again.
+  clock.advance(100);
+  sender.confirm(3);
+  assertEquals(lone.take(), [0, 1, 2]);
+  sender.clear();
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("what is sent again waits for room, and many time-outs at a time are not sent at one go", () => {
+  const lone = new LoneSender();
+  const { clock, sender } = lone;
+  // Small ones cost what they cost, too.
+  lone.start(300, 1);
+  lone.waiting = 65_536;
+  clock.advance(1000);
+  sender.confirm(299);
+  assertEquals(lone.take(), []);
+  sender.resume();
+  assertEquals(lone.take(), []);
+  lone.waiting = 0;
+  sender.resume();
+  assertEquals(lone.take().length, 64);
+  sender.resume();
+  assertEquals(lone.take(), []);
+  clock.advance(40);
+  assertEquals(lone.take().length, 299 - 64);
+  // When there never is a moment without anything waiting, it is tried again all the same.
+  lone.waiting = 65_536;
+  clock.advance(8000);
+  lone.waiting = 65_535;
+  clock.advance(1000);
+  assertEquals(lone.take().length > 0, true);
+  sender.clear();
+  assertEquals(clock.pending, 0);
 });

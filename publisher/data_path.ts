@@ -341,6 +341,7 @@ export class DataPath {
   onIdle(): void {
     if (this.#placement !== undefined) this.#placement.group.memberIdle(this.#placement.member);
     this.#replay?.wake();
+    this.#bufferBlocks?.resume();
   }
 
   /** Resolves when no datagram waits any more. */
@@ -421,7 +422,7 @@ export class DataPath {
       options: options.bufferBlocks,
       compresses: compressesBlocks(modes, algorithms),
       timeout: () => 1000 * (this.#caches.latest?.request.bufferBlockRetransmissionTimeout ?? 5),
-      waitingBytes: () => queue.controlBytes,
+      waitingBytes: () => queue.controlBytes + (this.#dataChannel?.waiting ?? 0),
       cipher: () => this.#cipher,
       placeOf: (handle) => this.#placeOf(handle),
       send: (frame) => {

@@ -9,13 +9,14 @@ import { type CipherKeys, decodeCipherKeys } from "../transport/wire/cipher_keys
 import { Command, DataPacketFlags, Response } from "../transport/wire/codes.ts";
 import { CompactDecoder, type CompactFormat } from "../transport/wire/compact.ts";
 import { decodePacketHeader } from "../transport/wire/data_packet.ts";
+import { encodeBufferBlockConfirmation } from "../transport/wire/buffer_block.ts";
 import { encodeCommand, readResponses } from "../transport/wire/frame.ts";
 import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import type { SubscriptionOptions } from "../transport/wire/subscribe.ts";
 import { encodeText } from "../transport/wire/text.ts";
 import { ticksNow } from "../transport/wire/ticks.ts";
 import type { PublisherOptions } from "./options.ts";
-import { Rig, ScriptedPeer, settle } from "./testdata/rig.ts";
+import { Rig, ScriptedPeer, settle, signalId } from "./testdata/rig.ts";
 
 const ALL = "FILTER ActiveMeasurements WHERE True";
 
@@ -430,4 +431,23 @@ Deno.test("a frame that is no command does not stop the data", async () => {
   await settle();
   await rig.publish([7]);
   assertEquals(measurementsOf(await fixture.nextPacket()), "7=8");
+});
+
+Deno.test("buffer blocks are not sent again while their datagrams wait, and then not all at once", async () => {
+  await using fixture = await Fixture.open();
+  const { rig, peer } = fixture;
+  await fixture.agree({ compressPayloadData: false });
+  await fixture.subscribe();
+  const retransmitted = (): number => rig.connection().bufferBlocks!.retransmitted;
+  for (let i = 0; i < 20; i++) rig.publisher.publishBufferBlock(signalId(0), new Uint8Array(15_000));
+  rig.clock.advance(5000);
+  assertEquals(retransmitted(), 0);
+  while (rig.connection().dataChannel!.datagrams < 25) await settle();
+  // 64 KiB for now, whatever is confirmed.
+  assertEquals(retransmitted(), 5);
+  await peer.send(Command.ConfirmBufferBlock, encodeBufferBlockConfirmation(19));
+  await settle();
+  assertEquals([retransmitted(), rig.connection().bufferBlocks!.confirmed], [5, 1]);
+  rig.clock.advance(10);
+  assertEquals(retransmitted(), 10);
 });
