@@ -6,12 +6,12 @@
 import type { PeerInfo } from "../transport/channel.ts";
 import type { Clock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
+import { hostOf } from "../transport/peer_host.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import { type AccessSubject, type CheckedAccess, checkRights, type SignalRights } from "./access_options.ts";
 import { Counters } from "./counters.ts";
 import type { Definition } from "./definition.ts";
 import { KeptByWeight } from "./kept_by_weight.ts";
-import { hostOf } from "./peer_host.ts";
 import type { AccessSnapshot } from "./snapshot.ts";
 import type { PublisherStatus } from "./status.ts";
 import type { InTurn } from "./turns.ts";

@@ -2,9 +2,9 @@ import { parseFilter } from "../metadata/filter/parser.ts";
 import type { PeerInfo } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import { checkKinds, describe, duration, inRange } from "../transport/option_checks.ts";
+import { hostOf } from "../transport/peer_host.ts";
 import { isGuid, normalizeGuid } from "../transport/wire/guid.ts";
 import { AddressRanges } from "./address_ranges.ts";
-import { hostOf } from "./peer_host.ts";
 
 /** Some peers: those that have one of the addresses and one of the certificates, where either is given. */
 export interface PeerSelector {

@@ -1,6 +1,6 @@
 import type { PeerInfo } from "../transport/channel.ts";
 import type { Clock } from "../transport/clock.ts";
-import { hostOf } from "./peer_host.ts";
+import { hostOf } from "../transport/peer_host.ts";
 import type { BanSnapshot } from "./snapshot.ts";
 
 /** Bans at a time, against memory that grows with them; the one that ends first makes room. */

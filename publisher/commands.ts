@@ -1,4 +1,5 @@
 import { SttpError } from "../transport/errors.ts";
+import { networkOfPeer } from "../transport/peer_host.ts";
 import { decodeBufferBlockConfirmation } from "../transport/wire/buffer_block.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { decodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
@@ -12,7 +13,6 @@ import { decodeSubscribe } from "../transport/wire/subscribe.ts";
 import { formatName } from "./delivery.ts";
 import { type KeptRequest, keptRequest } from "./kept_request.ts";
 import { partAskedFor } from "./metadata_part.ts";
-import { networkOfPeer } from "./peer_host.ts";
 import { updateProcessingInterval } from "./processing_interval.ts";
 import { getPrimaryMetadataSchema, getSignalSelectionSchema } from "./schemas.ts";
 import type { Session } from "./session.ts";

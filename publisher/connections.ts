@@ -1,6 +1,7 @@
 import { acceptAll } from "../transport/accept_loop.ts";
 import type { Channel, ChannelListener, PeerInfo } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
+import { hostOf } from "../transport/peer_host.ts";
 import { Command } from "../transport/wire/codes.ts";
 import type { TlsError } from "../transport/tls_peer.ts";
 import { Bans } from "./bans.ts";
@@ -8,7 +9,6 @@ import { Counters } from "./counters.ts";
 import { clipped } from "./flat_text.ts";
 import { Link, type LinkHost, type LinkOptions, openChannel } from "./link.ts";
 import { openListener } from "./listening.ts";
-import { hostOf } from "./peer_host.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session_host.ts";
 import type { CloseReason } from "./session_state.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { SttpError } from "../transport/errors.ts";
+import { networkOfPeer } from "../transport/peer_host.ts";
 import { BufferBlockFlags, Command, Response } from "../transport/wire/codes.ts";
 import { encodeDataStartTime } from "../transport/wire/data_packet.ts";
 import { encodeResponse } from "../transport/wire/frame.ts";
@@ -25,7 +26,6 @@ import { Member, type MemberSink } from "./group.ts";
 import { sendAlone } from "./latest_on_subscribe.ts";
 import type { OutboundFrame, OutboundQueue } from "./outbound_queue.ts";
 import { PayloadCipher } from "./payload_cipher.ts";
-import { networkOfPeer } from "./peer_host.ts";
 import { Replay } from "./replay.ts";
 import type { Placement } from "./router.ts";
 import type { SessionHost } from "./session_host.ts";

@@ -1,4 +1,4 @@
-import { networkOf } from "./peer_host.ts";
+import { networkOf } from "../transport/peer_host.ts";
 
 /** The time of one who waits for it. */
 export interface Share {

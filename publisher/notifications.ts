@@ -5,10 +5,10 @@
  */
 import type { PeerInfo } from "../transport/channel.ts";
 import type { Clock } from "../transport/clock.ts";
+import { hostOf } from "../transport/peer_host.ts";
 import type { NotificationMessage } from "../transport/wire/notification.ts";
 import type { CheckedNotificationOptions } from "./notification_options.ts";
 import type { NotifiedSubscriber, PendingNotification } from "./notification_store.ts";
-import { hostOf } from "./peer_host.ts";
 import type { NotificationsSnapshot } from "./snapshot.ts";
 import type { PublisherStatus } from "./status.ts";
 

@@ -1,5 +1,6 @@
 import type { Channel, PeerInfo } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
+import { hostOf } from "../transport/peer_host.ts";
 import { Command, commandName, Response } from "../transport/wire/codes.ts";
 import {
   encodeResponse,
@@ -23,7 +24,6 @@ import { clipped } from "./flat_text.ts";
 import type { MetadataBody } from "./metadata_body.ts";
 import { identityOf, type NotificationFeed } from "./notifications.ts";
 import { OutboundQueue } from "./outbound_queue.ts";
-import { hostOf } from "./peer_host.ts";
 import { renewRights } from "./rights_renewal.ts";
 import type { SessionHost } from "./session_host.ts";
 import { SessionRights } from "./session_rights.ts";

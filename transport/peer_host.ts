@@ -1,5 +1,5 @@
-import { canonicalHost, parseHostPort } from "../transport/address.ts";
-import { addressBytes } from "../transport/ip_address.ts";
+import { canonicalHost, parseHostPort } from "./address.ts";
+import { addressBytes } from "./ip_address.ts";
 
 /** The host in a peer's address, spelt in one way. */
 export function hostOf(address: string): string {
