@@ -9,6 +9,7 @@ import { Backoff, pause } from "../transport/reconnect.ts";
 import type { Taps } from "../transport/taps.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import type { ChannelSource } from "./channel_source.ts";
+import { isRefusal } from "./exchange.ts";
 import type { GapRecovery } from "./gap_recovery.ts";
 import { type HistoryConnection, SharedHistory } from "./history.ts";
 import type { ReceivedMetadata } from "./metadata.ts";
@@ -173,14 +174,16 @@ export class Run {
     return new SharedHistory(session, options, giveBack);
   }
 
-  /** Subscribes to live data again. */
+  /** Subscribes to live data again; without an answer, only another connection helps. */
   async #resume(session: Session): Promise<void> {
     const { wanted, emit } = this.#host;
     if (!wanted.subscribing || this.isLent) return;
     try {
       await session.subscribe(wanted.subscription);
     } catch (error) {
-      if (session.state !== "closed") emit({ kind: "subscribeFailed", error: asSttpError(error) });
+      if (session.state === "closed") return;
+      if (isRefusal(error)) emit({ kind: "subscribeFailed", error: asSttpError(error) });
+      else session.close(asSttpError(error));
     }
   }
 

@@ -155,9 +155,9 @@ export class Session {
     this.#channel.start();
   }
 
-  /** Ends the session from this side. */
-  close(): void {
-    this.#end("closed", new SttpError("Closed", "the connection was closed by this side"));
+  /** Ends the session from this side. @param reason The error for those who wait. */
+  close(reason: SttpError = new SttpError("Closed", "the connection was closed by this side")): void {
+    this.#end("closed", reason);
   }
 
   /**

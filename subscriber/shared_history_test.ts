@@ -419,3 +419,38 @@ Deno.test("history that waits for its turn hears at once that it is aborted, and
   await rig.subscribed();
   assertEquals(await third, []);
 });
+
+Deno.test("a publisher that does not answer when live data is to go on loses the connection; the next is live", async () => {
+  await using rig = await Rig.start({ commandTimeout: 1000 });
+  const reading = rig.read();
+  await rig.unsubscribed(1);
+  await rig.subscribed();
+  await rig.send(10);
+  await rig.complete();
+  await rig.publisher.next(Command.Subscribe);
+  rig.clock.advance(1000);
+  assertEquals(await reading, [10]);
+  assertEquals(await rig.publisher.nextOrEnd(), undefined);
+  await settle();
+  const lost = rig.events.find((event) => event.kind === "connectionLost");
+  assertEquals([lost?.error.code, rig.subscriber.state], ["TimedOut", "listening"]);
+  await rig.connect();
+  await rig.send(2);
+  assertEquals([rig.live, rig.subscriber.state], [[1, 2], "connected"]);
+});
+
+Deno.test("a publisher that refuses live data after history keeps the connection", async () => {
+  await using rig = await Rig.start();
+  const reading = rig.read();
+  await rig.unsubscribed(1);
+  await rig.subscribed();
+  await rig.complete();
+  await rig.publisher.next(Command.Subscribe);
+  await rig.publisher.respond(Response.Failed, Command.Subscribe, "no longer");
+  assertEquals(await reading, []);
+  await rig.publisher.respond(Response.ConfigurationChanged, Command.Subscribe);
+  await rig.subscribed();
+  await rig.send(2);
+  const failed = rig.events.find((event) => event.kind === "subscribeFailed");
+  assertEquals([failed?.error.code, rig.live, rig.subscriber.state], ["Refused", [1, 2], "connected"]);
+});
