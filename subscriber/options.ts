@@ -117,7 +117,7 @@ export interface SubscriberOptions extends SubscribeOptions {
    * 0: never. Default 20,000.
    */
   heartbeatTimeout?: number;
-  /** How long an attempt to connect may take. Default 10,000. */
+  /** How long an attempt to connect may take, and a publisher's TLS handshake when it connects. Default 10,000. */
   connectTimeout?: number;
   /** How long the publisher may take to answer a command. Default 60,000. */
   commandTimeout?: number;

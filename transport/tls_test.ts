@@ -219,6 +219,33 @@ Deno.test("slow peers hold up nobody; too many of them end the first", async () 
   });
 });
 
+Deno.test("unless told otherwise a handshake may take ten seconds, on either side", async () => {
+  const { ca } = await testCertificates();
+  const clock = new ManualClock(Date.now());
+  await listening({ clock }, async ({ port }, _accepted, refused) => {
+    const silent = await connectTcp({ hostname, port });
+    await until(() => clock.pending === 1);
+    clock.advance(9_999);
+    assertEquals([clock.pending, refused], [1, []]);
+    clock.advance(1);
+    assertEquals(await silent.read(new Uint8Array(1)), null);
+    assertEquals(refused.map(({ reason }) => reason), ["timeout"]);
+    silent.close();
+  });
+  const mute = Deno.listen({ hostname, port: 0 });
+  const accepting = mute.accept();
+  const attempt = assertRejects(
+    () => connectTls({ hostname, port: mute.addr.port, tls: { ca }, clock }),
+    TlsError,
+    "within 10000 ms",
+  );
+  await until(() => clock.pending === 1);
+  clock.advance(10_000);
+  await attempt;
+  (await accepting).close();
+  mute.close();
+});
+
 Deno.test("closing the listener ends handshakes, and leaves those that were accepted", async () => {
   const { ca } = await testCertificates();
   const clock = new ManualClock(Date.now());
