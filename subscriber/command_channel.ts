@@ -38,6 +38,7 @@ export class CommandChannel {
   #writing: Promise<void> = Promise.resolve();
   #queuedBytes = 0;
   #lastHeard = 0;
+  #hasHeard = false;
   #paused = false;
   #stopWatchdog: () => void = () => {};
 
@@ -59,10 +60,10 @@ export class CommandChannel {
 
   /** Begins to read. */
   start(): void {
-    const { options: { clock, heartbeatTimeout }, onLost } = this.#host;
+    const { options: { clock, heartbeatTimeout } } = this.#host;
     this.#lastHeard = clock.monotonic();
     this.#watch(heartbeatTimeout);
-    this.#read().catch((error: unknown) => onLost(asSttpError(error)));
+    this.#read().catch((error: unknown) => this.#lose(error));
   }
 
   /** Ends it; nothing is handed over after that. */
@@ -99,11 +100,21 @@ export class CommandChannel {
       if (this.#isClosed) return;
       await this.#channel.write(frame);
       this.#queuedBytes -= frame.length;
-    }).catch((error: unknown) => this.#host.onLost(asSttpError(error)));
+    }).catch((error: unknown) => this.#lose(error));
+  }
+
+  /** Reports a loss. Whom a publisher does not want, or who does not speak TLS to one that does, sees no more of it. */
+  #lose(error: unknown): void {
+    const lost = asSttpError(error);
+    // TLS has a hint of its own.
+    const isSilent = !this.#hasHeard && this.#channel.peer.tls === undefined;
+    if (lost.code !== "ConnectionLost" || !isSilent) return this.#host.onLost(lost);
+    const hint = "before anything came; it may want TLS, or nobody from this address";
+    this.#host.onLost(new SttpError("ConnectionLost", `${lost.message} ${hint}`, { cause: lost }));
   }
 
   async #read(): Promise<void> {
-    const { options, counters, givingWay, onResponse, onLost, drop } = this.#host;
+    const { options, counters, givingWay, onResponse, drop } = this.#host;
     const frames = new FrameReader({ maxLength: options.limits.responseFrameLength });
     let isPublisher = false;
     for (;;) {
@@ -113,6 +124,7 @@ export class CommandChannel {
       if (count === null) break;
       frames.commit(count);
       counters.bytes += count;
+      this.#hasHeard = true;
       this.#lastHeard = options.clock.monotonic();
       if (!isPublisher && frames.buffered >= firstBytesLength) {
         checkFirstBytes(frames.peek(firstBytesShown));
@@ -138,7 +150,7 @@ export class CommandChannel {
       }
       this.#host.delivery().commit();
     }
-    onLost(new SttpError("ConnectionLost", "the publisher closed the connection"));
+    this.#lose(new SttpError("ConnectionLost", "the publisher closed the connection"));
   }
 
   /** Reads nothing until something is done. */

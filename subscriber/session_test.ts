@@ -1,5 +1,5 @@
 /** What a publisher sends beside data, in order or out of it, or does not send. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { BaseTimes, encodeBaseTimes } from "../transport/wire/base_times.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { deviceOf, Fixture, metadataXml, rejection } from "./testdata/fixture.ts";
@@ -224,6 +224,19 @@ Deno.test("a TLS server is told at once, although its alert could be the length 
   const publisher = await fixture.connector.accept();
   await publisher.send(Uint8Array.of(0x15, 3, 3, 0), Uint8Array.of(2, 2, 0x46));
   assertMatch((await rejection(connecting, "MalformedFrame")).message, /TLS/);
+});
+
+Deno.test("who is closed before anything came is told what may be the matter, and not after that", async () => {
+  await using fixture = new Fixture({ reconnect: false });
+  const hint = "before anything came; it may want TLS, or nobody from this address";
+  const connecting = fixture.subscriber.connect();
+  (await fixture.connector.accept()).channel.close();
+  const closed = await rejection(connecting, "ConnectionLost");
+  assert(closed.message.endsWith(hint), closed.message);
+  const publisher = await fixture.connected([1]);
+  publisher.channel.close();
+  const end = await fixture.subscriber.closed;
+  assertEquals(end.kind === "lost" && end.error.message, "the publisher closed the connection");
 });
 
 Deno.test("silence: any byte is a sign of life, none for the time-out ends the connection", async () => {

@@ -84,7 +84,10 @@ export async function secureChannel(channel: Channel, options: HandshakeOptions)
   }
 }
 
-/** What may be the matter when a server ends the connection at once: in TLS 1.3 that is how it refuses a client. */
+/**
+ * What may be the matter when a connection to a server is lost at once: in TLS 1.3 that is how it refuses a client,
+ * which sees its end or, when it is writing just then, a write that fails.
+ */
 function hintFor({ own }: TlsSettings): string {
   return own === undefined ? "it may ask for a certificate" : "it may not trust our certificate";
 }
@@ -169,7 +172,7 @@ class TlsChannel implements Channel {
   #chunks: Buffer[] = [];
   #state: "open" | "ended" | "lost" | "closed" = "open";
   #cause: unknown;
-  /** Said of a connection that ends before anything came. */
+  /** Said of a connection that is lost, by whatever cause, before anything came. */
   #hint: string | undefined;
   #onChange: (() => void) | undefined;
   #failWrite: ((error: SttpError) => void) | undefined;
@@ -195,7 +198,7 @@ class TlsChannel implements Channel {
 
   #end(): void {
     if (this.#hint === undefined) return this.#enter("ended");
-    this.#lose(new Error(`it ended before anything came, ${this.#hint}`));
+    this.#lose(new Error("it ended"));
   }
 
   #lose(cause: unknown): void {
@@ -261,12 +264,13 @@ class TlsChannel implements Channel {
       return new SttpError("ConnectionLost", `the channel to ${address} is closed`);
     }
     const cause = this.#cause;
+    const hint = this.#hint === undefined ? "" : ` before anything came, ${this.#hint}`;
     // The channel underneath has said so already.
     if (cause instanceof SttpError && cause.code === "ConnectionLost") {
-      return new SttpError("ConnectionLost", cause.message, { cause });
+      return new SttpError("ConnectionLost", cause.message + hint, { cause });
     }
     const message = cause instanceof Error ? `: ${cause.message}` : "";
-    return new SttpError("ConnectionLost", `connection to ${address} lost${message}`, { cause });
+    return new SttpError("ConnectionLost", `connection to ${address} lost${message}${hint}`, { cause });
   }
 
   close(): void {

@@ -172,7 +172,9 @@ Deno.test("what the connection underneath says of its loss is said once", async 
     const breaking = wrap(near, {
       [end]: (bytes: Uint8Array) => Promise.race([broken.promise, near[end](bytes)]),
     });
-    await withTls(async (client) => {
+    await withTls(async (client, server) => {
+      await server.write(new Uint8Array(1));
+      assertEquals(await client.read(new Uint8Array(1)), 1);
       const attempt = client[end](new Uint8Array(5_000_000));
       await settle();
       broken.reject(lost);
@@ -380,6 +382,31 @@ Deno.test("a client without certificate is told what may be the matter", async (
     "it may ask for a certificate",
   );
   near.value.close();
+});
+
+Deno.test("a client that is lost before anything came is told what may be the matter, whatever it was doing", async () => {
+  const lost = new SttpError("ConnectionLost", "connection to 192.0.2.1:7165 lost: Broken pipe");
+  for (const end of ["read", "write"] as const) {
+    const [near, far] = createChannelPair();
+    const broken = Promise.withResolvers<never>();
+    broken.promise.catch(() => {});
+    const breaking = wrap(near, {
+      [end]: (bytes: Uint8Array) => Promise.race([broken.promise, near[end](bytes)]),
+    });
+    await withTls(async (client) => {
+      const attempt = client[end](new Uint8Array(5_000_000));
+      await settle();
+      broken.reject(lost);
+      const error = await assertRejects(() => attempt, SttpError);
+      const said = `${lost.message} before anything came, it may ask for a certificate`;
+      assertEquals([error.message, error.cause], [said, lost], end);
+      // So do those who come late, and nobody once it was closed from this side.
+      await assertCode("ConnectionLost", () => client.write(new Uint8Array(1)), said);
+      client.close();
+      const late = await assertRejects(() => client.write(new Uint8Array(1)), SttpError);
+      assertEquals(late.message, "the channel to memory:1 is closed");
+    }, [breaking, far]);
+  }
 });
 
 Deno.test("a certificate expires by the clock that is given", async () => {
