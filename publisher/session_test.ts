@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { DataSet } from "../metadata/data_set.ts";
 import { Command, commandName, Response } from "../transport/wire/codes.ts";
@@ -6,8 +7,10 @@ import { gunzip } from "../transport/wire/gzip.ts";
 import { encodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
 import { DefaultOperationalModes, encodeOperationalModes } from "../transport/wire/operational_modes.ts";
 import { Session } from "./session.ts";
-import type { ConnectionSnapshot } from "./snapshot.ts";
-import { grid, Rig, settle } from "./testdata/rig.ts";
+import type { ConnectionSnapshot, GroupSnapshot } from "./snapshot.ts";
+import type { DiagnosticsMessage } from "../transport/status_stream.ts";
+import type { PublisherStatus } from "./status.ts";
+import { grid, Rig, type ScriptedPeer, settle } from "./testdata/rig.ts";
 
 function lastClosed(rig: Rig): ConnectionSnapshot["closed"] {
   return rig.publisher.stats().recentlyClosed[0]?.closed ?? null;
@@ -487,3 +490,58 @@ Deno.test("latency: from sending the latest cache to its confirmation", async ()
   await settle();
   assertEquals(rig.connection(1).latency, 25, "nothing was to be confirmed");
 });
+
+/** Reads whatever comes, to the end. */
+async function readOn(peer: ScriptedPeer): Promise<void> {
+  while (await peer.receive() !== undefined);
+}
+
+for (const kind of ["overflow", "resynchronised"] as const) {
+  Deno.test(`a listener to the diagnostics channel that disconnects at "${kind}" takes nobody else's data`, async () => {
+    await using rig = await Rig.start({ outboundQueueLimit: 262_144 }, 2000);
+    const { publisher } = rig;
+    const peers = [
+      await rig.subscribe(),
+      await rig.subscribe(),
+      await rig.subscribe(),
+      await rig.subscribe(),
+    ];
+    let disconnected: number | undefined;
+    const listener = (message: unknown): void => {
+      const { source, event } = message as DiagnosticsMessage<PublisherStatus>;
+      if (source !== publisher || event.kind !== kind || disconnected !== undefined) return;
+      disconnected = event.connection.id;
+      publisher.disconnect(disconnected, "too slow");
+    };
+    const reading = kind === "overflow" ? peers.slice(1).map(readOn) : [];
+    const overflowed = (): number => {
+      return publisher.stats().open.filter(({ dropped }) => dropped["overflow"] !== undefined).length;
+    };
+    subscribe("sttp:publisher", listener);
+    try {
+      let round = 0n;
+      if (kind === "resynchronised") {
+        while (overflowed() < 4) await rig.publishNoise(2000, ++round);
+        reading.push(...peers.map(readOn));
+        await settle();
+      }
+      while (disconnected === undefined) {
+        rig.clock.advance(1000);
+        await rig.publishNoise(2000, ++round);
+      }
+      await settle();
+      rig.clock.advance(1000);
+      const sent = (): number[] => publisher.stats().open.map(({ sent }) => sent.measurements);
+      const before = sent();
+      await rig.publishNoise(2000, ++round);
+      await settle();
+      assertEquals(sent().map((measurements, i) => measurements - before[i]!), [2000, 2000, 2000]);
+      const [{ members, detachedMembers }] = publisher.stats().groups as [GroupSnapshot];
+      assertEquals([disconnected, members, detachedMembers], [1, 3, 0]);
+    } finally {
+      unsubscribe("sttp:publisher", listener);
+      for (const peer of peers) peer.channel.close();
+    }
+    await Promise.all(reading);
+  });
+}

@@ -35,11 +35,12 @@ export class StatusStream<Event> {
     this.#diagnostics = diagnostics && channel(diagnostics.name);
   }
 
-  /** Hands an event to every reader. */
+  /** Hands an event to every reader, and to those who listen to the diagnostics channel. */
   emit(event: Event): void {
     if (this.#diagnostics?.hasSubscribers) {
       const message: DiagnosticsMessage<Event> = { source: this.#source!, event };
-      this.#diagnostics.publish(message);
+      // Listeners may do anything, such as to end connections, and events happen in the midst of things.
+      queueMicrotask(() => this.#diagnostics!.publish(message));
     }
     for (const reader of this.#readers) reader.push(event);
   }

@@ -54,7 +54,7 @@ Deno.test("a reader that returns is forgotten", async () => {
   assertEquals(await reader.next(), { value: undefined, done: true });
 });
 
-Deno.test("a diagnostics channel hears everything while somebody listens to it", () => {
+Deno.test("a diagnostics channel hears everything while somebody listens to it, when what happens is over", async () => {
   const source = {};
   const status = new StatusStream<number>(2, (count) => -count, { name: "sttp:test", source });
   const heard: unknown[] = [];
@@ -62,7 +62,12 @@ Deno.test("a diagnostics channel hears everything while somebody listens to it",
   status.emit(1);
   subscribe("sttp:test", listener);
   status.emit(2);
-  unsubscribe("sttp:test", listener);
   status.emit(3);
-  assertEquals(heard, [{ source, event: 2 }]);
+  assertEquals(heard, []);
+  await undefined;
+  assertEquals(heard, [{ source, event: 2 }, { source, event: 3 }]);
+  unsubscribe("sttp:test", listener);
+  status.emit(4);
+  await undefined;
+  assertEquals(heard.length, 2);
 });
