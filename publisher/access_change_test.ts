@@ -267,3 +267,24 @@ Deno.test("many subscribers that lose the same go on sharing an encoder", async 
   await rig.publish(everything);
   assert(rig.publisher.stats().groups[0]!.packets === 1);
 });
+
+Deno.test("of a throttled subscription what was published before comes at once, without what was taken away", async () => {
+  await using rig = await Rig.start();
+  const peer = await rig.subscribe(undefined, {}, { throttled: true, publishInterval: 3 });
+  await rig.publish(everything, 1000n, 50);
+  rig.publisher.setAccess(denyStat);
+  await peer.expect(Response.DataStartTime);
+  assertEquals(await peer.expectData(), [6, 0]);
+  assertEquals([...peer.data.signals.subarray(0, 6)], notStat);
+  assertEquals([...peer.data.values.subarray(0, 6)], notStat.map((n) => 50 + n));
+  await expectNewCache(peer);
+  // So do those of somebody who subscribes anew before its interval is over.
+  await rig.publish([0], 2000n, 60);
+  await peer.confirmCache();
+  await settle();
+  peer.data.clear();
+  assertEquals(await peer.expectData(), [1, 0]);
+  assertEquals(peer.data.values[0], 60);
+  await expectNothing(rig, peer);
+  assertEquals(rig.connection().dropped, {});
+});

@@ -187,7 +187,9 @@ export class DataPath {
       // Datagrams may overtake the base times of another group: they wait for the new cache instead.
       this.#deactivate();
     } else {
-      this.#activate(narrowed, cacheIndex, this.#placement?.member.isAnnounced);
+      const member = this.#placement?.member;
+      this.#leaveGroup(narrowed.set);
+      this.#activate(narrowed, cacheIndex, member?.isAnnounced);
     }
   }
 
@@ -275,11 +277,12 @@ export class DataPath {
     if (cancelled) this.#processingComplete("Replay was cancelled.");
   }
 
-  #leaveGroup(): void {
+  /** @param set What of that may still be sent that was published and waits; default: all of it. */
+  #leaveGroup(set?: SignalSet): void {
     const placement = this.#placement;
     this.#placement = undefined;
     this.#overflowed = false;
-    if (placement !== undefined) this.#owner.host.router.leave(placement);
+    if (placement !== undefined) this.#owner.host.router.leave(placement, set);
   }
 
   /** Ends data, and all that goes with it. */
@@ -294,7 +297,8 @@ export class DataPath {
   // ---- the way out ----
 
   #createSink(): MemberSink {
-    const { queue, dropped, host, reference } = this.#owner;
+    const owner = this.#owner;
+    const { queue, dropped, host, reference } = owner;
     const dataChannel = (): DataChannel | undefined => this.#dataChannel;
     return {
       get idle(): boolean {
@@ -303,13 +307,16 @@ export class DataPath {
       get isDatagram(): boolean {
         return dataChannel() !== undefined;
       },
+      get isClosed(): boolean {
+        return owner.isClosed;
+      },
       sendData: (frame) => this.#sendData(frame),
       sendDataStartTime: (ticks) =>
         queue.pushControl(
           encodeResponse(Response.DataStartTime, Command.Subscribe, encodeDataStartTime(ticks)),
         ),
       sendBaseTimes: (frame) => queue.pushControl(frame),
-      countDetached: (measurements) => dropped.add("detached", measurements),
+      countDetached: (measurements) => dropped.add(owner.isClosed ? "closed" : "detached", measurements),
       attached: (missed) => {
         dropped.add("detached", missed);
         if (!this.#overflowed) return;

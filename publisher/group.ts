@@ -8,7 +8,7 @@ import { BaseTimeRotation } from "./base_time_rotation.ts";
 import { Beat } from "./beat.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { type Delivery, formatName } from "./delivery.ts";
-import { LatestValues } from "./latest_values.ts";
+import { LatestValues, type Mark } from "./latest_values.ts";
 import type { OutboundFrame } from "./outbound_queue.ts";
 import { CompactPacketEncoder, type PacketEncoder, TsscPacketEncoder } from "./packet_encoder.ts";
 import { ResetLimiter } from "./reset_limiter.ts";
@@ -23,13 +23,15 @@ export interface MemberSink {
   readonly idle: boolean;
   /** Whether its packets are datagrams, which may overtake what goes over the command channel. */
   readonly isDatagram: boolean;
+  /** Whether nothing is to be sent any more. */
+  readonly isClosed: boolean;
   /** Queues a data packet. @returns False when the member is too slow and lost all that waited, this included. */
   sendData(frame: OutboundFrame): boolean;
   /** Says when the subscription's data begins (§6). */
   sendDataStartTime(ticks: bigint): void;
   /** Queues a whole UpdateBaseTimes frame (§7). */
   sendBaseTimes(frame: Uint8Array): void;
-  /** Counts measurements that passed while the member was detached, as it goes. */
+  /** Counts measurements that the member does not get as it goes: they passed while it was detached, or it is closed. */
   countDetached(measurements: number): void;
   /** Data begins, or goes on after an overflow, when so many measurements have passed. */
   attached(missed: number): void;
@@ -45,8 +47,8 @@ type MemberState = "waiting" | "attached" | "overflowed" | "left";
 export class Member {
   /** Where its packets go. */
   readonly sink: MemberSink;
-  /** The cache index flag that its packets carry. */
-  readonly cacheFlag: number;
+  /** Which of its two signal index caches its packets refer to. */
+  readonly cacheIndex: 0 | 1;
   /** Where it stands. */
   state: MemberState = "waiting";
   /** Whether its first packet is still to come. */
@@ -58,13 +60,13 @@ export class Member {
 
   /**
    * @param sink Where its packets go.
-   * @param cacheIndex Which of its two signal index caches they refer to.
+   * @param cacheIndex See {@linkcode Member.cacheIndex}.
    * @param isAnnounced Whether its subscription has had data already.
    */
   constructor(sink: MemberSink, cacheIndex: 0 | 1, isAnnounced: boolean = false) {
     this.sink = sink;
     this.isAnnounced = isAnnounced;
-    this.cacheFlag = cacheIndex === 1 ? DataPacketFlags.CacheIndex : 0;
+    this.cacheIndex = cacheIndex;
   }
 }
 
@@ -118,6 +120,8 @@ export class Group {
   readonly #attached: Member[] = [];
   #waiting: Member[] = [];
   #overflowed = 0;
+  /** Throttled only: who came while values waited that were published before. They wait for their place among those. */
+  readonly #newcomers = new Map<Member, Mark>();
   /** Compact with time only. */
   readonly #baseTimes: BaseTimeRotation | undefined;
   /** Throttled only. */
@@ -154,8 +158,9 @@ export class Group {
     this.#selector = new Selector(set, delivery.withoutNaN, environment.searches);
     const { throttle } = delivery;
     if (throttle !== undefined) {
-      this.#latest = new LatestValues(set.size, throttle, delivery.withoutNaN);
-      this.#beat = new Beat(environment.clock, throttle.interval, () => this.#sendLatest());
+      const latest = new LatestValues(set.size, throttle, delivery.withoutNaN);
+      this.#latest = latest;
+      this.#beat = new Beat(environment.clock, throttle.interval, () => this.#sendLatest(latest));
     }
     if (delivery.tssc) {
       this.#encoder = new TsscPacketEncoder();
@@ -168,16 +173,26 @@ export class Group {
 
   /** How many members there are, attached or not. */
   get size(): number {
-    return this.#attached.length + this.#waiting.length + this.#overflowed;
+    return this.#attached.length + this.#waiting.length + this.#newcomers.size + this.#overflowed;
+  }
+
+  /** All but those that have overflowed. */
+  get #present(): Member[] {
+    return [...this.#attached, ...this.#waiting, ...this.#newcomers.keys()];
   }
 
   /** Takes a member in; its data begins with the next publication. */
   join(member: Member): void {
-    member.state = "waiting";
-    member.detachedAt = this.#total;
-    this.#waiting.push(member);
+    this.#wait(member, this.#latest?.mark());
     if (member.sink.isDatagram) this.#baseTimes?.settle();
     if (this.#baseTimes !== undefined) member.sink.sendBaseTimes(this.#baseTimes.frame);
+  }
+
+  #wait(member: Member, since?: Mark): void {
+    member.state = "waiting";
+    member.detachedAt = this.#total;
+    if (since === undefined) this.#waiting.push(member);
+    else this.#newcomers.set(member, since);
   }
 
   /** A member is about to be moved to another group, whose base times its last packets may come after. */
@@ -185,27 +200,54 @@ export class Group {
     if (member.sink.isDatagram) this.#baseTimes?.settle();
   }
 
-  /** Lets a member go, with all that was published for it so far. */
-  leave(member: Member): void {
-    switch (member.state) {
-      case "attached":
-        this.flush();
-        // The flush may have been too much for it.
-        if (removeFrom(this.#attached, member)) break;
-        this.#overflowed--;
-        break;
-      case "waiting":
-        removeFrom(this.#waiting, member);
-        member.sink.countDetached(this.#total - member.detachedAt);
-        break;
-      case "overflowed":
-        this.#overflowed--;
-        member.sink.countDetached(this.#total - member.detachedAt);
-        break;
-      case "left":
-        return;
-    }
+  /**
+   * Lets a member go, with all that was published for it so far.
+   *
+   * @param set What it may have of that.
+   */
+  leave(member: Member, set: SignalSet = this.set): void {
+    if (member.state === "left") return;
+    if (member.state === "attached") this.flush();
+    // The flush may have been too much for it.
+    const { state } = member;
     member.state = "left";
+    const since = this.#newcomers.get(member);
+    if (since !== undefined) {
+      this.#newcomers.delete(member);
+    } else if (state === "attached") {
+      removeFrom(this.#attached, member);
+    } else {
+      if (state === "waiting") removeFrom(this.#waiting, member);
+      else this.#overflowed--;
+      member.sink.countDetached(this.#total - member.detachedAt);
+    }
+    if (this.#latest === undefined) return;
+    this.#sendPending(this.#latest, member, since, state === "overflowed", set);
+    if (since !== undefined) this.#latest.unmark(since);
+  }
+
+  /** Who leaves gets at once what it would have got at the next beat. */
+  #sendPending(
+    latest: LatestValues,
+    member: Member,
+    since: Mark | undefined,
+    isOverflowed: boolean,
+    set: SignalSet,
+  ): void {
+    const { sink } = member;
+    const batch = latest.pending(this.#now(), since, set);
+    if (batch.length === 0) return;
+    if (isOverflowed || sink.isClosed) return sink.countDetached(batch.length);
+    // With an encoder of its own: the others' goes on.
+    const delivery = { ...this.delivery, throttle: undefined };
+    const recentTicks = (): bigint => batch.ticks[0]!;
+    const alone = new Group(0, this.set, delivery, { ...this.#environment, recentTicks });
+    const guest = new Member(sink, member.cacheIndex, member.isAnnounced);
+    alone.join(guest);
+    alone.#send(batch);
+    alone.leave(guest);
+    alone.dispose();
+    member.isAnnounced = guest.isAnnounced;
   }
 
   /** To be told when all that a member was sent has been written. */
@@ -240,12 +282,12 @@ export class Group {
    */
   publish(batch: MeasurementBatch, layout: number = 0): void {
     const selected = this.#selector.select(batch, layout);
-    if (selected.length === 0) return;
     if (this.#latest === undefined) this.#send(selected);
-    else this.#latest.store(selected, Number(ticksNow(this.#environment.clock)));
+    else this.#latest.store(selected, this.#now());
   }
 
   #send(batch: MeasurementBatch): void {
+    if (batch.length === 0) return;
     if (this.#waiting.length > 0) this.#attachWaiting();
     const { length } = batch;
     let from = 0;
@@ -358,11 +400,12 @@ export class Group {
     let kept = 0;
     for (let i = 0; i < attached.length; i++) {
       const member = attached[i]!;
-      const which = member.cacheFlag === 0 ? 0 : 1;
+      const which = member.cacheIndex;
       let frame = frames[which];
       if (frame === undefined) {
         const own = frames[1 - which] === undefined ? bytes : bytes.slice();
-        for (const start of starts) own[start + FRAME_PREFIX] = this.#encoder.flags | member.cacheFlag;
+        const flags = this.#encoder.flags | (which === 1 ? DataPacketFlags.CacheIndex : 0);
+        for (const start of starts) own[start + FRAME_PREFIX] = flags;
         frames[which] = frame = { bytes: own, holders: 0, measurements, droppable: true, starts };
       }
       member.isNew = false;
@@ -392,11 +435,20 @@ export class Group {
     this.#cancelFlush = undefined;
   }
 
-  #sendLatest(): void {
-    const batch = this.#latest!.take(Number(ticksNow(this.#environment.clock)));
-    if (batch.length === 0) return;
-    this.#send(batch);
+  #sendLatest(latest: LatestValues): void {
+    const now = this.#now();
+    for (const [member, since] of this.#newcomers) {
+      this.#send(latest.take(now, since));
+      this.#wait(member);
+    }
+    this.#newcomers.clear();
+    this.#send(latest.take(now));
     this.flushWhenDue();
+  }
+
+  /** The local clock in ticks. */
+  #now(): number {
+    return Number(ticksNow(this.#environment.clock));
   }
 
   #startBaseTimes({ encoder }: CompactPacketEncoder): BaseTimeRotation {
@@ -406,14 +458,14 @@ export class Group {
       clock,
       delivery,
       first: (delivery.useLocalClock ? undefined : recentTicks()) ?? ticksNow(clock),
-      hasDatagrams: () => this.#attached.concat(this.#waiting).some(({ sink }) => sink.isDatagram),
+      hasDatagrams: () => this.#present.some(({ sink }) => sink.isDatagram),
       use: (baseTimes) => {
         // Offsets already written count from the base in force so far.
         if (encoder.baseTimes !== baseTimes) this.flush();
         encoder.baseTimes = baseTimes;
       },
       announce: (frame) => {
-        for (const { sink } of this.#attached.concat(this.#waiting)) sink.sendBaseTimes(frame);
+        for (const { sink } of this.#present) sink.sendBaseTimes(frame);
       },
     });
   }

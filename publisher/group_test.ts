@@ -23,6 +23,7 @@ const compact: Delivery = { ...tssc, tssc: false };
 class FakeSink implements MemberSink {
   idle = true;
   isDatagram = false;
+  isClosed = false;
   isFull = false;
   readonly frames: OutboundFrame[] = [];
   readonly log: string[] = [];
@@ -495,6 +496,93 @@ Deno.test("a throttled group sends the latest values on its beat", () => {
   assertEquals(sink.frames.map(({ measurements }) => measurements), [2, 1]);
   group.dispose();
   assertEquals(clock.pending, 0);
+});
+
+const everySecond: Delivery = {
+  ...tssc,
+  throttle: { interval: 1000, checkTime: false, lagTime: 0, leadTime: 0, useLocalClock: false },
+};
+
+/** What a member got, as `signal=value`. */
+function received(sink: FakeSink): string {
+  const { signals, values, length } = sink.decoded();
+  return Array.from({ length }, (_, i) => `${signals[i]}=${values[i]}`).join(" ");
+}
+
+Deno.test("who leaves a throttled group takes what waits for the beat, once; the others get it on the beat", () => {
+  const environment = createEnvironment();
+  const group = new Group(1, signals(3), everySecond, environment);
+  const [first, second, third] = [join(group), join(group), join(group)];
+  publish(group, batchOf(3));
+  environment.clock.advance(1000);
+  publish(group, batchOf(2, 2000n, 5));
+  group.leave(first.member);
+  group.leave(second.member, new SignalSet(Int32Array.of(-1, 1, 2)));
+  assertEquals(received(first.sink), "0=1 1=2 2=3 0=5 1=6");
+  assertEquals(received(second.sink), "0=1 1=2 2=3 1=6", "and nothing of what it may not have any more");
+  environment.clock.advance(1000);
+  assertEquals(received(third.sink), "0=1 1=2 2=3 0=5 1=6");
+  assertEquals(third.sink.sequences, [0, 1], "the encoder goes on");
+  for (const { sink } of [first, second, third]) assertEquals(sink.detached, 0);
+  group.leave(third.member);
+  assertEquals(third.sink.frames.length, 2, "nothing waits");
+  group.dispose();
+  assertEquals(environment.clock.pending, 0);
+});
+
+Deno.test("who comes to a throttled group gets what is published from then on, the others all of it", () => {
+  const environment = createEnvironment();
+  const group = new Group(1, signals(4), everySecond, environment);
+  const first = join(group);
+  publish(group, batchOf(4));
+  const second = join(group);
+  publish(group, batchOf(1, 2000n, 11));
+  const [third, gone] = [join(group), join(group)];
+  publish(group, batchOf(2, 3000n, 21));
+  group.leave(gone.member);
+  assertEquals(group.size, 3);
+  assertEquals(received(gone.sink), "0=21 1=22");
+  environment.clock.advance(1000);
+  // Signal 0 has a newer value than the one that only the first two should get.
+  assertEquals(received(first.sink), "2=3 3=4 0=21 1=22");
+  for (const { sink } of [second, third]) {
+    assertEquals(received(sink), "0=21 1=22");
+    assertEquals(sink.detached, 0);
+  }
+  const fourth = join(group);
+  publish(group, batchOf(1, 4000n, 31));
+  environment.clock.advance(1000);
+  for (const { sink } of [first, second, third, fourth]) assertEquals(received(sink).endsWith("0=31"), true);
+  group.dispose();
+});
+
+Deno.test("who comes and goes between two beats makes nothing come sooner to others", () => {
+  const environment = createEnvironment();
+  const group = new Group(1, signals(3), everySecond, environment);
+  const { sink } = join(group);
+  for (let i = 0; i < 100; i++) {
+    publish(group, batchOf(3, BigInt(i), i));
+    group.leave(join(group).member);
+  }
+  assertEquals(sink.frames.length, 0);
+  environment.clock.advance(1000);
+  assertEquals(received(sink), "0=99 1=100 2=101");
+  assertEquals(group.snapshot().resets, 1);
+  group.dispose();
+});
+
+Deno.test("what waits for the beat is counted for who can't be sent it", () => {
+  const environment = createEnvironment();
+  const group = new Group(1, signals(3), everySecond, environment);
+  const [slow, closed] = [join(group), join(group)];
+  slow.sink.isFull = true;
+  publish(group, batchOf(3));
+  environment.clock.advance(1000);
+  publish(group, batchOf(2));
+  closed.sink.isClosed = true;
+  for (const { member } of [slow, closed]) group.leave(member);
+  assertEquals([slow.sink.detached, closed.sink.detached], [2, 2]);
+  group.dispose();
 });
 
 Deno.test("the router groups by signals and form, and groups end with their last member", async () => {

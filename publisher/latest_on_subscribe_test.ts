@@ -141,6 +141,23 @@ Deno.test("throttled with the time check: stale values are bad, and the interval
   assertEquals(await expectValues(peer), [[1, 6]]);
 });
 
+Deno.test("with somebody else's throttled subscription to the same nothing comes twice", async () => {
+  await using rig = await start();
+  const throttled = { throttled: true, publishInterval: 2 };
+  const other = await rig.subscribe("PPA:1; PPA:2", {}, throttled);
+  await rig.publish([0, 1], 1000n, 1);
+  const peer = await rig.subscribe("PPA:1; PPA:2", {}, throttled);
+  await peer.expect(Response.DataStartTime);
+  assertEquals(await expectValues(peer), [[0, 1], [1, 2]]);
+  await rig.publish([1], 2000n, 5);
+  rig.clock.advance(2000);
+  await settle();
+  assertEquals(await expectValues(peer), [[1, 6]]);
+  await other.expect(Response.DataStartTime);
+  assertEquals(await expectValues(other), [[0, 1]]);
+  assertEquals(await expectValues(other), [[1, 6]]);
+});
+
 Deno.test("version 1, whose cache is in force at once; a publisher that does not keep latest values", async () => {
   await using rig = await start();
   await rig.publish(everything);

@@ -4,6 +4,7 @@ import { StateFlags } from "../transport/wire/state_flags.ts";
 import { withLeapSecond } from "../transport/wire/ticks.ts";
 import type { Throttle } from "./delivery.ts";
 import { LatestValues } from "./latest_values.ts";
+import { SignalSet } from "./signal_set.ts";
 
 const NOW = 638_500_000_000_000_000n;
 const SECOND = 10_000_000n;
@@ -32,7 +33,7 @@ function take(latest: LatestValues, secondsLater: number): [number, number, numb
 Deno.test("the last of several values stays, and is sent once", () => {
   const latest = new LatestValues(4, throttle({ checkTime: false }), false);
   latest.store(batchOf([2, 0, 1], [0, -9999, 2], [2, 0, 3]), Number(NOW));
-  assertEquals(take(latest, 0), [[0, 2, 1], [2, 3, 1]]);
+  assertEquals(take(latest, 0), [[2, 3, 1], [0, 2, 1]]);
   assertEquals(take(latest, 0), []);
 });
 
@@ -78,4 +79,41 @@ Deno.test("leap-second bits do not make a time unreasonable", () => {
   batch.add(0, withLeapSecond(NOW), 5, 0);
   latest.store(batch, Number(NOW));
   assertEquals(take(latest, 0), [[0, 5, 0]]);
+});
+
+Deno.test("a mark keeps apart what was stored before and after it", () => {
+  const latest = new LatestValues(4, throttle({ checkTime: false }), false);
+  assertEquals(latest.mark(), undefined, "nothing is new");
+  const now = Number(NOW);
+  latest.store(batchOf([0, 0, 1], [1, 0, 2], [2, 0, 3]), now);
+  const first = latest.mark()!;
+  latest.store(batchOf([1, 0, 4]), now);
+  const second = latest.mark()!;
+  latest.store(batchOf([3, 0, 5], [0, 0, 6]), now);
+  const set = new SignalSet(Int32Array.of(0, -1, 2, 3));
+  assertEquals(rowsOf(latest.pending(now, first, set)), [[3, 5, 1], [0, 6, 1]], "without signal 1");
+  assertEquals(rowsOf(latest.pending(now, undefined, set)), [[2, 3, 1], [3, 5, 1], [0, 6, 1]]);
+  assertEquals(rowsOf(latest.take(now, first)), [[2, 3, 1]]);
+  assertEquals(rowsOf(latest.take(now, second)), [[1, 4, 1]]);
+  assertEquals(rowsOf(latest.take(now)), [[3, 5, 1], [0, 6, 1]]);
+  assertEquals(latest.mark(), undefined);
+  assertEquals(take(latest, 0), []);
+});
+
+Deno.test("marks without end take no more memory, and lose their places to nobody", () => {
+  const latest = new LatestValues(3, throttle({ checkTime: false }), false);
+  const now = Number(NOW);
+  latest.store(batchOf([0, 0, 1]), now);
+  const early = latest.mark()!;
+  latest.store(batchOf([1, 0, 2]), now);
+  const late = latest.mark()!;
+  for (let i = 0; i < 1000; i++) {
+    latest.store(batchOf([2, 0, i]), now);
+    const mark = latest.mark()!;
+    assertEquals(mark.place <= 6, true, "twice as many places as signals");
+    latest.unmark(mark);
+  }
+  assertEquals(rowsOf(latest.take(now, early)), [[0, 1, 1]]);
+  assertEquals(rowsOf(latest.take(now, late)), [[1, 2, 1]]);
+  assertEquals(rowsOf(latest.take(now)), [[2, 999, 1]]);
 });

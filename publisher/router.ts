@@ -72,10 +72,14 @@ export class Router {
     return new Group(0, set, delivery, { ...this.#environment, recentTicks });
   }
 
-  /** Ends a membership, and the group with its last member. */
-  leave({ group, member }: Placement): void {
+  /**
+   * Ends a membership, and the group with its last member.
+   *
+   * @param set What may still be sent; default: all that was published for it.
+   */
+  leave({ group, member }: Placement, set: SignalSet = group.set): void {
     if (member.state === "left") return;
-    group.leave(member);
+    group.leave(member, set);
     if (group.size > 0) return;
     group.dispose();
     // Replaced, not changed: a publication may be walking over it.
