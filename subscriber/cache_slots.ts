@@ -7,7 +7,7 @@ import { SttpError } from "../transport/errors.ts";
 import type { SignalTable } from "../transport/signal_table.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import type { CompactDecoder } from "../transport/wire/compact.ts";
-import { GUID_LENGTH, readGuid } from "../transport/wire/guid.ts";
+import { GUID_LENGTH } from "../transport/wire/guid.ts";
 import type { SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
 import type { TsscDecoder } from "../transport/wire/tssc/mod.ts";
 import type { ReceivedBaseTimes } from "./received_base_times.ts";
@@ -34,7 +34,8 @@ export class SignalMap {
    * Adds the cache's signals to the table of handles, in steps.
    *
    * @param maxSignals How many signals that table may have.
-   * @throws {SttpError} `LimitExceeded`; then none is added.
+   * @throws {SttpError} `LimitExceeded`; then none is added, but for what fits where another connection of the table adds
+   * signals at the same time.
    */
   static *of(
     cache: SignalIndexCache,
@@ -57,6 +58,13 @@ export class SignalMap {
     const far = new Map<number, number>();
     for (let i = 0; i < size; i++) {
       const index = indexes[i]!;
+      // Between two steps others may have taken the room that there was.
+      if (signals.size >= maxSignals && signals.handleOfBytes(guids, i * GUID_LENGTH) === undefined) {
+        throw new SttpError(
+          "LimitExceeded",
+          `more new signals besides ${signals.size}, which are the most expected`,
+        );
+      }
       const handle = signals.addBytes(guids, i * GUID_LENGTH);
       if (index < handles.length) handles[index] = handle;
       else far.set(index, handle);
@@ -121,7 +129,7 @@ function* countNew(
 ): Generator<void, number, unknown> {
   let added = 0;
   for (let i = 0; i < size; i++) {
-    if (signals.handleOf(readGuid(guids, i * GUID_LENGTH)) === undefined) added++;
+    if (signals.handleOfBytes(guids, i * GUID_LENGTH) === undefined) added++;
     if (i % STEP === STEP - 1) yield;
   }
   return added;
