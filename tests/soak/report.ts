@@ -4,7 +4,7 @@
  * @module
  */
 import type { PublisherLook } from "../abuse/programs/publisher.ts";
-import { complaintsOfSubscribers } from "./subscribed.ts";
+import { complaintsOfSubscribers, droppedForTheSlow } from "./subscribed.ts";
 import type { MixedLook } from "./subscribers.ts";
 
 /** One look at everything. */
@@ -40,6 +40,8 @@ const MOST_GROWTH = 0.05;
 const MOST_RESIDENT_GROWTH = 0.15;
 /** What counts as nothing in a run of less than ten minutes, in which code is still being compiled. */
 const NOTHING = 2 * 1024 ** 2;
+/** Where who stalls has not yet needed all of its buffers, too. */
+const NOTHING_IN_BUFFERS = 24 * 1024 ** 2;
 const NOTHING_RESIDENT = 64 * 1024 ** 2;
 
 /** A kind of memory of a process. */
@@ -59,7 +61,7 @@ const memories: readonly Memory[] = ([["publisher", "publisher"], ["20 subscribe
       name: `heap and buffers of the ${whose}`,
       of: (sample): number => sample[side].heap + sample[side].external,
       most: MOST_GROWTH,
-      nothing: NOTHING,
+      nothing: NOTHING_IN_BUFFERS,
     },
     {
       name: `resident memory of the ${whose}`,
@@ -113,7 +115,7 @@ export function summarise(
   const end = samples.at(-1)!;
   const { explained, stalled, untold, wrong } = end.subscribers;
   // What the publisher has dropped it has counted; who stalls can't know of it.
-  const told = Math.min(stalled, end.publisher.dropped["overflow"] ?? 0);
+  const told = Math.min(stalled, droppedForTheSlow(end.publisher));
   const unexplained = end.subscribers.unexplained + stalled - told;
   if (unexplained > 0) failures.push(`${unexplained} measurements are missing without a reason`);
   if (wrong > 0) failures.push(`${wrong} values came under a wrong name`);

@@ -11,6 +11,11 @@ const FRESH = 60_000;
 /** The share of its intervals in which a throttled subscriber must have got something. */
 const INTERVALS_MET = 0.5;
 
+/** Measurements that the publisher dropped for who was too slow: those in the queue, and those until it caught up. */
+export function droppedForTheSlow({ dropped }: Sample["publisher"]): number {
+  return (dropped["overflow"] ?? 0) + (dropped["detached"] ?? 0);
+}
+
 /**
  * What there is to say against what the subscribers got.
  *
@@ -51,7 +56,7 @@ function deficitOf(samples: readonly Sample[], i: number, rate: number): string[
     SubscriberLook,
   ];
   const { name, signals, interval, stall } = last;
-  const dropped = ends.map(({ publisher }) => stall > 0 ? publisher.dropped["overflow"] ?? 0 : 0);
+  const dropped = ends.map(({ publisher }) => stall > 0 ? droppedForTheSlow(publisher) : 0);
   const had = (last.received + last.missing + dropped[1]! - first.received - first.missing - dropped[0]!) /
     Math.max(1, first.signals, signals);
   const seconds = 60 * (ends[1].at - ends[0].at);

@@ -115,13 +115,13 @@ Deno.test("soak: a throttled subscriber is measured by its interval", () => {
 });
 
 Deno.test("soak: who stalls may be late by so much, and what it misses the publisher has dropped", () => {
-  const samples = (overflow: number): Sample[] => [
-    sampleAt(1, { stall: 60 }, 50, { overflow: 1_000 }),
+  const samples = (detached: number): Sample[] => [
+    sampleAt(1, { stall: 60 }, 50, { overflow: 1_000, closed: 1_000 }),
     sampleAt(3, { stall: 60, behind: 119_000, received: everythingOf(0.5) }),
-    sampleAt(5, { stall: 60, received: everythingOf(2) }, 50, { overflow: 1_000 + overflow }),
+    sampleAt(5, { stall: 60, received: everythingOf(2) }, 50, { overflow: 2_000, detached, closed: 9e9 }),
   ];
-  assertEquals(complaints(...samples(everythingOf(2))), []);
-  assertEquals(complaints(...samples(everythingOf(1))).length, 1);
+  assertEquals(complaints(...samples(everythingOf(2) - 1_000)), []);
+  assertEquals(complaints(...samples(everythingOf(2) - 2_000)).length, 1);
 });
 
 Deno.test("soak: what nobody planned is told by name", () => {

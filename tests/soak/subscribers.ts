@@ -17,13 +17,13 @@ export interface SubscriberLook {
   /** Milliseconds since the publication of the latest that it has. */
   readonly behind: number;
   readonly received: number;
-  /** Measurements that are known to be missing. */
+  /** Measurements that are known to be missing; of who stalls only the publisher knows. */
   readonly missing: number;
   /** How many it subscribes to. */
   readonly signals: number;
   /** Seconds from one measurement of a signal to the next, when it asked for that; else 0, and it gets all. */
   readonly interval: number;
-  /** Seconds for which it reads nothing, again and again; what it misses the publisher must have counted as overflow. */
+  /** Seconds for which it reads nothing, again and again; what it misses the publisher must have counted. */
   readonly stall: number;
   /** What happened to it that nobody planned. */
   readonly mishaps: readonly string[];
@@ -147,7 +147,7 @@ class Mixed {
       behind: sharedNow() - this.#latest,
       received: this.#received,
       // Values repeat: where much is missing in a row, the checker may take it for less. Silence may be counted twice.
-      missing: Math.max(this.missed, overflow) + udp.silent,
+      missing: this.stall > 0 ? 0 : Math.max(this.missed, overflow) + udp.silent,
       signals,
       interval: this.#interval,
       stall: this.stall,
