@@ -4,7 +4,7 @@
  * @module
  */
 import type { SubscriberOptions } from "../mod.ts";
-import { choice, duration, type Option, type ValuesOf } from "./option.ts";
+import { choice, type Option, timeLimit, type ValuesOf } from "./option.ts";
 import { readTls, tlsOptions, type TlsOptionTable } from "./tls.ts";
 
 /** The options. */
@@ -18,7 +18,7 @@ export type ConnectionValues = ValuesOf<ConnectionOptionTable>;
 
 /** Their declarations. */
 export const connectionOptions: ConnectionOptionTable = {
-  timeout: duration({
+  timeout: timeLimit({
     group: "Connection",
     summary: "how long the publisher may take to let us in, and to answer a command",
     default: "10s",

@@ -243,12 +243,37 @@ const units: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** A length of time in milliseconds, given as `250ms`, `30s`, `5m`, `1.5h`, `7d`, or a number of seconds. */
-export const duration: Declare<number> = single("TIME", (text) => {
+/**
+ * A length of time within bounds, in milliseconds: given as `250ms`, `30s`, `5m`, `1.5h`, `7d`, or a number of seconds, as
+ * the bounds are.
+ */
+export function durationWithin(low: string, high: string): Declare<number> {
+  const [least, most] = [milliseconds(low), milliseconds(high)];
+  return single("TIME", (text) => {
+    const value = milliseconds(text);
+    if (value >= least && value <= most) return value;
+    const expected = Number.isNaN(value) ? "such as 250ms, 30s, 5m or 1h" : `from ${low} to ${high}`;
+    throw new TypeError(`is "${text}", a time ${expected} expected`);
+  });
+}
+
+/** NaN for what is none. */
+function milliseconds(text: string): number {
   const match = /^(\d{1,12}(?:\.\d{1,6})?)(ms|[smhd]?)$/.exec(text);
-  if (match !== null) return Number(match[1]) * units[match[2]!]!;
-  throw new TypeError(`is "${text}", a time such as 250ms, 30s, 5m or 1h expected`);
-});
+  return match === null ? NaN : Number(match[1]) * units[match[2]!]!;
+}
+
+/** Any length of time in milliseconds, up to a hundred years: for what is no delay of a timer. */
+export const duration: Declare<number> = durationWithin("0", "36500d");
+
+/** The most whole days that a timer takes: one that should wait for longer fires at once. */
+const longestWait = "24d";
+
+/** How long something is waited for, in milliseconds. */
+export const timerDuration: Declare<number> = durationWithin("0", longestWait);
+
+/** How long something that must come may take, in milliseconds: none comes at once. */
+export const timeLimit: Declare<number> = durationWithin("1ms", longestWait);
 
 const sizes: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 

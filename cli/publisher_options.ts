@@ -17,6 +17,7 @@ import {
   type Option,
   port,
   text,
+  timerDuration,
   type ValuesOf,
   whole,
 } from "./option.ts";
@@ -79,7 +80,7 @@ export const publisherOptions: PublisherOptionTable = {
     summary: "encrypt data over UDP; the keys are secret with TLS only",
     excludes: ["refuseUdp"],
   }),
-  drain: duration({
+  drain: timerDuration({
     ...listening,
     summary: "how long subscribers get at the end to take what was published",
     default: "5s",

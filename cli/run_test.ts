@@ -83,6 +83,7 @@ Deno.test("wrong arguments are told, with exit code 2", async () => {
     [["a", "--limit", "x"], '--limit is "x", a whole number from 0 to 10 expected'],
     [["a", "--colour", "blue"], '--colour is "blue", one of red, green expected'],
     [["a", "--time", "soon"], '--time is "soon", a time such as 250ms, 30s, 5m or 1h expected'],
+    [["a", "--time", "36501d"], '--time is "36501d", a time from 0 to 36500d expected'],
     [["a", "--path="], "--path is empty"],
     [["a", "-s", "x", "--some-name=y"], "--some-name is given twice"],
     [["a", "--limt", "1"], "there is no option --limt; did you mean --limit?"],
@@ -102,6 +103,32 @@ Deno.test("wrong arguments are told, with exit code 2", async () => {
   const { code, err } = await runWith(["ecko"], [echo()]);
   assertEquals(code, 2);
   assertEquals(err, 'sttp: there is no command "ecko"; did you mean echo?\nTry "sttp --help".\n');
+});
+
+Deno.test("times that no timer takes, and limits of no time at all, are told", async () => {
+  const wrong: [string[], string][] = [
+    [["metadata", "x", "--timeout", "30d"], '--timeout is "30d", a time from 1ms to 24d expected'],
+    [["subscribe", "x", "--timeout", "0"], '--timeout is "0", a time from 1ms to 24d expected'],
+    [["probe", "x", "--timeout", "0.5ms"], '--timeout is "0.5ms", a time from 1ms to 24d expected'],
+    [["probe", "x", "--wait", "30d"], '--wait is "30d", a time from 0 to 24d expected'],
+    [["probe", "x", "-d", "25d"], '--duration is "25d", a time from 0 to 24d expected'],
+    [["bench", "x", "-d", "25d"], '--duration is "25d", a time from 0 to 24d expected'],
+    [["publish", "--drain", "30d"], '--drain is "30d", a time from 0 to 24d expected'],
+    ...["subscribe", "relay"].map((command): [string[], string] => [
+      [command, "x", "--progress", "30d"],
+      '--progress is "30d", a time from 0 to 24d expected',
+    ]),
+    [["publish", "--progress", "30d"], '--progress is "30d", a time from 0 to 24d expected'],
+    [
+      ["capture", "x", "-o", "y", "--progress", "30d"],
+      '--progress is "30d", a time from 0 to 24d expected',
+    ],
+  ];
+  for (const [args, message] of wrong) {
+    const { code, out, err } = await runWith(args, commands);
+    assertEquals([code, out], [2, ""], err);
+    assertStringIncludes(err, message);
+  }
 });
 
 Deno.test("more operands than there are places for", async () => {

@@ -68,7 +68,25 @@ export function onReload(read: () => void): Disposable {
   return { [Symbol.dispose]: () => reload = undefined };
 }
 
-/** A signal that fires with another one, or after so many milliseconds if there is such a limit. */
-export function endingAfter(signal: AbortSignal, duration: number | undefined): AbortSignal {
-  return duration === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(duration)]);
+/** The longest that a timer takes, in milliseconds; one for longer fires at once. */
+const longestDelay = 2 ** 31 - 1;
+
+/**
+ * A signal that fires with another one, or after so many milliseconds if there is such a limit.
+ *
+ * @param timeout Makes a signal that fires after so many milliseconds, which a timer takes; default the machine's.
+ */
+export function endingAfter(
+  signal: AbortSignal,
+  duration: number | undefined,
+  timeout: (milliseconds: number) => AbortSignal = (milliseconds) => AbortSignal.timeout(milliseconds),
+): AbortSignal {
+  if (duration === undefined) return signal;
+  const over = new AbortController();
+  const pass = (left: number): void => {
+    const part = Math.min(left, longestDelay);
+    timeout(part).addEventListener("abort", () => left > part ? pass(left - part) : over.abort());
+  };
+  pass(duration);
+  return AbortSignal.any([signal, over.signal]);
 }

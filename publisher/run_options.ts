@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { SttpError } from "../transport/errors.ts";
-import { checkKinds } from "../transport/option_checks.ts";
+import { checkKinds, inRange, longestDelay } from "../transport/option_checks.ts";
 import type { Publisher } from "./publisher.ts";
 
 /** How `Publisher.start` starts. */
@@ -25,7 +25,7 @@ export interface StartOptions {
 
 /** How `Publisher.stop` stops. */
 export interface StopOptions {
-  /** Milliseconds that subscribers get to take what was published for them; default 1,000. */
+  /** Milliseconds that subscribers get to take what was published for them, up to 2^31 - 1; default 1,000. */
   readonly drain?: number;
 }
 
@@ -44,8 +44,7 @@ export function checkStart(options: StartOptions): StartOptions {
 export function drainOf(options: StopOptions): number {
   checkKinds(options, { drain: "number" }, "stop()");
   const { drain = 1000 } = options;
-  if (!(drain >= 0)) throw new RangeError(`drain is ${drain}, a number of milliseconds expected`);
-  return drain;
+  return inRange(drain, "drain", 0, longestDelay, false);
 }
 
 /** In which of the calls below the present code runs. */

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
+import { longestDelay } from "../transport/option_checks.ts";
 import {
   type BufferBlockHead,
   decodeBufferBlockContent,
@@ -179,7 +180,7 @@ export class BufferBlockReceiver {
     if (this.#cancelTimer !== undefined) return;
     const { clock, timeout, inbox } = this.#options;
     const missing = this.#expected;
-    this.#cancelTimer = clock.schedule(PATIENCE * timeout(), () => {
+    this.#cancelTimer = clock.schedule(Math.min(PATIENCE * timeout(), longestDelay), () => {
       this.#cancelTimer = undefined;
       // While there is no room, it is not the publisher who is late; and what is being read may be what is missing.
       if (missing === this.#expected && inbox.hasRoom && !this.#isReading) this.#skip();

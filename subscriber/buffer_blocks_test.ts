@@ -151,6 +151,19 @@ Deno.test("a huge jump is refused; a smaller gap is given up in time, and not be
   assertEquals(await fixture.confirmed(6), [0, 5, 6, 8, 7, 3], "none of those refused");
 });
 
+Deno.test("a missing block is waited for, however long that may take: no timer is set for longer than it takes", async () => {
+  const { found, onBufferBlock } = gather();
+  const longest = 2 ** 31 - 1;
+  await using fixture = await Fixture.connected({ onBufferBlock, bufferBlockRetransmissionTimeout: 200_000 });
+  await fixture.sendAll(0, 2);
+  fixture.clock.advance(longest - 1);
+  await settle();
+  assertEquals(found, [0]);
+  fixture.clock.advance(1);
+  await settle();
+  assertEquals(found, [0, 2]);
+});
+
 Deno.test("bounded in bytes: early ones are refused, the missing one gets in; a slow consumer is not overrun", async () => {
   const release = Promise.withResolvers<void>();
   const found: number[] = [];

@@ -9,7 +9,7 @@ import { receive, type Received } from "../bench/receiving.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
 import { connectionOptions, subscriberOptions } from "../connection.ts";
 import { CommandError, ExitCode, listening } from "../exit_codes.ts";
-import { address, duration, expression, flag, port, related, text, whole } from "../option.ts";
+import { address, expression, flag, port, related, text, timerDuration, whole } from "../option.ts";
 import { alignColumns, count } from "../text.ts";
 import { assemblyInfo } from "../version.ts";
 
@@ -29,7 +29,7 @@ export const bench: Command = defineCommand({
     "it publishes until it is told to end. A second passes before anything counts.",
   operands: { publisher: address({ summary: "where a publisher is; default one of its own" }) },
   options: {
-    duration: duration({
+    duration: timerDuration({
       ...receiving,
       short: "d",
       summary: "how long each measurement takes",

@@ -20,6 +20,7 @@ import {
   listenAddress,
   type Place,
   related,
+  timerDuration,
 } from "../option.ts";
 import type { Output } from "../output.ts";
 import { type Report, Reporter } from "../reporter.ts";
@@ -57,7 +58,7 @@ export const capture: Command = defineCommand({
       summary: "end before the recording is longer than this, before compression",
       default: "1G",
     }),
-    progress: duration({
+    progress: timerDuration({
       summary: "how often progress is told, 0 for never; default 1s on a terminal, else never",
     }),
     ...connectionOptions,

@@ -5,7 +5,7 @@
  */
 import { type Command, defineCommand } from "../command.ts";
 import { CommandError, ExitCode, exitCodeOf } from "../exit_codes.ts";
-import { address, choice, duration, expression, flag, whole } from "../option.ts";
+import { address, choice, duration, expression, flag, timeLimit, timerDuration, whole } from "../option.ts";
 import { probe as run } from "../probe/probe.ts";
 import { reportText } from "../probe/render.ts";
 import { judge, type Severity } from "../probe/verdict.ts";
@@ -43,9 +43,9 @@ export const probe: Command = defineCommand({
     protocol: choice("1", "2", "3")({
       summary: "version to subscribe with; default the highest that is accepted",
     }),
-    duration: duration({ short: "d", summary: "how long to count", default: "3s" }),
-    wait: duration({ summary: "how long to wait for the first data", default: "10s" }),
-    timeout: duration({ summary: "how long the publisher may take to answer", default: "10s" }),
+    duration: timerDuration({ short: "d", summary: "how long to count", default: "3s" }),
+    wait: timerDuration({ summary: "how long to wait for the first data", default: "10s" }),
+    timeout: timeLimit({ summary: "how long the publisher may take to answer", default: "10s" }),
     warningAge: duration({ ...thresholds, summary: "warn when data is so far behind the clock" }),
     criticalAge: duration({
       ...thresholds,

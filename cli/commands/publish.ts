@@ -13,7 +13,7 @@ import { formatOf, readableFormats, toldFormatOf } from "../data/format.ts";
 import { ExitCode, listening } from "../exit_codes.ts";
 import { createLog, logOptions } from "../log.ts";
 import { readMetadataFile } from "../metadata_source.ts";
-import { choice, duration, factor, file, flag, type ValuesOf, whole } from "../option.ts";
+import { choice, duration, factor, file, flag, timerDuration, type ValuesOf, whole } from "../option.ts";
 import { checkRecorded, createPublisher, openHistory, publisherOptions } from "../publisher_options.ts";
 import { pump } from "../pump.ts";
 import { PublishingMeter } from "../publishing.ts";
@@ -86,7 +86,7 @@ const options = {
     summary:
       "what to do about slow subscribers; default wait for --stdin and --speed max, else drop their data",
   }),
-  progress: duration({
+  progress: timerDuration({
     group: "Log",
     summary: "how often progress is told, 0 for never; default 1s on a terminal, else never",
   }),

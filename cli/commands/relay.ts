@@ -10,7 +10,16 @@ import { type Command, defineCommand } from "../command.ts";
 import { connectionOptions, subscriberOptions } from "../connection.ts";
 import { checked, ExitCode, listening } from "../exit_codes.ts";
 import { createLog, logOptions } from "../log.ts";
-import { addresses, choice, duration, expression, expressions, flag, text } from "../option.ts";
+import {
+  addresses,
+  choice,
+  duration,
+  expression,
+  expressions,
+  flag,
+  text,
+  timerDuration,
+} from "../option.ts";
 import { checkRecorded, createPublisher, openHistory, publisherOptions } from "../publisher_options.ts";
 import { PublishingMeter } from "../publishing.ts";
 import { Relay, type RelayEvent } from "../relay/relay.ts";
@@ -60,7 +69,7 @@ export const relay: Command = defineCommand({
       default: "drop",
     }),
     duration: duration({ short: "d", summary: "end after this time" }),
-    progress: duration({
+    progress: timerDuration({
       group: "Log",
       summary: "how often progress is told, 0 for never; default 1s on a terminal, else never",
     }),

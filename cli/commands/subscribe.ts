@@ -33,6 +33,7 @@ import {
   listenAddress,
   port,
   text,
+  timerDuration,
   whole,
   words,
 } from "../option.ts";
@@ -98,7 +99,7 @@ export const subscribe: Command = defineCommand({
       group: "Output",
       summary: "columns of CSV, NDJSON and Parquet; default signalId,time,value,flags",
     }, columnNames),
-    progress: duration({
+    progress: timerDuration({
       group: "Output",
       summary: "how often progress is told, 0 for never; default 1s on a terminal, else 10s",
       excludes: ["quiet"],
