@@ -6,12 +6,14 @@
 export * from "./listener.ts";
 export * from "./subscriber.ts";
 export type {
+  ConnectOptions,
   Connector,
   ListenOptions,
   OverflowPolicy,
   SubscribeOptions,
   SubscriberLimits,
   SubscriberOptions,
+  WaitOptions,
 } from "./options.ts";
 export type { SubscriberState } from "./run.ts";
 export type { ReconnectOptions } from "../transport/reconnect.ts";

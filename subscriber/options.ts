@@ -175,6 +175,21 @@ export interface SubscriberOptions extends SubscribeOptions {
 /** All limits in force. */
 export type CheckedLimits = Limits & Required<Pick<SubscriberLimits, "signals">>;
 
+/** Options of everything that waits. */
+export interface WaitOptions {
+  /** Stops waiting, with an `Aborted` error. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@linkcode Subscriber.connect}. */
+export interface ConnectOptions extends WaitOptions {
+  /**
+   * When the first connection does not come about, keep trying as after a lost one, instead of rejecting; not when
+   * the publisher answers and refuses. Default false.
+   */
+  retry?: boolean;
+}
+
 /** {@linkcode SubscriberOptions}, checked, with every default filled in. */
 export interface CheckedOptions {
   readonly address: string;

@@ -14,6 +14,7 @@ import { Command } from "../transport/wire/codes.ts";
 import type { DataSet } from "../metadata/data_set.ts";
 import type { Metadata } from "../metadata/records.ts";
 import { abortError } from "./abort.ts";
+import { Changes } from "./changes.ts";
 import { type ChannelSource, Dialling, Incoming, openListening } from "./channel_source.ts";
 import { type BufferBlock, BufferBlockInbox } from "./buffer_block_inbox.ts";
 import { BatchIterator, Delivery } from "./delivery.ts";
@@ -27,33 +28,20 @@ import {
   type CheckedOptions,
   checkOptions,
   checkSubscribeOptions,
+  type ConnectOptions,
   joinMetadataFilters,
   type ListenOptions,
   type SubscribeOptions,
   type SubscriberOptions,
+  type WaitOptions,
 } from "./options.ts";
-import { isLoss, Run, type RunHost, type SubscriberState, type Wanted } from "./run.ts";
+import { Run, type RunHost, type SubscriberState, type Wanted } from "./run.ts";
 import type { Session } from "./session.ts";
 import { Counters, DropLog, type SubscriberStats } from "./stats.ts";
 import type { CloseReason, SubscriberStatus } from "./status.ts";
 
 /** Events that a slow reader of `status()` may be behind. */
 const statusEvents = 256;
-
-/** Options of everything that waits. */
-export interface WaitOptions {
-  /** Stops waiting, with an `Aborted` error. */
-  signal?: AbortSignal;
-}
-
-/** Options of {@linkcode Subscriber.connect}. */
-export interface ConnectOptions extends WaitOptions {
-  /**
-   * When the first connection does not come about, keep trying as after a lost one, instead of rejecting; not when
-   * the publisher answers and refuses. Default false.
-   */
-  retry?: boolean;
-}
 
 /**
  * Receives measurements from a publisher.
@@ -110,6 +98,7 @@ export class Subscriber implements AsyncDisposable {
   readonly #gaps: GapRecovery | undefined;
   readonly #taps = new Taps();
   readonly #wanted: Wanted;
+  readonly #changes: Changes;
   readonly #metadata: ReceivedMetadata;
   readonly #host: RunHost;
   #run: Run | undefined;
@@ -141,6 +130,7 @@ export class Subscriber implements AsyncDisposable {
     });
     this.#bufferBlocks = new BufferBlockInbox(checked.bufferBlocks, checked.onBufferBlock, drop);
     this.#wanted = { subscription: checked.subscription, subscribing: checked.autoSubscribe };
+    this.#changes = new Changes(this.#wanted, () => this.#run);
     this.#metadata = new ReceivedMetadata({ options: checked, counters, emit });
     this.#gaps = gapRecovery && new GapRecovery(gapRecovery, {
       clock,
@@ -310,40 +300,37 @@ export class Subscriber implements AsyncDisposable {
    * Subscribes to something else or in another way; what is not given stays as it is. While there is a subscription,
    * the new one replaces it without a gap; if the publisher refuses it, the old one goes on. Without a connection,
    * this is what the next one subscribes to. It is so, too, when the connection is lost meanwhile; any other failure
-   * leaves {@linkcode Subscriber.subscription} as it was.
+   * leaves {@linkcode Subscriber.subscription} as it was. Calls of this, `unsubscribe()` and
+   * `updateProcessingInterval()` take turns: each finds what the one before has come to.
    *
    * @throws {SttpError} `Refused` with the publisher's reason, `TimedOut`, `Aborted`, `ConnectionLost`.
    * @throws {TypeError} When an option does not exist, is of a wrong type, or is a text that can't be sent.
    * @throws {RangeError} When a number is out of its range.
    */
   async subscribe(options: SubscribeOptions = {}, { signal }: WaitOptions = {}): Promise<void> {
-    const before = { ...this.#wanted };
-    const subscription: SubscribeOptions = { ...before.subscription, ...checkSubscribeOptions(options) };
-    Object.assign(this.#wanted, { subscription, subscribing: true });
-    const session = this.#run?.session;
-    if (session === undefined || this.#run?.isLent) return;
-    try {
+    const changes = checkSubscribeOptions(options);
+    await this.#changes.make(signal, "subscribe()", async (session) => {
+      const subscription = { ...this.#wanted.subscription, ...changes };
+      Object.assign(this.#wanted, { subscription, subscribing: true });
+      if (session === undefined) return;
       await session.subscribe(subscription, signal);
       this.#gaps?.forget();
-    } catch (error) {
-      if (!isLoss(error, session) && this.#wanted.subscription === subscription) {
-        Object.assign(this.#wanted, before);
-      }
-      throw error;
-    }
+    });
   }
 
   /**
    * Ends the subscription and keeps the connection. There is none at the next connection either, until
-   * {@linkcode Subscriber.subscribe} is called.
+   * {@linkcode Subscriber.subscribe} is called; unless it fails for another reason than that the connection is lost.
    *
    * @throws {SttpError} `Aborted`, before it is sent: afterwards the answer is waited for, a second at most;
    * `ConnectionLost`; `Refused` with the publisher's reason.
    */
   async unsubscribe({ signal }: WaitOptions = {}): Promise<void> {
-    this.#wanted.subscribing = false;
-    if (!this.#run?.isLent) await this.#run?.session?.unsubscribe(signal);
-    this.#gaps?.forget();
+    await this.#changes.make(signal, "unsubscribe()", async (session) => {
+      this.#wanted.subscribing = false;
+      await session?.unsubscribe(signal);
+      this.#gaps?.forget();
+    });
   }
 
   /**
@@ -441,9 +428,11 @@ export class Subscriber implements AsyncDisposable {
    */
   async updateProcessingInterval(interval: number, { signal }: WaitOptions = {}): Promise<void> {
     inRange(interval, "interval", -1, longestDelay, true);
-    await this.#connected.updateProcessingInterval(interval, signal);
-    if (this.#run?.isLent) return;
-    this.#wanted.subscription = { ...this.#wanted.subscription, processingInterval: interval };
+    await this.#changes.make(signal, "updateProcessingInterval()", async () => {
+      await this.#connected.updateProcessingInterval(interval, signal);
+      if (this.#run?.isLent) return;
+      this.#wanted.subscription = { ...this.#wanted.subscription, processingInterval: interval };
+    });
   }
 
   /** The session that there is. @throws {SttpError} `Closed` when there is none. */

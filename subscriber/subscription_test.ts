@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { encodeSignalIndexCache, SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
-import { decodeSubscribe } from "../transport/wire/subscribe.ts";
+import { decodeSubscribe, type SubscribeRequest } from "../transport/wire/subscribe.ts";
 import { Fixture, rejection } from "./testdata/fixture.ts";
 import {
   batchOf,
@@ -231,6 +231,79 @@ Deno.test("two calls of subscribe() take turns", async () => {
   assertEquals(request.filterExpression, "C");
   await publisher.subscribed([3]);
   await second;
+});
+
+Deno.test("of calls that overlap each begins with what the one before has come to", async () => {
+  await using fixture = new Fixture({ filter: "A" });
+  const { subscriber } = fixture;
+  const publisher = await fixture.connected([1]);
+  const refuse = async (): Promise<SubscribeRequest> => {
+    const { body } = await publisher.next(Command.Subscribe);
+    await publisher.respond(Response.Failed, Command.Subscribe, "no");
+    return decodeSubscribe(body, "utf-8");
+  };
+  const requests = [
+    rejection(subscriber.subscribe({ filter: "B" }), "Refused"),
+    rejection(subscriber.subscribe({ throttled: true }), "Refused"),
+    rejection(subscriber.subscribe({ filter: "C" }), "Refused"),
+  ];
+  const changing = subscriber.updateProcessingInterval(5);
+  const last = rejection(subscriber.subscribe({ filter: "D" }), "Refused");
+  const expressions = [await refuse(), await refuse(), await refuse()].map((request) =>
+    request.filterExpression
+  );
+  await publisher.next(Command.UpdateProcessingInterval);
+  await publisher.respond(Response.Succeeded, Command.UpdateProcessingInterval);
+  expressions.push((await refuse()).filterExpression);
+  await Promise.all([...requests, changing, last]);
+  assertEquals(expressions, ["B", "A", "C", "D"]);
+  assertEquals(subscriber.subscription, { filter: "A", processingInterval: 5 });
+});
+
+Deno.test("unsubscribe() after a subscribe() that is refused: there is no subscription at the next connection", async () => {
+  await using fixture = new Fixture({ filter: "A", reconnect: { jitter: 0 } });
+  const { subscriber } = fixture;
+  const publisher = await fixture.connected([1]);
+  const refused = rejection(subscriber.subscribe({ filter: "B" }), "Refused");
+  const unsubscribing = subscriber.unsubscribe();
+  await publisher.next(Command.Subscribe);
+  await publisher.respond(Response.Failed, Command.Subscribe, "no");
+  await refused;
+  await publisher.next(Command.Unsubscribe);
+  await publisher.respond(Response.Succeeded, Command.Unsubscribe);
+  await unsubscribing;
+  publisher.channel.close();
+  await settle();
+  fixture.clock.advance(1000);
+  const second = await fixture.connector.accept();
+  await second.next(Command.DefineOperationalModes);
+  await settle();
+  assertEquals([subscriber.state, subscriber.subscription], ["connected", { filter: "A" }]);
+});
+
+Deno.test("unsubscribe() that is refused leaves the subscription, here and at the next connection", async () => {
+  await using fixture = new Fixture({ filter: "A", reconnect: { jitter: 0 } });
+  const publisher = await fixture.connected([1]);
+  const refused = rejection(fixture.subscriber.unsubscribe(), "Refused");
+  await publisher.next(Command.Unsubscribe);
+  await publisher.respond(Response.Failed, Command.Unsubscribe, "no");
+  await refused;
+  publisher.channel.close();
+  await settle();
+  fixture.clock.advance(1000);
+  await (await fixture.connector.accept()).accept([1]);
+});
+
+Deno.test("what waits for its turn when the connection is lost is for the next", async () => {
+  await using fixture = new Fixture({ filter: "A", reconnect: { jitter: 0 } });
+  const publisher = await fixture.connected([1]);
+  const lost = rejection(fixture.subscriber.subscribe({ filter: "B" }), "ConnectionLost");
+  const waiting = fixture.subscriber.subscribe({ throttled: true }).catch((error) => error.code);
+  await publisher.next(Command.Subscribe);
+  publisher.channel.close();
+  await lost;
+  await waiting;
+  assertEquals(fixture.subscriber.subscription, { filter: "B", throttled: true });
 });
 
 Deno.test("subscribe() before there is a connection says what the next one is for", async () => {
