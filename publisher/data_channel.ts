@@ -19,6 +19,16 @@ export class DatagramTotals {
   errors = 0;
   /** Why it did not take the last of those. */
   lastError: string | null = null;
+  #waiting = 0;
+
+  /** Measurements on their way to the system; not for operators to see. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  set waiting(measurements: number) {
+    this.#waiting = measurements;
+  }
 }
 
 /** Settings of a {@linkcode DataChannel}. */
@@ -31,6 +41,8 @@ export interface DataChannelOptions {
   readonly limit: number;
   /** What is counted. */
   readonly totals: DatagramTotals;
+  /** Fires when the connection has ended: what waits then is let go of, and not counted any more. */
+  readonly ended: AbortSignal;
   /** The system has taken all that was sent. Called later, never from within {@linkcode DataChannel.send}. */
   readonly onIdle: () => void;
   /** Measurements do not go out: `overflow`, too much waits; `datagram`, the system refused theirs. */
@@ -101,26 +113,34 @@ export class DataChannel {
    * @param measurements How many it carries.
    */
   sendDatagram(datagram: Uint8Array, measurements: number): void {
-    const { socket, to, limit, totals, onDropped, onIdle } = this.#options;
+    const { socket, to, limit, totals, ended, onDropped, onIdle } = this.#options;
     if (this.#pendingBytes + datagram.length > limit) return onDropped("overflow", measurements);
     this.#pending++;
     this.#pendingBytes += datagram.length;
-    socket.send(datagram, to, (error) => {
+    totals.waiting += measurements;
+    const done = (error?: SttpError): void => {
       this.#pending--;
       this.#pendingBytes -= datagram.length;
-      if (error === undefined) {
-        totals.datagrams++;
-        totals.bytes += datagram.length;
-        totals.measurements += measurements;
-      } else {
-        totals.errors++;
-        totals.lastError = error.message;
-        onDropped("datagram", measurements);
-      }
+      totals.waiting -= measurements;
+      if (!ended.aborted) this.#count(datagram.length, measurements, error);
       if (this.#pending > 0) return;
-      onIdle();
+      if (!ended.aborted) onIdle();
       for (const resolve of this.#waiters.splice(0)) resolve();
-    });
+    };
+    socket.send(datagram, to, done, ended);
+  }
+
+  #count(bytes: number, measurements: number, error: SttpError | undefined): void {
+    const { totals, onDropped } = this.#options;
+    if (error === undefined) {
+      totals.datagrams++;
+      totals.bytes += bytes;
+      totals.measurements += measurements;
+    } else {
+      totals.errors++;
+      totals.lastError = error.message;
+      onDropped("datagram", measurements);
+    }
   }
 
   /** Resolves when nothing is on its way to the system. */

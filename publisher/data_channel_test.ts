@@ -32,10 +32,15 @@ function frameOf(...lengths: number[]): OutboundFrame {
 class FakeSocket implements DatagramSocket {
   readonly address = "192.0.2.9:7165";
   readonly port = 7165;
-  readonly sent: { datagram: Uint8Array; to: HostPort; done: (error?: SttpError) => void }[] = [];
+  readonly sent: {
+    datagram: Uint8Array;
+    to: HostPort;
+    done: (error?: SttpError) => void;
+    signal?: AbortSignal;
+  }[] = [];
 
-  send(datagram: Uint8Array, to: HostPort, done: (error?: SttpError) => void): void {
-    this.sent.push({ datagram, to, done });
+  send(datagram: Uint8Array, to: HostPort, done: (error?: SttpError) => void, signal?: AbortSignal): void {
+    this.sent.push({ datagram, to, done, ...signal && { signal } });
   }
 
   close(): Promise<void> {
@@ -45,8 +50,9 @@ class FakeSocket implements DatagramSocket {
 
 function setUp(
   limit = 1 << 20,
-): { socket: FakeSocket; channel: DataChannel; totals: DatagramTotals; log: string[] } {
+): { socket: FakeSocket; channel: DataChannel; totals: DatagramTotals; log: string[]; end: () => void } {
   const socket = new FakeSocket();
+  const ended = new AbortController();
   const totals = new DatagramTotals();
   const log: string[] = [];
   const channel = new DataChannel({
@@ -54,10 +60,11 @@ function setUp(
     to: { hostname: "192.0.2.1", port: 9191 },
     limit,
     totals,
+    ended: ended.signal,
     onIdle: () => log.push("idle"),
     onDropped: (reason, measurements) => log.push(`${reason} ${measurements}`),
   });
-  return { socket, channel, totals, log };
+  return { socket, channel, totals, log, end: () => ended.abort() };
 }
 
 function cipherOf(): { clock: ManualClock; cipher: PayloadCipher; keys: () => CipherKeys } {
@@ -156,6 +163,20 @@ Deno.test("more than the limit is never on its way to the system: the rest is dr
   assertEquals(log, ["overflow 2", "idle"]);
   channel.send(frameOf(50), undefined);
   assertEquals(socket.sent.length, 3);
+});
+
+Deno.test("what waits when the connection ends is told, let go of, and counted by nobody else", async () => {
+  const { socket, channel, totals, log, end } = setUp();
+  channel.send(frameOf(10, 10, 10), undefined);
+  socket.sent[0]!.done();
+  assertEquals([totals.measurements, totals.waiting], [1, 5]);
+  const draining = channel.drained();
+  end();
+  assertEquals(socket.sent[1]!.signal!.aborted, true);
+  socket.sent[1]!.done();
+  socket.sent[2]!.done(new SttpError("Closed", "not to be sent any more"));
+  await draining;
+  assertEquals([totals.measurements, totals.waiting, totals.errors, log], [1, 0, 0, []]);
 });
 
 Deno.test("datagrams go to the host of the command channel and nowhere else", () => {

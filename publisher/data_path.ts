@@ -54,6 +54,8 @@ export interface DataPathOwner {
   readonly encoding: TextEncoding;
   /** Whether nothing is to be sent any more. */
   readonly isClosed: boolean;
+  /** Fires then. */
+  readonly ended: AbortSignal;
   /** The command channel's queue. */
   readonly queue: OutboundQueue;
   /** Measurements that the subscriber did not get, by reason. */
@@ -290,6 +292,7 @@ export class DataPath {
     this.#cipher?.dispose();
     this.#bufferBlocks?.clear();
     this.#deactivate();
+    this.#owner.dropped.add("closed", this.#datagrams.waiting);
     for (const held of this.#held) held.release();
     this.#held.clear();
   }
@@ -373,6 +376,7 @@ export class DataPath {
       to,
       limit: options.udp.queueLimit,
       totals: this.#datagrams,
+      ended: this.#owner.ended,
       onIdle: () => this.onIdle(),
       onDropped: (reason, measurements) => this.#owner.dropped.add(reason, measurements),
     });

@@ -166,6 +166,11 @@ export class Session implements CommandTaker, DataPathOwner {
     return this.#state === "closed";
   }
 
+  /** Fires when it is over. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
   /** What was agreed. @throws {SttpError} `InvalidState` before that. */
   get modes(): OperationalModes {
     if (this.#modes === undefined) throw new SttpError("InvalidState", "no operational modes are agreed yet");

@@ -451,3 +451,23 @@ Deno.test("buffer blocks are not sent again while their datagrams wait, and then
   rig.clock.advance(10);
   assertEquals(retransmitted(), 10);
 });
+
+Deno.test("measurements that still wait when the connection ends are counted, and not sent", async () => {
+  await using fixture = await Fixture.open();
+  const { rig } = fixture;
+  await fixture.agree();
+  await fixture.subscribe();
+  const batch = new MeasurementBatch();
+  for (let i = 0; i < 50_000; i++) batch.add(i % 8, 1000n, i);
+  rig.publisher.publish(batch);
+  // Datagrams are on their way, and none has left.
+  await undefined;
+  rig.publisher.disconnect(rig.connection().id);
+  await settle();
+  const { sent, dropped, recentlyClosed, published } = rig.publisher.stats();
+  assertEquals([published.measurements, sent.measurements, dropped], [50_000, 0, { closed: 50_000 }]);
+  assertEquals(recentlyClosed[0]!.dataChannel!.measurements, 0);
+  // One may have been with the system already.
+  await settle();
+  assert(fixture.datagrams.length <= 1, `${fixture.datagrams.length} datagrams`);
+});

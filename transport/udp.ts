@@ -22,10 +22,11 @@ export interface DatagramSocket {
    * @param datagram Not to be changed before `done` is called.
    * @param to An address, not a name; of the socket's own family.
    * @param done Called once, later: without an argument when the system has taken the datagram, which says nothing
-   * about its arrival, or with what went wrong.
+   * about its arrival, or with what went wrong: `Closed`, when the socket was closed or `signal` fired before.
+   * @param signal Lets go of the datagram while it waits for those given before. Default: it is sent in any case.
    * @throws {RangeError} When the port makes no sense.
    */
-  send(datagram: Uint8Array, to: HostPort, done: (error?: SttpError) => void): void;
+  send(datagram: Uint8Array, to: HostPort, done: (error?: SttpError) => void, signal?: AbortSignal): void;
   /** Closes the socket; no datagram arrives any more. May be called again. */
   close(): Promise<void>;
 }
@@ -107,6 +108,7 @@ interface Outbound {
   readonly datagram: Uint8Array;
   readonly to: HostPort;
   readonly done: (error?: SttpError) => void;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -131,9 +133,9 @@ class UdpSocket implements DatagramSocket {
     this.port = port;
   }
 
-  send(datagram: Uint8Array, to: HostPort, done: (error?: SttpError) => void): void {
+  send(datagram: Uint8Array, to: HostPort, done: (error?: SttpError) => void, signal?: AbortSignal): void {
     checkPort(to.port, 1);
-    this.#waiting.push({ datagram, to, done });
+    this.#waiting.push({ datagram, to, done, signal });
     if (this.#isSending) return;
     this.#isSending = true;
     this.#sliceStart = performance.now();
@@ -142,12 +144,8 @@ class UdpSocket implements DatagramSocket {
   }
 
   #sendNext(): void {
-    const next = this.#waiting[this.#head];
-    if (next === undefined || this.#closed !== undefined) return this.#endSending();
-    if (++this.#head >= 1024 && 2 * this.#head >= this.#waiting.length) {
-      this.#waiting.splice(0, this.#head);
-      this.#head = 0;
-    }
+    const next = this.#takeWanted();
+    if (next === undefined) return this.#endSending();
     const { datagram, to, done } = next;
     this.#socket.send(datagram, to.port, to.hostname, (cause) => {
       done(cause === null || cause === undefined ? undefined : sendingFailed(to, cause));
@@ -159,6 +157,22 @@ class UdpSocket implements DatagramSocket {
         this.#sendNext();
       }, 0);
     });
+  }
+
+  /** Takes the next datagram that is still wanted; those before it are let go of. */
+  #takeWanted(): Outbound | undefined {
+    let unwanted: SttpError | undefined;
+    while (this.#closed === undefined) {
+      const next = this.#waiting[this.#head];
+      if (next === undefined) return undefined;
+      if (++this.#head >= 1024 && 2 * this.#head >= this.#waiting.length) {
+        this.#waiting.splice(0, this.#head);
+        this.#head = 0;
+      }
+      if (next.signal?.aborted !== true) return next;
+      next.done(unwanted ??= new SttpError("Closed", "the datagram is not to be sent any more"));
+    }
+    return undefined;
   }
 
   #endSending(): void {

@@ -140,3 +140,31 @@ Deno.test("what still waits when a socket is closed is told so", async () => {
   assertEquals(codes.at(-1), "Closed");
   assertEquals(new Set(codes).size <= 2, true);
 });
+
+Deno.test("what is not wanted any more while it waits is not sent, and told so; what comes behind it is", async () => {
+  const received: number[] = [];
+  const last = Promise.withResolvers<void>();
+  const far = await openUdp({
+    hostname: "127.0.0.1",
+    onDatagram: (datagram) => {
+      received.push(datagram[0]!);
+      if (datagram[0] === 2) last.resolve();
+    },
+  });
+  const near = await openUdp({ hostname: "127.0.0.1" });
+  const to = { hostname: "127.0.0.1", port: far.port };
+  const abort = new AbortController();
+  const codes: (string | undefined)[] = [];
+  for (let i = 0; i < 2000; i++) {
+    const signal = i === 0 ? undefined : abort.signal;
+    near.send(new Uint8Array([i === 0 ? 0 : 1]), to, (error) => codes.push(error?.code), signal);
+  }
+  near.send(new Uint8Array([2]), to, (error) => codes.push(error?.code));
+  abort.abort();
+  await last.promise;
+  assertEquals(received, [0, 2]);
+  while (codes.length < 2001) await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(codes, [undefined, ...new Array(1999).fill("Closed"), undefined]);
+  await near.close();
+  await far.close();
+});
