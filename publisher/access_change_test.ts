@@ -288,3 +288,32 @@ Deno.test("of a throttled subscription what was published before comes at once, 
   await expectNothing(rig, peer);
   assertEquals(rig.connection().dropped, {});
 });
+
+Deno.test("who waits to be let in when the options change is decided about by the new ones, either way", async () => {
+  const decisions: ((answer: boolean) => void)[] = [];
+  const ask: AccessOptions = { authorizeConnection: () => new Promise((resolve) => decisions.push(resolve)) };
+  for (const [first, second] of [[true, false], [false, true]] as const) {
+    await using rig = await Rig.start({ access: ask });
+    const peer = rig.connect();
+    await settle();
+    rig.publisher.setAccess({ ...ask });
+    rig.publisher.setAccess({ ...ask });
+    decisions.shift()!(first);
+    await settle();
+    // Asked once more, for the options that are in force by now.
+    assertEquals([decisions.length, rig.connection().state], [1, "awaitingModes"]);
+    decisions.shift()!(second);
+    await peer.defineModes();
+    if (second) await peer.expect(Response.Succeeded, Command.DefineOperationalModes);
+    else await peer.expect(Response.Failed, Command.Connect);
+    assertEquals(decisions.length, 0);
+  }
+  await using rig = await Rig.start({ access: ask });
+  const peer = rig.connect();
+  await settle();
+  rig.publisher.setAccess({});
+  decisions.shift()!(false);
+  // Nobody is asked any more.
+  await peer.defineModes();
+  await peer.expect(Response.Succeeded, Command.DefineOperationalModes);
+});

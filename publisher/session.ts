@@ -14,6 +14,7 @@ import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import type { DataChannelSettings } from "../transport/wire/subscribe.ts";
 import { encodeText, type TextEncoding } from "../transport/wire/text.ts";
 import type { BufferPayload } from "./buffer_blocks.ts";
+import type { Refusal } from "./access.ts";
 import type { AccessSubject } from "./access_options.ts";
 import { CommandReader, type CommandTaker, isEnding } from "./command_reader.ts";
 import { handlerOf } from "./commands.ts";
@@ -217,8 +218,14 @@ export class Session implements CommandTaker, DataPathOwner {
     if (this.direction === "outgoing" || this.#isEnding() || !access.asksAboutConnections) return;
     // The application has a time-out of its own, and the subscriber is not listened to meanwhile.
     this.#cancelTimer();
-    const refusal = await access.authorizeConnection(this.subject, this.#ended.signal);
-    if (this.#isEnding()) return;
+    let refusal: Refusal | undefined;
+    let version: number;
+    do {
+      version = access.version;
+      refusal = await access.authorizeConnection(this.subject, this.#ended.signal);
+      if (this.#isEnding()) return;
+      // Who is in force no more by the time of the answer decides nothing.
+    } while (access.version !== version);
     this.#cancelTimer = this.#limitHandshake();
     if (refusal !== undefined) this.refuse(Command.Connect, "denied", refusal.text, refusal.reason);
   }
