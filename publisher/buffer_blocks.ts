@@ -77,7 +77,7 @@ export interface BufferBlockTarget {
   /** What payloads are encrypted with, if they are. */
   cipher(): PayloadCipher | undefined;
   /** Whether payloads are to be compressed. */
-  readonly compresses: boolean;
+  compresses(): boolean;
   /** Where a signal is by now; `undefined` when it is subscribed to no more. */
   placeOf(handle: number): SignalPlace | undefined;
   /** Sends a frame, in pieces. */
@@ -288,9 +288,9 @@ export class BufferBlockSender {
   }
 
   #frameOf({ sequence, payload, place: { signalIndex, cacheFlag } }: Block): Uint8Array[] {
-    const { options: { layout, confirmation }, compresses } = this.#target;
+    const { options: { layout, confirmation } } = this.#target;
     const cipher = this.#target.cipher();
-    const bytes = compresses && layout === "standard" ? payload.compressed : payload.plain;
+    const bytes = this.#target.compresses() && layout === "standard" ? payload.compressed : payload.plain;
     const flags = cacheFlag | (confirmation ? BufferBlockFlags.ConfirmationRequired : 0) |
       (bytes === payload.plain ? 0 : BufferBlockFlags.Compressed) | (cipher?.flag ?? 0);
     const headEnd = FRAME_HEADER_LENGTH + RESPONSE_HEADER_LENGTH + BUFFER_BLOCK_HEAD_LENGTH;
@@ -330,10 +330,15 @@ export class BufferBlockSender {
     this.#wakeAt = Infinity;
   }
 
-  /** Forgets what is not confirmed, and ends timers. */
-  clear(): void {
+  /** The subscription is over, and with it what is not confirmed, but for the sequences. */
+  withdraw(): void {
+    for (const block of this.#blocks.values()) this.#withdraw(block);
+  }
+
+  /** The connection is over: forgets what is not confirmed, and ends timers. */
+  close(): void {
+    this.withdraw();
     this.#blocks.clear();
-    this.#bytes = 0;
     this.#isHeldUp = false;
     this.#stopTimer();
   }

@@ -233,15 +233,63 @@ for (const version of [1, 2]) {
   });
 }
 
-Deno.test("an end of the subscription ends what was to be sent again; wrong arguments", async () => {
+Deno.test("what is not confirmed at Unsubscribe is withdrawn: nobody waits for it, and later blocks go on", async () => {
   await using rig = await Rig.start();
   const peer = await rig.subscribe();
-  rig.publisher.publishBufferBlock(signalId(0), Uint8Array.of(1));
-  await block(peer);
+  for (let i = 0; i < 3; i++) rig.publisher.publishBufferBlock(signalId(0), Uint8Array.of(i));
+  assertEquals(await sequences(peer, 3), [0, 1, 2]);
+  await confirm(peer, 0);
   await peer.send(Command.Unsubscribe);
   await peer.expect(Response.Succeeded, Command.Unsubscribe);
   assertEquals(rig.publisher.publishBufferBlock(signalId(0), Uint8Array.of(1)), 0);
-  assertEquals(rig.connection().bufferBlocks?.waiting, 0);
+  const { waiting, waitingBytes, dropped } = rig.connection().bufferBlocks!;
+  assertEquals([waiting, waitingBytes, dropped], [2, 0, 2]);
+  await peer.subscribe({ filterExpression: signalId(0) });
+  await peer.expectCache();
+  await peer.expect(Response.Succeeded);
+  await peer.confirmCache();
+  await settle();
+  rig.publisher.publishBufferBlock(signalId(0), Uint8Array.of(3));
+  assertEquals(await sequences(peer, 1), [3]);
+  // It has not got 1 and 2, so it holds 3 back: they come, and say nothing.
+  await confirm(peer, 3);
+  for (const expected of [1, 2]) {
+    const { sequence, index, payload } = await block(peer);
+    assertEquals([sequence, index, payload.length], [expected, 0xffffffff, 0]);
+    await confirm(peer, expected);
+  }
+  assertEquals(rig.connection().bufferBlocks!.waiting, 0);
+  rig.publisher.publishBufferBlock(signalId(0), Uint8Array.of(4));
+  await settle();
+  peer.channel.close();
+  await settle();
+  const closed = rig.publisher.stats().recentlyClosed[0]!.bufferBlocks!;
+  assertEquals([closed.sent, closed.confirmed, closed.dropped, closed.waiting], [5, 4, 3, 0]);
+});
+
+Deno.test("other operational modes hold for blocks, too", async () => {
+  await using rig = await Rig.start();
+  const payload = new Uint8Array(1000);
+  const peer = await rig.subscribe();
+  for (const compressPayloadData of [true, false, true]) {
+    rig.publisher.publishBufferBlock(signalId(0), payload);
+    const { flags, sequence } = await block(peer);
+    assertEquals(flags & Compressed, peer.modes.compressPayloadData ? Compressed : 0);
+    await confirm(peer, sequence);
+    await peer.send(Command.Unsubscribe);
+    await peer.expect(Response.Succeeded, Command.Unsubscribe);
+    await peer.defineModes({ compressPayloadData, tssc: compressPayloadData });
+    await peer.expect(Response.Succeeded, Command.DefineOperationalModes);
+    await peer.subscribe({ filterExpression: signalId(0) });
+    while ((await peer.receive())!.code !== Response.Succeeded);
+    await peer.confirmCache();
+    await settle();
+  }
+});
+
+Deno.test("signals that nobody knows and wrong arguments", async () => {
+  await using rig = await Rig.start();
+  await rig.subscribe();
   assertEquals(rig.publisher.publishBufferBlock(signalId(99), Uint8Array.of(1)), 0);
   assertEquals(rig.publisher.publishBufferBlock(-1, Uint8Array.of(1)), 0);
   assertThrows(() => rig.publisher.publishBufferBlock(0, "x" as never), TypeError);
@@ -260,7 +308,7 @@ class LoneSender {
   readonly sender = new BufferBlockSender({
     clock: this.clock,
     options: { layout: "standard", confirmation: true, maxBlocks: 1024, maxBytes: 1 << 24 },
-    compresses: false,
+    compresses: () => false,
     timeout: () => 1000,
     waitingBytes: () => this.waiting,
     cipher: () => undefined,
@@ -305,7 +353,7 @@ Deno.test("who confirms the latest first gets what was sent before it again once
   clock.advance(100);
   sender.confirm(3);
   assertEquals(lone.take(), [0, 1, 2]);
-  sender.clear();
+  sender.close();
   assertEquals(clock.pending, 0);
 });
 
@@ -333,6 +381,6 @@ Deno.test("what is sent again waits for room, and many time-outs at a time are n
   lone.waiting = 65_535;
   clock.advance(1000);
   assertEquals(lone.take().length > 0, true);
-  sender.clear();
+  sender.close();
   assertEquals(clock.pending, 0);
 });

@@ -46,10 +46,6 @@ export interface DataPathOwner {
   readonly subscriberId: string;
   /** For events. */
   readonly reference: ConnectionReference;
-  /** What was agreed. */
-  readonly modes: OperationalModes;
-  /** The compression algorithms that were named besides. */
-  readonly algorithms: string;
   /** How texts are encoded. */
   readonly encoding: TextEncoding;
   /** Whether nothing is to be sent any more. */
@@ -91,6 +87,7 @@ export class DataPath {
   readonly #datagrams = new DatagramTotals();
   #cipher: PayloadCipher | undefined;
   #bufferBlocks: BufferBlockSender | undefined;
+  #compressesBlocks = false;
   #overflowed = false;
   #cacheSentAt = 0;
   /** How long the latest confirmation of a cache took, in milliseconds. */
@@ -103,9 +100,10 @@ export class DataPath {
     this.#caches = this.#createCaches(1);
   }
 
-  /** Another protocol version is in force. Only while {@linkcode DataPath.isBusy} is false. */
-  agree(version: number): void {
-    this.#caches = this.#createCaches(version);
+  /** Other operational modes are in force. Only while {@linkcode DataPath.isBusy} is false. */
+  agree(modes: OperationalModes, algorithms: string): void {
+    this.#compressesBlocks = compressesBlocks(modes, algorithms);
+    this.#caches = this.#createCaches(modes.version);
   }
 
   #createCaches(version: number): CacheSwitch<Served> {
@@ -197,7 +195,7 @@ export class DataPath {
 
   /** Ends the subscription, if there is one. */
   unsubscribe(): void {
-    this.#bufferBlocks?.clear();
+    this.#bufferBlocks?.withdraw();
     this.#signals = undefined;
     this.#caches.unsubscribe();
     this.#letGo();
@@ -290,7 +288,7 @@ export class DataPath {
   /** Ends data, and all that goes with it. */
   close(): void {
     this.#cipher?.dispose();
-    this.#bufferBlocks?.clear();
+    this.#bufferBlocks?.close();
     this.#deactivate();
     this.#owner.dropped.add("closed", this.#datagrams.waiting);
     for (const held of this.#held) held.release();
@@ -427,11 +425,11 @@ export class DataPath {
   }
 
   #createBlockSender(): BufferBlockSender {
-    const { host: { options }, modes, algorithms, queue } = this.#owner;
+    const { host: { options }, queue } = this.#owner;
     return new BufferBlockSender({
       clock: options.clock,
       options: options.bufferBlocks,
-      compresses: compressesBlocks(modes, algorithms),
+      compresses: () => this.#compressesBlocks,
       timeout: () => 1000 * (this.#caches.latest?.request.bufferBlockRetransmissionTimeout ?? 5),
       waitingBytes: () => queue.controlBytes + (this.#dataChannel?.waiting ?? 0),
       cipher: () => this.#cipher,

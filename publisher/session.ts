@@ -178,11 +178,6 @@ export class Session implements CommandTaker, DataPathOwner {
     return this.#modes;
   }
 
-  /** The compression algorithms that were named besides, as a connection string. */
-  get algorithms(): string {
-    return this.#algorithms;
-  }
-
   /** The session's encoding; before one is agreed the one that was asked for, and before that UTF-8. */
   get encoding(): TextEncoding {
     return this.#modes?.encoding ?? this.#encodingAskedFor;
@@ -335,7 +330,7 @@ export class Session implements CommandTaker, DataPathOwner {
     }
     this.#modes = modes;
     this.#algorithms = algorithms;
-    this.data.agree(modes.version);
+    this.data.agree(modes, algorithms);
     if (this.#state !== "awaitingModes") return;
     this.#cancelTimer();
     this.#enter("ready");

@@ -218,7 +218,10 @@ export interface BufferBlockSnapshot {
   readonly confirmed: number;
   /** How often blocks were sent again. */
   readonly retransmitted: number;
-  /** Blocks that were not sent, because too many were not confirmed. */
+  /**
+   * Blocks that it may not have: too many were not confirmed, so that they were not sent; or they were not confirmed
+   * when its subscription to their signal, or the connection, ended.
+   */
   readonly dropped: number;
   /** Blocks that are not confirmed. */
   readonly waiting: number;
