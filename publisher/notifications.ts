@@ -242,7 +242,7 @@ export class Notifications {
   #save(): void {
     if (this.#host.options.store === undefined) return;
     this.#isDirty = true;
-    this.#saving ??= this.#saveAll().finally(() => this.#saving = undefined);
+    this.#saving ??= this.#saveAll();
   }
 
   /** Saves until nothing has changed since. */
@@ -259,6 +259,8 @@ export class Notifications {
         emit({ kind: "notificationsNotSaved", message, cause });
       }
     }
+    // In the turn that found nothing left: what changes after it is saved by another run.
+    this.#saving = undefined;
   }
 
   #toSave(): NotifiedSubscriber[] {

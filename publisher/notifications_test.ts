@@ -269,3 +269,30 @@ Deno.test("a store that fails is reported, and tried again with the next change"
   assertEquals(messages, ["disk full"]);
   assertEquals(saved, [0, 2, 2]);
 });
+
+Deno.test("what is notified just when all has been saved is saved, too", async () => {
+  for (let turns = 0; turns < 6; turns++) {
+    let saved: string[] = [];
+    let last: (() => void) | undefined;
+    const store: NotificationStore = {
+      load: () => Promise.resolve([]),
+      save: ([subscriber]) => {
+        saved = subscriber!.pending.map(({ text }) => text);
+        const done = Promise.resolve();
+        const notify = last;
+        last = undefined;
+        let turn = done;
+        for (let i = 0; i < turns; i++) turn = turn.then(() => {});
+        if (notify !== undefined) turn.then(notify);
+        return done;
+      },
+    };
+    await using rig = await Rig.start({ notifications: { store } });
+    await come(rig, "a");
+    await settle();
+    last = () => rig.publisher.notify("second");
+    rig.publisher.notify("first");
+    await settle();
+    assertEquals(saved, ["first", "second"], `${turns} turns after the save before`);
+  }
+});
