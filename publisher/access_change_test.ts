@@ -317,3 +317,12 @@ Deno.test("who waits to be let in when the options change is decided about by th
   await peer.defineModes();
   await peer.expect(Response.Succeeded, Command.DefineOperationalModes);
 });
+
+Deno.test("rules that change several times in a row make one new cache", async () => {
+  await using rig = await Rig.start();
+  const peer = await rig.subscribe();
+  for (let i = 0; i < 4; i++) rig.publisher.setAccess(denyStat);
+  assertEquals((await expectNewCache(peer))[0], notStat.map(signalId));
+  await peer.confirmCache();
+  await expectNothing(rig, peer);
+});

@@ -33,7 +33,8 @@ export async function renewRights(session: Session, cause: "metadata" | "rules")
         return createSubscription(latest.request, modes, definition, options, latest.dataChannel, inTurn);
       },
       (subscription) => {
-        if (isWanted() && !isSame(subscription, latest)) session.data.subscribe(subscription);
+        // What there is by now: rules that change again and again may have come to the same.
+        if (isWanted() && !isSame(subscription, session.data.latest!)) session.data.subscribe(subscription);
       },
       isWanted,
     );
