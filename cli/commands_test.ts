@@ -202,3 +202,14 @@ Deno.test("where to listen, and sizes in either case", () => {
     7,
   ]);
 });
+
+Deno.test("a capture that is told to end before it has begun ends", () =>
+  withFolder(async (folder) => {
+    const args = ["capture", "127.0.0.1:1", "--output", `${folder}/session.sttpcap`];
+    for (const more of [[], ["--listen", "127.0.0.1:0"]]) {
+      const signal = AbortSignal.abort();
+      const { code, err } = await runWith([...args, ...more, "--overwrite"], commands, { signal });
+      assertEquals(code, 0, err);
+      assertStringIncludes(err, "0 connections");
+    }
+  }));

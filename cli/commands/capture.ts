@@ -138,6 +138,8 @@ async function subscribe(values: Values, recorder: Recorder, { output, signal }:
       }
     },
   });
+  // The status of a subscriber that never begins to connect does not end.
+  if (signal.aborted) return;
   const told = tell(subscriber, output);
   try {
     await subscriber.connect(publisher, { signal });

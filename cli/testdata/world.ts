@@ -21,6 +21,8 @@ export interface TestWorldOptions {
   readonly colours?: boolean;
   readonly columns?: number;
   readonly input?: string;
+  /** Fires when the process is told to end; default never. */
+  readonly signal?: AbortSignal;
 }
 
 /** Carries out a command line. */
@@ -30,6 +32,7 @@ export async function runWith(
   options: TestWorldOptions = {},
 ): Promise<Outcome> {
   const { env = {}, isTerminal = false, colours = true, columns = 80, input = "" } = options;
+  const { signal = new AbortController().signal } = options;
   const written = { out: "", err: "" };
   const sink = (name: "out" | "err"): Sink => ({
     isTerminal,
@@ -40,7 +43,7 @@ export async function runWith(
     },
   });
   const code = await run(args, commands, {
-    signal: new AbortController().signal,
+    signal,
     input: ReadableStream.from([new TextEncoder().encode(input)]),
     out: sink("out"),
     err: sink("err"),
