@@ -4,9 +4,9 @@
  * @module
  */
 import { SttpError } from "../transport/errors.ts";
-import { abortError } from "./abort.ts";
 import type { CheckedBufferBlockOptions } from "./buffer_block_options.ts";
 import type { DropReason } from "./stats.ts";
+import type { Supply } from "./supply.ts";
 
 /** A buffer block: opaque bytes for one signal (§13). */
 export interface BufferBlock {
@@ -25,16 +25,18 @@ export type BufferBlockHandler = (block: BufferBlock) => void | Promise<void>;
  * A queue of bounded size. When it is full and somebody reads it, no more are taken; when nobody reads it, the oldest
  * make room, so that a program without an interest in them is not in their way.
  */
-export class BufferBlockInbox {
+export class BufferBlockInbox implements Supply<BufferBlock> {
   readonly #options: CheckedBufferBlockOptions;
   readonly #drop: (reason: DropReason, message: string) => void;
   #ready: BufferBlock[] = [];
   #readyBytes = 0;
   #held = 0;
   #heldBytes = 0;
-  #isRead = false;
+  /** Who reads them: an iterator, for a run at most, or the function. */
+  #consumer: object | undefined;
+  readonly #onBlock: BufferBlockHandler | undefined;
   #isEnded = false;
-  #wake: (() => void) | undefined;
+  #wakeConsumer: (() => void) | undefined;
 
   /** @param onBlock The consumer, when it is a function. */
   constructor(
@@ -44,6 +46,7 @@ export class BufferBlockInbox {
   ) {
     this.#options = options;
     this.#drop = drop;
+    this.#onBlock = this.#consumer = onBlock;
     if (onBlock !== undefined) this.#serve(onBlock);
   }
 
@@ -70,7 +73,7 @@ export class BufferBlockInbox {
    * @returns Whether there is room.
    */
   makeRoom(length: number, isNext: boolean): boolean {
-    while (!this.#isRead && this.#ready.length > 0 && !this.#fits(length)) {
+    while (this.#consumer === undefined && this.#ready.length > 0 && !this.#fits(length)) {
       this.#take();
       this.#drop("unreadBufferBlock", "nobody reads buffer blocks");
     }
@@ -93,7 +96,7 @@ export class BufferBlockInbox {
   push(block: BufferBlock): void {
     this.#ready.push(block);
     this.#readyBytes += block.payload.length;
-    this.#wake?.();
+    this.#wake();
   }
 
   #take(): BufferBlock | undefined {
@@ -104,48 +107,60 @@ export class BufferBlockInbox {
 
   /** Opens it (again) for a new run. */
   start(): void {
+    if (!this.#isEnded) return;
     this.#isEnded = false;
+    // An iterator has not seen the end of the run before.
+    this.#consumer = this.#onBlock;
   }
 
   /** No more will come in this run. */
   end(): void {
     this.#isEnded = true;
-    this.#wake?.();
+    this.#wake();
   }
 
-  async #next(signal: AbortSignal | undefined): Promise<BufferBlock | undefined> {
-    for (;;) {
-      if (signal?.aborted) throw abortError(signal, "the iteration");
-      const block = this.#take();
-      if (block !== undefined || this.#isEnded) return block;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const wake = this.#wake = (): void => resolve();
-      signal?.addEventListener("abort", wake);
-      await promise;
-      signal?.removeEventListener("abort", wake);
-      this.#wake = undefined;
-    }
+  get ended(): boolean {
+    return this.#isEnded;
   }
 
-  /** Iterates until the run ends. @throws {SttpError} `InvalidState` when somebody reads already; `Aborted`. */
-  async *read(signal?: AbortSignal): AsyncGenerator<BufferBlock, undefined, undefined> {
-    if (this.#isRead) throw new SttpError("InvalidState", "somebody reads the buffer blocks already");
-    this.#isRead = true;
-    try {
-      for (let block; (block = await this.#next(signal)) !== undefined;) yield block;
-      return undefined;
-    } finally {
-      this.#isRead = false;
+  poll(): BufferBlock | undefined {
+    return this.#take();
+  }
+
+  notify(wake: () => void): void {
+    this.#wakeConsumer = wake;
+    if (this.#ready.length > 0 || this.#isEnded) this.#wake();
+  }
+
+  claim(consumer: object): void {
+    if (this.#consumer !== undefined) {
+      throw new SttpError("InvalidState", "somebody reads the buffer blocks already");
     }
+    this.#consumer = consumer;
+  }
+
+  isClaimedBy(consumer: object): boolean {
+    return this.#consumer === consumer;
+  }
+
+  unclaim(consumer: object): void {
+    if (!this.isClaimedBy(consumer)) return;
+    this.#consumer = undefined;
+    this.#wakeConsumer = undefined;
+  }
+
+  #wake(): void {
+    const wake = this.#wakeConsumer;
+    this.#wakeConsumer = undefined;
+    wake?.();
   }
 
   /** Calls a function for each block, over all runs. */
   async #serve(onBlock: BufferBlockHandler): Promise<void> {
-    this.#isRead = true;
     for (;;) {
       const block = this.#take();
       if (block === undefined) {
-        await new Promise<void>((resolve) => this.#wake = resolve);
+        await new Promise<void>((resolve) => this.#wakeConsumer = resolve);
         continue;
       }
       try {

@@ -110,6 +110,26 @@ Deno.test("iteration: signal, payload, compressed or not; one at a time; to the 
   assertEquals((await next).done, true);
 });
 
+Deno.test("iteration: ended while it waits, and by the end of its run while it is busy", async () => {
+  await using fixture = await Fixture.connected();
+  const { subscriber } = fixture;
+  const first = subscriber.bufferBlocks();
+  const waiting = first.next();
+  await first.return!();
+  assertEquals((await waiting).done, true);
+
+  const busy = subscriber.bufferBlocks();
+  await fixture.sendAll(0, 1);
+  assertEquals((await busy.next()).value?.payload, Uint8Array.of(0));
+  await subscriber.disconnect();
+  const connecting = subscriber.connect();
+  await (await fixture.connector.accept()).accept([1, 2]);
+  await connecting;
+  const next = subscriber.bufferBlocks();
+  assertEquals((await next.next()).value?.payload, Uint8Array.of(1));
+  assertEquals((await busy.next()).done, true);
+});
+
 Deno.test("what can't be used is confirmed and passed over; what is no block at all is counted", async () => {
   const { found, onBufferBlock } = gather();
   await using fixture = await Fixture.connected({ onBufferBlock, limits: { bufferBlockLength: 1000 } });

@@ -6,6 +6,7 @@
 import { SttpError } from "../transport/errors.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
 import type { OverflowPolicy } from "./options.ts";
+import { type Supply, SupplyIterator } from "./supply.ts";
 
 /** What a {@linkcode Delivery} is made of. */
 export interface DeliveryOptions {
@@ -29,7 +30,7 @@ const stretch = 4;
  * There is one consumer at a time, an iterator or a function. A batch is lent: it is valid until the consumer asks
  * for the next one.
  */
-export class Delivery {
+export class Delivery implements Supply<MeasurementBatch> {
   #filling: MeasurementBatch;
   #lent: MeasurementBatch;
   readonly #capacity: number;
@@ -37,7 +38,7 @@ export class Delivery {
   readonly #onBatch: DeliveryOptions["onBatch"];
   readonly #onDropped: (count: number) => void;
   #ended = false;
-  #iterating = false;
+  #consumer: object | undefined;
   #calling = false;
   #wakeConsumer: (() => void) | undefined;
   #wakeFiller: (() => void) | undefined;
@@ -47,13 +48,16 @@ export class Delivery {
 
   /** See {@linkcode DeliveryOptions}. */
   constructor(options: DeliveryOptions) {
-    const initial = Math.min(options.capacity, 4096);
-    this.#filling = new MeasurementBatch(initial);
-    this.#lent = new MeasurementBatch(initial);
     this.#capacity = options.capacity;
+    this.#filling = this.#newBatch();
+    this.#lent = this.#newBatch();
     this.#overflow = options.overflow;
     this.#onBatch = options.onBatch;
     this.#onDropped = options.onDropped ?? (() => {});
+  }
+
+  #newBatch(): MeasurementBatch {
+    return new MeasurementBatch(Math.min(this.#capacity, 4096));
   }
 
   /** The batch to append to. Ask for it anew after every wait: it changes places. */
@@ -109,9 +113,14 @@ export class Delivery {
     else this.#wake();
   }
 
-  /** Opens it (again) for a new run. What was left over is still delivered. */
+  /** Opens it (again) for a new run. What was left over is still delivered, to whoever iterates now. */
   start(): void {
+    if (!this.#ended) return;
     this.#ended = false;
+    if (this.#consumer === undefined) return;
+    // It has not seen the end of the run before; what it was lent is its own from now on.
+    this.#consumer = undefined;
+    this.#lent = this.#newBatch();
   }
 
   /** No more will come: the consumer gets what there is, then the end. */
@@ -137,42 +146,43 @@ export class Delivery {
     return batch;
   }
 
-  /** Takes back the lent batch from measurement `from` on: {@linkcode Delivery.poll} gives it out again. */
-  giveBack(from: number): void {
-    if (from >= this.#lent.length) return;
-    removeFirst(this.#lent, from);
+  /**
+   * Takes back a batch from measurement `from` on: {@linkcode Delivery.poll} gives it out again. When another run has
+   * begun since, that would bring it out of order: then it is discarded.
+   */
+  giveBack(batch: MeasurementBatch, from: number): void {
+    if (from >= batch.length) return;
+    if (batch !== this.#lent) return this.#onDropped(batch.length - from);
+    removeFirst(batch, from);
     this.#returned = true;
   }
 
-  /** Whether no more will come. There may still be something to {@linkcode Delivery.poll}. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Calls `wake` once, when there is something to poll or no more will come; `undefined` takes it back. */
-  notify(wake: (() => void) | undefined): void {
+  notify(wake: () => void): void {
     this.#wakeConsumer = wake;
-    if (wake !== undefined && (this.waiting > 0 || this.#ended)) this.#wake();
+    if (this.waiting > 0 || this.#ended) this.#wake();
   }
 
-  /**
-   * Makes the caller the one consumer until {@linkcode Delivery.unclaim}.
-   *
-   * @throws {SttpError} `InvalidState` when there is one already.
-   */
-  claim(): void {
+  claim(consumer: object): void {
     if (this.#onBatch !== undefined) {
       throw new SttpError("InvalidState", "measurements go to onBatch, so they can't be iterated as well");
     }
-    if (this.#iterating) {
+    if (this.#consumer !== undefined) {
       throw new SttpError("InvalidState", "measurements are being iterated already; end that loop first");
     }
-    this.#iterating = true;
+    this.#consumer = consumer;
   }
 
-  /** The consumer is done; there may be another one, which goes on where this one ended. */
-  unclaim(): void {
-    this.#iterating = false;
+  isClaimedBy(consumer: object): boolean {
+    return this.#consumer === consumer;
+  }
+
+  unclaim(consumer: object): void {
+    if (!this.isClaimedBy(consumer)) return;
+    this.#consumer = undefined;
     this.#wakeConsumer = undefined;
   }
 
@@ -225,88 +235,4 @@ function removeFirst(batch: MeasurementBatch, count: number): void {
 }
 
 /** Iterates a {@linkcode Delivery}'s batches, each lent until the next is asked for. */
-export class BatchIterator implements AsyncIterableIterator<MeasurementBatch> {
-  readonly #delivery: Delivery;
-  readonly #signal: AbortSignal | undefined;
-  #state: "new" | "claimed" | "done" = "new";
-  /** Ends the wait of the `next()` that is pending, if one is. */
-  #stopWaiting: (() => void) | undefined;
-  readonly #onAbort = (): void => this.wake();
-
-  /** @param signal Ends the iteration with an `Aborted` error. */
-  constructor(delivery: Delivery, signal?: AbortSignal) {
-    this.#delivery = delivery;
-    this.#signal = signal;
-  }
-
-  /** Itself: there is one pass over the measurements. */
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  /** The next batch; waits for it. @throws {SttpError} `InvalidState`, `Aborted`. */
-  async next(): Promise<IteratorResult<MeasurementBatch, undefined>> {
-    for (;;) {
-      const batch = this.poll();
-      if (batch !== undefined) return { done: false, value: batch };
-      if (this.done) return { done: true, value: undefined };
-      await this.wait();
-    }
-  }
-
-  /** Whether the iteration has ended. */
-  get done(): boolean {
-    return this.#state === "done";
-  }
-
-  /** The next batch if one is ready, `undefined` if not or at the end. @throws {SttpError} As `next` does. */
-  poll(): MeasurementBatch | undefined {
-    if (this.#state === "done") return undefined;
-    if (this.#signal?.aborted) {
-      this.#finish();
-      throw new SttpError("Aborted", "the iteration of measurements was aborted", {
-        cause: this.#signal.reason,
-      });
-    }
-    if (this.#state === "new") {
-      this.#delivery.claim();
-      this.#state = "claimed";
-      this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
-    }
-    const batch = this.#delivery.poll();
-    if (batch === undefined && this.#delivery.ended) this.#finish();
-    return batch;
-  }
-
-  /** Resolves when there may be something to {@linkcode BatchIterator.poll}, at the end, or by `wake()`. */
-  async wait(): Promise<void> {
-    if (this.#stopWaiting !== undefined) {
-      throw new SttpError("InvalidState", "next() was called while another next() waits");
-    }
-    await new Promise<void>((resolve) => {
-      this.#stopWaiting = resolve;
-      this.#delivery.notify(resolve);
-    });
-    this.#stopWaiting = undefined;
-  }
-
-  /** Ends the wait that is on, if one is. */
-  wake(): void {
-    this.#stopWaiting?.();
-  }
-
-  /** Ends the iteration; what waits stays for the next one. */
-  return(): Promise<IteratorResult<MeasurementBatch, undefined>> {
-    this.#finish();
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  #finish(): void {
-    if (this.#state === "claimed") {
-      this.#delivery.unclaim();
-      this.#signal?.removeEventListener("abort", this.#onAbort);
-    }
-    this.#state = "done";
-    this.wake();
-  }
-}
+export class BatchIterator extends SupplyIterator<MeasurementBatch> {}

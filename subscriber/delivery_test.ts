@@ -167,6 +167,44 @@ Deno.test("after a new start it goes on", async () => {
   assertEquals(signalsOf((await next).value), [1]);
 });
 
+Deno.test("an iteration ends with its run, even if the next has begun since; what it was lent stays as it is", async () => {
+  let dropped = 0;
+  const delivery = deliveryOf({ onDropped: (count) => dropped += count });
+  const early = new BatchIterator(delivery);
+  const waiting = nextSignals(early);
+  delivery.start();
+  fill(delivery, 1, 2, 3);
+  delivery.commit();
+  assertEquals(await waiting, [1, 2, 3]);
+  fill(delivery, 4, 5);
+  const lent = (await early.next()).value!;
+  fill(delivery, 6);
+  delivery.end();
+  delivery.start();
+  const next = new BatchIterator(delivery);
+  assertEquals(await nextSignals(next), [6]);
+  fill(delivery, 7);
+  assertEquals(await nextSignals(next), [7]);
+  assertEquals(signalsOf(lent), [4, 5]);
+  assertEquals((await early.next()).done, true);
+  delivery.giveBack(lent, 1);
+  assertEquals(dropped, 1);
+  // Nor does its end take anything from the one that goes on.
+  await early.return();
+  assertEquals(
+    (await assertRejects(() => new BatchIterator(delivery).next(), SttpError)).code,
+    "InvalidState",
+  );
+});
+
+Deno.test("an iteration that waits at the end ends, although the next run begins at once", async () => {
+  const delivery = deliveryOf();
+  const waiting = new BatchIterator(delivery).next();
+  delivery.end();
+  delivery.start();
+  assertEquals((await waiting).done, true);
+});
+
 Deno.test("one iteration at a time; the next goes on where the one before ended", async () => {
   const delivery = deliveryOf();
   const first = new BatchIterator(delivery);
@@ -217,13 +255,13 @@ Deno.test("an AbortSignal ends a wait, and refuses further ones", async () => {
 Deno.test("giveBack: the rest of a batch comes again", () => {
   const delivery = deliveryOf();
   fill(delivery, 1, 2, 3);
-  delivery.poll();
-  delivery.giveBack(1);
+  delivery.giveBack(delivery.poll()!, 1);
   fill(delivery, 4);
   assertEquals(delivery.waiting, 3);
   assertEquals(signalsOf(delivery.poll()), [2, 3]);
-  assertEquals(signalsOf(delivery.poll()), [4]);
-  delivery.giveBack(1);
+  const last = delivery.poll()!;
+  assertEquals(signalsOf(last), [4]);
+  delivery.giveBack(last, 1);
   assertEquals(delivery.poll(), undefined);
 });
 
@@ -241,7 +279,7 @@ Deno.test("a function: called for what was committed, the batch lent until it re
   delivery.commit();
   delivery.commit();
   assertEquals(got, [[1], [2, 3]]);
-  assertThrows(() => delivery.claim(), SttpError, "onBatch");
+  assertThrows(() => delivery.claim({}), SttpError, "onBatch");
 });
 
 Deno.test("a function that returns a promise gets the next batch when it settles", async () => {

@@ -207,6 +207,35 @@ Deno.test("measurements: an AbortSignal ends the iteration", async () => {
   assertEquals(error.code, "Aborted");
 });
 
+Deno.test("measurements: return() gives back what comes of a next() that nobody waited for yet", async () => {
+  await using fixture = new Fixture();
+  const { subscriber } = fixture;
+  await fixture.connect();
+  await fixture.publisher.send(compactFrame(batchOf([0, 0, 0], 1)));
+  await settle();
+  const first = subscriber.measurements();
+  const next = first.next();
+  await first.return!();
+  assertEquals((await next).value?.value, 1);
+  assertEquals((await subscriber.measurements().next()).value?.value, 2);
+});
+
+Deno.test("an iteration whose consumer is busy ends with its run; another goes on in the next", async () => {
+  await using fixture = new Fixture();
+  const { subscriber } = fixture;
+  await fixture.connect();
+  await fixture.publisher.send(compactFrame(batchOf([0, 0, 0], 1)));
+  await settle();
+  const batches = subscriber.batches();
+  const { value: batch } = await batches.next();
+  await subscriber.disconnect();
+  await fixture.connect();
+  await fixture.publisher.send(compactFrame(batchOf([0], 4)));
+  const { value } = await subscriber.batches().next();
+  assertEquals([[...batch!.values.subarray(0, batch!.length)], value?.values[0]], [[1, 2, 3], 4]);
+  assertEquals((await batches.next()).done, true);
+});
+
 Deno.test("frames: sorted from what arrives", async () => {
   await using fixture = await new Fixture().connect();
   const now = ticksNow(fixture.clock);

@@ -381,8 +381,11 @@ export class SortedFrames implements FrameIterator {
       const cancel = dueIn === undefined
         ? undefined
         : this.#clock.schedule(dueIn, () => this.#batches.wake());
-      await this.#batches.wait();
-      cancel?.();
+      try {
+        await this.#batches.wait();
+      } finally {
+        cancel?.();
+      }
     }
   }
 

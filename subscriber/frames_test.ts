@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ManualClock } from "../transport/clock.ts";
+import { SttpError } from "../transport/errors.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
 import { fromUnixMilliseconds, ticksNow } from "../transport/wire/ticks.ts";
 import { BatchIterator, Delivery } from "./delivery.ts";
@@ -345,4 +346,21 @@ Deno.test("iteration: breaking out leaves the measurements to the next", async (
   delivery.filling.append(batchOf([[0, 0n, 2]]));
   assertEquals((await new BatchIterator(delivery).next()).value?.length, 1);
   assertEquals((await frames.next()).done, true);
+});
+
+Deno.test("iteration: a next() that is refused while another waits leaves no timer", async () => {
+  const clock = new ManualClock();
+  const delivery = new Delivery({ capacity: 1000, overflow: "pause" });
+  const frames = new SortedFrames(
+    new BatchIterator(delivery),
+    new FrameSorter({ lagTime: 1 }),
+    clock,
+  );
+  delivery.filling.append(batchOf([[0, 0n, 1]]));
+  const waiting = frames.next();
+  assertEquals((await assertRejects(() => frames.next(), SttpError)).code, "InvalidState");
+  assertEquals(clock.pending, 1);
+  delivery.end();
+  assertEquals((await waiting).value?.measurements.length, 1);
+  assertEquals(clock.pending, 0);
 });

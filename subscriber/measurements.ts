@@ -26,6 +26,11 @@ export class MeasurementsOfBatch implements IterableIterator<Measurement> {
     return this;
   }
 
+  /** What is walked. */
+  get batch(): MeasurementBatch {
+    return this.#batch;
+  }
+
   /** How many measurements were walked. */
   get position(): number {
     return this.#next;
@@ -79,15 +84,21 @@ export class MeasurementIterator implements AsyncIterableIterator<Measurement> {
 
   async #nextBatch(): Promise<IteratorResult<Measurement, undefined>> {
     this.#current = undefined;
-    const { value: batch } = await this.#batches.next();
-    if (batch === undefined) return { done: true, value: undefined };
-    this.#current = new MeasurementsOfBatch(batch, this.#signals.ids());
-    return this.#current.next();
+    for (;;) {
+      const batch = this.#batches.poll();
+      if (batch !== undefined) {
+        // At once: return() must find what it has to give back.
+        this.#current = new MeasurementsOfBatch(batch, this.#signals.ids());
+        return this.#current.next();
+      }
+      if (this.#batches.done) return { done: true, value: undefined };
+      await this.#batches.wait();
+    }
   }
 
   /** Ends the iteration. The rest of the batch is the first thing that the next iteration gets. */
   async return(): Promise<IteratorResult<Measurement, undefined>> {
-    if (this.#current !== undefined) this.#delivery.giveBack(this.#current.position);
+    if (this.#current !== undefined) this.#delivery.giveBack(this.#current.batch, this.#current.position);
     this.#current = undefined;
     await this.#batches.return();
     return { done: true, value: undefined };

@@ -39,6 +39,7 @@ import { Run, type RunHost, type SubscriberState, type Wanted } from "./run.ts";
 import type { Session } from "./session.ts";
 import { Counters, DropLog, type SubscriberStats } from "./stats.ts";
 import type { CloseReason, SubscriberStatus } from "./status.ts";
+import { SupplyIterator } from "./supply.ts";
 
 /** Events that a slow reader of `status()` may be behind. */
 const statusEvents = 256;
@@ -445,7 +446,8 @@ export class Subscriber implements AsyncDisposable {
   /**
    * The measurements, in batches: the fastest way. Each batch is lent until the next one is asked for; `clone()` it
    * to keep it. Packets that arrive while the loop is busy come together in the next batch. The iteration goes over
-   * reconnections and ends when the run ends; ended by `break`, another one can go on from there.
+   * reconnections and ends when the run ends; ended by `break`, or by another run while its loop is busy, another
+   * iteration can go on from there.
    *
    * @throws {SttpError} From the iterator: `InvalidState` when somebody iterates already or there is an `onBatch`;
    * `Aborted`.
@@ -479,7 +481,7 @@ export class Subscriber implements AsyncDisposable {
    * `onBufferBlock`; `Aborted`.
    */
   bufferBlocks({ signal }: WaitOptions = {}): AsyncIterableIterator<BufferBlock> {
-    return this.#bufferBlocks.read(signal);
+    return new SupplyIterator(this.#bufferBlocks, signal);
   }
 
   /**
