@@ -5,10 +5,13 @@
  * @module
  */
 import { Subscriber } from "../../subscriber/mod.ts";
+import type { Whereabouts } from "../abuse/programs/publisher.ts";
 import { emit, settings } from "../../bench/programs/talk.ts";
 
-const { address } = settings<{ address: string }>();
-const [hostname, port] = address.split(":");
+const { address, secure } = settings<Pick<Whereabouts, "address" | "secure">>();
+const commandBegun = Uint8Array.of(0, 0, 0, 5, 6);
+/** The header of a TLS record, and of a ClientHello. */
+const handshakeBegun = Uint8Array.of(0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3);
 let isOver = false;
 let connections = 0;
 
@@ -28,8 +31,9 @@ async function come(which: number): Promise<void> {
       compressPayload: i % 2 === 0,
       autoRequestMetadata: i % 5 === 0,
       reconnect: false,
+      ...i % 4 === 3 ? secure! : { address },
     });
-    await subscriber.connect(address);
+    await subscriber.connect();
     connections++;
     await take(subscriber, 20);
     await subscriber.subscribe({ filter: "FILTER ActiveMeasurements WHERE SignalType = 'FREQ'" });
@@ -44,12 +48,13 @@ async function take(subscriber: Subscriber, batches: number): Promise<void> {
   for await (const _ of subscriber.batches()) if (--batches <= 0) return;
 }
 
-/** Connects and is gone, at times in the middle of a command. */
+/** Connects and is gone, at times in the middle of a command or of a TLS handshake. */
 async function comeAndVanish(): Promise<void> {
   for (let i = 0; !isOver; i++) {
+    const [hostname, port] = (i % 4 < 2 ? address : secure!.address).split(":");
     const connection = await Deno.connect({ hostname: hostname!, port: Number(port) });
     connections++;
-    if (i % 2 === 0) await connection.write(new Uint8Array([0, 0, 0, 5, 6]));
+    if (i % 2 === 0) await connection.write(i % 4 === 0 ? commandBegun : handshakeBegun);
     connection.close();
     await pause(250);
   }

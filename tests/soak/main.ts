@@ -1,8 +1,8 @@
 /**
  * A long run under a mixed load: `deno task soak --minutes 30 [--report folder]`.
  *
- * A publisher of 1,000 signals 30 times a second with a history and an HTTP admin; 20 subscribers of all kinds, which
- * check what they get; others that come and go all the time; and somebody who looks at the admin. At the end there are
+ * A publisher of 1,000 signals 30 times a second with a history and an HTTP admin, and another over TLS; 20 subscribers of
+ * all kinds, which check what they get; others that come and go all the time; and somebody who looks at the admin. At the end there are
  * a report and a plot of memory, rates, delays and losses. The first five minutes are for warming up; of each fifth of the
  * rest the median counts. It fails when the heap of the publisher or of the subscribers, or heap and buffers together, is
  * over 5 % larger in a later fifth than in the first, or resident memory over 15 %; when files or timers of either have
@@ -13,7 +13,7 @@
  */
 import type { Program } from "../interop/program.ts";
 import { look, openFiles, startProgram } from "../abuse/running.ts";
-import type { PublisherLook } from "../abuse/programs/publisher.ts";
+import type { PublisherLook, Whereabouts } from "../abuse/programs/publisher.ts";
 import { optionsOrExit } from "../support/options.ts";
 import { readOptions } from "./options.ts";
 import { type Sample, type SoakResult, summarise } from "./report.ts";
@@ -36,17 +36,14 @@ await using publisher = start("../abuse/programs/publisher.ts", {
   rate: RATE,
   admin: true,
   history: true,
+  tls: true,
   // A queue that is full before who stalls reads again.
   options: { maxConnections: 200, outboundQueueLimit: 2 * 1024 ** 2 },
 });
-const { address, pid, admin } = await publisher.next("ready") as unknown as {
-  address: string;
-  pid: number;
-  admin: string;
-};
-await using mixed = start("./subscribers.ts", { address, signals: 1000 });
+const { address, secure, pid, admin } = await publisher.next("ready") as unknown as Whereabouts;
+await using mixed = start("./subscribers.ts", { address, secure, signals: 1000 });
 const { pid: theirPid } = await mixed.next("ready") as unknown as { pid: number };
-await using churn = start("./churn.ts", { address });
+await using churn = start("./churn.ts", { address, secure });
 await churn.next("ready");
 
 const began = performance.now();
@@ -61,7 +58,7 @@ const polling = poll().catch((error) => void problems.push(`the admin: ${error}`
 async function poll(): Promise<void> {
   while (performance.now() < end) {
     for (const path of ["metrics", "api/v1/status", "api/v1/connections", "healthz", ""]) {
-      const response = await fetch(new URL(path, admin));
+      const response = await fetch(new URL(path, admin!));
       await response.body?.cancel();
       if (!response.ok) throw new Error(`the admin says ${response.status} to /${path}`);
       polls++;

@@ -38,7 +38,6 @@ function resultOf(
       longestPause: 40,
       open: 20,
       groups: 5,
-      sent: { measurements: 0, bytes: 0 },
       closed: {},
       dropped: { overflow: dropped },
       faults: [],

@@ -38,7 +38,6 @@ function sampleAt(
       longestPause,
       open: 1,
       groups: 1,
-      sent: { measurements: 0, bytes: 0 },
       closed: {},
       dropped,
       faults: [],

@@ -8,6 +8,7 @@ import { Subscriber, type SubscriberOptions } from "../../subscriber/mod.ts";
 import { Ticks } from "../../transport/mod.ts";
 import { commands, emit, settings, sharedNow } from "../../bench/programs/talk.ts";
 import { Checker, type Delay, type Latency, latencyOf } from "../abuse/checker.ts";
+import type { Whereabouts } from "../abuse/programs/publisher.ts";
 import { CountingClock } from "../abuse/counting_clock.ts";
 import { all, dropped } from "../integration/support.ts";
 
@@ -74,7 +75,9 @@ const MISHAPS = 5;
 
 const clock = new CountingClock();
 const epoch = Ticks.UnixEpoch;
-const { address, signals } = settings<{ address: string; signals: number }>();
+const { address, secure, signals } = settings<
+  Pick<Whereabouts, "address" | "secure"> & { signals: number }
+>();
 /** How one of them reads: for so many milliseconds, and then not for so many. */
 interface Lull {
   readonly after: number;
@@ -179,8 +182,10 @@ class Mixed {
 
 const half = "FILTER ActiveMeasurements WHERE SignalType IN ('FREQ', 'STAT')";
 const everybody = [
-  ...Array.from({ length: 5 }, () => new Mixed("tssc", {})),
-  ...Array.from({ length: 4 }, () => new Mixed("compact", { compressPayload: false })),
+  ...Array.from({ length: 4 }, () => new Mixed("tssc", {})),
+  new Mixed("tls", { ...secure! }),
+  ...Array.from({ length: 3 }, () => new Mixed("compact", { compressPayload: false })),
+  new Mixed("tls", { ...secure!, compressPayload: false }),
   ...Array.from({ length: 3 }, () => new Mixed("filtered", { filter: half })),
   ...Array.from({ length: 2 }, () => new Mixed("throttled", { throttled: true, publishInterval: 1 })),
   new Mixed("milliseconds", { compressPayload: false, useMillisecondResolution: true }),

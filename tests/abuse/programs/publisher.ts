@@ -8,7 +8,7 @@
 import { serveAdmin } from "../../../admin/mod.ts";
 import { MemoryHistory } from "../../../history/mod.ts";
 import { Publisher, type PublisherOptions } from "../../../publisher/mod.ts";
-import { MeasurementBatch, Ticks } from "../../../transport/mod.ts";
+import { createTestCertificates, MeasurementBatch, Ticks, type TlsOptions } from "../../../transport/mod.ts";
 import { commands, emit, settings, sharedNow } from "../../../bench/programs/talk.ts";
 import { metadataOf, signalId, valueOf } from "../../integration/support.ts";
 import { CountingClock } from "../counting_clock.ts";
@@ -23,6 +23,18 @@ export interface PublisherSettings {
   readonly admin?: boolean;
   /** Whether there is a history, in memory. */
   readonly history?: boolean;
+  /** Whether the same is published over TLS, too, by a publisher of its own. */
+  readonly tls?: boolean;
+}
+
+/** Where it can be reached. */
+export interface Whereabouts {
+  readonly pid: number;
+  readonly address: string;
+  /** The publisher over TLS, and in PEM whose certificates it shows and wants to see. */
+  readonly secure: { readonly address: string; readonly tls: TlsOptions } | null;
+  /** The URL of the HTTP admin. */
+  readonly admin: string | null;
 }
 
 /** A publisher at a moment, when its garbage is collected. */
@@ -38,30 +50,32 @@ export interface PublisherLook {
   readonly longestPause: number;
   readonly open: number;
   readonly groups: number;
-  readonly sent: { readonly measurements: number; readonly bytes: number };
   readonly closed: Readonly<Record<string, number>>;
   readonly dropped: Readonly<Record<string, number>>;
   readonly faults: readonly string[];
 }
 
-const { signals, rate, options, admin, history } = settings<PublisherSettings>();
+const { signals, rate, options, admin, history, tls } = settings<PublisherSettings>();
 
 const clock = new CountingClock();
-const publisher = new Publisher({
-  port: 0,
-  hostname: "127.0.0.1",
-  ...options,
-  clock,
-  ...history && { history: new MemoryHistory({ capacity: 100_000 }) },
-});
-publisher.defineMetadata(metadataOf(signals));
-const handles = Int32Array.from({ length: signals }, (_, n) => publisher.signals.add(signalId(n)));
 const faults: string[] = [];
-watch();
-await publisher.start();
+const certificates = tls ? await createTestCertificates() : undefined;
+const ca = certificates?.authority.certificate;
+const publisher = await open({ ...history && { history: new MemoryHistory({ capacity: 100_000 }) } });
+const secure = certificates && await open({ tls: { ...certificates.server, ca: ca! } });
+const publishers = secure === undefined ? [publisher] : [publisher, secure];
+const handles = Int32Array.from({ length: signals }, (_, n) => publisher.signals.add(signalId(n)));
 const server = admin ? serveAdmin(publisher, { port: 0 }) : undefined;
 
-async function watch(): Promise<void> {
+async function open(more: PublisherOptions): Promise<Publisher> {
+  const publisher = new Publisher({ port: 0, hostname: "127.0.0.1", ...options, ...more, clock });
+  publisher.defineMetadata(metadataOf(signals));
+  watch(publisher);
+  await publisher.start();
+  return publisher;
+}
+
+async function watch(publisher: Publisher): Promise<void> {
   for await (const event of publisher.status()) {
     if (event.kind !== "internalError") continue;
     faults.push(event.cause instanceof Error ? event.cause.stack! : event.message);
@@ -83,16 +97,24 @@ function publish(): void {
   const ticks = epoch + BigInt(Math.round(sharedNow() * 10_000));
   batch.clear();
   for (let n = 0; n < signals; n++) batch.add(handles[n]!, ticks, valueOf(n, rounds));
-  publisher.publish(batch);
+  for (const publisher of publishers) publisher.publish(batch);
   rounds++;
   setTimeout(publish, Math.max(0, began + rounds * 1000 / rate - performance.now()));
 }
 
 publish();
-emit("ready", { address: publisher.address, pid: Deno.pid, admin: server?.url ?? null });
+const whereabouts: Whereabouts = {
+  pid: Deno.pid,
+  address: publisher.address,
+  secure: secure === undefined
+    ? null
+    : { address: secure.address, tls: { ...certificates!.client, ca: ca! } },
+  admin: server?.url ?? null,
+};
+emit("ready", whereabouts);
 await commands({
   async look(): Promise<void> {
-    const { open, groups, sent, connections, dropped } = publisher.stats();
+    const stats = publishers.map((publisher) => publisher.stats());
     // Buffers that nobody needs are given back in a turn of their own.
     for (let i = 0; i < 2; i++) {
       (globalThis as { gc?: () => void }).gc?.();
@@ -106,11 +128,10 @@ await commands({
       timers: clock.timers,
       rounds,
       longestPause,
-      open: open.length,
-      groups: groups.length,
-      sent,
-      closed: connections.closed,
-      dropped,
+      open: stats.reduce((sum, { open }) => sum + open.length, 0),
+      groups: stats.reduce((sum, { groups }) => sum + groups.length, 0),
+      closed: added(stats.map(({ connections }) => connections.closed)),
+      dropped: added(stats.map(({ dropped }) => dropped)),
       faults,
     };
     longestPause = 0;
@@ -118,3 +139,12 @@ await commands({
   },
 });
 Deno.exit();
+
+/** Adds counts up by their names. */
+function added(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const [name, count] of counts.flatMap((of) => Object.entries(of))) {
+    sum[name] = (sum[name] ?? 0) + count;
+  }
+  return sum;
+}
