@@ -25,21 +25,32 @@ const maxElements = 100;
 /** Objects in objects. */
 const maxDepth = 6;
 
+/** What is named so is a secret, whether it is a field or stands in a text. */
+const names =
+  "(?:(?<![a-z])pass|pass(?:word|phrase|wd)|pwd|psk|secret|token|credential|authorization|cookie|" +
+  "(?:private|secret|api|access|cipher|shared|encryption|signing)[_-]?key)s?";
 /** Fields whose names end so are not shown, whatever they are. */
-const secretName =
-  /(?:^pass|pass(?:word|phrase|wd)|pwd|psk|secrets?|tokens?|credentials?|authorization|cookies?|(?:private|secret|api|access|cipher|shared|encryption|signing)[_-]?keys?)$/i;
+const secretName = new RegExp(`${names}$`, "i");
 /** Texts in fields of this name are not shown, unless they look like a measurement's key (`PPA:4`). */
 const keyName = /^keys?$/i;
 const measurementKey = /^[\w.-]{1,200}:\d{1,20}$/;
+
+/** What stands between a name and its value. */
+const is = String.raw`\\?["']?\s*[=:]\s*`;
+/** A value in quotes, which those of a text within a text have a backslash before. */
+const quoted = String.raw`"(?:[^"\\]|\\[^])*(?:"|$)|'[^']*(?:'|$)|\\"[^"]*(?:"|$)`;
 /**
  * Secrets in texts: a private key, a header that proves who asks, a pair such as in a connection string or in JSON, a
  * token, and the password in an address. What is opened and not closed goes to the end, so that each takes one pass.
  */
-const privateKey = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g;
-const authorization = /\b(authorization["']?\s*[=:]\s*)(?:"[^"]*(?:"|$)|'[^']*(?:'|$)|[^"'\r\n]+)/gi;
-const secretPair =
-  /\b(\w*(?:pass(?:word|phrase|wd)|pwd|psk|secret|token))(["']?\s*[=:]\s*)(?:"[^"]*(?:"|$)|'[^']*(?:'|$)|\{[^}]*(?:\}|$)|[^\s;,}]+)/gi;
-const bearer = /\b(bearer\s+)[\w+/=.~-]{16,}/gi;
+const privateKey =
+  /-----BEGIN [A-Z\d ]{0,40}PRIVATE KEY(?: BLOCK)?-----[^]*?(?:-----END [A-Z\d ]{0,40}PRIVATE KEY(?: BLOCK)?-----|$)/g;
+const header = new RegExp(String.raw`\b((?:authorization|cookies?)${is})(?:${quoted}|[^\r\n]+)`, "gi");
+const secretPair = new RegExp(
+  String.raw`\b(\w*${names}${is})(?:${quoted}|\{[^}]*(?:\}|$)|[^\s;,}]+)`,
+  "gi",
+);
+const bearer = /\b(bearer\s+)[\w+/=.~-]+/gi;
 const addressPassword = /(:\/\/[^\s/:@]{0,256}:)[^\s/]{1,1024}(?=@)/g;
 
 /** Stands for a secret. */
@@ -47,9 +58,10 @@ const redacted = "[redacted]";
 
 /**
  * Makes values fit for a log: long texts are cut, bytes become their number, errors their code and message, and what
- * looks like a secret `[redacted]`: by the name of its field (`password`, `psk`, `apiKey` and the like; `key`, unless it
- * is a measurement's), or in a text a private key in PEM form, `Authorization: ...`, `password=...`, `Bearer ...` and
- * `https://user:...@host`. Any other secret is not known for one. Names whose values are `undefined` are left out.
+ * looks like a secret `[redacted]`: by its name (`password`, `psk`, `apiKey` and the like), that of a field or in a text
+ * (`password=...`, `"apiKey": "..."`); a field `key`, unless it is a measurement's; in a text a private key in PEM form,
+ * the line after `Authorization:` and `Cookie:`, `Bearer ...` and `https://user:...@host`. Any other secret is not known
+ * for one. Names whose values are `undefined` are left out.
  */
 export function toLogFields(values: Readonly<Record<string, unknown>>): LogFields {
   return new Cleaner().object(values, 0);
@@ -132,8 +144,8 @@ function isSecret(name: string, value: unknown): boolean {
 
 function withoutSecrets(text: string): string {
   return text.replace(privateKey, redacted)
-    .replace(authorization, `$1${redacted}`)
-    .replace(secretPair, `$1$2${redacted}`)
+    .replace(header, `$1${redacted}`)
+    .replace(secretPair, `$1${redacted}`)
     .replace(bearer, `$1${redacted}`)
     .replace(addressPassword, `$1${redacted}`);
 }

@@ -256,6 +256,67 @@ Deno.test("secrets are left out", () => {
   assertMatch(lines[2]!, /"address":"tcp:\/\/host:7165\/ \[::1\]:7165 me@host authorization failed"/);
 });
 
+Deno.test("what is named like a secret is left out, as a field and in texts", () => {
+  const { log, lines } = rig({ rateLimit: false });
+  const names =
+    "pass db_pass password passwords passwd passphrase pwd psk secret client_secret tokens access-token credential " +
+    "credentials authorization Proxy-Authorization Cookie Set-Cookie cookies privateKey private_keys secretKey " +
+    "apiKey api_key X-Api-Key accessKey cipher-key cipherkeys sharedKey encryptionKey signing_key";
+  for (const name of names.split(" ")) {
+    const texts = [
+      `x ${name}=hunter2`,
+      `${name.toUpperCase()} : hunter2; x`,
+      `?x=1&${name}=hunter2&x=2`,
+      `{"x": 1, "${name}": "a \\"hunter2 hunter2"}`,
+      `{\\"${name}\\": \\"hunter2 hunter2\\"}`,
+      `${name}='hunter2 hunter2'`,
+      `${name} = {hunter2 hunter2}`,
+      `${name}="hunter2 hunter2`,
+    ];
+    for (
+      const fields of [
+        { [name]: "hunter2" },
+        { [name]: { x: ["hunter2"] } },
+        ...texts.map((text) => ({ text })),
+      ]
+    ) {
+      log.info("a.b", fields);
+      const line = lines.pop()!;
+      assert(!line.includes("hunter2") && line.includes("[redacted]"), line);
+    }
+  }
+  // Not what only looks like such a name.
+  for (
+    const text of ["compass=north", "bypass: yes", "token ring", "key=PPA:4", "keyless=1", "a secretary: b"]
+  ) {
+    log.info("a.b", { text });
+    assert(lines.pop()!.includes(`"text":"${text}"`), text);
+  }
+});
+
+Deno.test("what looks like a secret in a text is left out by itself, and no more", () => {
+  const { log, last } = rig({ rateLimit: false });
+  const key = (kind: string): string => `a -----BEGIN ${kind}-----\nMIIhunter2\n-----END ${kind}----- b`;
+  const cases = [
+    ["a Bearer hunter2 b", "a Bearer [redacted] b"],
+    ["bearer\thunter2-._~+/=, b", "bearer\t[redacted], b"],
+    ["Authorization: Basic hunter2 hunter2\r\nHost: x", "Authorization: [redacted]\r\nHost: x"],
+    ['authorization: Digest a="x", response="hunter2"\nHost: x', "authorization: [redacted]\nHost: x"],
+    ["Cookie: id=hunter2; other=hunter2\r\nHost: x", "Cookie: [redacted]\r\nHost: x"],
+    ['Set-Cookie: id="hunter2"; Secure\nHost: x', "Set-Cookie: [redacted]\nHost: x"],
+    ["https://user:hunter2@host:443/path", "https://user:[redacted]@host:443/path"],
+    ...["PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "PGP PRIVATE KEY BLOCK"].map((kind) =>
+      [key(kind), "a [redacted] b"] as const
+    ),
+    [key("PGP PRIVATE KEY BLOCK").slice(0, -40), "a [redacted]"],
+    [key("CERTIFICATE"), key("CERTIFICATE")],
+  ] as const;
+  for (const [text, shown] of cases) {
+    log.info("a.b", { text });
+    assertEquals(last().text, shown);
+  }
+});
+
 Deno.test("texts that begin secrets without end are read once, and shown no further", () => {
   const { log, lines } = rig({ rateLimit: false });
   // Read once for each of their beginnings these would take hours.
@@ -268,12 +329,17 @@ Deno.test("texts that begin secrets without end are read once, and shown no furt
       "://a:b",
       "-----BEGIN PRIVATE KEY-----",
       "bearer ",
+      'token=\\\\"',
+      'token="\\\\',
+      "cookie:",
+      "cookie=' ",
+      "api_",
     ]
   ) {
     log.info("a.b", { text: part.repeat(500_000) });
     assertLess(lines.at(-1)!.length, 5_000);
   }
-  assertEquals(lines.length, 7);
+  assertEquals(lines.length, 12);
 });
 
 Deno.test("values that JSON does not know are texts", () => {
