@@ -41,7 +41,7 @@ export interface GapRecoveryOptions {
   /** Gaps that are kept at most, 1 to 10,000; for one more the oldest is given up. Default 100. */
   readonly maxGaps?: number;
   /**
-   * Times of signals that all gaps hold at most, one before a gap and one after it for each signal, at 8 bytes each, or
+   * Times of signals that all gaps hold at most, one before a gap and one after it for each signal, at 12 bytes each, or
    * some 100 where they come from a file; for one more the oldest gap is given up, but for the last one. It stops a
    * publisher of very many signals whose connections are lost again and again. 1 to 2^30; default 4,194,304, of which one
    * gap of 2,097,152 signals takes all.

@@ -121,23 +121,63 @@ Deno.test("where the local clock is wrong, that of the data counts", () => {
   assertEquals(startOf(tracker.begin("x")!), start + 4n);
 });
 
-Deno.test("what was handed over is not handed over again, wherever it broke off", () => {
-  const signals = tableOf(A, B, C);
-  const gap = { filter: "x", last: new Map([[A, 8n], [B, 8n]]), first: new Map([[A, 20n]]), stop: 24n };
-  const whole = everything();
-  new GapFilling(gap, signals).keep(whole);
-  for (let at = 0; at <= whole.length; at++) {
+for (const kind of ["followed", "from a file"]) {
+  Deno.test(`what was handed over is not handed over again, wherever it broke off, of a gap ${kind}`, () => {
+    const signals = tableOf(A, B, C);
+    const tracker = new GapTracker(signals, new ManualClock());
+    tracker.observe(batchOf([0, 8n], [1, 10n]), 0);
+    tracker.begin("x");
+    tracker.observe(batchOf([0, 20n], [0, 24n]), 0);
+    const noted = tracker.end()!;
+    const gap = kind === "followed"
+      ? noted
+      : { ...noted, last: new Map(noted.last), first: new Map(noted.first) };
+    const whole = everything();
+    new GapFilling(gap, signals).keep(whole);
+    /** Hands so many over of what the publisher is asked for, and gives what is left. */
+    const handOver = (gap: Gap, count: number, handedOver: [number, bigint][]): Gap => {
+      const filling = new GapFilling(gap, signals);
+      const asked = batchOf(...contentOf(everything()).filter(([, ticks]) => ticks >= startOf(gap)));
+      filling.keep(asked);
+      const part = batchOf(...contentOf(asked).slice(0, count));
+      filling.handedOver(part);
+      handedOver.push(...contentOf(part));
+      if (part.length > 0) assertEquals(startOf(filling.rest), part.ticks[part.length - 1]);
+      else assertEquals(filling.rest, gap);
+      return filling.rest;
+    };
+    for (let first = 0; first <= whole.length; first++) {
+      for (const second of [0, 1, 4]) {
+        const handedOver: [number, bigint][] = [];
+        const rest = handOver(handOver(gap, first, handedOver), second, handedOver);
+        handOver(rest, Infinity, handedOver);
+        assertEquals(handedOver, contentOf(whole));
+      }
+    }
+  });
+}
+
+Deno.test("what is left of a small gap is small, however many signals there are", () => {
+  const { signals } = manySignals(20_000);
+  const tracker = new GapTracker(signals, new ManualClock());
+  tracker.observe(batchOf([5, 10n], [7, 12n]), 0);
+  tracker.begin("x");
+  tracker.observe(batchOf([5, 30n], [7, 30n]), 0);
+  const noted = tracker.end()!;
+  // A signal that has not come since the file was written keeps its time.
+  const read = { ...noted, last: new Map([...noted.last, [A, 11n]]) };
+  for (const [gap, times] of [[noted, []], [read, [[A, 11n]]]] as const) {
     const filling = new GapFilling(gap, signals);
-    const before = batchOf(...contentOf(whole).slice(0, at));
-    filling.keep(before);
-    filling.handedOver(before);
-    const { rest } = filling;
-    assertEquals(startOf(rest), at === 0 ? 8n : before.ticks[at - 1]);
-    const after = everything();
-    // As the publisher is asked for it.
-    const asked = batchOf(...contentOf(after).filter(([, ticks]) => ticks >= startOf(rest)));
-    new GapFilling(rest, signals).keep(asked);
-    assertEquals([...contentOf(before), ...contentOf(asked)], contentOf(whole));
+    const history = batchOf([5, 13n], [9, 14n], [7, 12n]);
+    filling.keep(history);
+    filling.handedOver(history);
+    const { last, first, from, others } = filling.rest;
+    assertEquals(
+      new Map(last),
+      new Map([[signals.idOf(5), 13n], [signals.idOf(7), 12n], [signals.idOf(9), 14n], ...times]),
+    );
+    assertEquals([last.size, first, from, others], [3 + times.length, gap.first, 14n, 12n]);
+    assertEquals([last.get(signals.idOf(7)), last.get(signals.idOf(8))], [12n, undefined]);
   }
 });
 
@@ -147,7 +187,7 @@ Deno.test("a file keeps gaps, and nothing else will do", async () => {
   const errors: SttpError[] = [];
   const open = (): GapStore => new GapStore(path, (error) => errors.push(error));
   const going = { filter: "a; b", last: new Map([[A, 5n]]), first: new Map(), stop: undefined };
-  const ended = { ...going, first: new Map([[A, 9n]]), stop: 1n << 60n, from: 7n };
+  const ended = { ...going, first: new Map([[A, 9n]]), stop: 1n << 60n, from: 7n, others: 6n };
   open().replace(undefined, going);
   const store = open();
   assertEquals(store.gaps, [going]);

@@ -126,11 +126,12 @@ const PIECE = 256;
 function* textsOf(gaps: readonly Gap[]): Generator<string, void> {
   let text = '{"gaps":[';
   let pending = 0;
-  for (const [i, { filter, last, first, stop, from }] of gaps.entries()) {
+  for (const [i, { filter, last, first, stop, from, others }] of gaps.entries()) {
     const head = JSON.stringify({
       filter,
       stop: stop === undefined ? null : String(stop),
       ...from !== undefined && { from: String(from) },
+      ...others !== undefined && { others: String(others) },
     });
     text += (i === 0 ? "" : ",") + head.slice(0, -1);
     for (const [name, times] of [["last", last], ["first", first]] as const) {
@@ -152,7 +153,7 @@ function* textsOf(gaps: readonly Gap[]): Generator<string, void> {
 }
 
 function gapOf(value: unknown): Gap {
-  const { filter, stop, last, first, from } = value as Record<string, unknown>;
+  const { filter, stop, last, first, from, others } = value as Record<string, unknown>;
   if (typeof filter !== "string") throw new TypeError("a gap without a filter");
   return {
     filter,
@@ -160,6 +161,7 @@ function gapOf(value: unknown): Gap {
     last: timesOf(last),
     first: timesOf(first),
     ...from !== undefined && { from: BigInt(from as string) },
+    ...others !== undefined && { others: BigInt(others as string) },
   };
 }
 

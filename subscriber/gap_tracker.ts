@@ -21,6 +21,8 @@ export interface Gap {
   readonly stop: bigint | undefined;
   /** Where its recovery broke off: everything before this time has been handed over. */
   readonly from?: bigint | undefined;
+  /** The time after which something is missing of signals that `last` does not have; default the latest that it has. */
+  readonly others?: bigint | undefined;
 }
 
 /** From when on there is something to ask for: the earliest of what was last received, or where it broke off. */
@@ -53,38 +55,79 @@ class Times {
   }
 }
 
-/** Times as they were at some moment: by handle, as a map of hundreds of thousands takes long to make, and much memory. */
+/** Times as they were at some moment: in columns, as a map of hundreds of thousands takes long to make, and much memory. */
 class NotedTimes implements SignalTimes {
-  readonly size: number;
+  /** In rising order. */
+  readonly #handles: Int32Array;
   readonly #ticks: BigInt64Array;
   readonly #signals: SignalTable;
 
-  /** @param isWanted Whether a signal that has a time is in there. */
+  /**
+   * @param ticks By handle; those of 0 are not in there.
+   * @param isWanted Whether a signal that has a time is in there.
+   */
   constructor(ticks: BigInt64Array, signals: SignalTable, isWanted: (handle: number) => boolean) {
-    this.#ticks = ticks.slice(0, signals.size);
     this.#signals = signals;
+    const length = Math.min(ticks.length, signals.size);
+    const isNoted = (handle: number): boolean => ticks[handle]! > 0n && isWanted(handle);
     let size = 0;
-    for (let handle = 0; handle < this.#ticks.length; handle++) {
-      if (this.#ticks[handle]! > 0n && isWanted(handle)) size++;
-      else this.#ticks[handle] = 0n;
+    for (let handle = 0; handle < length; handle++) if (isNoted(handle)) size++;
+    this.#handles = new Int32Array(size);
+    this.#ticks = new BigInt64Array(size);
+    let i = 0;
+    for (let handle = 0; i < size; handle++) {
+      if (!isNoted(handle)) continue;
+      this.#handles[i] = handle;
+      this.#ticks[i++] = ticks[handle]!;
     }
-    this.size = size;
+  }
+
+  get size(): number {
+    return this.#handles.length;
   }
 
   get(id: string): bigint | undefined {
-    const time = this.#ticks[this.#signals.handleOf(id) ?? -1] ?? 0n;
-    return time > 0n ? time : undefined;
+    const handle = this.#signals.handleOf(id) ?? -1;
+    const i = this.#from(handle);
+    return this.#handles[i] === handle ? this.#ticks[i] : undefined;
   }
 
-  *values(): MapIterator<bigint> {
-    for (const time of this.#ticks) if (time > 0n) yield time;
+  values(): MapIterator<bigint> {
+    return this.#ticks.values();
   }
 
   *[Symbol.iterator](): MapIterator<[string, bigint]> {
-    for (let handle = 0; handle < this.#ticks.length; handle++) {
-      const time = this.#ticks[handle]!;
-      if (time > 0n) yield [this.#signals.idOf(handle), time];
+    for (let i = 0; i < this.size; i++) yield [this.#signals.idOf(this.#handles[i]!), this.#ticks[i]!];
+  }
+
+  /** Tells those of handle `from` and above. */
+  tell(from: number, tell: (handle: number, time: bigint) => void): void {
+    for (let i = this.#from(from); i < this.size; i++) tell(this.#handles[i]!, this.#ticks[i]!);
+  }
+
+  /** The place of the first whose handle is not below this one. */
+  #from(handle: number): number {
+    let from = 0;
+    for (let to = this.size; from < to;) {
+      const middle = (from + to) >> 1;
+      if (this.#handles[middle]! < handle) from = middle + 1;
+      else to = middle;
     }
+    return from;
+  }
+}
+
+/** Tells the times of those signals of a table whose handle is `from` or above. */
+function tellTimes(
+  times: SignalTimes,
+  signals: SignalTable,
+  from: number,
+  tell: (handle: number, time: bigint) => void,
+): void {
+  if (times instanceof NotedTimes) return times.tell(from, tell);
+  for (let handle = from; handle < signals.size; handle++) {
+    const time = times.get(signals.idOf(handle));
+    if (time !== undefined) tell(handle, time);
   }
 }
 
@@ -233,18 +276,25 @@ export class GapFilling {
   /** By handle: what is missing comes after this time, and before that one. */
   #after = new BigInt64Array(0);
   #until = new BigInt64Array(0);
-  readonly #latest: bigint;
+  /** By handle: 1 where that first time is of the signal itself. */
+  #isOwn = new Uint8Array(0);
+  /** What it is for the others: a signal that was not heard of before has its part from where the others broke off. */
+  readonly #others: bigint;
   #from: bigint | undefined;
+  /** Whether something has been handed over. */
+  #isBegun = false;
 
   /** @param gap One that has ended. */
   constructor(gap: Gap, signals: SignalTable) {
     this.#gap = gap;
     this.#signals = signals;
     this.#from = gap.from;
-    // A signal that was not heard of before has its part from where the others broke off.
-    let latest = 0n;
-    for (const time of gap.last.values()) latest = time > latest ? time : latest;
-    this.#latest = latest;
+    let latest = gap.others;
+    if (latest === undefined) {
+      latest = 0n;
+      for (const time of gap.last.values()) latest = time > latest ? time : latest;
+    }
+    this.#others = latest;
   }
 
   /** Keeps of a batch, whose times must rise from batch to batch, what was missed. */
@@ -269,27 +319,46 @@ export class GapFilling {
     const { last, first, stop = 0n } = this.#gap;
     const from = this.#after.length;
     const { size } = this.#signals;
-    this.#after = grown(this.#after, size);
-    this.#until = grown(this.#until, size);
-    for (let handle = from; handle < size; handle++) {
-      const id = this.#signals.idOf(handle);
-      this.#after[handle] = last.get(id) ?? this.#latest;
-      this.#until[handle] = first.get(id) ?? stop + 1n;
-    }
+    const after = this.#after = grown(this.#after, size).fill(this.#others, from);
+    const until = this.#until = grown(this.#until, size).fill(stop + 1n, from);
+    const isOwn = new Uint8Array(size);
+    isOwn.set(this.#isOwn);
+    this.#isOwn = isOwn;
+    tellTimes(last, this.#signals, from, (handle, time) => {
+      after[handle] = time;
+      isOwn[handle] = 1;
+    });
+    tellTimes(first, this.#signals, from, (handle, time) => {
+      until[handle] = time;
+    });
   }
 
   /** What {@linkcode GapFilling.keep} left of a batch has been handed over. */
   handedOver({ signals, ticks, length }: MeasurementBatch): void {
-    for (let i = 0; i < length; i++) this.#after[signals[i]!] = timeOf(ticks[i]!);
-    if (length > 0) this.#from = timeOf(ticks[length - 1]!);
+    for (let i = 0; i < length; i++) {
+      const handle = signals[i]!;
+      this.#after[handle] = timeOf(ticks[i]!);
+      this.#isOwn[handle] = 1;
+    }
+    if (length === 0) return;
+    this.#isBegun = true;
+    this.#from = timeOf(ticks[length - 1]!);
   }
 
   /** The part of the gap that has not been handed over. */
   get rest(): Gap {
+    if (!this.#isBegun) return this.#gap;
+    return { ...this.#gap, last: this.#reached(), from: this.#from, others: this.#others };
+  }
+
+  /** How far each signal is: those that there was a time of, and those of which something was handed over. */
+  #reached(): SignalTimes {
     const { last } = this.#gap;
-    if (this.#from === this.#gap.from) return this.#gap;
-    const reached = new Map(last);
-    this.#after.forEach((time, handle) => reached.set(this.#signals.idOf(handle), time));
-    return { ...this.#gap, last: reached, from: this.#from };
+    const reached = new NotedTimes(this.#after, this.#signals, (handle) => this.#isOwn[handle] === 1);
+    if (last instanceof NotedTimes) return reached;
+    // That of a file may have signals that have not come since.
+    const all = new Map(last);
+    for (const [id, time] of reached) all.set(id, time);
+    return all;
   }
 }
