@@ -25,7 +25,7 @@ export interface BaseTimeRotationOptions {
  * For how many milliseconds timestamps are written in full around a change of base times when there are datagrams: by
  * then what was on its way under the old ones has arrived, and so have the new ones.
  */
-const SETTLING_TIME = 2000;
+export const SETTLING_TIME = 2000;
 
 /**
  * The base times of a group (§7): sent at once, then moved on every 420 s, or every 60 s in milliseconds.
@@ -38,6 +38,7 @@ export class BaseTimeRotation {
   readonly #interval: number;
   #baseTimes: BaseTimes;
   #frame: Uint8Array;
+  #holds = 0;
   #cancelRotation: () => void = () => {};
   #cancelSettling: () => void = () => {};
 
@@ -66,15 +67,31 @@ export class BaseTimeRotation {
     this.#cancelSettling();
     this.#cancelSettling = this.#options.clock.schedule(
       SETTLING_TIME,
-      () => this.#options.use(this.#baseTimes),
+      () => {
+        if (this.#holds === 0) this.#options.use(this.#baseTimes);
+      },
     );
+  }
+
+  /**
+   * Has timestamps written in full until somebody is told the base times, and for a while after that.
+   *
+   * @returns To be called once when it was told, or is gone.
+   */
+  hold(): () => void {
+    this.#holds++;
+    this.settle();
+    return () => {
+      this.#holds--;
+      this.settle();
+    };
   }
 
   #announce(): Uint8Array {
     const { clock, use, announce, hasDatagrams } = this.#options;
     const body = encodeBaseTimes(this.#baseTimes);
     const frame = encodeResponse(Response.UpdateBaseTimes, Command.Subscribe, body);
-    if (hasDatagrams()) this.settle();
+    if (hasDatagrams() || this.#holds > 0) this.settle();
     else use(this.#baseTimes);
     announce(frame);
     this.#cancelRotation = clock.schedule(this.#interval - SETTLING_TIME, () => {

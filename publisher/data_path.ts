@@ -17,6 +17,7 @@ import {
   compressesBlocks,
   type SignalPlace,
 } from "./buffer_blocks.ts";
+import { SETTLING_TIME } from "./base_time_rotation.ts";
 import { CacheSwitch } from "./cache_switch.ts";
 import type { Counters } from "./counters.ts";
 import { DataChannel, DatagramTotals, destinationOf, sealFrame } from "./data_channel.ts";
@@ -84,6 +85,7 @@ export class DataPath {
   #replay: Replay | undefined;
   /** Where data goes; `undefined`: over the command channel. */
   #dataChannel: DataChannel | undefined;
+  #lastDatagramAt = -Infinity;
   readonly #datagrams = new DatagramTotals();
   #cipher: PayloadCipher | undefined;
   #bufferBlocks: BufferBlockSender | undefined;
@@ -143,7 +145,6 @@ export class DataPath {
     const { filter } = subscription.request;
     if (!this.#held.has(filter)) this.#held.add(filter.keep());
     if (subscription.dataChannel !== undefined) this.#encrypt();
-    if (this.#placement !== undefined) this.#placement.group.beforeMove(this.#placement.member);
     this.#caches.subscribe({ ...subscription, set: memory.set, memory });
     this.#letGo();
   }
@@ -183,9 +184,6 @@ export class DataPath {
     if (this.#replay !== undefined) {
       this.#replay.narrow(narrowed.set);
       if (this.#placement !== undefined) this.#placement = this.#replay.placement;
-    } else if (narrowed.dataChannel !== undefined) {
-      // Datagrams may overtake the base times of another group: they wait for the new cache instead.
-      this.#deactivate();
     } else {
       const member = this.#placement?.member;
       this.#leaveGroup(narrowed.set);
@@ -301,12 +299,20 @@ export class DataPath {
     const owner = this.#owner;
     const { queue, dropped, host, reference } = owner;
     const dataChannel = (): DataChannel | undefined => this.#dataChannel;
+    const lastDatagramAt = (): number => this.#lastDatagramAt;
+    const caches = (): CacheSwitch<Served> => this.#caches;
     return {
       get idle(): boolean {
         return (dataChannel() ?? queue).idle;
       },
       get isDatagram(): boolean {
         return dataChannel() !== undefined;
+      },
+      get hasDatagramsUnderWay(): boolean {
+        return host.options.clock.monotonic() - lastDatagramAt() < SETTLING_TIME;
+      },
+      get isMoving(): boolean {
+        return caches().isUnconfirmed;
       },
       get isClosed(): boolean {
         return owner.isClosed;
@@ -330,6 +336,7 @@ export class DataPath {
   #sendData(frame: OutboundFrame): boolean {
     const { isClosed, queue, dropped, events, host, reference } = this.#owner;
     if (this.#dataChannel !== undefined && !isClosed) {
+      this.#lastDatagramAt = host.options.clock.monotonic();
       this.#dataChannel.send(frame, this.#cipher);
       return true;
     }

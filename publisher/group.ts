@@ -4,7 +4,7 @@ import { DataPacketFlags } from "../transport/wire/codes.ts";
 import { DATA_FRAME_PREFIX, finishDataFrame } from "../transport/wire/data_packet.ts";
 import { FRAME_HEADER_LENGTH, RESPONSE_HEADER_LENGTH } from "../transport/wire/frame.ts";
 import { ticksNow } from "../transport/wire/ticks.ts";
-import { BaseTimeRotation } from "./base_time_rotation.ts";
+import { BaseTimeRotation, SETTLING_TIME } from "./base_time_rotation.ts";
 import { Beat } from "./beat.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { type Delivery, formatName } from "./delivery.ts";
@@ -23,6 +23,10 @@ export interface MemberSink {
   readonly idle: boolean;
   /** Whether its packets are datagrams, which may overtake what goes over the command channel. */
   readonly isDatagram: boolean;
+  /** Whether datagrams may be on their way that were sent before. */
+  readonly hasDatagramsUnderWay: boolean;
+  /** Whether it was sent the signal index cache of another subscription, which is to take this one's place. */
+  readonly isMoving: boolean;
   /** Whether nothing is to be sent any more. */
   readonly isClosed: boolean;
   /** Queues a data packet. @returns False when the member is too slow and lost all that waited, this included. */
@@ -124,6 +128,8 @@ export class Group {
   readonly #newcomers = new Map<Member, Mark>();
   /** Compact with time only. */
   readonly #baseTimes: BaseTimeRotation | undefined;
+  /** Who is to be told of the base times later, and what ends the wait for that. */
+  readonly #untold = new Map<Member, () => void>();
   /** Throttled only. */
   readonly #beat: Beat | undefined;
 
@@ -184,8 +190,7 @@ export class Group {
   /** Takes a member in; its data begins with the next publication. */
   join(member: Member): void {
     this.#wait(member, this.#latest?.mark());
-    if (member.sink.isDatagram) this.#baseTimes?.settle();
-    if (this.#baseTimes !== undefined) member.sink.sendBaseTimes(this.#baseTimes.frame);
+    if (this.#baseTimes !== undefined) this.#tellBaseTimes(member, this.#baseTimes);
   }
 
   #wait(member: Member, since?: Mark): void {
@@ -195,9 +200,27 @@ export class Group {
     else this.#newcomers.set(member, since);
   }
 
-  /** A member is about to be moved to another group, whose base times its last packets may come after. */
-  beforeMove(member: Member): void {
-    if (member.sink.isDatagram) this.#baseTimes?.settle();
+  /**
+   * Sends base times, but not as long as they might overtake what was sent under others; or not at all, when by then
+   * the subscriber has the signal index cache of another subscription, for whose they would be taken.
+   */
+  #tellBaseTimes(member: Member, baseTimes: BaseTimeRotation): void {
+    const { sink } = member;
+    if (!sink.hasDatagramsUnderWay) {
+      if (sink.isDatagram) baseTimes.settle();
+      return sink.sendBaseTimes(baseTimes.frame);
+    }
+    const release = baseTimes.hold();
+    const cancel = this.#environment.clock.schedule(SETTLING_TIME, () => {
+      if (sink.isMoving) return;
+      this.#untold.delete(member);
+      sink.sendBaseTimes(baseTimes.frame);
+      release();
+    });
+    this.#untold.set(member, () => {
+      cancel();
+      release();
+    });
   }
 
   /**
@@ -208,6 +231,8 @@ export class Group {
   leave(member: Member, set: SignalSet = this.set): void {
     if (member.state === "left") return;
     if (member.state === "attached") this.flush();
+    this.#untold.get(member)?.();
+    this.#untold.delete(member);
     // The flush may have been too much for it.
     const { state } = member;
     member.state = "left";
@@ -257,7 +282,9 @@ export class Group {
       member.state = "waiting";
       this.#waiting.push(member);
       // They may have been rotated while it was not there to be told.
-      if (this.#baseTimes !== undefined) member.sink.sendBaseTimes(this.#baseTimes.frame);
+      if (this.#baseTimes !== undefined && !this.#untold.has(member)) {
+        member.sink.sendBaseTimes(this.#baseTimes.frame);
+      }
     }
     this.flushWhenDue();
   }
@@ -465,7 +492,9 @@ export class Group {
         encoder.baseTimes = baseTimes;
       },
       announce: (frame) => {
-        for (const { sink } of this.#present) sink.sendBaseTimes(frame);
+        for (const member of this.#present) {
+          if (!this.#untold.has(member)) member.sink.sendBaseTimes(frame);
+        }
       },
     });
   }

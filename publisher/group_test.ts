@@ -23,6 +23,8 @@ const compact: Delivery = { ...tssc, tssc: false };
 class FakeSink implements MemberSink {
   idle = true;
   isDatagram = false;
+  hasDatagramsUnderWay = false;
+  isMoving = false;
   isClosed = false;
   isFull = false;
   readonly frames: OutboundFrame[] = [];

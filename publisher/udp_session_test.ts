@@ -40,8 +40,12 @@ class Fixture implements AsyncDisposable {
     this.peer = new ScriptedPeer(far);
   }
 
-  static async open(options: PublisherOptions = {}, address = "127.0.0.1:5000"): Promise<Fixture> {
-    const fixture = new Fixture(await Rig.start({ hostname: "127.0.0.1", ...options }), address);
+  static async open(
+    options: PublisherOptions = {},
+    address = "127.0.0.1:5000",
+    size?: number,
+  ): Promise<Fixture> {
+    const fixture = new Fixture(await Rig.start({ hostname: "127.0.0.1", ...options }, size), address);
     fixture.#socket = await openUdp({
       hostname: "127.0.0.1",
       onDatagram: (datagram, { hostname, port }) => {
@@ -419,6 +423,98 @@ Deno.test("a second subscription over UDP while one is unconfirmed", async () =>
   const body = await fixture.nextPacket();
   assertEquals(body[0]! & DataPacketFlags.CacheIndex, DataPacketFlags.CacheIndex);
   assertEquals(measurementsOf(body, keys), "1=2");
+});
+
+/** Publishes a value of signal 0 with the present time. @returns Bytes of the measurement: 17, or 13 with an offset. */
+async function lengthOfNext(
+  { rig, ...rest }: { rig: Rig; nextPacket: () => Promise<Uint8Array> },
+): Promise<number> {
+  await rig.publish([0], ticksNow(rig.clock) + 1n);
+  return (await rest.nextPacket()).length - 5;
+}
+
+Deno.test("however late a cache is confirmed, no datagram is overtaken by base times that it does not mean", async () => {
+  await using fixture = await Fixture.open({ heartbeatInterval: 1e6 });
+  const { rig, peer } = fixture;
+  const data = { rig, nextPacket: () => fixture.nextPacket() };
+  await fixture.agree();
+  await fixture.subscribe();
+  await peer.expect(Response.UpdateBaseTimes);
+  rig.clock.advance(10_000);
+  assertEquals(await lengthOfNext(data), 13);
+  await peer.expect(Response.DataStartTime);
+  await peer.subscribe({ filterExpression: "PPA:1", dataChannel: fixture.dataChannel });
+  await peer.expectCache();
+  await peer.expect(Response.Succeeded);
+  rig.clock.advance(3000);
+  assertEquals(await lengthOfNext(data), 13, "under the base times that are there");
+  await peer.confirmCache();
+  await settle();
+  assertEquals(await lengthOfNext(data), 17);
+  await peer.expect(Response.DataStartTime);
+  rig.clock.advance(1900);
+  assertEquals(await lengthOfNext(data), 17);
+  // Nothing came before this, nor comes between.
+  rig.clock.advance(100);
+  const { timeIndex } = decodeBaseTimes(await peer.expect(Response.UpdateBaseTimes));
+  assertEquals(timeIndex, 0);
+  rig.clock.advance(1900);
+  assertEquals(await lengthOfNext(data), 17);
+  rig.clock.advance(100);
+  assertEquals(await lengthOfNext(data), 13);
+});
+
+Deno.test("base times that a subscriber would take for those of its next subscription are not sent", async () => {
+  await using fixture = await Fixture.open({ heartbeatInterval: 1e6 });
+  const { rig, peer } = fixture;
+  const data = { rig, nextPacket: () => fixture.nextPacket() };
+  await fixture.agree();
+  await fixture.subscribe();
+  await peer.expect(Response.UpdateBaseTimes);
+  assertEquals(await lengthOfNext(data), 17);
+  await peer.expect(Response.DataStartTime);
+  await fixture.subscribe({ filterExpression: "PPA:1; PPA:2" });
+  await peer.subscribe({ filterExpression: "PPA:1", dataChannel: fixture.dataChannel });
+  await peer.expectCache();
+  await peer.expect(Response.Succeeded);
+  rig.clock.advance(60_000);
+  assertEquals(await lengthOfNext(data), 17);
+  await peer.expect(Response.DataStartTime);
+  await peer.confirmCache();
+  await settle();
+  rig.clock.advance(4000);
+  await peer.expect(Response.UpdateBaseTimes);
+  assertEquals(await lengthOfNext(data), 13);
+});
+
+Deno.test("what is left when signals are taken away goes on without a gap, though there is no room for a new cache", async () => {
+  await using fixture = await Fixture.open(
+    {
+      heartbeatInterval: 1e6,
+      limits: { allSubscriptionsLength: 1_000_000 },
+    },
+    undefined,
+    2000,
+  );
+  const { rig, peer } = fixture;
+  const data = { rig, nextPacket: () => fixture.nextPacket() };
+  await fixture.agree();
+  await fixture.subscribe();
+  await peer.expect(Response.UpdateBaseTimes);
+  rig.clock.advance(2000);
+  assertEquals(await lengthOfNext(data), 13);
+  await peer.expect(Response.DataStartTime);
+  rig.publisher.setAccess({ signals: [{ deny: "PPA:2" }] });
+  await rig.publish([0, 1]);
+  assertEquals(measurementsOf(await fixture.nextPacket()), "0=1");
+  await peer.expect(Response.ConfigurationChanged);
+  rig.clock.advance(2000);
+  await peer.expect(Response.UpdateBaseTimes);
+  assertEquals(await lengthOfNext(data), 17);
+  rig.clock.advance(2000);
+  assertEquals(await lengthOfNext(data), 13);
+  const { dropped, subscription } = rig.connection();
+  assertEquals([dropped, subscription?.signals, subscription?.confirmed], [{}, 1999, true]);
 });
 
 Deno.test("a frame that is no command does not stop the data", async () => {
