@@ -79,6 +79,10 @@ export interface UpstreamStats {
   readonly elsewhere: number;
   /** Buffer blocks that went on. */
   readonly bufferBlocks: number;
+  /** Buffer blocks that did not, although they were confirmed: for want of a description, as with measurements. */
+  readonly undescribedBlocks: number;
+  /** Buffer blocks that did not, although they were confirmed: their signals are taken from a publisher before this one. */
+  readonly elsewhereBlocks: number;
   /** Notifications that went on. */
   readonly notifications: number;
 }
@@ -272,6 +276,8 @@ class Upstream {
   #undescribed = 0;
   #elsewhere = 0;
   #bufferBlocks = 0;
+  #undescribedBlocks = 0;
+  #elsewhereBlocks = 0;
   #notifications = 0;
 
   constructor(
@@ -313,6 +319,8 @@ class Upstream {
       undescribed: this.#undescribed,
       elsewhere: this.#elsewhere,
       bufferBlocks: this.#bufferBlocks,
+      undescribedBlocks: this.#undescribedBlocks,
+      elsewhereBlocks: this.#elsewhereBlocks,
       notifications: this.#notifications,
     };
   }
@@ -488,8 +496,11 @@ class Upstream {
 
   #forwardBlock({ signalId, payload }: BufferBlock): void {
     const handle = this.#publisher.signals.handleOf(signalId) ?? -1;
-    if (this.#host.origins()[handle] !== this.#host.index) return;
-    this.#bufferBlocks++;
-    this.#publisher.publishBufferBlock(handle, payload);
+    const origin = this.#host.origins()[handle] ?? -1;
+    if (origin === this.#host.index) {
+      this.#bufferBlocks++;
+      this.#publisher.publishBufferBlock(handle, payload);
+    } else if (origin < 0) this.#undescribedBlocks++;
+    else this.#elsewhereBlocks++;
   }
 }

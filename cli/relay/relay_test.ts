@@ -202,6 +202,27 @@ Deno.test("buffer blocks and notifications go on", async () => {
   assertEquals([texts, blocks], [["noon"], [`${signalId(3)} 0102`]]);
 });
 
+Deno.test("buffer blocks that do not go on are counted", async () => {
+  await using first = await Meeting.start(5);
+  await using second = await Meeting.start(5);
+  // Those of signal 0 alone have a description.
+  const options = {
+    filter: all,
+    reconnect,
+    metadataFilters: `FILTER MeasurementDetail WHERE SignalID = '${signalId(0)}'`,
+  };
+  await using hub = await Hub.start([first.publisher.address, second.publisher.address], { options });
+  await hub.ready();
+  await first.confirmed();
+  await second.confirmed();
+  for (const n of [0, 1, 1]) first.publisher.publishBufferBlock(signalId(n), Uint8Array.of(n));
+  for (const n of [0, 0, 0, 1]) second.publisher.publishBufferBlock(signalId(n), Uint8Array.of(n));
+  const counts = () =>
+    hub.relay.stats().map((stats) => [stats.bufferBlocks, stats.undescribedBlocks, stats.elsewhereBlocks]);
+  await until(() => counts().flat().reduce((sum, count) => sum + count, 0) === 7);
+  assertEquals(counts(), [[1, 2, 0], [0, 1, 3]]);
+});
+
 Deno.test("a publisher with metadata that can't be used does not disturb the others", async () => {
   await using good = await Meeting.start(10);
   await using bad = new Publisher({ port: 0, hostname: "127.0.0.1" });
