@@ -1,3 +1,4 @@
+import { Logger } from "../log/logger.ts";
 import { ActionLog } from "./action_log.ts";
 import { createApp } from "./app.ts";
 import { type AdminUser, Authenticator } from "./authentication.ts";
@@ -5,7 +6,7 @@ import type { AdminContext } from "./context.ts";
 import { EventLog } from "./event_log.ts";
 import { isForeignFetch, isForHost, secure } from "./guard.ts";
 import { Observer } from "./observer.ts";
-import { type AdminOptions, checkOptions } from "./options.ts";
+import { type AdminLog, type AdminOptions, checkOptions, type EventWriter } from "./options.ts";
 import { ownTotalsOf } from "./own_totals.ts";
 import { Problem } from "./problems.ts";
 import { pathOf } from "./query.ts";
@@ -61,7 +62,13 @@ export function createAdmin(
   const { basePath, clock, credentials, hosts } = checked;
   const named = nameSystems(systems);
   const totals = ownTotalsOf(named[0]!.system);
-  const authenticator = new Authenticator(credentials, clock, () => totals.authenticationFailures++);
+  const spare = new Logger({ clock });
+  const ownLog = takesEvents(checked.log) ? checked.log : spare;
+  const authenticator = new Authenticator(credentials, clock, (address) => {
+    totals.authenticationFailures++;
+    // Not what was given: a mistyped secret is nearly the right one, and so may a name be.
+    ownLog.warning("admin.signInFailed", { address: address === "" ? null : address });
+  });
   const ended = new AbortController();
   const observer = new Observer(named, checked);
   const log = new EventLog(named, clock, () => observer.noteMetadata());
@@ -71,6 +78,7 @@ export function createAdmin(
     observer,
     log,
     actions,
+    ownLog,
     ended: ended.signal,
     totals,
   };
@@ -113,8 +121,13 @@ export function createAdmin(
       observer.close();
       log.close();
       actions.close();
+      spare.flush();
     },
   };
+}
+
+function takesEvents(log: AdminLog | undefined): log is AdminLog & EventWriter {
+  return typeof log?.warning === "function" && typeof log.error === "function";
 }
 
 const CHALLENGE = 'Basic realm="STTP admin", charset="UTF-8", Bearer realm="STTP admin"';

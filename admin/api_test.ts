@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { MemoryHistory } from "../history/mod.ts";
+import { Logger } from "../log/mod.ts";
 import { Subscriber } from "../subscriber/mod.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { type AdminSubscriber, createAdmin } from "./mod.ts";
@@ -244,21 +245,25 @@ Deno.test("a method that is not there is told from a path that is not, and which
 
 Deno.test("a fault of the inside is not told to the outside", async () => {
   const publisher = new StillPublisher();
-  const admin = new AskedAdmin(publisher);
+  const lines: string[] = [];
+  const clock = new ManualClock();
+  const log = new Logger({ clock, output: (line) => lines.push(line) });
+  const admin = new AskedAdmin(publisher, { log });
   publisher.stats = () => {
     throw new Error("secret path");
   };
-  const { error } = console;
-  const logged: unknown[] = [];
-  console.error = (...args) => logged.push(...args);
-  try {
+  for (let i = 0; i < 100; i++) {
     const response = await admin.get("/api/v1/status");
     assertEquals(response.status, 500);
     assert(!(await response.text()).includes("secret path"));
-  } finally {
-    console.error = error;
   }
-  assertStringIncludes(String(logged[0]), "secret path");
+  const { level, event, path, error, stack } = JSON.parse(lines[0]!);
+  assertEquals([level, event, path], ["error", "admin.internalError", "/api/v1/status"]);
+  assertEquals(error, { name: "Error", message: "secret path" });
+  assertStringIncludes(stack, "api_test.ts");
+  assertEquals(lines.length, 60, "the log's limits hold");
+  await log.flush();
+  assertEquals([JSON.parse(lines[60]!).count, clock.pending], [40, 0]);
 });
 
 Deno.test("healthz says that it is alive, readyz whether the systems are well", async () => {

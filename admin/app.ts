@@ -42,8 +42,8 @@ export function createApp(context: AdminContext): Hono<AdminEnv> {
 
   app.onError((error, c) => {
     if (error instanceof Problem) return answerProblem(context, c, error);
-    // What it is tells of the inside; operators find it on the console.
-    console.error(error);
+    // What it is tells of the inside; operators find it in the log.
+    context.ownLog.error("admin.internalError", { path: c.req.path, error, stack: error.stack });
     return c.json({ error: { code: "InternalError", message: "this is a fault of the admin" } }, 500);
   });
 

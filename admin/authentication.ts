@@ -39,13 +39,17 @@ export class Authenticator {
   }[];
   readonly #clock: Clock;
   readonly #buckets = new Map<string, Bucket>();
-  readonly #onFailure: () => void;
+  readonly #onFailure: (address: string) => void;
 
   /**
    * @param credentials Who there is; when nobody, everybody is a reader without a name.
-   * @param onFailure Called for wrong credentials.
+   * @param onFailure Called for wrong credentials, with where they came from.
    */
-  constructor(credentials: readonly AdminCredential[], clock: Clock, onFailure: () => void) {
+  constructor(
+    credentials: readonly AdminCredential[],
+    clock: Clock,
+    onFailure: (address: string) => void,
+  ) {
     this.#credentials = credentials.map(({ name, role, secret }) => ({
       user: { name, role },
       basic: digest(`${name}:${secret}`),
@@ -72,7 +76,7 @@ export class Authenticator {
     }
     const user = this.#userOf(authorization);
     if (user !== undefined) return { kind: "user", user };
-    this.#onFailure();
+    this.#onFailure(address);
     bucket.attempts--;
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { ActionLog } from "./action_log.ts";
 import type { AdminUser } from "./authentication.ts";
 import type { EventLog } from "./event_log.ts";
-import type { CheckedOptions } from "./options.ts";
+import type { CheckedOptions, EventWriter } from "./options.ts";
 import type { Observer } from "./observer.ts";
 import type { OwnCounters } from "./metrics.ts";
 import { Problem } from "./problems.ts";
@@ -13,6 +13,8 @@ export interface AdminContext {
   readonly observer: Observer;
   readonly log: EventLog;
   readonly actions: ActionLog;
+  /** Where what happens to the admin itself is logged. */
+  readonly ownLog: EventWriter;
   /** What the admin itself has counted so far. */
   readonly totals: OwnCounters;
   /** Fires when the admin is closed. */

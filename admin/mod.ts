@@ -6,7 +6,14 @@
  */
 export { type Admin, createAdmin, type RequestInfo } from "./admin.ts";
 export { type AdminServer, serveAdmin, type ServeAdminOptions } from "./serve.ts";
-export type { AdminAction, AdminActionName, AdminCredential, AdminOptions, AdminRole } from "./options.ts";
+export type {
+  AdminAction,
+  AdminActionName,
+  AdminCredential,
+  AdminLog,
+  AdminOptions,
+  AdminRole,
+} from "./options.ts";
 export type {
   AdminHistory,
   AdminPublisher,

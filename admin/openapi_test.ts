@@ -12,6 +12,7 @@ import { ListParameters } from "./connections.ts";
 import { EventLog } from "./event_log.ts";
 import { Observer } from "./observer.ts";
 import { OpenApi } from "./openapi.ts";
+import { Logger } from "../log/mod.ts";
 import { checkOptions } from "./options.ts";
 import { nameSystems } from "./system.ts";
 import { DeviceParameters, SignalParameters } from "./signals.ts";
@@ -53,6 +54,7 @@ Deno.test("the document has every route, and no other", () => {
     observer,
     log,
     actions: new ActionLog(options.onAction, options.clock),
+    ownLog: new Logger(),
     totals: { requests: {}, authenticationFailures: 0 },
     ended: new AbortController().signal,
   });

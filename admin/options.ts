@@ -64,6 +64,19 @@ export interface AdminAction {
   readonly repeated: number;
 }
 
+/** A log as the admin needs it, such as a `Logger`. */
+export interface AdminLog {
+  /** What is logged: this level and those above it. */
+  level: LogThreshold;
+  /** Logs something that is not as it should be. */
+  warning?(event: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** Logs something that failed. */
+  error?(event: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** A log that takes events. */
+export type EventWriter = Required<Pick<AdminLog, "warning" | "error">>;
+
 /** Options of `createAdmin`. */
 export interface AdminOptions {
   /** Who may use it. Default: nobody in particular, so whoever reaches it may read and nobody may act. */
@@ -88,8 +101,13 @@ export interface AdminOptions {
    * the publisher. Without it, only subscribers' metadata can be reloaded.
    */
   readonly reloadMetadata?: (system: string) => void | Promise<void>;
-  /** The log whose level operators may change, such as a `Logger`. Without it, that action is not there. */
-  readonly log?: { level: LogThreshold };
+  /**
+   * The log whose level operators may change, such as a `Logger`. Without it, that action is not there. One that has
+   * `warning` and `error`, as a `Logger` does, also gets what happens to the admin itself: `admin.signInFailed` with the
+   * address that wrong credentials came from, and `admin.internalError`. Others leave that to a `Logger` to standard
+   * error.
+   */
+  readonly log?: AdminLog;
   /** Gets every action, and those that were refused. Default: a line of JSON to standard error. */
   readonly onAction?: (action: AdminAction) => void;
   /** Where it takes the time from. Default: the machine's clock. */
@@ -105,7 +123,7 @@ export interface CheckedOptions {
   readonly basePath: string;
   readonly stallLimit: number;
   readonly reloadMetadata: ((system: string) => void | Promise<void>) | undefined;
-  readonly log: { level: LogThreshold } | undefined;
+  readonly log: AdminLog | undefined;
   readonly onAction: (action: AdminAction) => void;
   readonly clock: Clock;
 }

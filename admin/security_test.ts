@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { Logger } from "../log/mod.ts";
+import { ManualClock } from "../transport/mod.ts";
 import { type AdminOptions, createAdmin, serveAdmin } from "./mod.ts";
 import { AskedAdmin, connection, Secrets, StillPublisher } from "./testdata/systems.ts";
 
@@ -64,6 +66,53 @@ Deno.test("bearer and basic both tell who it is", async () => {
   assertEquals(await user(`Bearer ${Secrets.operator.slice(0, -1)}`), 401);
   assertEquals(await user("Bearer "), 401);
   assertEquals(await user(`Digest ${Secrets.operator}`), 401);
+});
+
+Deno.test("wrong credentials are logged with where they came from, and not with what was given", async () => {
+  const lines: string[] = [];
+  const clock = new ManualClock();
+  const log = new Logger({ clock, output: (line) => lines.push(line) });
+  const admin = AskedAdmin.withUsers(undefined, { log });
+  const attempt = async (authorization: string, from?: string): Promise<void> => {
+    const response = await admin.get("/api/v1/status", { headers: { authorization } }, from);
+    assertEquals(response.status, 401);
+    await response.body?.cancel();
+  };
+  await attempt("Bearer typed-by-mistake", "192.0.2.7");
+  await attempt(basic("typed:typed-by-mistake"), "2001:db8::1");
+  await attempt("typed");
+  const logged = lines.map((line) => JSON.parse(line));
+  assertEquals(logged.map(({ level, event, address }) => [level, event, address]), [
+    ["warning", "admin.signInFailed", "192.0.2.7"],
+    ["warning", "admin.signInFailed", "2001:db8::1"],
+    ["warning", "admin.signInFailed", null],
+  ]);
+  assert(!lines.join().includes("typed"));
+  // Who gives none has tried nothing, and who gives right ones has not failed.
+  await (await admin.get("/api/v1/status")).body?.cancel();
+  await (await admin.as("reader", "/api/v1/status")).body?.cancel();
+  assertEquals(lines.length, 3);
+  for (let i = 0; i < 100; i++) await attempt("Bearer typed", `192.0.2.${i}`);
+  assertEquals(lines.length, 60, "the log's limits hold");
+  await log.flush();
+});
+
+Deno.test("without a log of the application's the admin has one of its own, to standard error", async () => {
+  for (const [name, log] of [["nothing", undefined], ["a level", { level: "info" }]] as const) {
+    const code = `import { createAdmin } from "./admin/mod.ts";
+      import { Publisher } from "./publisher/mod.ts";
+      const credentials = [{ name: "rita", role: "reader", secret: "reader-secret-0001" }];
+      const admin = createAdmin(new Publisher(), { credentials, log: ${JSON.stringify(log)} });
+      await admin.fetch(new Request("http://localhost/", { headers: { authorization: "Bearer typed" } }));
+      admin.close();`;
+    const cwd = new URL("..", import.meta.url);
+    const args = ["eval", "--config", "deno.json", code];
+    const { stderr } = await new Deno.Command(Deno.execPath(), { args, cwd, env: { NO_COLOR: "1" } })
+      .output();
+    const text = new TextDecoder().decode(stderr);
+    assertStringIncludes(text, '"level":"warning","event":"admin.signInFailed","address":null', name);
+    assert(!text.includes("typed"), name);
+  }
 });
 
 Deno.test("whoever guesses is held up, and others are not", async () => {
