@@ -84,10 +84,11 @@ export class DataChannel {
     return this.#pending === 0;
   }
 
-  /** Sends a buffer block's frame. @returns False when it is too long for a datagram. */
+  /** Sends a buffer block's frame. @returns False when it is too long for a datagram, or too much waits already. */
   sendBlock(frame: readonly Uint8Array[], maxLength: number): boolean {
     const length = frame.reduce((sum, piece) => sum + piece.length, 0);
-    if (length - FRAME_HEADER_LENGTH > maxLength) return false;
+    const datagramLength = length - FRAME_HEADER_LENGTH;
+    if (datagramLength > maxLength || this.#pendingBytes + datagramLength > this.#options.limit) return false;
     const bytes = new Uint8Array(length);
     let offset = 0;
     for (const piece of frame) {

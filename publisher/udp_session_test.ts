@@ -9,7 +9,7 @@ import { type CipherKeys, decodeCipherKeys } from "../transport/wire/cipher_keys
 import { Command, DataPacketFlags, Response } from "../transport/wire/codes.ts";
 import { CompactDecoder, type CompactFormat } from "../transport/wire/compact.ts";
 import { decodePacketHeader } from "../transport/wire/data_packet.ts";
-import { encodeBufferBlockConfirmation } from "../transport/wire/buffer_block.ts";
+import { decodeBufferBlockHead, encodeBufferBlockConfirmation } from "../transport/wire/buffer_block.ts";
 import { encodeCommand, readResponses } from "../transport/wire/frame.ts";
 import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import type { SubscriptionOptions } from "../transport/wire/subscribe.ts";
@@ -567,3 +567,23 @@ Deno.test("measurements that still wait when the connection ends are counted, an
   await settle();
   assert(fixture.datagrams.length <= 1, `${fixture.datagrams.length} datagrams`);
 });
+
+for (const confirmation of [true, false]) {
+  const name = confirmation ? "confirmed" : "not confirmed";
+  Deno.test(`buffer blocks that datagrams have no room for come over TCP: none is lost, ${name}`, async () => {
+    await using fixture = await Fixture.open({ udp: { queueLimit: 65_536 }, bufferBlocks: { confirmation } });
+    const { rig, peer } = fixture;
+    await fixture.agree({ compressPayloadData: false });
+    await fixture.subscribe();
+    for (let i = 0; i < 10; i++) rig.publisher.publishBufferBlock(signalId(0), new Uint8Array(15_000));
+    const sequences: number[] = [];
+    const take = (body: Uint8Array): number => sequences.push(decodeBufferBlockHead(body).sequence);
+    while (sequences.length < 6) {
+      const response = (await peer.receive())!;
+      if (response.code === Response.BufferBlock) take(response.body);
+    }
+    while (fixture.datagrams.length < 4) await settle();
+    for (const datagram of fixture.datagrams) for (const { body } of readResponses(datagram)) take(body);
+    assertEquals(sequences, [4, 5, 6, 7, 8, 9, 0, 1, 2, 3]);
+  });
+}
