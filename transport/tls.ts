@@ -6,18 +6,19 @@
 import type { Channel, ChannelListener, PeerCertificate, PeerInfo } from "./channel.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { SttpError } from "./errors.ts";
+import { networkOfPeer } from "./peer_host.ts";
 import { connectTcp, type ConnectTcpOptions, listenTcp, type ListenTcpOptions } from "./tcp.ts";
 import { secureChannel } from "./tls_channel.ts";
+import { Handshakes } from "./tls_handshakes.ts";
 import { TlsProvider, type TlsSettings, type TlsSource } from "./tls_options.ts";
 import { TlsError } from "./tls_peer.ts";
+import { HandshakeTurns } from "./tls_turns.ts";
 
 export { certificateFingerprint, type TlsOptions, type TlsSource } from "./tls_options.ts";
 export { TlsError, type TlsFailure } from "./tls_peer.ts";
 
 /** Milliseconds that TLS's handshake may take, unless told otherwise. */
 const HANDSHAKE_TIMEOUT = 10_000;
-/** Handshakes at a time; more end the oldest, which has had the most time. */
-const MAX_HANDSHAKES = 128;
 
 /** Where {@linkcode connectTls} connects to, and how. */
 export interface ConnectTlsOptions extends ConnectTcpOptions {
@@ -109,8 +110,8 @@ class TlsListener implements ChannelListener {
   readonly #clock: Clock;
   readonly #handshakeTimeout: number;
   readonly #onRefused: (error: TlsError, peer: PeerInfo) => void;
-  /** The oldest first. */
-  readonly #handshakes = new Set<AbortController>();
+  readonly #handshakes = new Handshakes();
+  readonly #turns: HandshakeTurns;
   /** Agreed on, but not yet accepted. */
   readonly #ready: Channel[] = [];
   #waiting: PromiseWithResolvers<Channel | null>[] = [];
@@ -127,6 +128,7 @@ class TlsListener implements ChannelListener {
     this.#tcp = tcp;
     this.#provider = provider;
     this.#clock = clock ?? systemClock;
+    this.#turns = new HandshakeTurns(this.#clock);
     this.#handshakeTimeout = handshakeTimeout;
     this.#onRefused = onRefused ?? (() => {});
   }
@@ -145,15 +147,17 @@ class TlsListener implements ChannelListener {
     return waiting.promise;
   }
 
-  /** Takes in peers for as long as somebody waits for one. */
+  /** Takes in peers for as long as somebody waits for one, and gives way where many come at once. */
   async #acceptTcp(): Promise<void> {
     if (this.#accepting) return;
     this.#accepting = true;
     try {
+      let began = this.#clock.monotonic();
       while (this.#waiting.length > 0) {
         const channel = await this.#tcp.accept();
         if (channel === null) break;
         this.#handshake(channel);
+        if (this.#turns.isSpent(began)) began = await this.#turns.giveWay();
       }
     } catch (error) {
       this.#waiting.shift()?.reject(error);
@@ -163,21 +167,16 @@ class TlsListener implements ChannelListener {
   }
 
   async #handshake(channel: Channel): Promise<void> {
-    const abort = new AbortController();
-    this.#handshakes.add(abort);
-    if (this.#handshakes.size > MAX_HANDSHAKES) {
-      const [oldest] = this.#handshakes;
-      this.#handshakes.delete(oldest!);
-      oldest!.abort(new TlsError("overload", `more than ${MAX_HANDSHAKES} peers were connecting`));
-    }
+    const handshake = this.#handshakes.add(networkOfPeer(channel.peer.address));
     try {
-      const settings = await this.#settings(channel);
       const secure = await secureChannel(channel, {
         side: "server",
-        settings,
+        settings: () => this.#settings(),
         timeout: this.#handshakeTimeout,
         clock: this.#clock,
-        signal: abort.signal,
+        signal: handshake.signal,
+        turns: this.#turns,
+        onGreeting: () => handshake.begun(),
       });
       const waiting = this.#waiting.shift();
       if (this.#closed) secure.close();
@@ -186,15 +185,14 @@ class TlsListener implements ChannelListener {
     } catch (error) {
       if (error instanceof TlsError) this.#onRefused(error, channel.peer);
     } finally {
-      this.#handshakes.delete(abort);
+      handshake.end();
     }
   }
 
-  async #settings(channel: Channel): Promise<TlsSettings> {
+  async #settings(): Promise<TlsSettings> {
     try {
       return checkCanListen(await this.#provider.settings());
     } catch (cause) {
-      channel.close();
       const message = cause instanceof Error ? cause.message : String(cause);
       throw new TlsError("settings", `the TLS settings can't be used: ${message}`, { cause });
     }
@@ -205,7 +203,8 @@ class TlsListener implements ChannelListener {
     this.#closed = true;
     this.#tcp.close();
     const closed = new SttpError("Closed", "the listener was closed");
-    for (const handshake of this.#handshakes) handshake.abort(closed);
+    this.#handshakes.endAll(closed);
+    this.#turns.close();
     for (const channel of this.#ready.splice(0)) channel.close();
     for (const waiting of this.#waiting.splice(0)) waiting.resolve(null);
   }

@@ -9,15 +9,17 @@ import type { Channel, PeerInfo } from "./channel.ts";
 import { ChannelStream } from "./channel_stream.ts";
 import type { Clock } from "./clock.ts";
 import { SttpError } from "./errors.ts";
+import { closedEarly, GreetedChannel } from "./tls_greeting.ts";
 import type { TlsSettings } from "./tls_options.ts";
 import { checkPeer, explainFailure, TlsError } from "./tls_peer.ts";
+import type { HandshakeTurns } from "./tls_turns.ts";
 
 /** How a handshake goes. */
 export interface HandshakeOptions {
   /** The side that the peer does not have: who connected is the client. */
   readonly side: "client" | "server";
-  /** Certificates and trust. */
-  readonly settings: TlsSettings;
+  /** Certificates and trust; a function is asked when they are needed. */
+  readonly settings: TlsSettings | (() => Promise<TlsSettings>);
   /** The name that a server goes by, when the settings have none; for a client. */
   readonly hostname?: string;
   /** Milliseconds after which to give up. */
@@ -26,6 +28,10 @@ export interface HandshakeOptions {
   readonly clock: Clock;
   /** Gives up when it fires. */
   readonly signal?: AbortSignal | undefined;
+  /** When a server works on it; default always. */
+  readonly turns?: HandshakeTurns;
+  /** A server's client has said its first words. */
+  readonly onGreeting?: () => void;
 }
 
 /** How much a handshake reads at a time. */
@@ -45,43 +51,64 @@ const LEAST_NODE_TIMEOUT = 10_000;
  * @throws {SttpError} `Aborted`.
  */
 export async function secureChannel(channel: Channel, options: HandshakeOptions): Promise<Channel> {
-  const { side, settings, hostname = "", timeout, clock, signal } = options;
+  const { side, hostname = "", timeout, clock, signal, turns } = options;
   const { address } = channel.peer;
-  const stream = new ChannelStream(channel);
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+  // It may fail while nobody waits for it.
+  promise.catch(() => {});
   const onAbort = (): void => reject(abortError(signal!, address));
+  const onClosed = (): void => reject(closedEarly(address));
   const cancel = clock.schedule(
     timeout,
     () => reject(new TlsError("timeout", `no TLS with ${address} within ${timeout} ms`)),
   );
   signal?.addEventListener("abort", onAbort, { once: true });
-  const onClosed = (): void =>
-    reject(new TlsError("closed", `${address} closed the connection before TLS was agreed on`));
-  // Who takes the stream sees to its errors; what ends without one, nobody tells.
-  stream.on("end", onClosed);
-  stream.on("close", onClosed);
+  const greeted = side === "server" ? new GreetedChannel(channel, turns) : undefined;
+  let stream: ChannelStream | undefined;
   let socket: TLSSocket | undefined;
   try {
-    if (signal?.aborted) onAbort();
-    else if (side === "client") startClient(stream, settings, hostname, resolve, reject);
+    if (signal?.aborted) throw abortError(signal, address);
+    const settings = greeted === undefined
+      ? await settingsOf(options)
+      : await Promise.race([promise as Promise<never>, greet(greeted, options)]);
+    stream = new ChannelStream(greeted ?? channel);
+    // Who takes the stream sees to its errors; what ends without one, nobody tells.
+    stream.on("end", onClosed);
+    stream.on("close", onClosed);
+    if (side === "client") startClient(stream, settings, hostname, resolve, reject);
     else startServer(stream, settings, timeout, resolve, reject);
     stream.demand(HANDSHAKE_READ);
     socket = await promise;
     const expected = { settings, isServer: side === "client", hostname, now: clock.now(), address };
     const certificate = checkPeer(socket, expected);
+    greeted?.agreed();
     const tls = { protocol: socket.getProtocol() ?? "TLS" };
     const peer = { address, tls, ...(certificate && { certificate }) };
     return new TlsChannel(socket, stream, peer, side === "client" ? hintFor(settings) : undefined);
   } catch (error) {
     socket?.destroy();
-    stream.destroy();
+    stream?.destroy();
+    (greeted ?? channel).close();
     throw explainFailure(error, address);
   } finally {
     cancel();
     signal?.removeEventListener("abort", onAbort);
-    stream.off("end", onClosed);
-    stream.off("close", onClosed);
+    stream?.off("end", onClosed);
+    stream?.off("close", onClosed);
   }
+}
+
+/** Spends nothing on a client until it has said its first words and its turn has come. */
+async function greet(greeted: GreetedChannel, options: HandshakeOptions): Promise<TlsSettings> {
+  await greeted.readGreeting();
+  options.onGreeting?.();
+  const settings = await settingsOf(options);
+  await greeted.takeTurn();
+  return settings;
+}
+
+async function settingsOf({ settings }: HandshakeOptions): Promise<TlsSettings> {
+  return typeof settings === "function" ? await settings() : settings;
 }
 
 /**
@@ -153,7 +180,8 @@ function startServer(
   onSecure: OnSecure,
   onFailed: OnFailed,
 ): void {
-  // One for each connection: nothing, such as session tickets, goes from one peer, or one set of settings, to another.
+  // One for each connection: nothing goes from one peer, or one set of settings, to another. A shared one would resume
+  // sessions, with the certificate of before in the place of one that is shown, and has no option not to.
   const server = createServer(serverOptions(settings, timeout));
   server.on("tlsClientError", onFailed);
   server.on("secureConnection", (socket) => {

@@ -246,6 +246,25 @@ Deno.test("unless told otherwise a handshake may take ten seconds, on either sid
   mute.close();
 });
 
+Deno.test("a thousand begun handshakes of a host end each other, and none that goes on", async () => {
+  const { ca } = await testCertificates();
+  await listening({ clock: new ManualClock(Date.now()) }, async ({ port }, accepted, refused) => {
+    const begun: Promise<Channel>[] = [];
+    const good: Promise<Channel>[] = [];
+    for (let i = 0; i < 1000; i++) {
+      const one = connectTcp({ hostname, port });
+      begun.push(one);
+      await (await one).write(new Uint8Array([22, 3, 1, 15, 255]));
+      if (i % 100 === 99) good.push(connectTls({ hostname, port, tls: { ca } }));
+    }
+    for (const channel of await Promise.all(good)) channel.close();
+    await until(() => accepted.length === 10);
+    await until(() => refused.length >= 1000 - 128);
+    assertEquals(new Set(refused.map(({ reason }) => reason)), new Set(["overload"]));
+    for (const channel of await Promise.all(begun)) channel.close();
+  });
+});
+
 Deno.test("closing the listener ends handshakes, and leaves those that were accepted", async () => {
   const { ca } = await testCertificates();
   const clock = new ManualClock(Date.now());
