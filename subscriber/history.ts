@@ -110,25 +110,75 @@ export class UnansweredError extends SttpError {
 /** What reading history needs of the subscriber. */
 export type HistoryHost = Omit<SessionHost, "delivery" | "emit" | "observe" | "configurationChanged">;
 
+/** Connections for history, which end with their subscriber, even when nobody reads on. */
+export class OpenHistories {
+  readonly #stop = new AbortController();
+  readonly #open = new Set<Promise<unknown>>();
+
+  /** Fires with the reason when they are to end. */
+  get stop(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** @param closed Resolves when a connection is closed. Never rejects. */
+  add(closed: Promise<unknown>): void {
+    this.#open.add(closed);
+    closed.then(() => this.#open.delete(closed));
+  }
+
+  /** Ends all of them, for good: resolves when they are closed. @param reason The error for those who read on. */
+  async end(reason: SttpError): Promise<void> {
+    this.#stop.abort(reason);
+    await Promise.all(this.#open);
+  }
+}
+
 /** A connection of its own for each part; its events go nowhere. */
 export class SeparateHistory implements HistoryConnection {
   readonly #source: ChannelSource;
   readonly #host: HistoryHost;
+  readonly #connections: OpenHistories;
 
-  /** @param source Where to connect to. */
-  constructor(source: ChannelSource, host: HistoryHost) {
+  /**
+   * @param source Where to connect to.
+   * @param connections Those of the subscriber.
+   */
+  constructor(source: ChannelSource, host: HistoryHost, connections: OpenHistories) {
     this.#source = source;
     this.#host = host;
+    this.#connections = connections;
   }
 
   async *read(
     subscription: SubscribeOptions,
     reading: ReadingOptions,
   ): AsyncGenerator<MeasurementBatch, void> {
-    const { signal } = reading;
-    if (signal.aborted) throw abortError(signal, "history()");
-    const channel = await this.#source.next(signal);
-    const session = new Session(channel, {
+    const { stop } = this.#connections;
+    const over = AbortSignal.any([reading.signal, stop]);
+    const opening = this.#open(reading.signal, over);
+    this.#connections.add(opening.then((session) => session.ended, () => {}));
+    const session = await opening;
+    const close = (): void => session.close(stop.aborted ? stop.reason : undefined);
+    over.addEventListener("abort", close, { once: true });
+    if (over.aborted) close();
+    try {
+      session.start();
+      yield* replay(session, subscription, reading, this.#host.options);
+    } finally {
+      over.removeEventListener("abort", close);
+      session.close();
+      await session.ended;
+    }
+  }
+
+  /** @param over Fires for the signal, and when the subscriber's connections end. */
+  async #open(signal: AbortSignal, over: AbortSignal): Promise<Session> {
+    const { stop } = this.#connections;
+    if (over.aborted) throw stop.aborted ? stop.reason : abortError(signal, "history()");
+    const channel = await this.#source.next(over).catch((error) => {
+      throw stop.aborted ? stop.reason : error;
+    });
+    return new Session(channel, {
       ...this.#host,
       // What must not be lost does not go over UDP.
       options: { ...this.#host.options, udp: undefined },
@@ -142,16 +192,6 @@ export class SeparateHistory implements HistoryConnection {
       // The handles of what comes are the same as before.
       configurationChanged: () => {},
     });
-    const close = (): void => session.close();
-    signal.addEventListener("abort", close, { once: true });
-    try {
-      session.start();
-      yield* replay(session, subscription, reading, this.#host.options);
-    } finally {
-      signal.removeEventListener("abort", close);
-      session.close();
-      await session.ended;
-    }
   }
 
   close(): Promise<void> {

@@ -3,8 +3,12 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Command, Response } from "../transport/wire/codes.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import type { HistoryOptions } from "./history.ts";
+import { Subscriber } from "./subscriber.ts";
 import { Fixture, rejection } from "./testdata/fixture.ts";
 import { batchOf, compactFrame, type ScriptedPublisher, settle } from "./testdata/scripted_publisher.ts";
+
+/** What a reading fails with that is ended by `disconnect()`. */
+const disconnected = "the subscriber was disconnected";
 
 /** A history that is being read, up to the publisher's having accepted it after so many milliseconds. */
 async function reading(
@@ -129,4 +133,48 @@ Deno.test("a silence that can't be meant", async () => {
   assertThrows(() => read({ silenceTimeout: NaN }), RangeError);
   assertThrows(() => read({ silenceTimeout: 2 ** 31 }), RangeError);
   assertThrows(() => read({ silenceTimeout: "1s" }), TypeError, '"silenceTimeout" must be a number');
+});
+
+Deno.test("disconnect() ends history that is being read, connected to, or left half-read; another may follow", async () => {
+  await using fixture = new Fixture();
+  const { subscriber } = fixture;
+  await fixture.connected([1]);
+  const half = await reading(fixture);
+  await half.publisher.send(compactFrame(batchOf([0], 1)));
+  assertEquals((await half.first).value.values[0], 1);
+  const waiting = await reading(fixture);
+  const waitingEnd = rejection(waiting.first, "Closed");
+  // This one does not get an answer to its Subscribe.
+  const asking = rejection(subscriber.history({ start: 1n }).next(), "Closed");
+  const publisher = await fixture.connector.accept();
+  await publisher.next(Command.DefineOperationalModes);
+  await publisher.next(Command.Subscribe);
+  await subscriber.disconnect();
+  for (const peer of [half.publisher, waiting.publisher, publisher]) {
+    assertEquals(await peer.nextOrEnd(), undefined);
+  }
+  await Promise.all([waitingEnd, asking]);
+  assertEquals((await rejection(half.batches.next(), "Closed")).message, disconnected);
+
+  // Without a run it is read as well, and ended as well.
+  const late = await reading(fixture);
+  await late.publisher.send(compactFrame(batchOf([0], 2)));
+  assertEquals((await late.first).value.values[0], 2);
+  const end = rejection(late.batches.next(), "Closed");
+  await subscriber.disconnect();
+  assertEquals([await late.publisher.nextOrEnd(), (await end).message], [undefined, disconnected]);
+});
+
+Deno.test("disconnect() ends the making of a connection for history", async () => {
+  const { promise, resolve } = Promise.withResolvers<AbortSignal>();
+  const subscriber = new Subscriber({
+    connector: (_address, { signal }) => {
+      resolve(signal);
+      return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    },
+  });
+  const first = rejection(subscriber.history({ start: 1n }).next(), "Closed");
+  assertEquals((await promise).aborted, false);
+  await subscriber.disconnect();
+  assertEquals((await first).message, disconnected);
 });

@@ -18,7 +18,13 @@ import { Changes } from "./changes.ts";
 import { type ChannelSource, Dialling, Incoming, openListening } from "./channel_source.ts";
 import { type BufferBlock, BufferBlockInbox } from "./buffer_block_inbox.ts";
 import { BatchIterator, Delivery } from "./delivery.ts";
-import { type HistoryConnection, type HistoryOptions, readHistory, SeparateHistory } from "./history.ts";
+import {
+  type HistoryConnection,
+  type HistoryOptions,
+  OpenHistories,
+  readHistory,
+  SeparateHistory,
+} from "./history.ts";
 import { GapRecovery } from "./gap_recovery.ts";
 import { type FrameIterator, type FrameOptions, FrameSorter, SortedFrames } from "./frames.ts";
 import { MeasurementIterator, MeasurementsOfBatch } from "./measurements.ts";
@@ -103,6 +109,7 @@ export class Subscriber implements AsyncDisposable {
   readonly #metadata: ReceivedMetadata;
   readonly #host: RunHost;
   #run: Run | undefined;
+  #histories = new OpenHistories();
   #closed = Promise.withResolvers<CloseReason>();
   /** Whether there was a run before, whose end `closed` tells until the next begins. */
   #ran = false;
@@ -272,10 +279,8 @@ export class Subscriber implements AsyncDisposable {
 
   #checkIdle(): void {
     if (this.#run === undefined) return;
-    throw new SttpError(
-      "InvalidState",
-      `the subscriber is running already, with ${this.#run.source.address}`,
-    );
+    const { address } = this.#run.source;
+    throw new SttpError("InvalidState", `the subscriber is running already, with ${address}`);
   }
 
   #begin(source: ChannelSource, retry: boolean): Run {
@@ -523,7 +528,7 @@ export class Subscriber implements AsyncDisposable {
    * @throws {RangeError} When a number is out of its range.
    * @throws {SttpError} From the iterator: `Refused` with the publisher's reason, such as that it keeps no history;
    * `ConnectFailed`, `ConnectionLost`, `Aborted`; `TimedOut`, also when the publisher falls silent before the end, see
-   * `silenceTimeout`; `Closed` when it is for the publisher to connect, and it is not there.
+   * `silenceTimeout`; `Closed` by `disconnect()`, or when it is for the publisher to connect, and it is not there.
    *
    * @example The last five minutes
    * ```ts
@@ -545,7 +550,7 @@ export class Subscriber implements AsyncDisposable {
     const run = this.#run;
     if (historyAddress === undefined && run?.source.incoming) return run.borrow(signal);
     const source = new Dialling(historyAddress ?? run?.source.address ?? address, this.#options);
-    return Promise.resolve(new SeparateHistory(source, this.#host));
+    return Promise.resolve(new SeparateHistory(source, this.#host, this.#histories));
   }
 
   /**
@@ -571,12 +576,19 @@ export class Subscriber implements AsyncDisposable {
     return this.#counters.snapshot(this.#delivery.waiting, this.#run?.session?.signalCount ?? 0);
   }
 
-  /** Ends the run: resolves when the connection is closed and nothing is left behind. May be called at any time. */
+  /**
+   * Ends the run, and what history is being read, with `Closed`: resolves when all connections are closed and nothing is
+   * left behind. May be called at any time.
+   */
   async disconnect(): Promise<void> {
     const run = this.#run;
-    if (run === undefined) return;
-    run.stop(new SttpError("Closed", "the subscriber was disconnected"));
-    await run.ended;
+    const histories = this.#histories;
+    this.#histories = new OpenHistories();
+    const reason = new SttpError("Closed", "the subscriber was disconnected");
+    run?.stop(reason);
+    // What the run reads itself has ended then.
+    await run?.ended;
+    await histories.end(reason);
   }
 
   /** The same as {@linkcode Subscriber.disconnect}. */
