@@ -1,4 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { MemoryHistory } from "../history/mod.ts";
 import { DataSet } from "../metadata/data_set.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
 import { Command, Response, responseName } from "../transport/wire/codes.ts";
@@ -325,4 +326,62 @@ Deno.test("rules that change several times in a row make one new cache", async (
   assertEquals((await expectNewCache(peer))[0], notStat.map(signalId));
   await peer.confirmCache();
   await expectNothing(rig, peer);
+});
+
+Deno.test("a subscription to history that waits behind another's cache gets one without what was taken away", async () => {
+  await using rig = await Rig.start({ history: new MemoryHistory() });
+  const peer = await rig.subscribe("PPA:1");
+  await peer.subscribe({ filterExpression: "PPA:1; PPA:2" });
+  await peer.expectCache();
+  await peer.expect(Response.Succeeded);
+  await peer.subscribe({ filterExpression: "PPA:1; PPA:4", startTimeConstraint: "*-1h" });
+  await peer.expect(Response.Succeeded);
+  rig.publisher.setAccess({ ...denyStat, unauthorized: "none" });
+  await peer.expect(Response.ConfigurationChanged);
+  await settle();
+  await peer.confirmCache();
+  const { cache } = await peer.expectCache();
+  assertEquals([[...cache.signalIds], [...cache.unauthorized]], [[signalId(0)], []]);
+  await peer.confirmCache();
+  await peer.expect(Response.ProcessingComplete);
+});
+
+Deno.test("one that waits while the application decides is not sent before it has", async () => {
+  const decision = Promise.withResolvers<SignalRights>();
+  let rights: () => SignalRights | Promise<SignalRights> = () => ({});
+  const authorizeSignals = (): SignalRights | Promise<SignalRights> => rights();
+  await using rig = await Rig.start({ access: { authorizeSignals } });
+  const peer = await rig.subscribe("PPA:1");
+  for (const filterExpression of ["PPA:1; PPA:2", "PPA:1; PPA:4"]) await peer.subscribe({ filterExpression });
+  await peer.expectCache();
+  for (let i = 0; i < 2; i++) await peer.expect(Response.Succeeded);
+  rights = () => decision.promise;
+  rig.publisher.setAccess({ ...denyStat, unauthorized: "none", authorizeSignals });
+  await peer.confirmCache();
+  await settle();
+  const { subscription } = rig.connection();
+  assertEquals([subscription?.filter, subscription?.signals, subscription?.confirmed], [
+    "PPA:1; PPA:4",
+    1,
+    false,
+  ]);
+  decision.resolve({});
+  await peer.expect(Response.ConfigurationChanged);
+  assertEquals([...(await peer.expectCache()).cache.signalIds], [signalId(0)]);
+});
+
+Deno.test("one that waits fails when there is no room for another in its place", async () => {
+  await using rig = await Rig.start({ limits: { allSubscriptionsLength: 1_000_000 } }, 2000);
+  const peer = await rig.subscribe("PPA:1");
+  for (const filterExpression of ["PPA:1; PPA:2", "FILTER ActiveMeasurements WHERE True"]) {
+    await peer.subscribe({ filterExpression });
+  }
+  await peer.expectCache();
+  for (let i = 0; i < 2; i++) await peer.expect(Response.Succeeded);
+  rig.publisher.setAccess({ signals: [{ deny: "PPA:9" }] });
+  await peer.expect(Response.ConfigurationChanged);
+  assertMatch(await peer.expectText(Response.Failed, Command.Subscribe), /would take/);
+  await peer.confirmCache();
+  await expectNothing(rig, peer);
+  assertEquals(rig.connection().subscription?.filter, "PPA:1; PPA:2");
 });

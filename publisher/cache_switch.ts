@@ -23,6 +23,8 @@ export class CacheSwitch<Subscription> {
   /** A cache that was sent and not confirmed; without a subscription when that was cancelled meanwhile. */
   #unconfirmed: { subscription: Subscription | undefined } | undefined;
   #waiting: Subscription | undefined;
+  /** One that waited, and that its cache does not fit any more. */
+  #outdated: Subscription | undefined;
 
   /**
    * @param version The session's protocol version.
@@ -41,12 +43,12 @@ export class CacheSwitch<Subscription> {
 
   /** The latest subscription asked for: the one that will be, or is, in force. */
   get latest(): Subscription | undefined {
-    return this.#waiting ?? this.#unconfirmed?.subscription ?? this.#active;
+    return this.#outdated ?? this.#waiting ?? this.#unconfirmed?.subscription ?? this.#active;
   }
 
   /** All the subscriptions that there are: in force, and to come. */
   get subscriptions(): Subscription[] {
-    const all = [this.#active, this.#unconfirmed?.subscription, this.#waiting];
+    const all = [this.#active, this.#unconfirmed?.subscription, this.#waiting, this.#outdated];
     return all.filter((subscription) => subscription !== undefined);
   }
 
@@ -60,8 +62,19 @@ export class CacheSwitch<Subscription> {
     return this.#unconfirmed !== undefined;
   }
 
+  /** Whether the latest subscription waits for another in its place: its cache does not fit it any more. */
+  get isOutdated(): boolean {
+    return this.#outdated !== undefined;
+  }
+
+  /** Forgets the latest subscription if it is outdated: none can be had in its place. */
+  dropOutdated(): void {
+    this.#outdated = undefined;
+  }
+
   /** A subscription that replaces whatever there is. */
   subscribe(subscription: Subscription): void {
+    this.#outdated = undefined;
     if (!this.#doubleBuffered) {
       // In force at once: what was encoded for the old cache must go before the new one does.
       this.#actions.deactivate();
@@ -96,13 +109,21 @@ export class CacheSwitch<Subscription> {
   }
 
   /**
-   * Changes the subscriptions that there are. Their caches stay as they are; data is left to who calls.
+   * Changes the subscriptions that there are. Their caches stay as they are, so one that was not sent yet is not going to
+   * be; data is left to who calls.
    *
    * @param change What becomes of each.
    */
   update(change: (subscription: Subscription) => Subscription): void {
     if (this.#active !== undefined) this.#active = change(this.#active);
-    if (this.#waiting !== undefined) this.#waiting = change(this.#waiting);
+    if (this.#outdated !== undefined) this.#outdated = change(this.#outdated);
+    if (this.#waiting !== undefined) {
+      const changed = change(this.#waiting);
+      if (changed !== this.#waiting) {
+        this.#outdated = changed;
+        this.#waiting = undefined;
+      }
+    }
     const unconfirmed = this.#unconfirmed?.subscription;
     if (unconfirmed !== undefined) this.#unconfirmed = { subscription: change(unconfirmed) };
   }
@@ -110,6 +131,7 @@ export class CacheSwitch<Subscription> {
   /** Ends data and forgets what was to come; an unconfirmed cache stays unconfirmed. */
   unsubscribe(): void {
     this.#waiting = undefined;
+    this.#outdated = undefined;
     if (this.#unconfirmed !== undefined) this.#unconfirmed.subscription = undefined;
     this.#active = undefined;
     this.#actions.deactivate();

@@ -102,6 +102,31 @@ Deno.test("Unsubscribe ends data and what waits", () => {
   assertEquals(done(), ["send D as 0"]);
 });
 
+Deno.test("one that changes while it waits is not sent: another has to take its place", () => {
+  const { caches, done } = createSwitch(2);
+  for (const name of ["A", "B"]) caches.subscribe(name);
+  caches.update((name) => name);
+  assertEquals(caches.isOutdated, false);
+  caches.update((name) => `less of ${name}`);
+  assertEquals([caches.isOutdated, caches.latest], [true, "less of B"]);
+  assertEquals(caches.subscriptions, ["less of A", "less of B"]);
+  caches.update((name) => `even ${name}`);
+  assertEquals(caches.latest, "even less of B");
+  caches.confirm();
+  assertEquals(done(), ["send A as 0", "activate even less of A on 0"]);
+  caches.subscribe("C");
+  assertEquals(caches.isOutdated, false);
+  assertEquals(done(), ["send C as 1"]);
+  caches.subscribe("D");
+  caches.update((name) => `less of ${name}`);
+  caches.dropOutdated();
+  assertEquals(caches.latest, "less of C");
+  caches.subscribe("E");
+  caches.update((name) => `less of ${name}`);
+  caches.unsubscribe();
+  assertEquals([caches.isOutdated, caches.latest], [false, undefined]);
+});
+
 Deno.test("version 1: one cache, in force at once, the old data ended before it", () => {
   const { caches, done } = createSwitch(1);
   caches.subscribe("A");

@@ -127,6 +127,17 @@ export class DataPath {
     return this.#caches.latest;
   }
 
+  /** Whether signals were taken out of the latest subscription before its cache was sent: that one is not sent any more. */
+  get isOutdated(): boolean {
+    return this.#caches.isOutdated;
+  }
+
+  /** None can be had in the place of an outdated subscription. */
+  dropOutdated(): void {
+    this.#caches.dropOutdated();
+    this.#letGo();
+  }
+
   /** Whether there is a subscription, or a cache of one that the subscriber has not confirmed. */
   get isBusy(): boolean {
     return this.#caches.latest !== undefined || this.#caches.isUnconfirmed;

@@ -1,4 +1,5 @@
 import { SttpError } from "../transport/errors.ts";
+import { Command } from "../transport/wire/codes.ts";
 import { createSubscription, type Subscription } from "./subscription.ts";
 import type { Session } from "./session.ts";
 import type { Decision } from "./session_rights.ts";
@@ -22,11 +23,12 @@ export async function renewRights(session: Session, cause: "metadata" | "rules")
   revoke(session, now.visibility);
   if (cause === "rules" && !isSameView(now, before)) session.configurationChanged();
   const { latest } = session.data;
-  if (latest === undefined || latest.temporal !== undefined) return;
-  if (cause === "metadata" && latest.set.count === latest.set.size) return;
+  if (latest === undefined) return;
+  const isWhole = cause === "metadata" && latest.set.count === latest.set.size;
+  if (!session.data.isOutdated && (latest.temporal !== undefined || isWhole)) return;
+  // The subscriber may have asked for something else meanwhile.
+  const isWanted = (): boolean => session.data.latest?.request === latest.request;
   try {
-    // The subscriber may have asked for something else meanwhile.
-    const isWanted = (): boolean => session.data.latest?.request === latest.request;
     await rights.with(
       (definition, inTurn) => {
         const { modes, host: { options } } = session;
@@ -39,8 +41,11 @@ export async function renewRights(session: Session, cause: "metadata" | "rules")
       isWanted,
     );
   } catch (error) {
-    // Its filter does not fit this metadata: it keeps what is left of what it had. Or it is not wanted any more.
     if (!(error instanceof SttpError)) throw error;
+    // Its filter does not fit this metadata: it keeps what is left of what it had. Or it is not wanted any more.
+    if (!session.data.isOutdated || !isWanted()) return;
+    session.data.dropOutdated();
+    session.failed(Command.Subscribe, error.message);
   }
 }
 
