@@ -134,7 +134,9 @@ export interface SubscriberOptions extends SubscribeOptions {
   overflow?: OverflowPolicy;
   /**
    * Receives each batch, instead of iteration by `batches()` and its like. The batch is lent until the function
-   * returns, or until the promise that it returns settles; meanwhile the next one fills.
+   * returns, or until the promise that it returns settles; meanwhile the next one fills. What it throws, or its promise
+   * rejects with, is reported as an event listener's fault is (`reportError`): that ends a program which has no listener
+   * for the global `error` event; in one that has, it goes on with the next batch.
    */
   onBatch?: (batch: MeasurementBatch) => void | Promise<void>;
   /**

@@ -388,7 +388,8 @@ export class Subscriber implements AsyncDisposable {
 
   /**
    * Sends a command of the application's own (§14) and waits for the answer of the publisher's application. Commands
-   * of the same number go one after another.
+   * of the same number go one after another. An answer tells no more than the number: one that comes after `TimedOut`
+   * is taken for that of the next command with this number, if one is waiting by then.
    *
    * @param number Which of the sixteen, 0 to 15.
    * @param payload What goes with it.

@@ -2,7 +2,8 @@ import type { MeasurementBatch } from "./wire/batch.ts";
 
 /**
  * Looks at measurements on their way: those of a batch from `from` on. The batch is neither kept nor changed, and
- * looking must be quick: it happens for every batch, before anything else goes on.
+ * looking must be quick: it happens for every batch, before anything else goes on. What it throws is reported as an event
+ * listener's fault is (`reportError`), which ends a program that has no listener for the global `error` event.
  */
 export type MeasurementTap = (batch: MeasurementBatch, from: number) => void;
 
