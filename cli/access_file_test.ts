@@ -38,6 +38,10 @@ Deno.test("a file that can't be used says so, and which it is", async () => {
     ["signals:\n  - deny: SignalType = (\n", ":2:11: signals[0].deny: "],
     ["signals: [{allow: 5}]", ": access.signals[0].allow must be a filter expression"],
     ["alow: []", ": "],
+    ["[]", ": access: an object with options expected, not an array"],
+    ["5", ': the publisher: "access" must be an object, not 5'],
+    ["", ': the publisher: "access" must be an object, not null'],
+    ["deny: [[]]", ": access.deny: an object with options expected, not an array"],
   ];
   for (const [text, message] of wrong) {
     await withFile(text, async (path) => {

@@ -12,9 +12,12 @@ export const longestDelay = 2_147_483_647;
  *
  * @param kinds What `typeof` must give for each option, or `any`.
  * @param where Whose options they are, for errors.
- * @throws {TypeError} When an option does not exist or is of a wrong type.
+ * @throws {TypeError} When they are no object with names, or an option does not exist or is of a wrong type.
  */
 export function checkKinds(value: object, kinds: Readonly<Record<string, string>>, where: string): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new TypeError(`${where}: an object with options expected, not ${describe(value)}`);
+  }
   for (const [name, given] of Object.entries(value)) {
     const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
     if (kind === undefined) throw new TypeError(`${where} has no option "${name}"`);
