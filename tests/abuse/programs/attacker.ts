@@ -7,6 +7,7 @@
  */
 import {
   Command,
+  connectTls,
   DefaultOperationalModes,
   encodeCommand,
   encodeMetadataRefresh,
@@ -34,7 +35,8 @@ export type Attack =
   | "caches never confirmed"
   | "connections dropped"
   | "idle connections"
-  | "strangers";
+  | "strangers"
+  | "TLS handshakes";
 
 /** What is done to whom, and for how long. */
 export interface AttackSettings {
@@ -128,6 +130,19 @@ async function awaitResponse(from: Deno.TcpConn, frames: FrameReader, awaited: n
     if (length === null) return;
     frames.commit(length);
   }
+}
+
+/** The first record of a TLS client, whole. */
+async function clientHello(): Promise<Uint8Array> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const attempt = connectTls({ hostname: "127.0.0.1", port: listener.addr.port }).catch(() => {});
+  const peer = await listener.accept();
+  const bytes = new Uint8Array(16_384);
+  const length = await peer.read(bytes);
+  peer.close();
+  listener.close();
+  await attempt;
+  return bytes.subarray(0, length!);
 }
 
 const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
@@ -319,6 +334,15 @@ const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
       await write(peer, greetings[counts.connections % greetings.length]!);
       await read(peer);
     }),
+
+  /** TLS handshakes that are begun and not gone on with, as many as will go: with the first bytes, or with all a client says. */
+  "TLS handshakes": async () => {
+    const hello = await clientHello();
+    await many(300, async (peer) => {
+      await write(peer, counts.connections % 2 === 0 ? hello : hello.subarray(0, 5));
+      await read(peer);
+    });
+  },
 };
 
 emit("started", { pid: Deno.pid });
