@@ -30,6 +30,10 @@ interface Reader {
   readonly end: number;
   /** The last time that is wanted, in ticks. */
   readonly stop: bigint;
+  /** The numbers of the blocks that have something of it, maybe, by their earliest times. */
+  readonly blocks: number[];
+  /** Which of those is the first that may have something that is yet to be read. */
+  from: number;
   /** Of what was read last. */
   time: bigint;
   /** Of what was read last, among all that was ever recorded. */
@@ -130,14 +134,11 @@ export class MemoryHistory implements HistorySource {
    * @throws {SttpError} `Aborted`.
    */
   async *read({ signals, handles, start, stop, signal }: HistoryRequest): AsyncIterable<MeasurementBatch> {
-    const reader: Reader = {
-      wanted: this.#numbering.wanted(signals, handles),
-      end: this.#recorded,
-      stop,
-      time: start,
-      position: -1,
-    };
+    const wanted = this.#numbering.wanted(signals, handles);
+    const end = this.#recorded;
     using _reading = this.#turns.enter();
+    const blocks = await this.#turns.run(() => this.#blocksFor(start, stop, end));
+    const reader: Reader = { wanted, end, stop, blocks, from: 0, time: start, position: -1 };
     for (;;) {
       const batch = await this.#next(reader, signal);
       if (batch === undefined) return;
@@ -151,7 +152,9 @@ export class MemoryHistory implements HistorySource {
     let found: number[] = [];
     /** What is later is not among the earliest. */
     let horizon: bigint | undefined;
-    for (const number of this.#blocksFor(reader)) {
+    let at = reader.from;
+    for (; at < reader.blocks.length; at++) {
+      const number = reader.blocks[at]!;
       const isOver = await this.#turns.run(() => {
         if (signal?.aborted) throw new SttpError("Aborted", "reading history was aborted");
         const block = this.#blocks[number - this.#dropped];
@@ -166,16 +169,34 @@ export class MemoryHistory implements HistorySource {
       if (isOver) break;
     }
     if (found.length === 0) return undefined;
-    return await this.#turns.run(() => this.#take(this.#earliest(found), reader));
+    return await this.#turns.run(() => {
+      const batch = this.#take(this.#earliest(found), reader);
+      this.#passOver(reader, at);
+      return batch;
+    });
   }
 
-  /** The numbers of the blocks that have something for a reader, maybe, by their earliest times. */
-  #blocksFor({ time, stop, end }: Reader): number[] {
+  /** The numbers of the blocks that have something of these times, maybe, by their earliest times. */
+  #blocksFor(start: bigint, stop: bigint, end: number): number[] {
     return this.#blocks
       .map(({ range: { first, last } }, i) => ({ first, last, number: this.#dropped + i }))
-      .filter(({ first, last, number }) => last >= time && first <= stop && number * this.#blockSize < end)
-      .sort((a, b) => Number(a.first - b.first) || a.number - b.number)
+      .filter(({ first, last, number }) => last >= start && first <= stop && number * this.#blockSize < end)
+      .sort((a, b) => a.first < b.first ? -1 : a.first > b.first ? 1 : a.number - b.number)
       .map(({ number }) => number);
+  }
+
+  /** A reader need not look again at those of its blocks before `end` that have nothing more for it. */
+  #passOver(reader: Reader, end: number): void {
+    const { blocks, time } = reader;
+    let from = end;
+    for (let at = end - 1; at >= reader.from; at--) {
+      const number = blocks[at]!;
+      // The others move up, so that the next piece looks at these and no more.
+      if (number >= this.#dropped && this.#blocks[number - this.#dropped]!.range.last >= time) {
+        blocks[--from] = number;
+      }
+    }
+    reader.from = from;
   }
 
   /** Finds what a block has for a reader, up to a time. */

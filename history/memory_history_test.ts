@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { SignalTable } from "../transport/signal_table.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
+import { MemoryBlock } from "./memory_block.ts";
 import { MemoryHistory } from "./memory_history.ts";
 import type { HistoryRequest } from "./source.ts";
 
@@ -96,4 +97,31 @@ Deno.test("who is overtaken altogether is at the end", async () => {
   const found = reading.next();
   record(history, new Array(100).fill(9));
   assertEquals((await found).value?.length, undefined);
+});
+
+Deno.test("a piece takes as long to find in a long history as in a short one", async () => {
+  const property = Object.getOwnPropertyDescriptor(MemoryBlock.prototype, "range")!;
+  let looks = 0;
+  Object.defineProperty(MemoryBlock.prototype, "range", {
+    ...property,
+    get(): unknown {
+      looks++;
+      return property.get!.call(this);
+    },
+  });
+  try {
+    const looksOf = async (blocks: number): Promise<number> => {
+      const history = new MemoryHistory();
+      record(history, Array.from({ length: 4096 * blocks }, (_, n) => n));
+      // Its times are in those of all others: it has something for every piece.
+      record(history, [1, 4096 * blocks - 1], 4096 * blocks);
+      looks = 0;
+      let pieces = 0;
+      for await (const _ of history.read(request([0, 1, 2]))) pieces++;
+      return looks / pieces;
+    };
+    assertEquals(await looksOf(80) < 1.5 * await looksOf(10), true);
+  } finally {
+    Object.defineProperty(MemoryBlock.prototype, "range", property);
+  }
 });
