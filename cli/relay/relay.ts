@@ -20,6 +20,7 @@ import {
   type SubscriberOptions,
   systemClock,
 } from "../../mod.ts";
+import { Covered } from "./covered.ts";
 import { mergeMetadata, type MergeReport } from "./merge_metadata.ts";
 
 /** A publisher that measurements come from. */
@@ -75,7 +76,10 @@ export interface UpstreamStats {
   readonly forwarded: number;
   /** Measurements that did not, because the metadata of this publisher does not describe their signals. */
   readonly undescribed: number;
-  /** Measurements that did not, because their signals are taken from a publisher before this one. */
+  /**
+   * Measurements that did not, because their signals are taken from a publisher before this one; or, of what was missed
+   * and recovered, because another one delivered them meanwhile.
+   */
   readonly elsewhere: number;
   /** Buffer blocks that went on. */
   readonly bufferBlocks: number;
@@ -89,7 +93,8 @@ export interface UpstreamStats {
 
 /**
  * Subscribes to publishers and publishes what comes from all of them. Their metadata becomes one, which follows theirs.
- * A signal that several have is taken from the first of them that is there, so that each measurement goes on once.
+ * A signal that several have is taken from the first of them that is there. What that one missed while it was away, and
+ * recovers, goes on as far as none of the others stood in for it.
  *
  * The connections to publishers come and go by themselves; those of subscribers do not notice.
  */
@@ -106,6 +111,9 @@ export class Relay implements AsyncDisposable {
   #defining: Promise<void> | undefined;
   /** By the publisher's handle: where its measurements are taken from, -1 when nobody describes it. */
   #origins = new Int16Array(0);
+  /** What came while one that recovers was away, and is not told to forget as long as there are gaps to be filled. */
+  readonly #covered = new Covered();
+  #isCovering = false;
 
   /**
    * Connects to nobody yet.
@@ -126,6 +134,9 @@ export class Relay implements AsyncDisposable {
     this.#upstreams = upstreams.map((settings, i) =>
       new Upstream(settings, publisher, {
         origins: () => this.#origins,
+        covered: this.#covered,
+        isCovering: () => this.#isCovering,
+        gapsChanged: () => this.#forgetCovered(),
         index: i,
         emit: (event) => emit(event),
         metadataChanged: (upstream) => {
@@ -218,6 +229,14 @@ export class Relay implements AsyncDisposable {
       }
     }
     this.#origins = origins;
+    this.#covered.interrupt();
+    this.#isCovering = this.#upstreams.some(({ mayMiss }) => mayMiss);
+    this.#forgetCovered();
+  }
+
+  /** Lets go of what came while others were away, once they have no gaps any more. */
+  #forgetCovered(): void {
+    if (!this.#isCovering && this.#upstreams.every(({ gaps }) => gaps === 0)) this.#covered.clear();
   }
 }
 
@@ -239,6 +258,11 @@ interface UpstreamHost {
   readonly index: number;
   /** Where the measurements of signals are taken from, by the publisher's handle; beyond its end from nowhere. */
   origins(): Int16Array;
+  /** What came from any of them, noted while {@linkcode UpstreamHost.isCovering}, is not to be recovered from others. */
+  readonly covered: Covered;
+  isCovering(): boolean;
+  /** There is one gap less. */
+  gapsChanged(): void;
   emit(event: RelayEvent): void;
   /** Resolves when it is published, or left out. */
   metadataChanged(upstream: Upstream): Promise<void>;
@@ -254,6 +278,9 @@ class Upstream {
   /** That of all upstreams together which is published. */
   used: Description | undefined;
   isLive = false;
+  /** Whether it was there once. */
+  #wasLive = false;
+  readonly #recovers: boolean;
   readonly #address: string;
   readonly #publisher: Publisher;
   readonly #host: UpstreamHost;
@@ -294,12 +321,13 @@ class Upstream {
     this.#publisher = publisher;
     this.#host = host;
     this.#mostSignals = signals;
+    this.#recovers = recover;
     this.subscriber = new Subscriber({
       ...options,
       address,
       onBatch: (batch) => this.#inTime(() => this.#forward(batch)),
       ...recover && {
-        gapRecovery: { onRecovered: (batch) => this.#inTime(() => this.#forward(batch)) },
+        gapRecovery: { onRecovered: (batch) => this.#inTime(() => this.#forward(batch, true)) },
       },
       onBufferBlock: (block) => this.#inTime(() => this.#forwardBlock(block)),
       onNotification: (text) => {
@@ -325,6 +353,16 @@ class Upstream {
     };
   }
 
+  /** Whether it misses now what it will recover. */
+  get mayMiss(): boolean {
+    return this.#recovers && this.#wasLive && !this.isLive;
+  }
+
+  /** How many gaps it has to recover. */
+  get gaps(): number {
+    return this.#recovers ? this.subscriber.stats().gaps.open : 0;
+  }
+
   async run(): Promise<void> {
     const events = this.subscriber.status();
     this.subscriber.connect(undefined, { retry: true }).catch(() => {
@@ -334,6 +372,7 @@ class Upstream {
       if (event.kind === "metadata") await this.#allTaken();
       else if (event.kind === "subscribed") this.#setLive(true);
       else if (event.kind === "connectionLost" || event.kind === "closed") this.#setLive(false);
+      else if (event.kind === "recovered" || event.kind === "gapGivenUp") this.#host.gapsChanged();
       else if (event.kind === "missed") {
         // Whatever it was, this is how it stands.
         await this.#allTaken();
@@ -348,6 +387,7 @@ class Upstream {
   #setLive(isLive: boolean): void {
     if (this.isLive === isLive) return;
     this.isLive = isLive;
+    this.#wasLive ||= isLive;
     this.#host.livenessChanged();
     this.#host.emit({ kind: isLive ? "live" : "lost", upstream: this.name });
   }
@@ -448,15 +488,17 @@ class Upstream {
     return this.#takeMetadata() === undefined ? forward() : this.#allTaken().then(forward);
   }
 
-  #forward(batch: MeasurementBatch): void {
+  /** @param isRecovered Whether it was missed when it was new. */
+  #forward(batch: MeasurementBatch, isRecovered: boolean = false): void {
     this.#learnSignals();
-    const { index } = this.#host;
+    const { index, covered } = this.#host;
+    const isCovering = !isRecovered && this.#host.isCovering();
     const origins = this.#host.origins();
     const handles = this.#handles;
     const out = this.#batch;
     out.clear();
     out.append(batch);
-    const { signals, ticks, valueBits, flags, length } = out;
+    const { signals, ticks, tickWords, valueBits, flags, length } = out;
     let kept = 0;
     for (let i = 0; i < length; i++) {
       const handle = handles[signals[i]!]!;
@@ -464,6 +506,11 @@ class Upstream {
       if (origin !== index) {
         if (origin < 0) this.#undescribed++;
         else this.#elsewhere++;
+        continue;
+      }
+      if (isCovering) covered.note(handle, tickWords[2 * i]!, tickWords[2 * i + 1]!);
+      else if (isRecovered && covered.has(handle, tickWords[2 * i]!, tickWords[2 * i + 1]!)) {
+        this.#elsewhere++;
         continue;
       }
       signals[kept] = handle;

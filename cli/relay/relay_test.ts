@@ -1,4 +1,5 @@
 import { assertEquals, assertGreater, assertThrows } from "@std/assert";
+import { MemoryHistory } from "../../history/mod.ts";
 import { finish } from "../../metadata/steps.ts";
 import {
   type Channel,
@@ -7,9 +8,11 @@ import {
   DataPacketFlags,
   DataSet,
   type DataTable,
+  ManualClock,
   parseTarget,
   Publisher,
   Response,
+  SttpError,
   Subscriber,
   type SubscriberOptions,
 } from "../../mod.ts";
@@ -183,6 +186,72 @@ Deno.test("two publishers become one; what both have comes once, from the first 
   await receive(subscriber, 75, received);
   assertEquals([4, 5, 19].map((n) => received.rounds.get(n)?.length), [3, 4, 4]);
   assertEquals(subscriber.stats().configurationChanges, 0);
+});
+
+Deno.test("what was missed and is recovered goes on as far as nobody else delivered it", async () => {
+  const clock = new ManualClock();
+  const down = new Set<string>();
+  const connector = (address: string): Promise<Channel> =>
+    down.has(address)
+      ? Promise.reject(new SttpError("ConnectFailed", "down"))
+      : connectTcp(parseTarget(address));
+  await using first = await Meeting.start(3, { history: new MemoryHistory() });
+  await using second = await Meeting.start(3, { history: new MemoryHistory() });
+  const both = [first.publisher, second.publisher];
+  await using hub = await Hub.start(both.map(({ address }) => address), {
+    recover: true,
+    options: { filter: all, reconnect, connector, clock, heartbeatTimeout: 0 },
+  });
+  await hub.ready();
+  const received = new Received();
+  const subscriber = await hub.subscriber();
+  const publish = async (
+    publishers: readonly Publisher[],
+    rounds: number[],
+    count: number,
+  ): Promise<void> => {
+    for (const publisher of publishers) {
+      for (const round of rounds) publisher.publish(roundOf(publisher, 3, round));
+    }
+    await receive(subscriber, 3 * count, received);
+    // What does not go on has come, too, wherever it could.
+    const came = () => Object.values(hub.relay.subscribers).map((upstream) => upstream.stats().measurements);
+    await until(() => both.every((publisher, i) => publisher.stats().sent.measurements <= came()[i]!));
+  };
+  const lose = async (i: number): Promise<void> => {
+    down.add(both[i]!.address);
+    for (const { id } of both[i]!.stats().open) both[i]!.disconnect(id);
+    await until(() => hub.relay.stats()[i]?.live === false);
+  };
+  const find = async (i: number): Promise<void> => {
+    down.delete(both[i]!.address);
+    await until(() => {
+      clock.advance(1);
+      return hub.relay.stats()[i]?.live === true;
+    });
+    await first.confirmed();
+    await second.confirmed();
+  };
+  await first.confirmed();
+  await second.confirmed();
+  await publish(both, [0, 1, 2], 3);
+  await lose(0);
+  first.publisher.publish(roundOf(first.publisher, 3, 3));
+  await publish(both, [4, 5, 6], 6);
+  await lose(1);
+  first.publisher.publish(roundOf(first.publisher, 3, 7));
+  await find(1);
+  await publish(both, [8, 9], 8);
+  first.publisher.publish(roundOf(first.publisher, 3, 10));
+  await find(0);
+  await publish(both, [11], 9);
+  clock.advance(5000);
+  await receive(subscriber, 3 * 12, received);
+  await until(() => Object.values(hub.relay.subscribers).every((each) => each.stats().gaps.open === 0));
+  for (const rounds of received.rounds.values()) {
+    assertEquals(rounds, [0, 1, 2, 4, 5, 6, 8, 9, 11, 3, 7, 10]);
+  }
+  assertEquals([received.rounds.size, hub.relay.stats()[0]?.elsewhere], [3, 3 * 5]);
 });
 
 Deno.test("buffer blocks and notifications go on", async () => {
