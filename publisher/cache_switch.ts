@@ -2,6 +2,8 @@
 export interface CacheSwitchActions<Subscription> {
   /** Sends a subscription's signal index cache; the index is `undefined` at version 1. */
   sendCache(subscription: Subscription, cacheIndex: 0 | 1 | undefined): void;
+  /** Whether nothing waits to be sent that refers to what this cache was; {@linkcode CacheSwitch.proceed} when so. */
+  isFree(cacheIndex: 0 | 1): boolean;
   /** Starts data under this cache, and ends what was active before. */
   activate(subscription: Subscription, cacheIndex: 0 | 1): void;
   /** Ends data. */
@@ -12,8 +14,8 @@ export interface CacheSwitchActions<Subscription> {
  * Double-buffered signal index caches (§5): which of a session's subscriptions is in force and which are to come.
  *
  * The session starts as if on cache 1. A new subscription's cache goes out under the other index, and data goes on
- * under the old one until the subscriber confirms. While one is unconfirmed, only the newest of those that follow
- * waits. At version 1 there is a single cache, in force at once.
+ * under the old one until the subscriber confirms. While one is unconfirmed, or datagrams wait that refer to the cache
+ * whose index is to be used again, only the newest of those that follow waits. At version 1 there is a single cache, in force at once.
  */
 export class CacheSwitch<Subscription> {
   readonly #doubleBuffered: boolean;
@@ -89,8 +91,21 @@ export class CacheSwitch<Subscription> {
   }
 
   #send(subscription: Subscription): void {
+    const cacheIndex = this.#cacheIndex === 0 ? 1 : 0;
+    if (!this.#actions.isFree(cacheIndex)) {
+      this.#waiting = subscription;
+      return;
+    }
     this.#unconfirmed = { subscription };
-    this.#actions.sendCache(subscription, this.#cacheIndex === 0 ? 1 : 0);
+    this.#actions.sendCache(subscription, cacheIndex);
+  }
+
+  /** A cache may be free that was not: sends what waits for that. */
+  proceed(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined || this.#unconfirmed !== undefined) return;
+    this.#waiting = undefined;
+    this.#send(waiting);
   }
 
   /** The subscriber confirmed a cache. @returns False when none was waiting for that. */

@@ -2,10 +2,14 @@ import { assertEquals } from "@std/assert";
 import { CacheSwitch } from "./cache_switch.ts";
 
 /** A switch over subscriptions that are just names, and what it did. */
-function createSwitch(version: number): { caches: CacheSwitch<string>; done: () => string[] } {
+function createSwitch(
+  version: number,
+  isFree = (_index: 0 | 1) => true,
+): { caches: CacheSwitch<string>; done: () => string[] } {
   const log: string[] = [];
   const caches = new CacheSwitch<string>(version, {
     sendCache: (name, index) => log.push(`send ${name} as ${index ?? "the only one"}`),
+    isFree,
     activate: (name, index) => log.push(`activate ${name} on ${index}`),
     deactivate: () => log.push("deactivate"),
   });
@@ -125,6 +129,31 @@ Deno.test("one that changes while it waits is not sent: another has to take its 
   caches.update((name) => `less of ${name}`);
   caches.unsubscribe();
   assertEquals([caches.isOutdated, caches.latest], [false, undefined]);
+});
+
+Deno.test("a cache whose index is not free waits", () => {
+  const busy = new Set<0 | 1>();
+  const { caches, done } = createSwitch(2, (index) => !busy.has(index));
+  for (const name of ["A", "B"]) caches.subscribe(name);
+  caches.confirm();
+  busy.add(0);
+  caches.confirm();
+  assertEquals(done(), ["send A as 0", "activate A on 0", "send B as 1", "activate B on 1"]);
+  for (const name of ["C", "D"]) caches.subscribe(name);
+  caches.proceed();
+  assertEquals([done(), caches.latest, caches.isUnconfirmed], [[], "D", false]);
+  busy.clear();
+  caches.proceed();
+  caches.proceed();
+  assertEquals(done(), ["send D as 0"]);
+  caches.subscribe("E");
+  busy.add(1);
+  caches.confirm();
+  assertEquals(done(), ["activate D on 0"]);
+  caches.unsubscribe();
+  busy.clear();
+  caches.proceed();
+  assertEquals(done(), ["deactivate"]);
 });
 
 Deno.test("version 1: one cache, in force at once, the old data ended before it", () => {

@@ -57,6 +57,10 @@ export class DataChannel {
   #pending = 0;
   #pendingBytes = 0;
   #waiters: (() => void)[] = [];
+  /** How many datagrams were sent, and how many of them the system has taken or refused: they go in order. */
+  #sent = 0;
+  #gone = 0;
+  #departures: { readonly sent: number; readonly resolve: () => void }[] = [];
 
   /** See {@linkcode DataChannelOptions}. */
   constructor(options: DataChannelOptions) {
@@ -117,6 +121,7 @@ export class DataChannel {
     const { socket, to, limit, totals, ended, onDropped, onIdle } = this.#options;
     if (this.#pendingBytes + datagram.length > limit) return onDropped("overflow", measurements);
     this.#pending++;
+    this.#sent++;
     this.#pendingBytes += datagram.length;
     totals.waiting += measurements;
     const done = (error?: SttpError): void => {
@@ -124,6 +129,10 @@ export class DataChannel {
       this.#pendingBytes -= datagram.length;
       totals.waiting -= measurements;
       if (!ended.aborted) this.#count(datagram.length, measurements, error);
+      this.#gone++;
+      while (this.#departures[0] !== undefined && this.#departures[0].sent <= this.#gone) {
+        this.#departures.shift()!.resolve();
+      }
       if (this.#pending > 0) return;
       if (!ended.aborted) onIdle();
       for (const resolve of this.#waiters.splice(0)) resolve();
@@ -142,6 +151,12 @@ export class DataChannel {
       totals.lastError = error.message;
       onDropped("datagram", measurements);
     }
+  }
+
+  /** Resolves when all that was sent until now is on its way, whatever follows; `undefined` when it is. */
+  departed(): Promise<void> | undefined {
+    if (this.idle) return undefined;
+    return new Promise((resolve) => this.#departures.push({ sent: this.#sent, resolve }));
   }
 
   /** Resolves when nothing is on its way to the system. */

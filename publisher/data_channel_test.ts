@@ -186,3 +186,22 @@ Deno.test("datagrams go to the host of the command channel and nowhere else", ()
   const error = assertThrows(() => destinationOf("memory:1", 9191), SttpError, "not an IP address");
   assertEquals(error.code, "Refused");
 });
+
+Deno.test("what was sent has departed when the system has taken it, or not, whatever was sent since", async () => {
+  const { socket, channel } = setUp();
+  assertEquals(channel.departed(), undefined);
+  let departures = 0;
+  const count = (): number => departures++;
+  for (let i = 0; i < 2; i++) channel.sendDatagram(new Uint8Array(10), 1);
+  channel.departed()!.then(count);
+  channel.sendDatagram(new Uint8Array(10), 1);
+  channel.departed()!.then(count);
+  const seen: number[] = [];
+  for (const [i, { done }] of socket.sent.entries()) {
+    done(i === 1 ? new SttpError("ConnectionLost", "refused") : undefined);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    seen.push(departures);
+  }
+  assertEquals(seen, [0, 1, 2]);
+  assertEquals(channel.departed(), undefined);
+});

@@ -86,6 +86,8 @@ export class DataPath {
   /** Where data goes; `undefined`: over the command channel. */
   #dataChannel: DataChannel | undefined;
   #lastDatagramAt = -Infinity;
+  /** By cache index: datagrams of a subscription that is over wait to be sent. */
+  readonly #departing: [Promise<void> | undefined, Promise<void> | undefined] = [undefined, undefined];
   readonly #datagrams = new DatagramTotals();
   #cipher: PayloadCipher | undefined;
   #bufferBlocks: BufferBlockSender | undefined;
@@ -115,6 +117,7 @@ export class DataPath {
         this.#cacheSentAt = clock.monotonic();
         queue.pushControl(cache.frame(subscriberId, cacheIndex));
       },
+      isFree: (cacheIndex) => this.#departing[cacheIndex] === undefined,
       activate: (subscription, cacheIndex) => this.#activate(subscription, cacheIndex),
       deactivate: () => this.#deactivate(),
     });
@@ -305,7 +308,20 @@ export class DataPath {
     const placement = this.#placement;
     this.#placement = undefined;
     this.#overflowed = false;
-    if (placement !== undefined) this.#owner.host.router.leave(placement, set);
+    if (placement === undefined) return;
+    this.#owner.host.router.leave(placement, set);
+    this.#awaitDeparture(placement.member.cacheIndex);
+  }
+
+  /** No other cache may take the place of one that datagrams refer to which still wait. */
+  #awaitDeparture(cacheIndex: 0 | 1): void {
+    const departed = this.#dataChannel?.departed();
+    this.#departing[cacheIndex] = departed;
+    departed?.then(() => {
+      if (this.#departing[cacheIndex] !== departed) return;
+      this.#departing[cacheIndex] = undefined;
+      if (!this.#owner.isClosed) this.#caches.proceed();
+    });
   }
 
   /** Ends data, and all that goes with it. */

@@ -517,6 +517,36 @@ Deno.test("what is left when signals are taken away goes on without a gap, thoug
   assertEquals([dropped, subscription?.signals, subscription?.confirmed], [{}, 1999, true]);
 });
 
+Deno.test("a cache takes no other's place before the last datagram that refers to that is sent", async () => {
+  await using fixture = await Fixture.open({ udp: { maxDatagramLength: 512, queueLimit: 1 << 22 } });
+  const { rig, peer } = fixture;
+  await fixture.agree();
+  await fixture.subscribe();
+  await peer.expect(Response.UpdateBaseTimes);
+  await peer.subscribe({ filterExpression: "PPA:1", dataChannel: fixture.dataChannel });
+  await peer.expectCache();
+  await peer.expect(Response.Succeeded);
+  const batch = new MeasurementBatch();
+  const published = 50_000;
+  for (let i = 0; i < published; i++) batch.add(i % 8, 1000n, i);
+  rig.publisher.publish(batch);
+  await peer.confirmCache();
+  await peer.subscribe({ filterExpression: "PPA:2", dataChannel: fixture.dataChannel });
+  for (;;) {
+    const response = await peer.receive();
+    if (response?.code === Response.UpdateSignalIndexCache) break;
+  }
+  // The system has taken or refused all of them.
+  const { dropped, dataChannel } = rig.connection();
+  assertEquals(
+    dataChannel!.measurements + (dropped["overflow"] ?? 0) + (dropped["datagram"] ?? 0),
+    published,
+  );
+  await peer.confirmCache();
+  await settle();
+  assertEquals(rig.connection().subscription?.filter, "PPA:2");
+});
+
 Deno.test("a frame that is no command does not stop the data", async () => {
   await using fixture = await Fixture.open();
   const { rig, peer } = fixture;
