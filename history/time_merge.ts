@@ -16,24 +16,26 @@ interface Part {
  * they are through: what does not overlap is not held at a time.
  */
 export class TimeMerge {
-  #parts: Part[] = [];
+  /** A binary heap, as there may be thousands: below place `i` are `2i + 1` and `2i + 2`, which do not come before it. */
+  readonly #parts: Part[] = [];
 
   /** Tells of a batch that is to be added. @param time Of its first measurement, in ticks. */
   expect(number: number, time: bigint): void {
     const batch = new MeasurementBatch(1);
     batch.add(0, time, 0);
-    this.#parts.push({ number, batch, isAdded: false, at: 0 });
+    this.#insert({ number, batch, isAdded: false, at: 0 });
   }
 
   /** Adds a batch. @param number Of equal times, those of the batch of the lower number come first. */
   add(number: number, batch: MeasurementBatch): void {
-    this.#parts = this.#parts.filter((part) => part.number !== number);
-    if (batch.length > 0) this.#parts.push({ number, batch, isAdded: true, at: 0 });
+    const expected = this.#parts.findIndex((part) => part.number === number);
+    if (expected >= 0) this.#remove(expected);
+    if (batch.length > 0) this.#insert({ number, batch, isAdded: true, at: 0 });
   }
 
   /** The number of the batch that is to be added before there is more. */
   get due(): number | undefined {
-    const [earliest] = this.#earliest();
+    const [earliest] = this.#parts;
     return earliest === undefined || earliest.isAdded ? undefined : earliest.number;
   }
 
@@ -51,29 +53,64 @@ export class TimeMerge {
 
   /** Takes what one part has before all others. @returns Whether it has been added. */
   #takeRun(piece: MeasurementBatch): boolean {
-    const [part, next] = this.#earliest();
+    const [part] = this.#parts;
     if (part === undefined || !part.isAdded) return false;
+    const next = this.#parts[this.#earliestBelow(0)];
     const from = part.at++;
     const end = Math.min(part.batch.length, from + piece.capacity - piece.length);
     while (part.at < end && (next === undefined || order(part, next) < 0)) part.at++;
     piece.append(part.batch, from, part.at);
-    if (part.at === part.batch.length) this.#parts = this.#parts.filter((other) => other !== part);
+    if (part.at === part.batch.length) this.#remove(0);
+    else this.#sink(0);
     return true;
   }
 
-  /** The part whose turn it is, and the one after. */
-  #earliest(): [Part | undefined, Part | undefined] {
-    let earliest: Part | undefined;
-    let next: Part | undefined;
-    for (const part of this.#parts) {
-      if (earliest === undefined || order(part, earliest) < 0) {
-        next = earliest;
-        earliest = part;
-      } else if (next === undefined || order(part, next) < 0) {
-        next = part;
-      }
+  #insert(part: Part): void {
+    this.#rise(this.#parts.push(part) - 1);
+  }
+
+  #remove(place: number): void {
+    const last = this.#parts.pop()!;
+    if (place === this.#parts.length) return;
+    this.#parts[place] = last;
+    this.#rise(place);
+    this.#sink(place);
+  }
+
+  /** Moves the part at a place to where none of those above comes after it. */
+  #rise(place: number): void {
+    while (place > 0) {
+      const above = (place - 1) >> 1;
+      if (!this.#swapIfBefore(place, above)) return;
+      place = above;
     }
-    return [earliest, next];
+  }
+
+  /** Moves the part at a place to where none of those below comes before it. */
+  #sink(place: number): void {
+    for (let below; (below = this.#earliestBelow(place)) < this.#parts.length; place = below) {
+      if (!this.#swapIfBefore(below, place)) return;
+    }
+  }
+
+  /** The place of the earlier one of the two below a place; beyond the end without any. */
+  #earliestBelow(place: number): number {
+    const parts = this.#parts;
+    const left = 2 * place + 1;
+    const right = left + 1;
+    return right < parts.length && order(parts[right]!, parts[left]!) < 0 ? right : left;
+  }
+
+  /** Swaps the parts at two places if that at the first comes before the other. @returns Whether it did. */
+  #swapIfBefore(place: number, other: number): boolean {
+    const parts = this.#parts;
+    const part = parts[place]!;
+    const isBefore = order(part, parts[other]!) < 0;
+    if (isBefore) {
+      parts[place] = parts[other]!;
+      parts[other] = part;
+    }
+    return isBefore;
   }
 }
 

@@ -53,3 +53,55 @@ Deno.test("a batch is asked for when its turn comes, and comes in the same order
   assertEquals([...merge.take(10)!.values], [0, 0, 1, 2]);
   assertEquals([merge.take(10), merge.due], [undefined, undefined]);
 });
+
+/** How many measurements are looked at while so many batches are merged whose measurements take turns. */
+function looksOf(parts: number, measurements: number): number {
+  const merge = new TimeMerge();
+  let looks = 0;
+  for (let number = 0; number < parts; number++) {
+    const batch = new MeasurementBatch();
+    for (let i = number; i < measurements; i += parts) batch.add(0, BigInt(i), i);
+    const words = batch.tickWords;
+    Object.defineProperty(batch, "tickWords", {
+      get(): Int32Array {
+        looks++;
+        return words;
+      },
+    });
+    merge.add(number, batch);
+  }
+  looks = 0;
+  const values: number[] = [];
+  for (let piece; (piece = merge.take(100)) !== undefined;) values.push(...piece.values);
+  assertEquals(values, Array.from({ length: measurements }, (_, i) => i));
+  return looks;
+}
+
+Deno.test("very many batches that overlap take little more than a few, and come in the same order", () => {
+  // Sixteen times as many take four steps more each time.
+  assertEquals(looksOf(1024, 4096) < 2 * looksOf(64, 4096), true);
+});
+
+Deno.test("many batches, expected and added in any order, come in that of their times", () => {
+  const merge = new TimeMerge();
+  /** Of each batch, the times, in an order that only looks random. */
+  const timesOf = (number: number): bigint[] =>
+    [0, 5, 5, 40].slice(number % 3).map((time) => BigInt((number * 73) % 101 + time));
+  const numbers = [...Array(100).keys()];
+  const add = (number: number): void => merge.add(number, batchOf(number, ...timesOf(number)));
+  for (const number of numbers) merge.expect(number, timesOf(number)[0]!);
+  // Before it is their turn; one in ten has nothing that is wanted.
+  for (const number of numbers) if (number % 4 === 1) add(number);
+  for (const number of numbers) if (number % 10 === 0) merge.add(number, batchOf(number));
+  const found: [bigint, number][] = [];
+  for (;;) {
+    for (let due; (due = merge.due) !== undefined;) add(due);
+    const piece = merge.take(7);
+    if (piece === undefined) break;
+    for (let i = 0; i < piece.length; i++) found.push([piece.ticks[i]!, piece.values[i]!]);
+  }
+  const expected = numbers.filter((number) => number % 10 !== 0)
+    .flatMap((number) => timesOf(number).map((time): [bigint, number] => [time, number]))
+    .sort(([a, number], [b, other]) => Number(a - b) || number - other);
+  assertEquals(found, expected);
+});
