@@ -4,11 +4,12 @@
  * @module
  */
 import { acceptAll } from "../transport/accept_loop.ts";
-import { customaryPort, parseHostPort } from "../transport/address.ts";
+import { customaryPort } from "../transport/address.ts";
 import type { Channel, ChannelListener, PeerCertificate, PeerInfo } from "../transport/channel.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { checkKinds, duration, inRange } from "../transport/option_checks.ts";
+import { hostOf } from "../transport/peer_host.ts";
 import { StatusStream } from "../transport/status_stream.ts";
 import { listenTcp } from "../transport/tcp.ts";
 import { listenTls, type TlsFailure, type TlsSource } from "../transport/tls.ts";
@@ -36,10 +37,14 @@ export interface SubscriberListenerOptions {
    */
   readonly identify?: (publisher: PeerInfo) => string | undefined;
   /**
-   * Publishers at a time, 1 to 100,000; default 1,000. One more takes the place of the one that has been away the
-   * longest, or is turned away when all are connected.
+   * Publishers at a time, 1 to 100,000; default 1,000. One more takes a place of those that have never shown to be
+   * publishers, by a signal index cache or by metadata: of one that is away, else of the first that is connected and was
+   * not yet ready. Then it takes the place of the one that has been away the longest, or is turned away when all are
+   * connected.
    */
   readonly maxPublishers?: number;
+  /** Connections from one address at a time; default no limit but `maxPublishers`. */
+  readonly maxConnectionsPerAddress?: number;
   /** Milliseconds within which a publisher must agree on TLS; default 10,000. */
   readonly handshakeTimeout?: number;
   /** Where connections come from; default TCP or TLS at `hostname` and `port`. */
@@ -50,9 +55,9 @@ export interface SubscriberListenerOptions {
 
 /**
  * Why a publisher was turned away: something about TLS; `unwanted`, by the function that gives options, or because that
- * failed; `tooMany`.
+ * failed; `perAddress`, for `maxConnectionsPerAddress`; `tooMany`, for `maxPublishers`.
  */
-export type RefusalReason = TlsFailure | "unwanted" | "tooMany";
+export type RefusalReason = TlsFailure | "unwanted" | "perAddress" | "tooMany";
 
 /** What happens to a {@linkcode SubscriberListener}, as its `status()` tells it. */
 export type SubscriberListenerStatus =
@@ -94,7 +99,12 @@ export interface SubscriberListenerStats {
 interface Entry {
   readonly subscriber: Subscriber;
   readonly identity: string | undefined;
-  readonly hostname: string;
+  /** Where it came from last. */
+  hostname: string;
+  /** Its connection, until that is closed. */
+  channel: Channel | undefined;
+  /** Whether it has ever shown to be a publisher. */
+  isKnown: boolean;
 }
 
 /** Events that a slow reader of `status()` may be behind. */
@@ -107,6 +117,7 @@ const kinds = {
   subscriber: "any",
   identify: "function",
   maxPublishers: "number",
+  maxConnectionsPerAddress: "number",
   handshakeTimeout: "number",
   listen: "function",
   clock: "object",
@@ -148,6 +159,7 @@ export class SubscriberListener implements AsyncDisposable, AsyncIterable<Subscr
   readonly #options: SubscriberListenerOptions;
   readonly #clock: Clock;
   readonly #maxPublishers: number;
+  readonly #maxConnectionsPerAddress: number;
   readonly #handshakeTimeout: number;
   readonly #status = new StatusStream<SubscriberListenerStatus>(
     statusEvents,
@@ -173,13 +185,16 @@ export class SubscriberListener implements AsyncDisposable, AsyncIterable<Subscr
    */
   constructor(options: SubscriberListenerOptions = {}) {
     checkKinds(options, kinds, "the listener");
-    const { tls, subscriber, maxPublishers = 1000 } = options;
+    const { tls, subscriber, maxPublishers = 1000, maxConnectionsPerAddress: perAddress } = options;
     if (tls !== undefined && typeof tls !== "function") checkTlsOptions(tls);
     // What a function gives is checked when it is asked.
     if (typeof subscriber !== "function") new Subscriber(subscriber);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#maxPublishers = inRange(maxPublishers, "maxPublishers", 1, 100_000, true);
+    this.#maxConnectionsPerAddress = perAddress === undefined
+      ? Infinity
+      : inRange(perAddress, "maxConnectionsPerAddress", 1, Number.MAX_SAFE_INTEGER, true);
     this.#handshakeTimeout = duration(options.handshakeTimeout, "handshakeTimeout", 10_000);
   }
 
@@ -255,26 +270,39 @@ export class SubscriberListener implements AsyncDisposable, AsyncIterable<Subscr
 
   #admit(channel: Channel): void {
     const { peer } = channel;
+    let held = channel;
     try {
       const identify = this.#options.identify ?? (({ certificate }) => certificate?.fingerprint);
       const identity = identify(peer);
       const known = this.#find(identity, peer);
-      const entry = known ?? this.#create(identity, peer);
+      const entry = this.#hasTooMany(peer, known) ? undefined : known ?? this.#create(identity, peer);
       if (entry === undefined) return channel.close();
       this.#connections++;
-      entry.subscriber.serve(channel);
+      entry.hostname = hostOf(peer.address);
+      entry.subscriber.serve(held = heldBy(entry, channel));
       this.#status.emit({ kind: "connected", publisher: peer, isNew: known === undefined });
       if (known === undefined) this.#handOut(entry);
     } catch (error) {
       // A function of the application's failed.
-      channel.close();
+      held.close();
       this.#refuse(peer, "unwanted", error instanceof Error ? error.message : String(error));
     }
   }
 
+  /** Whether there are too many others from where a connection comes from, which is told then. */
+  #hasTooMany(peer: PeerInfo, known: Entry | undefined): boolean {
+    const most = this.#maxConnectionsPerAddress;
+    if (most === Infinity) return false;
+    const host = hostOf(peer.address);
+    const isOther = (entry: Entry): boolean => entry !== known && entry.hostname === host && !isAway(entry);
+    if (this.#entries.values().filter(isOther).take(most).toArray().length < most) return false;
+    this.#refuse(peer, "perAddress", `${host} has ${most} connections, and may have no more`);
+    return true;
+  }
+
   /** The entry that a publisher comes back to. */
   #find(identity: string | undefined, peer: PeerInfo): Entry | undefined {
-    const hostname = hostOf(peer);
+    const hostname = hostOf(peer.address);
     for (const entry of this.#entries) {
       const isSame = identity === undefined
         ? entry.identity === undefined && entry.hostname === hostname && isAway(entry)
@@ -305,7 +333,13 @@ export class SubscriberListener implements AsyncDisposable, AsyncIterable<Subscr
       );
       return undefined;
     }
-    const entry = { subscriber, identity, hostname: hostOf(peer) };
+    const entry: Entry = {
+      subscriber,
+      identity,
+      hostname: hostOf(peer.address),
+      channel: undefined,
+      isKnown: false,
+    };
     this.#entries.add(entry);
     return entry;
   }
@@ -318,12 +352,15 @@ export class SubscriberListener implements AsyncDisposable, AsyncIterable<Subscr
     this.#wake();
   }
 
-  /** Gives up a publisher that is away. */
+  /** Gives up a place: of a stranger's, else of a publisher that is away. */
   #forgetOne(): boolean {
-    const away = this.#entries.values().find(isAway);
-    if (away === undefined) return false;
-    this.#forget(away);
-    away.subscriber.disconnect();
+    const all = (): IteratorObject<Entry> => this.#entries.values();
+    const one = all().find((entry) => isAway(entry) && !isKnown(entry)) ??
+      all().find((entry) => entry.subscriber.state === "preparing" && !isKnown(entry)) ??
+      all().find(isAway);
+    if (one === undefined) return false;
+    this.#forget(one);
+    one.subscriber.disconnect();
     return true;
   }
 
@@ -388,12 +425,27 @@ export class SubscriberListener implements AsyncDisposable, AsyncIterable<Subscr
   }
 }
 
-/** Whether a publisher is known but not connected. */
-function isAway({ subscriber }: Entry): boolean {
-  return subscriber.state === "listening";
+/** Whether there is no connection. */
+function isAway({ channel }: Entry): boolean {
+  return channel === undefined;
 }
 
-/** The host of an address; an in-memory channel's own. */
-function hostOf({ address }: PeerInfo): string {
-  return parseHostPort(address, 0).hostname;
+/** Whether it has ever shown to be a publisher. Who only connects, or says something else, has not. */
+function isKnown(entry: Entry): boolean {
+  const { subscriber } = entry;
+  return entry.isKnown ||= subscriber.metadata !== undefined || subscriber.stats().caches > 0;
+}
+
+/** The channel, as the entry's until it is closed: that is told at once, and not when the subscriber comes to it. */
+function heldBy(entry: Entry, channel: Channel): Channel {
+  const held: Channel = {
+    peer: channel.peer,
+    read: (into) => channel.read(into),
+    write: (bytes) => channel.write(bytes),
+    close: () => {
+      channel.close();
+      if (entry.channel === held) entry.channel = undefined;
+    },
+  };
+  return entry.channel = held;
 }

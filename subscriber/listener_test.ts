@@ -2,6 +2,9 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { Channel, ChannelListener, PeerInfo } from "../transport/channel.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
+import { Command, Response } from "../transport/wire/codes.ts";
+import { until } from "../tests/integration/support.ts";
+import { metadataXml } from "./testdata/fixture.ts";
 import { createChannelPair } from "../transport/memory_channel.ts";
 import {
   SubscriberListener,
@@ -218,6 +221,82 @@ Deno.test("one more than allowed takes the place of the one that is away the lon
   });
 });
 
+Deno.test("a newcomer takes the place of a stranger that says nothing, before that of a publisher that is away", async () => {
+  await using rig = await Rig.start({ maxPublishers: 3 });
+  await lose(await rig.connected("192.0.2.1:1"));
+  const stranger = await rig.connect("198.51.100.1:1");
+  await lose(await rig.connect("198.51.100.2:1"));
+  const addresses = (): (string | undefined)[] => rig.listener.subscribers.map(({ peer }) => peer?.address);
+  // First the stranger that is gone, then the one that says nothing.
+  await rig.connected("192.0.2.2:1");
+  assertEquals(addresses(), [undefined, "198.51.100.1:1", "192.0.2.2:1"]);
+  await rig.connected("192.0.2.3:1");
+  assertEquals(addresses(), [undefined, "192.0.2.2:1", "192.0.2.3:1"]);
+  while (!stranger.ended) await stranger.nextOrEnd();
+  // However many there are, the publisher that was away finds its subscriber again.
+  await rig.connected("192.0.2.1:2");
+  assertEquals(rig.kinds().at(-1), "192.0.2.1:2 known");
+  for (let i = 1; i < 9; i++) await rig.connect(`198.51.100.1:${i}`);
+  assertEquals(rig.listener.stats().refused, { tooMany: 8 });
+});
+
+Deno.test("strangers without end give way to each other, and never take a known publisher's place", async () => {
+  await using rig = await Rig.start({ maxPublishers: 2 });
+  await lose(await rig.connected("192.0.2.1:1"));
+  for (let i = 1; i < 9; i++) await rig.connect(`198.51.100.${i}:1`);
+  assertEquals(rig.listener.subscribers.map(({ peer }) => peer?.address), [undefined, "198.51.100.8:1"]);
+  await rig.connected("192.0.2.1:2");
+  assertEquals(rig.kinds().at(-1), "192.0.2.1:2 known");
+});
+
+Deno.test("who gave its metadata is known, although nothing was subscribed to", async () => {
+  await using rig = await Rig.start({ maxPublishers: 2, subscriber: {} });
+  const publisher = await rig.connect("192.0.2.1:1");
+  await publisher.next(Command.DefineOperationalModes);
+  await publisher.respond(Response.Succeeded, Command.DefineOperationalModes, "hello");
+  await publisher.next(Command.MetadataRefresh);
+  await publisher.respond(Response.Succeeded, Command.MetadataRefresh, metadataXml("SHELBY"));
+  await until(() => rig.listener.subscribers[0]?.metadata !== undefined);
+  await lose(publisher);
+  for (let i = 1; i < 4; i++) await rig.connect(`198.51.100.${i}:1`);
+  await rig.connect("192.0.2.1:2");
+  assertEquals(rig.kinds().at(-1), "192.0.2.1:2 known");
+});
+
+Deno.test("connections from one address are counted, whatever their ports, and given back", async () => {
+  await using rig = await Rig.start({ maxConnectionsPerAddress: 2 });
+  const first = await rig.connected("192.0.2.1:1");
+  await rig.connected("[::ffff:192.0.2.1]:2", "SHELBY");
+  const third = await rig.connect("192.0.2.1:3");
+  assertEquals(await third.nextOrEnd(), undefined);
+  assertEquals(rig.listener.stats().refused, { perAddress: 1 });
+  await rig.connected("192.0.2.2:3");
+  // Who takes its own place is not one more.
+  await rig.connected("192.0.2.1:4", "SHELBY");
+  assertEquals(rig.listener.stats().refused, { perAddress: 1 });
+  await lose(first);
+  await rig.connected("192.0.2.1:5");
+  await rig.connect("192.0.2.1:6");
+  // Known ones count where they came from last.
+  await rig.connected("192.0.2.9:1", "SHELBY");
+  const lowell = await rig.connected("192.0.2.1:7", "LOWELL");
+  // Nor does one that is away.
+  await lose(lowell);
+  await rig.connected("192.0.2.1:8", "CORDOVA");
+  assertEquals(rig.kinds().slice(1), [
+    "192.0.2.1:1 new",
+    "[::ffff:192.0.2.1]:2 new",
+    "192.0.2.1:3 perAddress",
+    "192.0.2.2:3 new",
+    "192.0.2.1:4 known",
+    "192.0.2.1:5 known",
+    "192.0.2.1:6 perAddress",
+    "192.0.2.9:1 known",
+    "192.0.2.1:7 new",
+    "192.0.2.1:8 new",
+  ]);
+});
+
 Deno.test("a subscriber that was forgotten or ended is not given any more", async () => {
   await using rig = await Rig.start({ maxPublishers: 2 });
   await lose(await rig.connected("192.0.2.1:1"));
@@ -267,6 +346,7 @@ Deno.test("options are checked", () => {
     [{ port: "1" }, TypeError, '"port" must be a number'],
     [{ identify: "name" }, TypeError, "identify"],
     [{ maxPublishers: 0 }, RangeError, "maxPublishers"],
+    [{ maxConnectionsPerAddress: 0 }, RangeError, "maxConnectionsPerAddress"],
     [{ maxPublishers: 1.5 }, RangeError, "maxPublishers"],
     [{ handshakeTimeout: 0 }, RangeError, "handshakeTimeout"],
     [{ subscriber: { filte: "x" } }, TypeError, "filte"],
