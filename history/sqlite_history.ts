@@ -29,7 +29,8 @@ export interface SqliteHistoryOptions {
   readonly clock?: Clock;
   /**
    * Told why, when recording begins to fail, for instance because the disk is full; and `null` when it works again.
-   * Default nobody; `stats()` tells what was lost.
+   * Default nobody; `stats()` tells what was lost. What it throws is reported as an event listener's fault is: that ends
+   * a program which has no listener for the global `error` event; in one that has, recording goes on.
    */
   readonly onProblem?: (problem: string | null) => void;
 }

@@ -224,6 +224,33 @@ Deno.test("that recording fails is told once, and that it works again, too", asy
   await Deno.remove(directory, { recursive: true });
 });
 
+Deno.test("what is thrown when told of a problem is a fault for listeners of such, and in nobody's way", async () => {
+  const faults: unknown[] = [];
+  const onError = (event: ErrorEvent): void => {
+    event.preventDefault();
+    faults.push(event.error);
+  };
+  globalThis.addEventListener("error", onError);
+  try {
+    const fault = new Error("told");
+    const history = SqliteHistory.open(":memory:", {
+      clock: new ManualClock(),
+      onProblem: () => {
+        throw fault;
+      },
+    });
+    await history.close();
+    const batch = new MeasurementBatch();
+    batch.add(0, T0, 1);
+    history.record(batch, table(1));
+    assertEquals(faults, []);
+    await Promise.resolve();
+    assertEquals([faults, history.stats().lost], [[fault], 1]);
+  } finally {
+    globalThis.removeEventListener("error", onError);
+  }
+});
+
 Deno.test("what is in the file and what is not yet come in one order, in small pieces", async () => {
   await using history = SqliteHistory.open(":memory:", { clock: new ManualClock() });
   const signals = table(2);
