@@ -30,8 +30,8 @@ export interface HandshakeOptions {
   readonly signal?: AbortSignal | undefined;
   /** When a server works on it; default always. */
   readonly turns?: HandshakeTurns;
-  /** A server's client has said its first words. */
-  readonly onGreeting?: () => void;
+  /** A server's client has said its first words, or more after these. */
+  readonly onProgress?: () => void;
 }
 
 /** How much a handshake reads at a time. */
@@ -63,7 +63,7 @@ export async function secureChannel(channel: Channel, options: HandshakeOptions)
     () => reject(new TlsError("timeout", `no TLS with ${address} within ${timeout} ms`)),
   );
   signal?.addEventListener("abort", onAbort, { once: true });
-  const greeted = side === "server" ? new GreetedChannel(channel, turns) : undefined;
+  const greeted = side === "server" ? new GreetedChannel(channel, turns, options.onProgress) : undefined;
   let stream: ChannelStream | undefined;
   let socket: TLSSocket | undefined;
   try {
@@ -101,7 +101,7 @@ export async function secureChannel(channel: Channel, options: HandshakeOptions)
 /** Spends nothing on a client until it has said its first words and its turn has come. */
 async function greet(greeted: GreetedChannel, options: HandshakeOptions): Promise<TlsSettings> {
   await greeted.readGreeting();
-  options.onGreeting?.();
+  options.onProgress?.();
   const settings = await settingsOf(options);
   await greeted.takeTurn();
   return settings;

@@ -535,7 +535,7 @@ async function waitingServer(
       asked.push("settings");
       return Promise.resolve(checkTlsOptions(server));
     },
-    onGreeting: () => asked.push("greeting"),
+    onProgress: () => asked.push("greeting"),
     timeout: 500,
     clock,
     ...turns && { turns },

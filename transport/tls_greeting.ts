@@ -62,15 +62,20 @@ export class GreetedChannel implements Channel {
   readonly #channel: Channel;
   readonly #turns: HandshakeTurns | undefined;
   readonly #network: string;
+  readonly #onProgress: (() => void) | undefined;
   /** What was read and not yet handed on. */
   #greeting: Uint8Array = new Uint8Array(0);
   #endTurn: EndTurn | undefined;
   #isAgreed = false;
   #isClosed = false;
 
-  /** @param turns Default: it is always its turn. */
-  constructor(channel: Channel, turns: HandshakeTurns | undefined) {
+  /**
+   * @param turns Default: it is always its turn.
+   * @param onProgress Is told when more comes after the first words, until the handshake is over.
+   */
+  constructor(channel: Channel, turns: HandshakeTurns | undefined, onProgress: (() => void) | undefined) {
     this.peer = channel.peer;
+    this.#onProgress = onProgress;
     this.#channel = channel;
     this.#turns = turns;
     this.#network = networkOfPeer(channel.peer.address);
@@ -114,7 +119,9 @@ export class GreetedChannel implements Channel {
   async #readNext(into: Uint8Array): Promise<number | null> {
     this.#endTurn?.();
     const length = await this.#channel.read(into);
-    if (length !== null && !this.#isAgreed) await this.takeTurn();
+    if (length === null || this.#isAgreed) return length;
+    this.#onProgress?.();
+    await this.takeTurn();
     return length;
   }
 

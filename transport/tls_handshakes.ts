@@ -12,21 +12,18 @@ const MAX_HANDSHAKES = 128;
 export interface Handshake {
   /** Fires when it has to give way to others. */
   readonly signal: AbortSignal;
-  /** Its peer has said its first words. */
-  begun(): void;
+  /** Its peer has said more: its first words, or what an answer is needed for. */
+  advance(): void;
   /** It is over. */
   end(): void;
 }
 
-/** Those of a network, the oldest first. */
-interface Network {
-  readonly silent: Set<AbortController>;
-  readonly begun: Set<AbortController>;
-}
+/** Those of a network: whose peers have said nothing, only their first words, or more; of each the oldest first. */
+type Network = readonly [Set<AbortController>, Set<AbortController>, Set<AbortController>];
 
 /**
- * Knows all handshakes. Where there are too many, one of the network that has most ends: of those whose peers have said
- * nothing yet and those whose peers have, of whichever there are more, the oldest, which has had the most time.
+ * Knows all handshakes. Where there are too many, one of the network that has most ends: of those that have come equally
+ * far, of whichever there are most, the oldest, which has had the most time.
  */
 export class Handshakes {
   readonly #networks = new Map<string, Network>();
@@ -34,16 +31,17 @@ export class Handshakes {
 
   /** Another one. @param network See `networkOf`. */
   add(network: string): Handshake {
-    const own = this.#networks.get(network) ?? { silent: new Set(), begun: new Set() };
+    const own = this.#networks.get(network) ?? [new Set(), new Set(), new Set()];
     this.#networks.set(network, own);
     const abort = new AbortController();
-    own.silent.add(abort);
+    own[0].add(abort);
     this.#size++;
     if (this.#size > MAX_HANDSHAKES) this.#endOne();
     return {
       signal: abort.signal,
-      begun(): void {
-        if (own.silent.delete(abort)) own.begun.add(abort);
+      advance(): void {
+        if (own[1].delete(abort)) own[2].add(abort);
+        else if (own[0].delete(abort)) own[1].add(abort);
       },
       end: (): void => this.#remove(network, abort),
     };
@@ -51,18 +49,16 @@ export class Handshakes {
 
   /** Ends all of them. */
   endAll(reason: unknown): void {
-    for (const { silent, begun } of this.#networks.values()) {
-      for (const abort of [...silent, ...begun]) abort.abort(reason);
-    }
+    for (const abort of [...this.#networks.values()].flat().flatMap((some) => [...some])) abort.abort(reason);
   }
 
   #endOne(): void {
     let most = 0;
     let found: readonly [string, AbortController] | undefined;
-    for (const [network, { silent, begun }] of this.#networks) {
-      if (silent.size + begun.size <= most) continue;
-      most = silent.size + begun.size;
-      const [oldest] = silent.size >= begun.size ? silent : begun;
+    for (const [network, own] of this.#networks) {
+      if (sizeOf(own) <= most) continue;
+      most = sizeOf(own);
+      const [oldest] = own.reduce((largest, some) => some.size > largest.size ? some : largest);
       found = [network, oldest!];
     }
     const [network, oldest] = found!;
@@ -72,8 +68,12 @@ export class Handshakes {
 
   #remove(network: string, abort: AbortController): void {
     const own = this.#networks.get(network);
-    if (own === undefined || !(own.silent.delete(abort) || own.begun.delete(abort))) return;
+    if (own === undefined || !own.some((some) => some.delete(abort))) return;
     this.#size--;
-    if (own.silent.size + own.begun.size === 0) this.#networks.delete(network);
+    if (sizeOf(own) === 0) this.#networks.delete(network);
   }
+}
+
+function sizeOf(network: Network): number {
+  return network.reduce((sum, { size }) => sum + size, 0);
 }

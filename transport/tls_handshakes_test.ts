@@ -26,18 +26,18 @@ Deno.test("with more than 128 handshakes the oldest of the network with most end
   assertEquals([reason.reason, reason.message], ["overload", "more than 128 peers were connecting"]);
 });
 
-Deno.test("whose peer has begun does not give way to those who say nothing, nor the other way round", () => {
-  for (const floodBegins of [false, true]) {
+Deno.test("who has come further than a flood does not give way to it, nor who has not come as far", () => {
+  for (const [goodSteps, floodSteps] of [[1, 0], [2, 0], [0, 1], [2, 1], [0, 2], [1, 2]] as const) {
     const handshakes = new Handshakes();
-    const good = add(handshakes, "host", 2);
-    if (!floodBegins) { for (const one of good) one.begun(); }
-    const flood = add(handshakes, "host", 126);
-    if (floodBegins) { for (const one of flood) one.begun(); }
-    for (let i = 0; i < 50; i++) {
-      const [one] = add(handshakes, "host", 1);
-      if (floodBegins) one!.begun();
-    }
-    assertEquals(ended(good), []);
+    const join = (count: number, steps: number): Handshake[] =>
+      add(handshakes, "host", count).map((one) => {
+        for (let i = 0; i < steps; i++) one.advance();
+        return one;
+      });
+    const good = join(2, goodSteps);
+    const flood = join(126, floodSteps);
+    for (let i = 0; i < 50; i++) join(1, floodSteps);
+    assertEquals(ended(good), [], `${goodSteps} steps, the flood ${floodSteps}`);
     assertEquals(ended(flood).length, 50);
   }
 });
@@ -46,10 +46,10 @@ Deno.test("those that are over make room, whichever way they ended", () => {
   const handshakes = new Handshakes();
   const list = add(handshakes, "a", 128);
   for (const [i, one] of list.entries()) {
-    if (i % 2 === 0) one.begun();
+    for (let step = 0; step < i % 4; step++) one.advance();
     one.end();
     one.end();
-    one.begun();
+    one.advance();
   }
   const next = add(handshakes, "a", 128);
   assertEquals([...ended(list), ...ended(next)], []);
