@@ -357,8 +357,11 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
 
   /** The next second that there is something of; `Infinity` without any. */
   #secondAfter(second: number): number {
-    const saved = this.#ask(() => this.#nextSecond.get(second)!.second as number | null);
-    let next = saved ?? Infinity;
+    const saved = this.#ask(() => this.#nextSecond.get(second)!.second);
+    let next = Infinity;
+    // In a damaged file it may be a text: that comes after all numbers, and is greater than each.
+    if (typeof saved === "number" && saved > second) next = saved;
+    else if (saved !== null) this.#damagedBlocks++;
     const pending = this.#pendingRange;
     if (pending === undefined || next <= secondOf(pending.first)) return next;
     for (let i = 0; i < this.#pending.length; i++) {

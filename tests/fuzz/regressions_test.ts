@@ -90,6 +90,19 @@ Deno.test("history: a block that is a text is a damaged block, and the others ar
     assertEquals(history.stats().damagedBlocks, 1);
   }));
 
+Deno.test("history: a block whose second is a text is a damaged block, and reading comes to its end", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/history`;
+    await writeHistory(path);
+    {
+      using database = new DatabaseSync(path);
+      database.exec("UPDATE blocks SET second = 'none' WHERE id = 2");
+    }
+    await using history = SqliteHistory.open(path);
+    assertEquals(await readAll(history), 2);
+    assertEquals(history.stats().damagedBlocks, 1);
+  }));
+
 Deno.test("history: a time after the year 9999 in the file is told as its number", () =>
   withFolder(async (folder) => {
     const path = `${folder}/history`;
