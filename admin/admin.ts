@@ -62,7 +62,7 @@ export function createAdmin(
   const { basePath, clock, credentials, hosts } = checked;
   const named = nameSystems(systems);
   const totals = ownTotalsOf(named[0]!.system);
-  const spare = new Logger({ clock });
+  const spare = new Logger({ clock, output: (line) => console.error(line) });
   const ownLog = takesEvents(checked.log) ? checked.log : spare;
   const authenticator = new Authenticator(credentials, clock, (address) => {
     totals.authenticationFailures++;
