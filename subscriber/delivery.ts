@@ -23,9 +23,13 @@ export interface DeliveryOptions {
 /** What a limit is stretched by while somebody waits for an answer that comes behind the data. */
 const stretch = 4;
 
+/** After how many batches in a row, each less than an eighth of the room, the room is given back. */
+const patience = 1000;
+
 /**
  * Two batches that change places: the connection fills one while the consumer reads the other, so nothing is
- * allocated or copied per batch, and packets that come in while the consumer is busy reach it as one batch.
+ * allocated or copied per batch, and packets that come in while the consumer is busy reach it as one batch. What
+ * room they took then is given back when it is no longer needed.
  *
  * There is one consumer at a time, an iterator or a function. A batch is lent: it is valid until the consumer asks
  * for the next one.
@@ -34,6 +38,8 @@ export class Delivery implements Supply<MeasurementBatch> {
   #filling: MeasurementBatch;
   #lent: MeasurementBatch;
   readonly #capacity: number;
+  /** What room a batch begins with. */
+  readonly #initial: number;
   readonly #overflow: OverflowPolicy;
   readonly #onBatch: DeliveryOptions["onBatch"];
   readonly #onDropped: (count: number) => void;
@@ -45,10 +51,13 @@ export class Delivery implements Supply<MeasurementBatch> {
   #stretched = 0;
   /** Whether the lent batch came back with something in it. */
   #returned = false;
+  /** How many batches in a row filled little of the larger one's room. */
+  #small = 0;
 
   /** See {@linkcode DeliveryOptions}. */
   constructor(options: DeliveryOptions) {
     this.#capacity = options.capacity;
+    this.#initial = Math.min(options.capacity, 4096);
     this.#filling = this.#newBatch();
     this.#lent = this.#newBatch();
     this.#overflow = options.overflow;
@@ -57,7 +66,7 @@ export class Delivery implements Supply<MeasurementBatch> {
   }
 
   #newBatch(): MeasurementBatch {
-    return new MeasurementBatch(Math.min(this.#capacity, 4096));
+    return new MeasurementBatch(this.#initial);
   }
 
   /** The batch to append to. Ask for it anew after every wait: it changes places. */
@@ -140,10 +149,21 @@ export class Delivery implements Supply<MeasurementBatch> {
     this.#lent.clear();
     if (this.#filling.length === 0) return undefined;
     const batch = this.#filling;
-    this.#filling = this.#lent;
+    this.#filling = this.#spare(batch);
     this.#lent = batch;
     this.#resume();
     return batch;
+  }
+
+  /** The batch to fill after this one: the other, or a smaller one when neither has been used well for long. */
+  #spare({ length, capacity }: MeasurementBatch): MeasurementBatch {
+    const other = this.#lent;
+    if (length * 8 >= Math.max(capacity, other.capacity)) this.#small = 0;
+    else if (++this.#small >= patience && other.capacity > this.#initial) {
+      this.#small = 0;
+      return this.#newBatch();
+    }
+    return other;
   }
 
   /**

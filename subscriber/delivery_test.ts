@@ -55,6 +55,37 @@ Deno.test("what comes while the consumer is busy arrives as one batch", async ()
   assertEquals(await nextSignals(batches), [2, 3]);
 });
 
+Deno.test("the room that a stalled consumer's batches took is given back when batches stay small", () => {
+  const delivery = deliveryOf({ capacity: 100_000 });
+  /** Delivers a batch. @returns How many measurements there is room for, in both. */
+  const room = (length: number): number => {
+    for (let i = 0; i < length; i++) delivery.filling.add(i, BigInt(i), i, i);
+    const batch = delivery.poll()!;
+    assertEquals(signalsOf(batch), Array.from({ length }, (_, i) => i));
+    return batch.capacity + delivery.filling.capacity;
+  };
+  assertEquals(room(10), 2 * 4096);
+  for (let i = 0; i < 1100; i++) assertEquals(room(1), 2 * 4096, "it never gets less than it was");
+  room(60_000);
+  const large = room(60_000);
+  assertEquals(large, 2 * 65_536);
+
+  // What is used now and then stays.
+  for (let i = 0; i < 2; i++) {
+    for (let j = 0; j < 990; j++) assertEquals(room(2), large);
+    assertEquals(room(65_536 / 8), large);
+  }
+  // One batch after the other: the one that is lent is not touched.
+  let rooms = new Set<number>();
+  for (let i = 0; i < 2100; i++) rooms.add(room(2));
+  assertEquals([...rooms], [large, 65_536 + 4096, 2 * 4096]);
+  // The same when only one of them is large.
+  room(60_000);
+  rooms = new Set();
+  for (let i = 0; i < 1100; i++) rooms.add(room(2));
+  assertEquals([...rooms], [65_536 + 4096, 2 * 4096]);
+});
+
 Deno.test("a batch stays as it is until the next is asked for", async () => {
   const delivery = deliveryOf();
   const batches = new BatchIterator(delivery);

@@ -123,7 +123,8 @@ export interface SubscriberOptions extends SubscribeOptions {
   commandTimeout?: number;
   /**
    * How many measurements may wait for the consumer before {@linkcode SubscriberOptions.overflow} applies. They
-   * take 24 bytes each, and there are two such buffers. Default 262,144.
+   * take 24 bytes each, and there are two such buffers, which grow as they are needed and become small again when
+   * they have not been for a while. Default 262,144.
    */
   deliveryBuffer?: number;
   /**
