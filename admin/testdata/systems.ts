@@ -294,9 +294,13 @@ export class AskedAdmin {
     return await response.json();
   }
 
-  /** The status and error code of an answer. */
+  /** The status and error code of an answer; no code when it is good, which may have no end. */
   async problem(path: string): Promise<[number, string]> {
     const response = await this.get(path);
+    if (response.ok) {
+      await response.body?.cancel();
+      return [response.status, ""];
+    }
     return [response.status, (await response.json()).error.code];
   }
 }
