@@ -21,7 +21,10 @@ await using subscriber = new Subscriber({
 let metadata: Metadata | undefined;
 const watching = watch();
 Deno.addSignalListener("SIGINT", () => subscriber.disconnect());
-await subscriber.connect(Deno.args[0] ?? "localhost:7175");
+await subscriber.connect(Deno.args[0] ?? "localhost:7175").catch((error) => {
+  console.error(error.message);
+  Deno.exit(1);
+});
 
 let turn = 0;
 const timer = setInterval(change, 5000);

@@ -105,6 +105,15 @@ Deno.test("The examples run, with each other, by the commands that they name", a
   assertEquals(await publisher.ends(), 0, publisher.output);
 });
 
+Deno.test("An example that finds no publisher says so in a sentence", async () => {
+  for (const name of ["simple_subscribe.ts", "advanced_subscribe.ts", "grouped_subscribe.ts"]) {
+    await using example = new Example(name, "127.0.0.1:1");
+    assertEquals(await example.ends(), 1, name);
+    assertMatch(example.output, /^no connection to 127\.0\.0\.1:1: /m);
+    assert(!example.output.includes("Error"), example.output);
+  }
+});
+
 Deno.test("Metadata.xml is what the synthetic grid of four devices makes", async () => {
   const xml = await Deno.readTextFile(new URL("Metadata.xml", here));
   const grid = await Grid.create({ devices: 4 });

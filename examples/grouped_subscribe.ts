@@ -8,7 +8,10 @@ import { Subscriber, Ticks } from "@sttp/sttp";
 await using subscriber = new Subscriber({
   filter: "FILTER TOP 20 ActiveMeasurements WHERE SignalType = 'FREQ'",
 });
-await subscriber.connect(Deno.args[0] ?? "localhost:7175");
+await subscriber.connect(Deno.args[0] ?? "localhost:7175").catch((error) => {
+  console.error(error.message);
+  Deno.exit(1);
+});
 console.log("Waiting for the first frame...");
 
 const frames = subscriber.frames({ framesPerSecond: 30, lagTime: 3, leadTime: 1 });

@@ -5,7 +5,10 @@
 import { stateFlagNames, Subscriber, Ticks } from "@sttp/sttp";
 
 await using subscriber = new Subscriber({ filter: "FILTER TOP 20 ActiveMeasurements WHERE True" });
-await subscriber.connect(Deno.args[0] ?? "localhost:7175");
+await subscriber.connect(Deno.args[0] ?? "localhost:7175").catch((error) => {
+  console.error(error.message);
+  Deno.exit(1);
+});
 console.log(`Connected, subscribed to ${subscriber.stats().signals} signals.`);
 Deno.stdin.read(new Uint8Array(1)).then((read) => read ? subscriber.disconnect() : undefined);
 
