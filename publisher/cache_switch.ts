@@ -2,7 +2,7 @@
 export interface CacheSwitchActions<Subscription> {
   /** Sends a subscription's signal index cache; the index is `undefined` at version 1. */
   sendCache(subscription: Subscription, cacheIndex: 0 | 1 | undefined): void;
-  /** Whether nothing waits to be sent that refers to what this cache was; {@linkcode CacheSwitch.proceed} when so. */
+  /** Whether nothing is under way that refers to what this cache was; {@linkcode CacheSwitch.proceed} when so. */
   isFree(cacheIndex: 0 | 1): boolean;
   /** Starts data under this cache, and ends what was active before. */
   activate(subscription: Subscription, cacheIndex: 0 | 1): void;
@@ -14,8 +14,9 @@ export interface CacheSwitchActions<Subscription> {
  * Double-buffered signal index caches (§5): which of a session's subscriptions is in force and which are to come.
  *
  * The session starts as if on cache 1. A new subscription's cache goes out under the other index, and data goes on
- * under the old one until the subscriber confirms. While one is unconfirmed, or datagrams wait that refer to the cache
- * whose index is to be used again, only the newest of those that follow waits. At version 1 there is a single cache, in force at once.
+ * under the old one until the subscriber confirms. While one is unconfirmed, or datagrams are under way that refer to the
+ * cache whose index is to be used again, only the newest of those that follow waits. At version 1 there is a single cache,
+ * in force as soon as it is sent; while it waits for such datagrams there is no data.
  */
 export class CacheSwitch<Subscription> {
   readonly #doubleBuffered: boolean;
@@ -78,11 +79,10 @@ export class CacheSwitch<Subscription> {
   subscribe(subscription: Subscription): void {
     this.#outdated = undefined;
     if (!this.#doubleBuffered) {
-      // In force at once: what was encoded for the old cache must go before the new one does.
+      // What was encoded for the old cache must go before the new one does.
       this.#actions.deactivate();
-      this.#actions.sendCache(subscription, undefined);
-      this.#active = subscription;
-      this.#actions.activate(subscription, 0);
+      this.#active = undefined;
+      this.#send(subscription);
     } else if (this.#unconfirmed === undefined) {
       this.#send(subscription);
     } else {
@@ -91,9 +91,15 @@ export class CacheSwitch<Subscription> {
   }
 
   #send(subscription: Subscription): void {
-    const cacheIndex = this.#cacheIndex === 0 ? 1 : 0;
+    const cacheIndex = this.#doubleBuffered && this.#cacheIndex === 0 ? 1 : 0;
     if (!this.#actions.isFree(cacheIndex)) {
       this.#waiting = subscription;
+      return;
+    }
+    if (!this.#doubleBuffered) {
+      this.#actions.sendCache(subscription, undefined);
+      this.#active = subscription;
+      this.#actions.activate(subscription, 0);
       return;
     }
     this.#unconfirmed = { subscription };

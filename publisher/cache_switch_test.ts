@@ -170,3 +170,25 @@ Deno.test("version 1: one cache, in force at once, the old data ended before it"
   ]);
   assertEquals(caches.confirm(), false);
 });
+
+Deno.test("version 1: while old data is under way the newest waits, without data", () => {
+  let free = true;
+  const { caches, done } = createSwitch(1, () => free);
+  caches.subscribe("A");
+  free = false;
+  caches.subscribe("B");
+  caches.subscribe("C");
+  assertEquals(done(), [
+    "deactivate",
+    "send A as the only one",
+    "activate A on 0",
+    "deactivate",
+    "deactivate",
+  ]);
+  assertEquals([caches.active, caches.latest], [undefined, "C"]);
+  free = true;
+  caches.proceed();
+  caches.proceed();
+  assertEquals(done(), ["send C as the only one", "activate C on 0"]);
+  assertEquals([caches.active, caches.latest], ["C", "C"]);
+});

@@ -21,6 +21,7 @@ import { SETTLING_TIME } from "./base_time_rotation.ts";
 import { CacheSwitch } from "./cache_switch.ts";
 import type { Counters } from "./counters.ts";
 import { DataChannel, DatagramTotals, destinationOf, sealFrame } from "./data_channel.ts";
+import { DatagramsUnderWay } from "./datagrams_under_way.ts";
 import { formatName } from "./delivery.ts";
 import type { HeldFilter } from "./filter_account.ts";
 import { Member, type MemberSink } from "./group.ts";
@@ -63,6 +64,12 @@ export interface DataPathOwner {
   closeSoon(reason: CloseReason, message: string): void;
 }
 
+/**
+ * For how many milliseconds the cache of the last datagram that was sent keeps its index: hardly any datagram takes longer
+ * to arrive. Who subscribes three times in a row waits that long for the third.
+ */
+const TRAVEL_TIME = 1000;
+
 /** A subscription with its share of the memory. */
 interface Served extends Subscription {
   readonly memory: HeldMemory;
@@ -86,8 +93,9 @@ export class DataPath {
   /** Where data goes; `undefined`: over the command channel. */
   #dataChannel: DataChannel | undefined;
   #lastDatagramAt = -Infinity;
-  /** By cache index: datagrams of a subscription that is over wait to be sent. */
-  readonly #departing: [Promise<void> | undefined, Promise<void> | undefined] = [undefined, undefined];
+  /** Those of subscriptions that are over. */
+  readonly #underWay: DatagramsUnderWay;
+  #travelTime = 0;
   readonly #datagrams = new DatagramTotals();
   #cipher: PayloadCipher | undefined;
   #bufferBlocks: BufferBlockSender | undefined;
@@ -101,12 +109,21 @@ export class DataPath {
   constructor(owner: DataPathOwner) {
     this.#owner = owner;
     this.#sink = this.#createSink();
+    this.#underWay = new DatagramsUnderWay({
+      clock: owner.host.options.clock,
+      travelTime: () => this.#travelTime,
+      onFree: () => {
+        if (!owner.isClosed) this.#caches.proceed();
+      },
+    });
     this.#caches = this.#createCaches(1);
   }
 
   /** Other operational modes are in force. Only while {@linkcode DataPath.isBusy} is false. */
   agree(modes: OperationalModes, algorithms: string): void {
     this.#compressesBlocks = compressesBlocks(modes, algorithms);
+    // At version 1 there would be no data meanwhile.
+    this.#travelTime = modes.version > 1 ? TRAVEL_TIME : 0;
     this.#caches = this.#createCaches(modes.version);
   }
 
@@ -117,7 +134,7 @@ export class DataPath {
         this.#cacheSentAt = clock.monotonic();
         queue.pushControl(cache.frame(subscriberId, cacheIndex));
       },
-      isFree: (cacheIndex) => this.#departing[cacheIndex] === undefined,
+      isFree: (cacheIndex) => this.#underWay.isFree(cacheIndex),
       activate: (subscription, cacheIndex) => this.#activate(subscription, cacheIndex),
       deactivate: () => this.#deactivate(),
     });
@@ -310,18 +327,8 @@ export class DataPath {
     this.#overflowed = false;
     if (placement === undefined) return;
     this.#owner.host.router.leave(placement, set);
-    this.#awaitDeparture(placement.member.cacheIndex);
-  }
-
-  /** No other cache may take the place of one that datagrams refer to which still wait. */
-  #awaitDeparture(cacheIndex: 0 | 1): void {
-    const departed = this.#dataChannel?.departed();
-    this.#departing[cacheIndex] = departed;
-    departed?.then(() => {
-      if (this.#departing[cacheIndex] !== departed) return;
-      this.#departing[cacheIndex] = undefined;
-      if (!this.#owner.isClosed) this.#caches.proceed();
-    });
+    if (this.#dataChannel === undefined) return;
+    this.#underWay.ended(placement.member.cacheIndex, this.#lastDatagramAt, this.#dataChannel.departed());
   }
 
   /** Ends data, and all that goes with it. */
@@ -329,6 +336,7 @@ export class DataPath {
     this.#cipher?.dispose();
     this.#bufferBlocks?.close();
     this.#deactivate();
+    this.#underWay.close();
     this.#owner.dropped.add("closed", this.#datagrams.waiting);
     for (const held of this.#held) held.release();
     this.#held.clear();
@@ -484,7 +492,9 @@ export class DataPath {
       placeOf: (handle) => this.#placeOf(handle),
       send: (frame) => {
         const { udp } = options;
-        if (udp === undefined || this.#dataChannel?.sendBlock(frame, udp.maxDatagramLength) !== true) {
+        if (udp !== undefined && this.#dataChannel?.sendBlock(frame, udp.maxDatagramLength) === true) {
+          this.#lastDatagramAt = options.clock.monotonic();
+        } else {
           queue.pushBounded(frame);
         }
       },

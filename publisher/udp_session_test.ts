@@ -474,6 +474,7 @@ Deno.test("base times that a subscriber would take for those of its next subscri
   assertEquals(await lengthOfNext(data), 17);
   await peer.expect(Response.DataStartTime);
   await fixture.subscribe({ filterExpression: "PPA:1; PPA:2" });
+  rig.clock.advance(1000);
   await peer.subscribe({ filterExpression: "PPA:1", dataChannel: fixture.dataChannel });
   await peer.expectCache();
   await peer.expect(Response.Succeeded);
@@ -517,7 +518,29 @@ Deno.test("what is left when signals are taken away goes on without a gap, thoug
   assertEquals([dropped, subscription?.signals, subscription?.confirmed], [{}, 1999, true]);
 });
 
-Deno.test("a cache takes no other's place before the last datagram that refers to that is sent", async () => {
+/** Publishes so much that many datagrams wait. @returns Whether the system has taken or refused all of them. */
+function publishMany(rig: Rig): () => boolean {
+  const batch = new MeasurementBatch();
+  const published = 50_000;
+  for (let i = 0; i < published; i++) batch.add(i % 8, 1000n, i);
+  rig.publisher.publish(batch);
+  return () => {
+    const { dropped, dataChannel } = rig.connection();
+    const gone = dataChannel!.measurements + (dropped["overflow"] ?? 0) + (dropped["datagram"] ?? 0);
+    return gone === published;
+  };
+}
+
+/** Reads responses up to one of a kind. @returns How many of another kind came before it. */
+async function countUntil(peer: ScriptedPeer, last: Response, counted: Response): Promise<number> {
+  for (let count = 0;;) {
+    const response = await peer.receive();
+    if (response === undefined || response.code === last) return count;
+    if (response.code === counted) count++;
+  }
+}
+
+Deno.test("a cache takes no other's place before the last datagram that refers to that has had a second to arrive", async () => {
   await using fixture = await Fixture.open({ udp: { maxDatagramLength: 512, queueLimit: 1 << 22 } });
   const { rig, peer } = fixture;
   await fixture.agree();
@@ -526,25 +549,34 @@ Deno.test("a cache takes no other's place before the last datagram that refers t
   await peer.subscribe({ filterExpression: "PPA:1", dataChannel: fixture.dataChannel });
   await peer.expectCache();
   await peer.expect(Response.Succeeded);
-  const batch = new MeasurementBatch();
-  const published = 50_000;
-  for (let i = 0; i < published; i++) batch.add(i % 8, 1000n, i);
-  rig.publisher.publish(batch);
+  const haveGone = publishMany(rig);
   await peer.confirmCache();
   await peer.subscribe({ filterExpression: "PPA:2", dataChannel: fixture.dataChannel });
-  for (;;) {
-    const response = await peer.receive();
-    if (response?.code === Response.UpdateSignalIndexCache) break;
-  }
-  // The system has taken or refused all of them.
-  const { dropped, dataChannel } = rig.connection();
-  assertEquals(
-    dataChannel!.measurements + (dropped["overflow"] ?? 0) + (dropped["datagram"] ?? 0),
-    published,
-  );
+  while (!haveGone()) await settle();
+  await settle();
+  rig.clock.advance(999);
+  // There are no keys to rotate, which is said behind all that was sent.
+  await peer.send(Command.RotateCipherKeys);
+  assertEquals(await countUntil(peer, Response.Failed, Response.UpdateSignalIndexCache), 0);
+  rig.clock.advance(1);
+  await countUntil(peer, Response.UpdateSignalIndexCache, Response.Failed);
   await peer.confirmCache();
   await settle();
   assertEquals(rig.connection().subscription?.filter, "PPA:2");
+});
+
+Deno.test("at version 1 the only cache is replaced when the system has taken all datagrams that refer to it", async () => {
+  await using fixture = await Fixture.open({ udp: { maxDatagramLength: 512, queueLimit: 1 << 22 } });
+  const { rig, peer } = fixture;
+  await fixture.agree({ version: 1 });
+  await peer.subscribe({ filterExpression: ALL, dataChannel: fixture.dataChannel });
+  await countUntil(peer, Response.Succeeded, Response.Failed);
+  const haveGone = publishMany(rig);
+  await peer.subscribe({ filterExpression: "PPA:2", dataChannel: fixture.dataChannel });
+  // The other one was before that answer.
+  await countUntil(peer, Response.UpdateSignalIndexCache, Response.Failed);
+  assertEquals(haveGone(), true);
+  assertEquals(rig.connection().subscription?.confirmed, true);
 });
 
 Deno.test("a frame that is no command does not stop the data", async () => {
