@@ -217,9 +217,8 @@ export class DataPath {
       if (this.#placement !== undefined) this.#placement = this.#replay.placement;
     } else {
       const member = this.#placement?.member;
-      const goesOn = this.#isServed;
       this.#leaveGroup(narrowed.set);
-      this.#activate(narrowed, cacheIndex, member?.isAnnounced, goesOn);
+      this.#activate(narrowed, cacheIndex, member?.isAnnounced);
     }
   }
 
@@ -250,21 +249,8 @@ export class DataPath {
     return true;
   }
 
-  /** Whether it gets what is published at present. */
-  get #isServed(): boolean {
-    return this.#placement?.group.serves(this.#placement.member) === true;
-  }
-
-  /**
-   * @param isAnnounced Whether its subscription has had data already.
-   * @param goesOn Whether data goes on that was there until now.
-   */
-  #activate(
-    subscription: Subscription,
-    cacheIndex: 0 | 1,
-    isAnnounced: boolean = false,
-    goesOn: boolean = this.#isServed,
-  ): void {
+  /** @param isAnnounced Whether its subscription has had data already. */
+  #activate(subscription: Subscription, cacheIndex: 0 | 1, isAnnounced: boolean = false): void {
     this.#deactivate();
     const { set, delivery } = subscription;
     this.#dataChannel = subscription.dataChannel;
@@ -281,7 +267,7 @@ export class DataPath {
       sendAlone(news, set, delivery, member, { router, clock });
       isAnnounced = member.isAnnounced;
     }
-    this.#placement = router.join(set, delivery, new Member(this.#sink, cacheIndex, isAnnounced, goesOn));
+    this.#placement = router.join(set, delivery, new Member(this.#sink, cacheIndex, isAnnounced));
   }
 
   #startReplay(subscription: Subscription, temporal: Temporal, cacheIndex: 0 | 1): void {

@@ -59,8 +59,6 @@ export class Member {
   isNew = true;
   /** Whether it was told when its subscription's data begins. */
   isAnnounced: boolean;
-  /** Whether it had data under another subscription until now, which should go on without a gap. */
-  readonly goesOn: boolean;
   /** The group's total when it was last cut off from it. */
   detachedAt = 0;
 
@@ -68,11 +66,9 @@ export class Member {
    * @param sink Where its packets go.
    * @param cacheIndex See {@linkcode Member.cacheIndex}.
    * @param isAnnounced Whether its subscription has had data already.
-   * @param goesOn See {@linkcode Member.goesOn}.
    */
-  constructor(sink: MemberSink, cacheIndex: 0 | 1, isAnnounced: boolean = false, goesOn: boolean = false) {
+  constructor(sink: MemberSink, cacheIndex: 0 | 1, isAnnounced: boolean = false) {
     this.sink = sink;
-    this.goesOn = goesOn;
     this.isAnnounced = isAnnounced;
     this.cacheIndex = cacheIndex;
   }
@@ -128,11 +124,6 @@ export class Group {
   readonly #attached: Member[] = [];
   #waiting: Member[] = [];
   #overflowed = 0;
-  /** Serves those of the waiting whose data goes on, until the encoder may start afresh; it does so for each of them. */
-  #bridge: Group | undefined;
-  /** Who they are, with their places in it. */
-  readonly #bridged = new Map<Member, Member>();
-  #resetsFreely = false;
   /** Throttled only: who came while values waited that were published before. They wait for their place among those. */
   readonly #newcomers = new Map<Member, Mark>();
   /** Compact with time only. */
@@ -246,7 +237,6 @@ export class Group {
     const { state } = member;
     member.state = "left";
     const since = this.#newcomers.get(member);
-    this.#endBridge(member);
     if (since !== undefined) {
       this.#newcomers.delete(member);
     } else if (state === "attached") {
@@ -299,22 +289,14 @@ export class Group {
     this.flushWhenDue();
   }
 
-  /** Whether a member gets what is published at present. */
-  serves(member: Member): boolean {
-    return (this.#bridged.get(member) ?? member).state === "attached";
-  }
-
   /** How many measurements a member has missed since it was cut off and has not been told of. */
   missedBy(member: Member): number {
-    const guest = this.#bridged.get(member);
-    if (guest !== undefined) return this.#bridge!.missedBy(guest);
     return member.state === "waiting" || member.state === "overflowed" ? this.#total - member.detachedAt : 0;
   }
 
   /** Ends timers. The group must not be used any more. */
   dispose(): void {
     this.#beat?.stop();
-    this.#bridge?.dispose();
     this.#baseTimes?.dispose();
     this.#selector.dispose();
     this.#abandonParcel();
@@ -334,7 +316,6 @@ export class Group {
   #send(batch: MeasurementBatch): void {
     if (batch.length === 0) return;
     if (this.#waiting.length > 0) this.#attachWaiting();
-    if (this.#bridge !== undefined) this.#bridge.#send(batch);
     const { length } = batch;
     let from = 0;
     while (from < length) {
@@ -354,9 +335,9 @@ export class Group {
   #attachWaiting(): void {
     if (this.#encoder.stateful) {
       const now = this.#environment.clock.monotonic();
-      const allowed = this.#attached.length === 0 || this.#resetsFreely ||
+      const allowed = this.#attached.length === 0 ||
         this.#resets.mayReset(now, this.#waiting.some((member) => member.isNew));
-      if (!allowed) return this.#bridgeWaiting();
+      if (!allowed) return;
       this.flush();
       this.#encoder.reset();
       this.#resets.record(now);
@@ -365,41 +346,11 @@ export class Group {
       this.flush();
     }
     for (const member of this.#waiting) {
-      this.#endBridge(member);
       member.sink.attached(this.#total - member.detachedAt);
       member.state = "attached";
       this.#attached.push(member);
     }
     this.#waiting = [];
-  }
-
-  /** However often others come and want the encoder to start afresh, who had data until now does not wait for it. */
-  #bridgeWaiting(): void {
-    for (const member of this.#waiting) {
-      if (!member.goesOn || !member.isNew || this.#bridged.has(member)) continue;
-      this.#bridge ??= this.#createBridge();
-      const guest = new Member(member.sink, member.cacheIndex, member.isAnnounced);
-      this.#bridge.join(guest);
-      this.#bridged.set(member, guest);
-    }
-  }
-
-  #createBridge(): Group {
-    const bridge = new Group(0, this.set, { ...this.delivery, throttle: undefined }, this.#environment);
-    bridge.#resetsFreely = true;
-    return bridge;
-  }
-
-  #endBridge(member: Member): void {
-    const guest = this.#bridged.get(member);
-    if (guest === undefined) return;
-    this.#bridged.delete(member);
-    this.#bridge!.leave(guest);
-    member.isAnnounced = guest.isAnnounced;
-    member.detachedAt = this.#total;
-    if (this.#bridged.size > 0) return;
-    this.#bridge!.dispose();
-    this.#bridge = undefined;
   }
 
   #openPacket(batch: MeasurementBatch, from: number): void {
@@ -435,7 +386,6 @@ export class Group {
 
   /** Closes the open parcel when nothing is gained by waiting: to be called when publications pause. */
   flushWhenDue(): void {
-    this.#bridge?.flushWhenDue();
     if (this.#isRipe() && this.#isSomeoneReady()) this.flush();
   }
 
@@ -456,7 +406,6 @@ export class Group {
 
   /** Closes the open parcel, if there is one, and queues it for every member. */
   flush(): void {
-    this.#bridge?.flush();
     if (this.#isPacketOpen) this.#closePacket();
     if (this.#parcel !== undefined) this.#ship();
   }
@@ -560,7 +509,7 @@ export class Group {
       throttleInterval: delivery.throttle?.interval ?? null,
       withoutNaN: delivery.withoutNaN,
       members: this.size,
-      detachedMembers: this.size - this.#attached.length - this.#bridged.size,
+      detachedMembers: this.size - this.#attached.length,
       measurements: this.#total,
       encoded: this.#encoded,
       packets: this.#packets,

@@ -211,51 +211,6 @@ Deno.test("joining storms share resets, and what they wait through is counted", 
   group.dispose();
 });
 
-Deno.test("who has had data until now misses nothing, however many others came before", () => {
-  const environment = createEnvironment();
-  const group = new Group(1, signals(2), tssc, environment);
-  const first = join(group);
-  const moved: { member: Member; sink: FakeSink; at: number }[] = [];
-  const move = (round: number): void => {
-    const sink = new FakeSink();
-    const member = new Member(sink, 1, false, true);
-    group.join(member);
-    moved.push({ member, sink, at: round });
-  };
-  const rounds = 40;
-  for (let round = 0; round < rounds; round++) {
-    publish(group, batchOf(2, BigInt(round)));
-    group.leave(join(group).member);
-    join(group);
-    if (round % 10 === 5) move(round + 1);
-    environment.clock.advance(33);
-  }
-  const { resets, members, detachedMembers } = group.snapshot();
-  assertEquals(resets <= 8 + 3, true, `${resets} resets`);
-  assertEquals([members, detachedMembers > 0], [45, true]);
-  group.leave(moved.at(-1)!.member);
-  for (const { sink, member, at } of moved) {
-    assertEquals(sink.detached + group.missedBy(member), 0);
-    const { ticks, length } = sink.decoded();
-    assertEquals([length, ticks[0], ticks[length - 1]], [
-      2 * (rounds - at),
-      BigInt(at),
-      BigInt(rounds - 1),
-    ]);
-    assertEquals(sink.log.filter((line) => line.startsWith("start")), [`start ${at}`]);
-  }
-  assertEquals(first.sink.decoded().length, 2 * rounds);
-  environment.clock.advance(500);
-  publish(group, batchOf(2));
-  assertEquals(group.snapshot().detachedMembers, 0);
-  assertEquals(moved[0]!.sink.sequences.at(-1), 0);
-  for (const { sink } of moved.slice(0, -1)) {
-    assertEquals(first.sink.frames.at(-1)!.bytes.length, sink.frames.at(-1)!.bytes.length);
-  }
-  group.dispose();
-  assertEquals(environment.clock.pending, 0);
-});
-
 Deno.test("an overflow detaches; the member is back at a reset when it has drained", () => {
   const environment = createEnvironment();
   const group = new Group(1, signals(4), tssc, environment);

@@ -3,8 +3,7 @@
  * keep coming, or keep falling out and coming back, must share resets.
  *
  * New members find a few resets in store, one more for every half second; those who come back after an overflow
- * wait until the last reset is half a second old. So nobody waits longer than that; whose data goes on is served
- * meanwhile, see `Group`.
+ * wait until the last reset is half a second old. So nobody waits longer than that.
  */
 export class ResetLimiter {
   static readonly #capacity = 8;

@@ -6,9 +6,9 @@
  * timers are what they were. Each attack is made twice, and the second time leaves no more memory in use than the first
  * has: code that is compiled and tables that grow to their size do so once, a leak goes on.
  *
- * The p99 of delays during an attack is compared with that in the quiet just before it: of each second by itself, and of
+ * The p99 of delays during an attack is compared with that in the quiet just before it, or after it if that is longer: of each second by itself, and of
  * these the median, so that what a machine does now and then does not count. It may be twice as much. Where it is more,
- * the attack is made again, twice at most, and none after four minutes and a third; what was measured while somebody else had the machine (see `other_load.ts`) is
+ * the attack is made again, twice at most, and none after four and a half minutes; what was measured while somebody else had the machine (see `other_load.ts`) is
  * shown and fails nothing. Where processes can't be given processors of their own (see `places.ts`), all delays are.
  *
  * `STTP_ABUSE_ONLY="slow loris" deno task abuse` tries one attack alone, `STTP_ABUSE_SECONDS=30` goes on longer, and
@@ -28,7 +28,7 @@ import { look, openFiles, startProgram } from "./running.ts";
 const SIGNALS = 1000;
 const SUBSCRIBERS = 10;
 const RATE = 30;
-/** How long one attack lasts, in seconds; the first time, half as long. */
+/** How long one attack lasts, in seconds; the first time, a third of that. */
 const SECONDS = Number(Deno.env.get("STTP_ABUSE_SECONDS") ?? 6);
 /** How long the quiet before it is measured, in milliseconds. */
 const QUIET = 3_000;
@@ -44,7 +44,7 @@ const MOST_DELAY = 2;
 const TRIES = 3;
 const MOST_AGAIN = 5;
 /** When no attack is made again any more, in milliseconds since the beginning: all of them take less than five minutes. */
-const LATEST_AGAIN = 260_000;
+const LATEST_AGAIN = 270_000;
 /** Whether it is a failure, too, when delays could not be judged. */
 const MUST_JUDGE = Deno.env.get("STTP_ABUSE_JUDGE") === "1";
 /** For how long subscribers may catch up after an attack, in milliseconds: they lose nothing, but may have had to wait. */
@@ -227,6 +227,11 @@ function delayOf({ quiet, outcome }: Comparison): number {
   return outcome.during.latency.typicalP99 / quiet.latency.typicalP99;
 }
 
+/** Of two looks the one in which data took longer. */
+function slower(a: GoodLook, b: GoodLook): GoodLook {
+  return a.latency.typicalP99 > b.latency.typicalP99 ? a : b;
+}
+
 /** Whether it can be told how long data took. */
 function isJudged({ outcome }: Comparison): boolean {
   return places.areApart && outcome.others <= MOST_FOR_OTHERS;
@@ -274,19 +279,21 @@ Deno.test("ten subscribers do not notice", async (test) => {
   for (const attack of Object.keys(attacks) as Attack[]) {
     if (ONLY !== undefined && attack !== ONLY) continue;
     await test.step(attack, async () => {
-      await scene.attack(attack, SECONDS / 2);
+      await scene.attack(attack, SECONDS / 3);
       const first = await scene.recovered(attack);
       const comparisons: Comparison[] = [];
       let last = first;
       do {
-        const quiet = await scene.quiet();
+        let quiet = await scene.quiet();
         const outcome = await scene.attack(attack, SECONDS);
-        comparisons.push({ quiet, outcome });
         const { connections, answers = 0 } = attacks[attack];
         assertGreaterOrEqual(outcome.connections, connections, "the attack got nowhere");
         assertGreaterOrEqual(outcome.answers, answers, "the attack got nowhere");
         assertLess(outcome.held, MOST_HELD, `${outcome.held} bytes in memory`);
         last = await scene.recovered(attack);
+        // The machine may be slower now than it was: where it matters the quiet afterwards counts, too.
+        if (isLate({ quiet, outcome })) quiet = slower(quiet, await scene.quiet());
+        comparisons.push({ quiet, outcome });
         if (attack === "stalled readers") assertGreater(last.dropped.overflow ?? 0, 0, "nobody was slow");
         assertLess(last.heap - first.heap, NOISE, `${last.heap - first.heap} bytes left in memory`);
       } while (isLate(comparisons.at(-1)!) && comparisons.length < TRIES && mayTryAgain());
