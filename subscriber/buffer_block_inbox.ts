@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { SttpError } from "../transport/errors.ts";
 import type { CheckedBufferBlockOptions } from "./buffer_block_options.ts";
 import type { DropReason } from "./stats.ts";
-import type { Supply } from "./supply.ts";
+import { ConsumerSlot, type Supply } from "./supply.ts";
 
 /** A buffer block: opaque bytes for one signal (§13). */
 export interface BufferBlock {
@@ -33,10 +32,9 @@ export class BufferBlockInbox implements Supply<BufferBlock> {
   #held = 0;
   #heldBytes = 0;
   /** Who reads them: an iterator, for a run at most, or the function. */
-  #consumer: object | undefined;
+  readonly consumer: ConsumerSlot = new ConsumerSlot("somebody reads the buffer blocks already");
   readonly #onBlock: BufferBlockHandler | undefined;
   #isEnded = false;
-  #wakeConsumer: (() => void) | undefined;
 
   /** @param onBlock The consumer, when it is a function. */
   constructor(
@@ -46,8 +44,10 @@ export class BufferBlockInbox implements Supply<BufferBlock> {
   ) {
     this.#options = options;
     this.#drop = drop;
-    this.#onBlock = this.#consumer = onBlock;
-    if (onBlock !== undefined) this.#serve(onBlock);
+    this.#onBlock = onBlock;
+    if (onBlock === undefined) return;
+    this.consumer.claim(onBlock);
+    this.#serve(onBlock);
   }
 
   /** How many wait for the consumer. */
@@ -73,7 +73,7 @@ export class BufferBlockInbox implements Supply<BufferBlock> {
    * @returns Whether there is room.
    */
   makeRoom(length: number, isNext: boolean): boolean {
-    while (this.#consumer === undefined && this.#ready.length > 0 && !this.#fits(length)) {
+    while (!this.consumer.isTaken && this.#ready.length > 0 && !this.#fits(length)) {
       this.#take();
       this.#drop("unreadBufferBlock", "nobody reads buffer blocks");
     }
@@ -96,7 +96,7 @@ export class BufferBlockInbox implements Supply<BufferBlock> {
   push(block: BufferBlock): void {
     this.#ready.push(block);
     this.#readyBytes += block.payload.length;
-    this.#wake();
+    this.consumer.wake();
   }
 
   #take(): BufferBlock | undefined {
@@ -110,13 +110,13 @@ export class BufferBlockInbox implements Supply<BufferBlock> {
     if (!this.#isEnded) return;
     this.#isEnded = false;
     // An iterator has not seen the end of the run before.
-    this.#consumer = this.#onBlock;
+    if (this.#onBlock === undefined) this.consumer.clear();
   }
 
   /** No more will come in this run. */
   end(): void {
     this.#isEnded = true;
-    this.#wake();
+    this.consumer.wake();
   }
 
   get ended(): boolean {
@@ -127,40 +127,12 @@ export class BufferBlockInbox implements Supply<BufferBlock> {
     return this.#take();
   }
 
-  notify(wake: () => void): void {
-    this.#wakeConsumer = wake;
-    if (this.#ready.length > 0 || this.#isEnded) this.#wake();
-  }
-
-  claim(consumer: object): void {
-    if (this.#consumer !== undefined) {
-      throw new SttpError("InvalidState", "somebody reads the buffer blocks already");
-    }
-    this.#consumer = consumer;
-  }
-
-  isClaimedBy(consumer: object): boolean {
-    return this.#consumer === consumer;
-  }
-
-  unclaim(consumer: object): void {
-    if (!this.isClaimedBy(consumer)) return;
-    this.#consumer = undefined;
-    this.#wakeConsumer = undefined;
-  }
-
-  #wake(): void {
-    const wake = this.#wakeConsumer;
-    this.#wakeConsumer = undefined;
-    wake?.();
-  }
-
   /** Calls a function for each block, over all runs. */
   async #serve(onBlock: BufferBlockHandler): Promise<void> {
     for (;;) {
       const block = this.#take();
       if (block === undefined) {
-        await new Promise<void>((resolve) => this.#wakeConsumer = resolve);
+        await new Promise<void>((resolve) => this.consumer.wait(resolve));
         continue;
       }
       try {

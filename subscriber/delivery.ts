@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { SttpError } from "../transport/errors.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
 import type { OverflowPolicy } from "./options.ts";
-import { type Supply, SupplyIterator } from "./supply.ts";
+import { ConsumerSlot, type Supply, SupplyIterator } from "./supply.ts";
 
 /** What a {@linkcode Delivery} is made of. */
 export interface DeliveryOptions {
@@ -41,12 +40,12 @@ export class Delivery implements Supply<MeasurementBatch> {
   /** What room a batch begins with. */
   readonly #initial: number;
   readonly #overflow: OverflowPolicy;
+  /** The function that gets the batches, or an iterator, for a run at most. */
+  readonly consumer: ConsumerSlot;
   readonly #onBatch: DeliveryOptions["onBatch"];
   readonly #onDropped: (count: number) => void;
   #ended = false;
-  #consumer: object | undefined;
   #calling = false;
-  #wakeConsumer: (() => void) | undefined;
   #wakeFiller: (() => void) | undefined;
   #stretched = 0;
   /** Whether the lent batch came back with something in it. */
@@ -62,6 +61,12 @@ export class Delivery implements Supply<MeasurementBatch> {
     this.#lent = this.#newBatch();
     this.#overflow = options.overflow;
     this.#onBatch = options.onBatch;
+    this.consumer = new ConsumerSlot(
+      options.onBatch === undefined
+        ? "measurements are being iterated already; end that loop first"
+        : "measurements go to onBatch, so they can't be iterated as well",
+    );
+    if (options.onBatch !== undefined) this.consumer.claim(options.onBatch);
     this.#onDropped = options.onDropped ?? (() => {});
   }
 
@@ -119,16 +124,16 @@ export class Delivery implements Supply<MeasurementBatch> {
   commit(): void {
     if (this.#filling.length === 0) return;
     if (this.#onBatch !== undefined) this.#call();
-    else this.#wake();
+    else this.consumer.wake();
   }
 
   /** Opens it (again) for a new run. What was left over is still delivered, to whoever iterates now. */
   start(): void {
     if (!this.#ended) return;
     this.#ended = false;
-    if (this.#consumer === undefined) return;
+    if (this.#onBatch !== undefined || !this.consumer.isTaken) return;
     // It has not seen the end of the run before; what it was lent is its own from now on.
-    this.#consumer = undefined;
+    this.consumer.clear();
     this.#lent = this.#newBatch();
   }
 
@@ -136,7 +141,7 @@ export class Delivery implements Supply<MeasurementBatch> {
   end(): void {
     this.#ended = true;
     this.commit();
-    this.#wake();
+    this.consumer.wake();
     this.#resume();
   }
 
@@ -179,37 +184,6 @@ export class Delivery implements Supply<MeasurementBatch> {
 
   get ended(): boolean {
     return this.#ended;
-  }
-
-  notify(wake: () => void): void {
-    this.#wakeConsumer = wake;
-    if (this.waiting > 0 || this.#ended) this.#wake();
-  }
-
-  claim(consumer: object): void {
-    if (this.#onBatch !== undefined) {
-      throw new SttpError("InvalidState", "measurements go to onBatch, so they can't be iterated as well");
-    }
-    if (this.#consumer !== undefined) {
-      throw new SttpError("InvalidState", "measurements are being iterated already; end that loop first");
-    }
-    this.#consumer = consumer;
-  }
-
-  isClaimedBy(consumer: object): boolean {
-    return this.#consumer === consumer;
-  }
-
-  unclaim(consumer: object): void {
-    if (!this.isClaimedBy(consumer)) return;
-    this.#consumer = undefined;
-    this.#wakeConsumer = undefined;
-  }
-
-  #wake(): void {
-    const wake = this.#wakeConsumer;
-    this.#wakeConsumer = undefined;
-    wake?.();
   }
 
   #resume(): void {

@@ -310,7 +310,7 @@ Deno.test("a function: called for what was committed, the batch lent until it re
   delivery.commit();
   delivery.commit();
   assertEquals(got, [[1], [2, 3]]);
-  assertThrows(() => delivery.claim({}), SttpError, "onBatch");
+  assertThrows(() => delivery.consumer.claim({}), SttpError, "onBatch");
 });
 
 Deno.test("a function that returns a promise gets the next batch when it settles", async () => {

@@ -61,10 +61,7 @@ Deno.test("reconnection: iteration, handles and subscription go on", async () =>
   const measurements = fixture.subscriber.measurements();
   await publisher.send(compactFrame(batchOf([1], 5)));
   assertEquals((await measurements.next()).value?.signalId, signalId(2));
-  publisher.channel.close();
-  await settle();
-  fixture.clock.advance(1000);
-  const second = await fixture.connector.accept();
+  const second = await fixture.reconnected(publisher);
   await second.next(Command.DefineOperationalModes);
   assertEquals(decodeSubscribe((await second.next(Command.Subscribe)).body, "utf-8").filterExpression, "F");
   await second.subscribed([9, 2]);
@@ -108,10 +105,7 @@ Deno.test("reconnection: where the last TSSC packet number is the end, a new con
 Deno.test("reconnection: a refusal ends it, a refused subscription does not", async () => {
   await using fixture = new Fixture({ reconnect: { jitter: 0 } });
   const publisher = await fixture.connected([1]);
-  publisher.channel.close();
-  await settle();
-  fixture.clock.advance(1000);
-  const second = await fixture.connector.accept();
+  const second = await fixture.reconnected(publisher);
   await second.next(Command.DefineOperationalModes);
   await second.next(Command.Subscribe);
   await second.respond(Response.Failed, Command.Subscribe, "not now");

@@ -200,7 +200,7 @@ Deno.test("a subscription that fails leaves what the next connection subscribes 
 
 Deno.test("a refused first subscription is not asked for at the next connection", async () => {
   await using fixture = new Fixture({ autoSubscribe: false });
-  const { subscriber, clock } = fixture;
+  const { subscriber } = fixture;
   const connecting = subscriber.connect();
   const first = await fixture.connector.accept();
   await first.next(Command.DefineOperationalModes);
@@ -209,10 +209,7 @@ Deno.test("a refused first subscription is not asked for at the next connection"
   await first.next(Command.Subscribe);
   await first.respond(Response.Failed, Command.Subscribe, "no");
   await rejection(refused, "Refused");
-  first.channel.close();
-  await settle();
-  clock.advance(1000);
-  const second = await fixture.connector.accept();
+  const second = await fixture.reconnected(first);
   await second.next(Command.DefineOperationalModes);
   await settle();
   assertEquals(subscriber.state, "connected");
@@ -272,10 +269,7 @@ Deno.test("unsubscribe() after a subscribe() that is refused: there is no subscr
   await publisher.next(Command.Unsubscribe);
   await publisher.respond(Response.Succeeded, Command.Unsubscribe);
   await unsubscribing;
-  publisher.channel.close();
-  await settle();
-  fixture.clock.advance(1000);
-  const second = await fixture.connector.accept();
+  const second = await fixture.reconnected(publisher);
   await second.next(Command.DefineOperationalModes);
   await settle();
   assertEquals([subscriber.state, subscriber.subscription], ["connected", { filter: "A" }]);
@@ -288,10 +282,7 @@ Deno.test("unsubscribe() that is refused leaves the subscription, here and at th
   await publisher.next(Command.Unsubscribe);
   await publisher.respond(Response.Failed, Command.Unsubscribe, "no");
   await refused;
-  publisher.channel.close();
-  await settle();
-  fixture.clock.advance(1000);
-  await (await fixture.connector.accept()).accept([1]);
+  await (await fixture.reconnected(publisher)).accept([1]);
 });
 
 Deno.test("what waits for its turn when the connection is lost is for the next", async () => {
@@ -376,10 +367,7 @@ Deno.test("unsubscribe() ends it for this connection and the next", async () => 
   await publisher.next(Command.Unsubscribe);
   await publisher.respond(Response.Succeeded, Command.Unsubscribe);
   await unsubscribing;
-  publisher.channel.close();
-  await settle();
-  fixture.clock.advance(1000);
-  const second = await fixture.connector.accept();
+  const second = await fixture.reconnected(publisher);
   await second.next(Command.DefineOperationalModes);
   await settle();
   assertEquals(fixture.subscriber.state, "connected");

@@ -10,16 +10,64 @@ import { abortError } from "./abort.ts";
 export interface Supply<T> {
   /** Whether no more will come. There may still be something to `poll()`. */
   readonly ended: boolean;
-  /** Makes somebody the one consumer. @throws {SttpError} `InvalidState` when there is one already. */
-  claim(consumer: object): void;
-  /** Whether somebody is the consumer: until `unclaim()`, and no longer than until another run begins. */
-  isClaimedBy(consumer: object): boolean;
-  /** A consumer is done, if it is the one; there may be another one, which goes on where this one ended. */
-  unclaim(consumer: object): void;
+  /** How many there are to `poll()`, or of how much. */
+  readonly waiting: number;
+  /** Who takes from it. */
+  readonly consumer: ConsumerSlot;
   /** The next, if there is one. */
   poll(): T | undefined;
-  /** Calls `wake` once, when there is something to poll or no more will come. */
-  notify(wake: () => void): void;
+}
+
+/** The place of the one who takes from a {@linkcode Supply}, and how to wake it. */
+export class ConsumerSlot {
+  readonly #refusal: string;
+  #consumer: object | undefined;
+  #wake: (() => void) | undefined;
+
+  /** @param refusal What whoever finds the place taken is told. */
+  constructor(refusal: string) {
+    this.#refusal = refusal;
+  }
+
+  /** Whether somebody is the consumer. */
+  get isTaken(): boolean {
+    return this.#consumer !== undefined;
+  }
+
+  /** Makes somebody the one consumer. @throws {SttpError} `InvalidState` when there is one already. */
+  claim(consumer: object): void {
+    if (this.isTaken) throw new SttpError("InvalidState", this.#refusal);
+    this.#consumer = consumer;
+  }
+
+  /** Whether somebody is the consumer: until `unclaim()`, and no longer than until `clear()`. */
+  isClaimedBy(consumer: object): boolean {
+    return this.#consumer === consumer;
+  }
+
+  /** A consumer is done, if it is the one; there may be another one, which goes on where this one ended. */
+  unclaim(consumer: object): void {
+    if (!this.isClaimedBy(consumer)) return;
+    this.#consumer = undefined;
+    this.#wake = undefined;
+  }
+
+  /** Another run begins, of which an iterator over the one before must see nothing. */
+  clear(): void {
+    this.#consumer = undefined;
+  }
+
+  /** The consumer waits: calls `wake` once, at the next {@linkcode ConsumerSlot.wake}. */
+  wait(wake: () => void): void {
+    this.#wake = wake;
+  }
+
+  /** Wakes the consumer, if it waits. */
+  wake(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
 }
 
 /** Takes from a {@linkcode Supply} until its run ends, even if that shows only when the next one has begun. */
@@ -65,12 +113,14 @@ export class SupplyIterator<T> implements AsyncIterableIterator<T, undefined> {
       throw abortError(this.#signal, "the iteration");
     }
     if (this.#state === "new") {
-      this.#supply.claim(this);
+      this.#supply.consumer.claim(this);
       this.#state = "claimed";
       this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
     }
-    const value = this.#supply.isClaimedBy(this) ? this.#supply.poll() : undefined;
-    if (value === undefined && (this.#supply.ended || !this.#supply.isClaimedBy(this))) this.#finish();
+    const value = this.#supply.consumer.isClaimedBy(this) ? this.#supply.poll() : undefined;
+    if (value === undefined && (this.#supply.ended || !this.#supply.consumer.isClaimedBy(this))) {
+      this.#finish();
+    }
     return value;
   }
 
@@ -79,9 +129,11 @@ export class SupplyIterator<T> implements AsyncIterableIterator<T, undefined> {
     if (this.#stopWaiting !== undefined) {
       throw new SttpError("InvalidState", "next() was called while another next() waits");
     }
+    const { consumer, waiting, ended } = this.#supply;
     await new Promise<void>((resolve) => {
       this.#stopWaiting = resolve;
-      this.#supply.notify(resolve);
+      consumer.wait(resolve);
+      if (waiting > 0 || ended) consumer.wake();
     });
     this.#stopWaiting = undefined;
   }
@@ -99,7 +151,7 @@ export class SupplyIterator<T> implements AsyncIterableIterator<T, undefined> {
 
   #finish(): void {
     if (this.#state === "claimed") {
-      this.#supply.unclaim(this);
+      this.#supply.consumer.unclaim(this);
       this.#signal?.removeEventListener("abort", this.#onAbort);
     }
     this.#state = "done";

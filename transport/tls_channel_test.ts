@@ -149,38 +149,43 @@ function wrap(channel: Channel, changes: Partial<Channel>): Channel {
   };
 }
 
-Deno.test("a connection that breaks underneath is a lost connection", async () => {
+/** Both ends of a connection, and what makes reading from or writing to the first fail from then on. */
+function breakable(
+  end: "read" | "write",
+): { ends: [Channel, Channel]; breakWith: (error: SttpError) => void } {
   const [near, far] = createChannelPair();
   const broken = Promise.withResolvers<never>();
   broken.promise.catch(() => {});
-  const breaking = wrap(near, { read: (into) => Promise.race([near.read(into), broken.promise]) });
+  const breaking = wrap(near, {
+    [end]: (bytes: Uint8Array) => Promise.race([broken.promise, near[end](bytes)]),
+  });
+  return { ends: [breaking, far], breakWith: broken.reject };
+}
+
+Deno.test("a connection that breaks underneath is a lost connection", async () => {
+  const { ends, breakWith } = breakable("read");
   await withTls(async (client) => {
     const reading = assertCode("ConnectionLost", () => client.read(new Uint8Array(1)), "reset by peer");
-    broken.reject(new SttpError("ConnectionLost", "reset by peer"));
+    breakWith(new SttpError("ConnectionLost", "reset by peer"));
     await reading;
     await assertCode("ConnectionLost", () => client.write(new Uint8Array(1)), "reset by peer");
     await assertCode("ConnectionLost", () => client.read(new Uint8Array(1)));
-  }, [breaking, far]);
+  }, ends);
 });
 
 Deno.test("what the connection underneath says of its loss is said once", async () => {
   const lost = new SttpError("ConnectionLost", "connection to 192.0.2.1:7165 lost: reset by peer");
   for (const end of ["read", "write"] as const) {
-    const [near, far] = createChannelPair();
-    const broken = Promise.withResolvers<never>();
-    broken.promise.catch(() => {});
-    const breaking = wrap(near, {
-      [end]: (bytes: Uint8Array) => Promise.race([broken.promise, near[end](bytes)]),
-    });
+    const { ends, breakWith } = breakable(end);
     await withTls(async (client, server) => {
       await server.write(new Uint8Array(1));
       assertEquals(await client.read(new Uint8Array(1)), 1);
       const attempt = client[end](new Uint8Array(5_000_000));
       await settle();
-      broken.reject(lost);
+      breakWith(lost);
       const error = await assertRejects(() => attempt, SttpError);
       assertEquals([error.code, error.message, error.cause], ["ConnectionLost", lost.message, lost], end);
-    }, [breaking, far]);
+    }, ends);
   }
 });
 
@@ -387,16 +392,11 @@ Deno.test("a client without certificate is told what may be the matter", async (
 Deno.test("a client that is lost before anything came is told what may be the matter, whatever it was doing", async () => {
   const lost = new SttpError("ConnectionLost", "connection to 192.0.2.1:7165 lost: Broken pipe");
   for (const end of ["read", "write"] as const) {
-    const [near, far] = createChannelPair();
-    const broken = Promise.withResolvers<never>();
-    broken.promise.catch(() => {});
-    const breaking = wrap(near, {
-      [end]: (bytes: Uint8Array) => Promise.race([broken.promise, near[end](bytes)]),
-    });
+    const { ends, breakWith } = breakable(end);
     await withTls(async (client) => {
       const attempt = client[end](new Uint8Array(5_000_000));
       await settle();
-      broken.reject(lost);
+      breakWith(lost);
       const error = await assertRejects(() => attempt, SttpError);
       const said = `${lost.message} before anything came, it may ask for a certificate`;
       assertEquals([error.message, error.cause], [said, lost], end);
@@ -405,7 +405,7 @@ Deno.test("a client that is lost before anything came is told what may be the ma
       client.close();
       const late = await assertRejects(() => client.write(new Uint8Array(1)), SttpError);
       assertEquals(late.message, "the channel to memory:1 is closed");
-    }, [breaking, far]);
+    }, ends);
   }
 });
 

@@ -35,6 +35,14 @@ export class Fixture implements AsyncDisposable {
     return publisher;
   }
 
+  /** Loses the connection and waits for the next. @returns The publisher's end of it. */
+  async reconnected(publisher: ScriptedPublisher): Promise<ScriptedPublisher> {
+    publisher.channel.close();
+    await settle();
+    this.clock.advance(1000);
+    return await this.connector.accept();
+  }
+
   /** Gathers the events until the run ends. */
   watch(): void {
     const status = this.subscriber.status();
