@@ -93,6 +93,8 @@ export class DataPath {
   /** Where data goes; `undefined`: over the command channel. */
   #dataChannel: DataChannel | undefined;
   #lastDatagramAt = -Infinity;
+  /** Which cache it is that what is sent refers to; `undefined` while no subscription is in force. */
+  #cacheInUse: 0 | 1 | undefined;
   /** Those of subscriptions that are over. */
   readonly #underWay: DatagramsUnderWay;
   #travelTime = 0;
@@ -254,6 +256,7 @@ export class DataPath {
     this.#deactivate();
     const { set, delivery } = subscription;
     this.#dataChannel = subscription.dataChannel;
+    this.#cacheInUse = cacheIndex;
     const before = this.#signals;
     this.#signals = subscription.temporal === undefined ? set : undefined;
     if (subscription.temporal !== undefined) {
@@ -303,6 +306,12 @@ export class DataPath {
     const cancelled = this.#replay?.cancel();
     this.#replay = undefined;
     this.#leaveGroup();
+    const cacheIndex = this.#cacheInUse;
+    this.#cacheInUse = undefined;
+    // Not with the group's last: when history is over there is none, and buffer blocks go on.
+    if (cacheIndex !== undefined && this.#dataChannel !== undefined) {
+      this.#underWay.ended(cacheIndex, this.#lastDatagramAt, this.#dataChannel.departed());
+    }
     if (cancelled) this.#processingComplete("Replay was cancelled.");
   }
 
@@ -311,10 +320,7 @@ export class DataPath {
     const placement = this.#placement;
     this.#placement = undefined;
     this.#overflowed = false;
-    if (placement === undefined) return;
-    this.#owner.host.router.leave(placement, set);
-    if (this.#dataChannel === undefined) return;
-    this.#underWay.ended(placement.member.cacheIndex, this.#lastDatagramAt, this.#dataChannel.departed());
+    if (placement !== undefined) this.#owner.host.router.leave(placement, set);
   }
 
   /** Ends data, and all that goes with it. */

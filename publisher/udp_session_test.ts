@@ -1,5 +1,6 @@
 /** Subscribers that ask for data over UDP, and do not all behave. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { MemoryHistory } from "../history/memory_history.ts";
 import { decryptPayload } from "../transport/cipher.ts";
 import { createChannelPair } from "../transport/memory_channel.ts";
 import { type DatagramSocket, openUdp } from "../transport/udp.ts";
@@ -563,6 +564,30 @@ Deno.test("a cache takes no other's place before the last datagram that refers t
   await peer.confirmCache();
   await settle();
   assertEquals(rig.connection().subscription?.filter, "PPA:2");
+});
+
+Deno.test("a buffer block that is sent when history is over has its second to arrive, too", async () => {
+  await using fixture = await Fixture.open({
+    heartbeatInterval: 1e6,
+    bufferBlocks: { confirmation: false },
+    history: new MemoryHistory(),
+  });
+  const { rig, peer } = fixture;
+  await fixture.agree({ compressPayloadData: false });
+  await fixture.subscribe({ startTimeConstraint: "2024-01-01", stopTimeConstraint: "2024-01-02" });
+  await countUntil(peer, Response.ProcessingComplete, Response.Failed);
+  rig.clock.advance(5000);
+  assertEquals(rig.publisher.publishBufferBlock(signalId(3), new Uint8Array(10)), 1);
+  while (rig.connection().dataChannel!.datagrams < 1) await settle();
+  await fixture.subscribe({ filterExpression: "PPA:1" });
+  await peer.subscribe({ filterExpression: "PPA:2", dataChannel: fixture.dataChannel });
+  await peer.expect(Response.Succeeded);
+  rig.clock.advance(999);
+  // There are no keys to rotate, which is said behind all that was sent.
+  await peer.send(Command.RotateCipherKeys);
+  assertEquals(await countUntil(peer, Response.Failed, Response.UpdateSignalIndexCache), 0);
+  rig.clock.advance(1);
+  await countUntil(peer, Response.UpdateSignalIndexCache, Response.Failed);
 });
 
 Deno.test("at version 1 the only cache is replaced when the system has taken all datagrams that refer to it", async () => {
