@@ -18,6 +18,8 @@ interface Part {
 export class TimeMerge {
   /** A binary heap, as there may be thousands: below place `i` are `2i + 1` and `2i + 2`, which do not come before it. */
   readonly #parts: Part[] = [];
+  /** How many measurements of those that were added are yet to be taken. */
+  #left = 0;
 
   /** Tells of a batch that is to be added. @param time Of its first measurement, in ticks. */
   expect(number: number, time: bigint): void {
@@ -30,7 +32,9 @@ export class TimeMerge {
   add(number: number, batch: MeasurementBatch): void {
     const expected = this.#parts.findIndex((part) => part.number === number);
     if (expected >= 0) this.#remove(expected);
-    if (batch.length > 0) this.#insert({ number, batch, isAdded: true, at: 0 });
+    if (batch.length === 0) return;
+    this.#left += batch.length;
+    this.#insert({ number, batch, isAdded: true, at: 0 });
   }
 
   /** The number of the batch that is to be added before there is more. */
@@ -41,12 +45,10 @@ export class TimeMerge {
 
   /** The next measurements, at most so many, in a batch of just their size; `undefined` without any. */
   take(most: number): MeasurementBatch | undefined {
-    const left = this.#parts.reduce(
-      (sum, { batch, at, isAdded }) => isAdded ? sum + batch.length - at : sum,
-      0,
-    );
-    const piece = new MeasurementBatch(Math.min(most, left));
-    while (piece.length < Math.min(most, left) && this.#takeRun(piece));
+    const size = Math.min(most, this.#left);
+    const piece = new MeasurementBatch(size);
+    while (piece.length < size && this.#takeRun(piece));
+    this.#left -= piece.length;
     if (piece.length === 0) return undefined;
     return piece.length === piece.capacity ? piece : piece.clone();
   }

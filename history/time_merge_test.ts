@@ -105,3 +105,22 @@ Deno.test("many batches, expected and added in any order, come in that of their 
     .sort(([a, number], [b, other]) => Number(a - b) || number - other);
   assertEquals(found, expected);
 });
+
+Deno.test("a piece takes no look at the batches that it has nothing of", () => {
+  const merge = new TimeMerge();
+  let looks = 0;
+  for (let number = 0; number < 1000; number++) {
+    const batch = batchOf(number, BigInt(number));
+    Object.defineProperty(batch, "length", {
+      get(): number {
+        looks++;
+        return 1;
+      },
+    });
+    merge.add(number, batch);
+  }
+  looks = 0;
+  for (let number = 0; number < 1000; number++) assertEquals([...merge.take(1)!.values], [number]);
+  assertEquals(merge.take(1), undefined);
+  assertEquals(looks < 10_000, true, `${looks} looks`);
+});
