@@ -52,6 +52,7 @@ const OPEN_PATHS = ["/healthz", "/readyz"];
  * const response = await admin.fetch(new Request("http://localhost/api/v1/status"));
  * const { systems } = await response.json();
  * assertEquals(systems[0].state, "stopped");
+ * admin.close();
  * ```
  */
 export function createAdmin(
@@ -63,7 +64,7 @@ export function createAdmin(
   const named = nameSystems(systems);
   const totals = ownTotalsOf(named[0]!.system);
   const spare = new Logger({ clock, output: (line) => console.error(line) });
-  const ownLog = takesEvents(checked.log) ? checked.log : spare;
+  const ownLog = guarded(takesEvents(checked.log) ? checked.log : spare);
   const authenticator = new Authenticator(credentials, clock, (address) => {
     totals.authenticationFailures++;
     // Not what was given: a mistyped secret is nearly the right one, and so may a name be.
@@ -128,6 +129,21 @@ export function createAdmin(
 
 function takesEvents(log: AdminLog | undefined): log is AdminLog & EventWriter {
   return typeof log?.warning === "function" && typeof log.error === "function";
+}
+
+/** A log that may throw: nothing is refused or answered otherwise for that. */
+function guarded(log: EventWriter): EventWriter {
+  const call = (level: keyof EventWriter, ...line: Parameters<EventWriter["warning"]>): void => {
+    try {
+      log[level](...line);
+    } catch (error) {
+      console.error(error);
+    }
+  };
+  return {
+    warning: (...line) => call("warning", ...line),
+    error: (...line) => call("error", ...line),
+  };
 }
 
 const CHALLENGE = 'Basic realm="STTP admin", charset="UTF-8", Bearer realm="STTP admin"';

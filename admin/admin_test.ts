@@ -84,4 +84,5 @@ Deno.test("a real publisher and subscriber are seen, and the one is disconnected
   while (publisher.stats().open.length > 0) await new Promise((resolve) => setTimeout(resolve, 1));
   const { connections: [ended] } = await json("/api/v1/connections?state=closed");
   assertEquals(ended.closed.message, "disconnected by otto: test");
+  admin.close();
 });

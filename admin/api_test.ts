@@ -266,6 +266,20 @@ Deno.test("a fault of the inside is not told to the outside", async () => {
   assertEquals([JSON.parse(lines[60]!).count, clock.pending], [40, 0]);
 });
 
+Deno.test("what is kept of a publisher ends by itself where nobody asks again, and with the admin", async () => {
+  const admin = new AskedAdmin(new StillPublisher([connection(1)]));
+  const ask = async (): Promise<void> => {
+    for (const path of ["/api/v1/status", "/readyz"]) await (await admin.get(path)).body?.cancel();
+  };
+  await ask();
+  assertEquals(admin.clock.pending, 2);
+  admin.clock.advance(1_000);
+  assertEquals(admin.clock.pending, 0);
+  await ask();
+  admin.admin.close();
+  assertEquals(admin.clock.pending, 0);
+});
+
 Deno.test("healthz says that it is alive, readyz whether the systems are well", async () => {
   const publisher = new StillPublisher([connection(1)]);
   const admin = new AskedAdmin(publisher);

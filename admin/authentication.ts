@@ -76,11 +76,12 @@ export class Authenticator {
     }
     const user = this.#userOf(authorization);
     if (user !== undefined) return { kind: "user", user };
-    this.#onFailure(address);
     bucket.attempts--;
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
     if (this.#buckets.size > ADDRESSES) this.#buckets.delete(this.#buckets.keys().next().value!);
+    // What is told of it may fail; by now it counts.
+    this.#onFailure(address);
     return { kind: "unknown" };
   }
 

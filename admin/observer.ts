@@ -137,6 +137,8 @@ export class Observer {
 
   /** Looks no more. */
   close(): void {
+    this.#readiness.close();
+    for (const stats of this.#stats.values()) stats.close();
     for (const trends of this.#trends.values()) trends.close();
     for (const meter of this.#signalMeters.values()) meter.close();
   }

@@ -104,8 +104,8 @@ export interface AdminOptions {
   /**
    * The log whose level operators may change, such as a `Logger`. Without it, that action is not there. One that has
    * `warning` and `error`, as a `Logger` does, also gets what happens to the admin itself: `admin.signInFailed` with the
-   * address that wrong credentials came from, and `admin.internalError`. Others leave that to a `Logger` to standard
-   * error.
+   * address that wrong credentials came from, and `admin.internalError`; what it throws then goes to standard error.
+   * Others leave that to a `Logger` to standard error.
    */
   readonly log?: AdminLog;
   /** Gets every action, and those that were refused. Default: a line of JSON to standard error. */
@@ -177,6 +177,7 @@ export function checkOptions(options: AdminOptions): CheckedOptions {
   if (!(stallLimit > 0)) {
     throw new RangeError(`stallLimit is ${stallLimit}, a number of milliseconds expected`);
   }
+  if (options.log !== undefined) checkLog(options.log);
   const hosts = options.hosts ?? (credentials.length === 0 ? LoopbackHosts : undefined);
   return {
     credentials: credentials.map(({ name, role, secret }) => ({ name, role, secret })),
@@ -189,6 +190,16 @@ export function checkOptions(options: AdminOptions): CheckedOptions {
     onAction: options.onAction ?? ((action) => console.error(JSON.stringify(action))),
     clock: options.clock ?? systemClock,
   };
+}
+
+function checkLog(log: AdminLog): void {
+  const takes = (method: unknown): boolean => method === undefined || typeof method === "function";
+  if (typeof log === "object" && log !== null && typeof log.level === "string") {
+    if (takes(log.warning) && takes(log.error)) return;
+  }
+  throw new TypeError(
+    "log has to be an object with a text level, and functions warning and error if it has these",
+  );
 }
 
 function checkCredential({ name, role, secret }: AdminCredential): void {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Logger } from "../log/mod.ts";
 import { ManualClock } from "../transport/mod.ts";
+import { Authenticator } from "./authentication.ts";
 import { type AdminOptions, createAdmin, serveAdmin } from "./mod.ts";
 import { AskedAdmin, connection, Secrets, StillPublisher } from "./testdata/systems.ts";
 
@@ -11,6 +12,13 @@ const post = (body: string, headers: Record<string, string> = {}): RequestInit =
   headers: { "content-type": "application/json", ...headers },
 });
 const path = "/api/v1/connections/1/disconnect";
+
+/** Puts another function in a place, until it is disposed of. */
+function instead<Name extends string, Call>(of: Record<Name, Call>, name: Name, call: Call): Disposable {
+  const before = of[name];
+  of[name] = call;
+  return { [Symbol.dispose]: () => void (of[name] = before) };
+}
 
 Deno.test("without credentials it answers to the machine's own names only", async () => {
   const admin = new AskedAdmin();
@@ -95,6 +103,52 @@ Deno.test("wrong credentials are logged with where they came from, and not with 
   for (let i = 0; i < 100; i++) await attempt("Bearer typed", `192.0.2.${i}`);
   assertEquals(lines.length, 60, "the log's limits hold");
   await log.flush();
+});
+
+Deno.test("a log that throws neither lets anybody guess on nor breaks an answer", async () => {
+  const log: AdminOptions["log"] = {
+    level: "info",
+    warning(event): void {
+      throw new Error(event);
+    },
+    error(event): void {
+      throw new Error(event);
+    },
+  };
+  const admin = AskedAdmin.withUsers(undefined, { log });
+  const told: unknown[] = [];
+  using _ = instead(console, "error", (error: unknown) => void told.push(error));
+  const status = async (secret: string, path = "/api/v1/status"): Promise<number> => {
+    const headers = { authorization: `Bearer ${secret}` };
+    const response = await admin.get(path, { headers }, "192.0.2.7");
+    await response.body?.cancel();
+    return response.status;
+  };
+  admin.publisher.stats = () => {
+    throw new Error("a fault");
+  };
+  assertEquals(await status(Secrets.reader), 500);
+  for (let i = 0; i < 10; i++) assertEquals(await status(`guess-${i}`), 401);
+  assertEquals(await status("guess"), 429);
+  assertEquals(told.map((error) => (error as Error).message), [
+    "admin.internalError",
+    ...Array.from({ length: 10 }, () => "admin.signInFailed"),
+  ]);
+});
+
+Deno.test("attempts are counted before anybody is told of them", () => {
+  const tellers: string[] = [];
+  const authenticator = new Authenticator(
+    [{ name: "rita", role: "reader", secret: Secrets.reader }],
+    new ManualClock(),
+    (address) => {
+      tellers.push(address);
+      throw new Error("cannot tell");
+    },
+  );
+  for (let i = 0; i < 10; i++) assertThrows(() => authenticator.authenticate("Bearer guess", "192.0.2.7"));
+  assertEquals(authenticator.authenticate("Bearer guess", "192.0.2.7").kind, "tooMany");
+  assertEquals(tellers.length, 10);
 });
 
 Deno.test("without a log of the application's the admin has one of its own, to standard error", async () => {
@@ -292,6 +346,20 @@ Deno.test("options are checked, and secrets are not in the messages", () => {
   );
   fails({ basePath: "admin/" }, TypeError, "basePath");
   fails({ stallLimit: 0 }, RangeError, "stallLimit");
+  const refusedLogs: unknown[] = [
+    null,
+    5,
+    "info",
+    () => {},
+    {},
+    [],
+    { level: 1 },
+    { level: "info", warning: "yes" },
+    { level: "info", error: null },
+  ];
+  for (const log of refusedLogs) fails({ log } as AdminOptions, TypeError, "log has to be an object");
+  createAdmin(publisher, { log: { level: "info" } }).close();
+  createAdmin(publisher, { log: { level: "info", error: (): void => {} } }).close();
   fails({ token: "hush" } as AdminOptions, TypeError, "there is no option token");
   assertThrows(() => createAdmin({}), TypeError, "no system to show");
   assertThrows(() => createAdmin({ "a/b": publisher }), TypeError, 'a system is named "a/b"');

@@ -44,4 +44,5 @@ Deno.test("data over UDP: where it goes, what is lost, and whether it is encrypt
   assertEquals(connection.dataChannel.datagrams, 19);
   assertEquals(connection.cipher, { index: 0, rotations: 0 });
   assertStringIncludes(await ask(`/connections/${connection.id}`), "19 datagrams");
+  admin.close();
 });

@@ -112,7 +112,9 @@ export class GreetedChannel implements Channel {
   #takeGreeting(into: Uint8Array): number {
     const part = this.#greeting.subarray(0, into.length);
     into.set(part);
-    this.#greeting = this.#greeting.subarray(part.length);
+    const left = this.#greeting.subarray(part.length);
+    // An empty part of it would keep all of it, for as long as there is the connection.
+    this.#greeting = left.length > 0 ? left : new Uint8Array(0);
     return part.length;
   }
 

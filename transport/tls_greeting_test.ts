@@ -1,9 +1,12 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { assertEquals, assertRejects } from "@std/assert";
 import { testCertificates } from "../tests/support/tls.ts";
 import type { Channel } from "./channel.ts";
 import { ManualClock, systemClock } from "./clock.ts";
 import { createChannelPair } from "./memory_channel.ts";
 import { secureChannel } from "./tls_channel.ts";
+import { GreetedChannel } from "./tls_greeting.ts";
 import { checkTlsOptions } from "./tls_options.ts";
 import { TlsError } from "./tls_peer.ts";
 import { HandshakeTurns } from "./tls_turns.ts";
@@ -136,6 +139,38 @@ Deno.test("a client's first record may be as long as a record, and come with wha
   await far.write(bytes);
   await refused;
   assertEquals(asked, ["greeting", "settings"]);
+});
+
+Deno.test("once a client's first words are handed on, nothing keeps what they were read into", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  const [near, far] = createChannelPair();
+  let buffer: WeakRef<ArrayBufferLike> | undefined;
+  const watched: Channel = {
+    peer: near.peer,
+    read(into): Promise<number | null> {
+      buffer ??= new WeakRef(into.buffer);
+      return near.read(into);
+    },
+    write: (bytes) => near.write(bytes),
+    close: () => near.close(),
+  };
+  const greeted = new GreetedChannel(watched, undefined, undefined);
+  const isKept = async (): Promise<boolean> => {
+    await settle();
+    collect();
+    return buffer?.deref() !== undefined;
+  };
+  const hello = await clientHello();
+  await far.write(hello);
+  await greeted.readGreeting();
+  assertEquals(await greeted.read(new Uint8Array(hello.length - 1)), hello.length - 1);
+  assertEquals(await isKept(), true);
+  const last = new Uint8Array(9);
+  assertEquals([await greeted.read(last), last[0]], [1, hello.at(-1)]);
+  assertEquals(await isKept(), false);
+  greeted.close();
+  far.close();
 });
 
 Deno.test("a server waits for its turn with what its client says, until they agree", async () => {
