@@ -121,6 +121,29 @@ Deno.test("all lines of a minute have so many bytes, whatever happens, and one e
   assertMatch(lines.at(-1)!, /something\.else/);
 });
 
+Deno.test("where nothing is set, all lines of a minute have 1 MiB to the byte", () => {
+  const { log, clock, lines } = rig();
+  const scratch = rig();
+  scratch.log.info("name10", { text: "" });
+  const bare = scratch.lines[0]!.length + 1;
+  const write = (name: string, bytes: number): void => log.info(name, { text: "x".repeat(bytes - bare) });
+  // 1,023 lines, of one event no more than the 60 that it may have.
+  for (let i = 0; i < 1023; i++) write(`name${10 + i % 20}`, 1024);
+  assertEquals(lines.length, 1023);
+  write("name90", 1025);
+  assertEquals(lines.length, 1023);
+  write("name90", 1024);
+  assertEquals(lines.reduce((sum, { length }) => sum + length + 1, 0), 1024 ** 2);
+  write("name90", bare);
+  assertEquals(lines.length, 1024);
+  clock.advance(59_999);
+  write("name90", bare);
+  assertEquals(lines.length, 1024);
+  clock.advance(1);
+  write("name90", bare);
+  assertEquals(JSON.parse(lines.at(-1)!).event, "name90");
+});
+
 Deno.test("the level binds what the log tells of itself", async () => {
   let isFull = false;
   const lines: string[] = [];

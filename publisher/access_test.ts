@@ -1,17 +1,22 @@
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStrictEquals, assertThrows, fail } from "@std/assert";
 import { DataSet } from "../metadata/data_set.ts";
 import type { PeerInfo } from "../transport/channel.ts";
+import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
+import type { SignalTable } from "../transport/signal_table.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { gunzip } from "../transport/wire/gzip.ts";
 import { encodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
 import type { SubscriptionOptions } from "../transport/wire/subscribe.ts";
-import type { AccessOptions, SignalRights } from "./access_options.ts";
+import { Access } from "./access.ts";
+import { type AccessOptions, checkAccess, type SignalRights } from "./access_options.ts";
+import type { Definition } from "./definition.ts";
 import type { PublisherOptions } from "./options.ts";
 import { Publisher } from "./publisher.ts";
 import type { AccessSnapshot } from "./snapshot.ts";
 import type { PublisherStatus } from "./status.ts";
 import { grid, Rig, type ScriptedPeer, settle, signalId } from "./testdata/rig.ts";
+import type { Visibility } from "./visibility.ts";
 
 const all = "FILTER ActiveMeasurements WHERE True";
 const stat = "FILTER ActiveMeasurements WHERE SignalType = 'STAT'";
@@ -83,6 +88,25 @@ function idsIn(dataSet: DataSet): number[] {
     (row) => numberOf(row.string("SignalID")!),
   );
 }
+
+Deno.test("what rules let somebody see is kept for the next, 64 MiB of it, and no more", () => {
+  const rules = Array.from("abcde", (name) => ({ who: { certificates: [name] }, allow: [] }));
+  // Each weighs a byte for a signal, and 107 besides.
+  const signals = { size: 16 * 1024 ** 2 - 107 } as SignalTable;
+  const access = new Access(checkAccess({ signals: rules }), {
+    clock: new ManualClock(),
+    signals,
+    emit: (event) => fail(event.kind),
+  });
+  const definition = { handlesOf: () => new Int32Array(0) } as unknown as Definition;
+  const visible = (name: string): Visibility => access.visibleByRules(certificate(name), definition);
+  const [a, b] = Array.from("abcd", visible);
+  assertStrictEquals(visible("a"), a);
+  visible("e");
+  // The one that was used the longest ago has gone.
+  assert(visible("b") !== b);
+  assertStrictEquals(visible("a"), a);
+});
 
 Deno.test("addresses: who is allowed, who is denied, and a deny wins", async () => {
   await using rig = await start({

@@ -152,6 +152,27 @@ Deno.test("sent again after the time-out, ever more slowly, and when a later one
   assertStringIncludes(await peer.expectText(Response.Failed, Command.ConfirmBufferBlock), "1 bytes");
 });
 
+Deno.test("sent again after five seconds where the subscriber names no other time", async () => {
+  await using rig = await Rig.start({ heartbeatInterval: 100_000 });
+  const peer = await rig.subscribe();
+  rig.publisher.publishBufferBlock(signalId(0), Uint8Array.of(1));
+  assertEquals(await sequences(peer, 1), [0]);
+  rig.clock.advance(4_999);
+  await settle();
+  await silent(peer);
+  rig.clock.advance(1);
+  await settle();
+  assertEquals(await sequences(peer, 1), [0]);
+  // Twice as long from here on, as nothing is confirmed.
+  rig.clock.advance(9_999);
+  await settle();
+  await silent(peer);
+  rig.clock.advance(1);
+  await settle();
+  assertEquals(await sequences(peer, 1), [0]);
+  await confirm(peer, 0);
+});
+
 Deno.test("who never confirms: bounded in blocks and bytes, and what is sent again does not pile up", async () => {
   await using rig = await Rig.start({ bufferBlocks: { maxBlocks: 5, maxBytes: 400_000 } });
   const payload = crypto.getRandomValues(new Uint8Array(50_000));

@@ -27,19 +27,22 @@ class Fixture implements AsyncDisposable {
   readonly subscriber: Subscriber;
   publisher!: ScriptedPublisher;
 
-  constructor(options: SubscriberOptions = {}) {
+  constructor(options: SubscriberOptions) {
     this.subscriber = new Subscriber({
       autoRequestMetadata: false,
       heartbeatTimeout: 0,
       clock: this.clock,
       connector: this.connector.connect,
-      bufferBlockRetransmissionTimeout: 1,
       ...options,
     });
   }
 
-  static async connected(options: SubscriberOptions = {}): Promise<Fixture> {
-    const fixture = new Fixture(options);
+  /** @param timeout In place of a time-out of one second. */
+  static async connected(
+    options: SubscriberOptions = {},
+    timeout: SubscriberOptions = { bufferBlockRetransmissionTimeout: 1 },
+  ): Promise<Fixture> {
+    const fixture = new Fixture({ ...timeout, ...options });
     const connecting = fixture.subscriber.connect();
     fixture.publisher = await fixture.connector.accept();
     await fixture.publisher.accept([1, 2]);
@@ -169,6 +172,18 @@ Deno.test("a huge jump is refused; a smaller gap is given up in time, and not be
     repeatedBufferBlock: 1,
   });
   assertEquals(await fixture.confirmed(6), [0, 5, 6, 8, 7, 3], "none of those refused");
+});
+
+Deno.test("where no time-out is set, a missing block is given up after sixteen times five seconds", async () => {
+  const { found, onBufferBlock } = gather();
+  await using fixture = await Fixture.connected({ onBufferBlock }, {});
+  await fixture.sendAll(0, 2);
+  fixture.clock.advance(79_999);
+  await settle();
+  assertEquals(found, [0]);
+  fixture.clock.advance(1);
+  await settle();
+  assertEquals(found, [0, 2]);
 });
 
 Deno.test("a missing block is waited for, however long that may take: no timer is set for longer than it takes", async () => {

@@ -18,11 +18,13 @@ import { atOnce } from "../publisher/testdata/at_once.ts";
 import { Rig, settle } from "../publisher/testdata/rig.ts";
 import { Visibility } from "../publisher/visibility.ts";
 import { readMetadata } from "../subscriber/metadata.ts";
+import { checkGapRecovery } from "../subscriber/gap_recovery.ts";
 import { checkOptions as checkSubscriber } from "../subscriber/options.ts";
 import { SubscriberListener } from "../subscriber/mod.ts";
 import { Fixture } from "../subscriber/testdata/fixture.ts";
 import {
   Command,
+  createChannelPair,
   DefaultLimits,
   gzip,
   ManualClock,
@@ -43,14 +45,25 @@ import { assertSttpError } from "./support/hostile.ts";
 
 const text = Deno.readTextFileSync(new URL("../docs/limits.md", import.meta.url));
 
-/** Option and default of each row in a section. */
-function rows(section: string): Map<string, string> {
+/** What is limited and the limit in each row of a section. */
+function cells(section: string): [what: string, limit: string][] {
   const start = text.indexOf(`## ${section}\n`);
   assert(start >= 0, section);
   const end = text.indexOf("\n## ", start);
   const part = text.slice(start, end < 0 ? undefined : end);
+  return Array.from(
+    part.matchAll(/^\| ([^|]+?)\s*\| ([^|]+?)\s*\|/gm),
+    ([, what, limit]): [string, string] => [what!, limit!],
+  );
+}
+
+/** Option and default of each row in a section. */
+function rows(section: string): Map<string, string> {
   return new Map(
-    Array.from(part.matchAll(/^\| `([\w.]+)`\s*\| ([^|]+?)\s*\|/gm), ([, name, value]) => [name!, value!]),
+    cells(section).flatMap(([what, limit]): [string, string][] => {
+      const name = /^`([\w.]+)`$/.exec(what)?.[1];
+      return name === undefined ? [] : [[name, limit]];
+    }),
   );
 }
 
@@ -64,7 +77,8 @@ function valueOf(written: string): number {
     bytes: 1,
     characters: 1,
   };
-  const [number, unit] = written.split(" ");
+  if (written === "no limit") return Infinity;
+  const [, number, unit] = /^([\d,]+)(?: (KiB|MiB|GiB|s|bytes|characters))?/.exec(written)!;
   return Number(number!.replaceAll(",", "")) * (unit === undefined ? 1 : units[unit]!);
 }
 
@@ -96,18 +110,54 @@ Deno.test("docs/limits.md: every limit has its row, with the default that is in 
   assertEquals([...rows("Metadata documents").keys()].sort(), Object.keys(xmlDefaults()).sort());
 });
 
+Deno.test("docs/limits.md: limits of what has options of its own are the defaults that are in force", () => {
+  const gaps = checkGapRecovery({ onRecovered: () => {} })!;
+  const inForce: Record<string, number> = {
+    "connectTimeout of a `listen()` with TLS": checkSubscriber({}).connectTimeout,
+    "maxMeasurements of `frames()`": inSource("subscriber/frames.ts", "maxMeasurements = "),
+    "silenceTimeout of `history()`": inSource("subscriber/history.ts", "customarySilence = "),
+    "maxGaps of `gapRecovery`": gaps.maxGaps,
+    "maxTimes of `gapRecovery`": gaps.maxTimes,
+    "maxPublishers of a `SubscriberListener`": inSource("subscriber/listener.ts", "maxPublishers = "),
+    "maxConnectionsPerAddress of a `SubscriberListener`": Infinity,
+    "handshakeTimeout of a `SubscriberListener`": inSource("subscriber/listener.ts", '"handshakeTimeout", '),
+    "connections that `sttp capture` hands on": inSource(
+      "cli/capture/recorder.ts",
+      "const MAX_CONNECTIONS = ",
+    ),
+    "signals of a publisher that `sttp relay` keeps": inSource("cli/relay/relay.ts", "const MOST_SIGNALS = "),
+    "`rateLimit.lines` of a `Logger`": inSource("log/logger.ts", "limit.lines ?? "),
+    "`rateLimit.bytes` of a `Logger`": inSource("log/logger.ts", "limit.bytes ?? "),
+    "capacity of a `LineWriter`": inSource("log/line_writer.ts", "capacity: number = "),
+  };
+  const written = ["Subscriber", "The command sttp", "Logs and traces"].flatMap(cells)
+    .filter(([what]) => / of an? `|of `|that `/.test(what));
+  assertEquals(Object.fromEntries(written.map(([what, limit]) => [what, valueOf(limit)])), inForce);
+});
+
+/** The only number that a source has right behind these words, where nothing else tells it. */
+function inSource(path: string, words: string): number {
+  const source = Deno.readTextFileSync(new URL(`../${path}`, import.meta.url));
+  const found = source.split(words).slice(1).flatMap((behind) => /^\d[\d_* ]*(?<! )/.exec(behind) ?? []);
+  assertEquals(found.length, 1, `numbers behind "${words}" in ${path}`);
+  return numberOf(found[0]!);
+}
+
+/** A number as sources have it, such as `64 * 1024 ** 2`. */
+function numberOf(written: string): number {
+  return written.replaceAll("_", "").split(/(?<!\*)\*(?!\*)/).reduce((product, factor) => {
+    const [base, exponent = 1] = factor.split("**").map(Number);
+    return product * base! ** exponent;
+  }, 1);
+}
+
 /** The defaults of reading XML, which are nobody else's business, from the source. */
 function xmlDefaults(): Record<string, number> {
   const source = Deno.readTextFileSync(new URL("../metadata/xml_reader.ts", import.meta.url));
   const block = /const DEFAULTS[^{]*\{([^}]*)\}/.exec(source)![1]!;
-  return Object.fromEntries(Array.from(block.matchAll(/(max\w+): ([^,]+),/g), ([, name, value]) => {
-    const factors = value!.split("*").map((factor) => factor.trim());
-    const isPower = factors.includes("");
-    const numbers = factors.filter((factor) => factor !== "").map((factor) =>
-      Number(factor.replaceAll("_", ""))
-    );
-    return [name!, isPower ? numbers[0]! ** numbers[1]! : numbers.reduce((a, b) => a * b, 1)];
-  }));
+  return Object.fromEntries(
+    Array.from(block.matchAll(/(max\w+): ([^,]+),/g), ([, name, value]) => [name!, numberOf(value!)]),
+  );
 }
 
 Deno.test("metadata: as long as the limit, and a byte longer", async () => {
@@ -284,6 +334,27 @@ Deno.test("a hundred closed connections are remembered, and the oldest is forgot
   const { recentlyClosed, connections } = rig.publisher.stats();
   assertEquals([recentlyClosed.length, recentlyClosed[0]?.id, recentlyClosed.at(-1)?.id], [100, 101, 2]);
   assertEquals(Object.values(connections.closed).reduce((a, b) => a + b), 101);
+});
+
+Deno.test("of 1,001 publishers that connect to a listener, one gives way", async () => {
+  const end = Promise.withResolvers<null>();
+  const publishers: number[] = [];
+  await using listener: SubscriberListener = new SubscriberListener({
+    clock: new ManualClock(),
+    listen: () => ({
+      address: "memory:0",
+      port: 7,
+      accept: () => {
+        const stats = listener.stats();
+        publishers[stats.connections] = stats.publishers;
+        return stats.connections < 1_001 ? Promise.resolve(createChannelPair()[0]) : end.promise;
+      },
+      close: () => end.resolve(null),
+    }),
+  });
+  await listener.start();
+  await until(() => publishers[1_001] !== undefined);
+  assertEquals(publishers.slice(999), [999, 1_000, 1_000]);
 });
 
 Deno.test("a time constraint has 64 characters at most", () => {

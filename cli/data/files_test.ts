@@ -312,3 +312,29 @@ Deno.test("a file that is no Parquet file", () =>
     const error = await assertRejects(() => read(path, "parquet"), CommandError);
     assertStringIncludes(error.message, `${path}: `);
   }));
+
+Deno.test("a line of 65,536 characters is read, and one that is longer is refused", async () => {
+  const ndjson = (length: number): string => '{"signalId":"A","time":"2024-03-01","value":1}'.padEnd(length);
+  // What separates the fields does not count.
+  const csv = (length: number): string =>
+    `signalId,time,value,note\nA,2024-03-01,1,${"x".repeat(length - "A2024-03-011".length)}`;
+  for (const end of ["", "\n"]) {
+    for (const size of [1000, 1_000_000]) {
+      for (const [format, line] of [["ndjson", ndjson], ["csv", csv]] as const) {
+        const [{ length }] = await readText(line(65_536) + end, format, size);
+        assertEquals(length, 1);
+      }
+      await assertRejects(
+        () => readText(ndjson(65_537) + end, "ndjson", size),
+        CommandError,
+        "data, line 1: the line is too long",
+      );
+      // The parser looks before it takes a character, and not behind the last.
+      await assertRejects(
+        () => readText(csv(65_538) + end, "csv", size),
+        CommandError,
+        "data: Max Record Size",
+      );
+    }
+  }
+});

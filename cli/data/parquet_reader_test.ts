@@ -92,6 +92,30 @@ Deno.test("parquet: a footer that is longer than the file, of more than there is
   assertEquals(none, "a file: this is no Parquet file");
 });
 
+/** A number in groups of seven bits. */
+function varint(number: number): number[] {
+  return number < 0x80 ? [number] : [number & 0x7f | 0x80, ...varint(number >> 7)];
+}
+
+/** A file without rows, of as many columns. */
+function withColumns(count: number): { byteLength: number; slice(start: number, end?: number): ArrayBuffer } {
+  const column = [0x15, 2, 0x25, 0, 0x18, 1, 0x63, 0]; // an INT32 that is required, of the name "c"
+  const root = [0x48, 1, 0x72, 0x15, ...varint(2 * count), 0];
+  const schema = [0x19, 0xfc, ...varint(count + 1), ...root, ...Array(count).fill(column).flat()];
+  const footer = [0x15, 2, ...schema, 0x16, 0, 0x19, 0x0c, 0];
+  const tail = new Uint8Array(8);
+  new DataView(tail.buffer).setUint32(0, footer.length, true);
+  tail.set(new TextEncoder().encode("PAR1"), 4);
+  const { buffer } = Uint8Array.from([...footer, ...tail]);
+  return { byteLength: buffer.byteLength, slice: (start, end) => buffer.slice(start, end) };
+}
+
+Deno.test("parquet: a footer of 2,000 columns, and one more", async () => {
+  // All of them together are a group, which counts, too.
+  assertEquals((await readFooter(withColumns(1_999), {})).schema.length, 2_000);
+  await assertRejects(() => readFooter(withColumns(2_000), {}), Error, "2001 columns, at most 2000 expected");
+});
+
 Deno.test("parquet: columns of lists, and compression that is not known", async () => {
   assertEquals(await refusal("refused_lists"), "a file: column value: lists and structs can't be read");
   assertEquals(await refusal("refused_zstd"), "a file: column signalId: compression by ZSTD can't be read");

@@ -92,6 +92,9 @@ Deno.test("regular expressions that are too big are refused", () => {
   assertStringIncludes(message("REGEXMATCH('((a{100}){100}){100}', 'a')"), "repe");
   const many = Array.from("abcdefghij", (letter) => `${letter}{999}`).join("|");
   assertStringIncludes(message(`REGEXMATCH('${many}', 'a')`), "too many repetitions");
+  // The first comes to 2,000 instructions, the second to one more.
+  assertEquals(evaluateExpression("REGEXMATCH('a{1000}a{998}', 'a')").value, false);
+  assertStringIncludes(message("REGEXMATCH('a{1000}a{999}', 'a')"), "too many repetitions");
 });
 
 Deno.test("texts and numbers that multiply are refused before they are made", () => {
