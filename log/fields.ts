@@ -25,9 +25,12 @@ const maxElements = 100;
 /** Objects in objects. */
 const maxDepth = 6;
 
-/** What is named so is a secret, whether it is a field or stands in a text. */
-const names =
-  "(?:(?<![a-z])pass|pass(?:word|phrase|wd)|pwd|psk|secret|token|credential|authorization|cookie|" +
+/**
+ * What is named so is a secret, whether it is a field or stands in a text: `pass` only as a word, such as in `db_pass` and
+ * `userPass` and not in `compass`.
+ */
+const names = "(?:(?<![a-z])pass|(?-i:Pass|(?<=[a-z])PASS)|pass(?:word|phrase|wd)|pwd|psk|" +
+  "secret|token|credential|authorization|cookie|" +
   "(?:private|secret|api|access|cipher|shared|encryption|signing)[_-]?key)s?";
 /** Fields whose names end so are not shown, whatever they are. */
 const secretName = new RegExp(`${names}$`, "i");
@@ -47,9 +50,11 @@ const privateKey =
   /-----BEGIN [A-Z\d ]{0,40}PRIVATE KEY(?: BLOCK)?-----[^]*?(?:-----END [A-Z\d ]{0,40}PRIVATE KEY(?: BLOCK)?-----|$)/g;
 const header = new RegExp(String.raw`\b((?:authorization|cookies?)${is})(?:${quoted}|[^\r\n]+)`, "gi");
 const secretPair = new RegExp(
-  String.raw`\b(\w*${names}${is})(?:${quoted}|\{[^}]*(?:\}|$)|[^\s;,}]+)`,
+  String.raw`\b(\w*${names}${is})(?:${quoted}|\{[^}]*(?:\}|$)|([^\s;,}]*))`,
   "gi",
 );
+/** How far a value without quotes is taken to go on to a character that ends it. */
+const longestUnquoted = 256;
 const bearer = /\b(bearer\s+)[\w+/=.~-]+/gi;
 const addressPassword = /(:\/\/[^\s/:@]{0,256}:)[^\s/]{1,1024}(?=@)/g;
 
@@ -97,6 +102,8 @@ class Cleaner {
         this.#room -= 4;
         return value;
       case "object":
+        // Also for what is null or empty, which has no text to be charged for.
+        this.#room -= 4;
         return value === null ? null : this.#object(value, depth + 1);
       default:
         return this.#text(String(value));
@@ -143,9 +150,52 @@ function isSecret(name: string, value: unknown): boolean {
 }
 
 function withoutSecrets(text: string): string {
-  return text.replace(privateKey, redacted)
-    .replace(header, `$1${redacted}`)
-    .replace(secretPair, `$1${redacted}`)
+  return withoutPairs(text.replace(privateKey, redacted).replace(header, `$1${redacted}`))
     .replace(bearer, `$1${redacted}`)
     .replace(addressPassword, `$1${redacted}`);
+}
+
+/**
+ * Leaves out the values of pairs. One without quotes may have spaces, as those of connection strings do: where a semicolon
+ * follows on its line, or else an ampersand, it ends there.
+ */
+function withoutPairs(text: string): string {
+  const semicolons = new Ends(text, /[;\r\n]/g);
+  const ampersands = new Ends(text, /[&\r\n]/g);
+  let shown = "";
+  let from = 0;
+  secretPair.lastIndex = 0;
+  for (let pair = secretPair.exec(text); pair !== null; pair = secretPair.exec(text)) {
+    const [, name, unquoted] = pair;
+    const start = pair.index + name!.length;
+    let end = secretPair.lastIndex;
+    if (unquoted !== undefined) end = semicolons.near(end) ?? ampersands.near(end) ?? end;
+    if (end === start) continue;
+    shown += text.slice(from, start) + redacted;
+    from = secretPair.lastIndex = end;
+  }
+  return shown + text.slice(from);
+}
+
+/** Finds what ends values on their lines; looks at each character of a text once. */
+class Ends {
+  readonly #text: string;
+  readonly #pattern: RegExp;
+  #found = -1;
+
+  /** @param pattern Finds all such characters, and ends of lines. */
+  constructor(text: string, pattern: RegExp) {
+    this.#text = text;
+    this.#pattern = pattern;
+  }
+
+  /** The first place from another on that is near and on the same line. @param from No less than the last time. */
+  near(from: number): number | undefined {
+    if (this.#found < from) {
+      this.#pattern.lastIndex = from;
+      this.#found = this.#pattern.exec(this.#text)?.index ?? Infinity;
+    }
+    const isNear = this.#found - from <= longestUnquoted && !/[\r\n]/.test(this.#text[this.#found]!);
+    return isNear ? this.#found : undefined;
+  }
 }

@@ -233,6 +233,23 @@ Deno.test("a line stays short whatever it is given", () => {
   JSON.parse(lines[0]!);
 });
 
+Deno.test("what has no text takes room, too, however it is nested", () => {
+  const { log, lines } = rig({ rateLimit: false });
+  const nest = (inner: unknown, depth: number): unknown =>
+    depth === 0 ? inner : Array.from({ length: 100 }, () => nest(inner, depth - 1));
+  for (const inner of [null, true, 1, "", [], {}, { "": null }]) {
+    // Without end, as far as anybody looks: the same array in the place of all others.
+    const shared = Array.from({ length: 5 }).reduce<unknown>(
+      (value) => Array.from({ length: 100 }, () => value),
+      inner,
+    );
+    for (const fields of [nest(inner, 2), shared]) {
+      log.info("a.b", { fields });
+      assertLess(lines.pop()!.length, 20_000, JSON.stringify(inner));
+    }
+  }
+});
+
 Deno.test("secrets are left out", () => {
   const { log, lines } = rig();
   const pem = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----";
@@ -288,6 +305,8 @@ Deno.test("what is named like a secret is left out, as a field and in texts", ()
   for (const name of names.split(" ")) {
     const texts = [
       `x ${name}=hunter2`,
+      `${name}=hunter2 with hunter2, hunter2 = {hunter2} & hunter2;x`,
+      `?x=1&${name}=hunter2 and hunter2&x=2`,
       `${name.toUpperCase()} : hunter2; x`,
       `?x=1&${name}=hunter2&x=2`,
       `{"x": 1, "${name}": "a \\"hunter2 hunter2"}`,
@@ -308,9 +327,28 @@ Deno.test("what is named like a secret is left out, as a field and in texts", ()
       assert(!line.includes("hunter2") && line.includes("[redacted]"), line);
     }
   }
+  for (const name of ["userPass", "DBPass", "oauth2Pass", "userPASS"]) {
+    for (
+      const fields of [{ [name]: "hunter2" }, { text: `x ${name}=hunter2` }, {
+        text: `{"${name}":"hunter2"}`,
+      }]
+    ) {
+      log.info("a.b", fields);
+      const line = lines.pop()!;
+      assert(!line.includes("hunter2") && line.includes("[redacted]"), line);
+    }
+  }
   // Not what only looks like such a name.
   for (
-    const text of ["compass=north", "bypass: yes", "token ring", "key=PPA:4", "keyless=1", "a secretary: b"]
+    const text of [
+      "compass=north",
+      "COMPASS=north",
+      "bypass: yes",
+      "token ring",
+      "key=PPA:4",
+      "keyless=1",
+      "a secretary: b",
+    ]
   ) {
     log.info("a.b", { text });
     assert(lines.pop()!.includes(`"text":"${text}"`), text);
@@ -323,6 +361,20 @@ Deno.test("what looks like a secret in a text is left out by itself, and no more
   const cases = [
     ["a Bearer hunter2 b", "a Bearer [redacted] b"],
     ["bearer\thunter2-._~+/=, b", "bearer\t[redacted], b"],
+    ["a=1;Password=correct horse, battery;User=y", "a=1;Password=[redacted];User=y"],
+    ["password=a&b c; x", "password=[redacted]; x"],
+    ["password=a&b x", "password=[redacted] x"],
+    ["?password=correct horse&user=y", "?password=[redacted]&user=y"],
+    // Without a semicolon on the line it ends at a space, comma or brace.
+    ["password=a b, c\nd; e", "password=[redacted] b, c\nd; e"],
+    ["password: a, user: y", "password: [redacted], user: y"],
+    ["{password=a}", "{password=[redacted]}"],
+    ["password=;user=a b; x", "password=;user=a b; x"],
+    ["password=,a }b; x", "password=[redacted]; x"],
+    ["password= , x", "password= , x"],
+    [`password=a ${"b".repeat(255)}; x`, "password=[redacted]; x"],
+    [`password=a ${"b".repeat(256)}; x`, `password=[redacted] ${"b".repeat(256)}; x`],
+    ["pwd=a b;pwd=c d;token=e f&g", "pwd=[redacted];pwd=[redacted];token=[redacted]&g"],
     ["Authorization: Basic hunter2 hunter2\r\nHost: x", "Authorization: [redacted]\r\nHost: x"],
     ['authorization: Digest a="x", response="hunter2"\nHost: x', "authorization: [redacted]\nHost: x"],
     ["Cookie: id=hunter2; other=hunter2\r\nHost: x", "Cookie: [redacted]\r\nHost: x"],
@@ -357,12 +409,14 @@ Deno.test("texts that begin secrets without end are read once, and shown no furt
       "cookie:",
       "cookie=' ",
       "api_",
+      "pwd=x ",
+      "pwd=x &",
     ]
   ) {
     log.info("a.b", { text: part.repeat(500_000) });
     assertLess(lines.at(-1)!.length, 5_000);
   }
-  assertEquals(lines.length, 12);
+  assertEquals(lines.length, 14);
 });
 
 Deno.test("values that JSON does not know are texts", () => {
