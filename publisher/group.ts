@@ -1,8 +1,5 @@
 import type { Clock } from "../transport/clock.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
-import { DataPacketFlags } from "../transport/wire/codes.ts";
-import { DATA_FRAME_PREFIX, finishDataFrame } from "../transport/wire/data_packet.ts";
-import { FRAME_HEADER_LENGTH, RESPONSE_HEADER_LENGTH } from "../transport/wire/frame.ts";
 import { ticksNow } from "../transport/wire/ticks.ts";
 import { BaseTimeRotation, SETTLING_TIME } from "./base_time_rotation.ts";
 import { Beat } from "./beat.ts";
@@ -11,6 +8,7 @@ import { type Delivery, formatName } from "./delivery.ts";
 import { LatestValues, type Mark } from "./latest_values.ts";
 import type { OutboundFrame } from "./outbound_queue.ts";
 import { CompactPacketEncoder, type PacketEncoder, TsscPacketEncoder } from "./packet_encoder.ts";
+import { type Parcel, ParcelWriter } from "./parcel.ts";
 import { ResetLimiter } from "./reset_limiter.ts";
 import { Selector } from "./selector.ts";
 import type { SearchSpace } from "./search_space.ts";
@@ -80,7 +78,7 @@ export interface GroupEnvironment {
   readonly clock: Clock;
   /** Where one group at a time picks its measurements. */
   readonly searches: SearchSpace;
-  /** Buffers in which packets are composed, of {@linkcode parcelSize} bytes. */
+  /** Buffers in which packets are composed, of `parcelSize()` bytes. */
   readonly parcelBuffers: BufferPool;
   /** Bytes of a data packet's body at most. */
   readonly maxPacketSize: number;
@@ -90,14 +88,13 @@ export interface GroupEnvironment {
   readonly recentTicks: () => bigint | undefined;
 }
 
-/** In front of a data packet's body. */
-const FRAME_PREFIX = FRAME_HEADER_LENGTH + RESPONSE_HEADER_LENGTH;
-/** Packets that go together when there is so much. */
-const PACKETS_IN_PARCEL = 4;
-
-/** How long a buffer is in which a group composes its packets. */
-export function parcelSize(maxPacketSize: number): number {
-  return PACKETS_IN_PARCEL * (FRAME_PREFIX + maxPacketSize);
+/** What a throttled group has for who leaves before the next beat, and for others who leave at the same moment. */
+interface Farewell {
+  /** The signals that it is about. */
+  readonly set: SignalSet;
+  /** Where it begins among what waits for the beat. */
+  readonly place: number;
+  readonly parcels: readonly Parcel[];
 }
 
 /**
@@ -119,7 +116,6 @@ export class Group {
   readonly #selector: Selector;
   readonly #encoder: PacketEncoder;
   readonly #latest: LatestValues | undefined;
-  readonly #packetSize: number;
   readonly #resets = new ResetLimiter();
   readonly #attached: Member[] = [];
   #waiting: Member[] = [];
@@ -133,16 +129,11 @@ export class Group {
   /** Throttled only. */
   readonly #beat: Beat | undefined;
 
-  /** The parcel being composed. */
-  #parcel: Uint8Array<ArrayBuffer> | undefined;
-  /** Where its packets start, that being written included. */
-  #starts: number[] = [];
-  /** Where its closed packets end. */
-  #end = 0;
-  #isPacketOpen = false;
-  #packetCount = 0;
-  #parcelCount = 0;
-  #firstTicks = 0n;
+  /** Throttled only: what was encoded at this moment for those who leave. */
+  #farewells: Farewell[] = [];
+
+  readonly #writer: ParcelWriter;
+  /** When the open parcel was begun. */
   #openSince = 0;
   #cancelFlush: (() => void) | undefined;
 
@@ -160,7 +151,6 @@ export class Group {
     this.set = set;
     this.delivery = delivery;
     this.#environment = environment;
-    this.#packetSize = Math.min(environment.maxPacketSize, delivery.packetLimit);
     this.#selector = new Selector(set, delivery.withoutNaN, environment.searches);
     const { throttle } = delivery;
     if (throttle !== undefined) {
@@ -168,13 +158,17 @@ export class Group {
       this.#latest = latest;
       this.#beat = new Beat(environment.clock, throttle.interval, () => this.#sendLatest(latest));
     }
-    if (delivery.tssc) {
-      this.#encoder = new TsscPacketEncoder();
-    } else {
-      const encoder = new CompactPacketEncoder(delivery);
-      this.#encoder = encoder;
-      if (delivery.includeTime) this.#baseTimes = this.#startBaseTimes(encoder);
+    const encoder = createEncoder(delivery);
+    this.#encoder = encoder;
+    this.#writer = this.#createWriter(encoder);
+    if (encoder instanceof CompactPacketEncoder && delivery.includeTime) {
+      this.#baseTimes = this.#startBaseTimes(encoder);
     }
+  }
+
+  #createWriter(encoder: PacketEncoder): ParcelWriter {
+    const { parcelBuffers, maxPacketSize } = this.#environment;
+    return new ParcelWriter(encoder, parcelBuffers, Math.min(maxPacketSize, this.delivery.packetLimit));
   }
 
   /** How many members there are, attached or not. */
@@ -260,19 +254,40 @@ export class Group {
     set: SignalSet,
   ): void {
     const { sink } = member;
-    const batch = latest.pending(this.#now(), since, set);
-    if (batch.length === 0) return;
-    if (isOverflowed || sink.isClosed) return sink.countDetached(batch.length);
-    // With an encoder of its own: the others' goes on.
-    const delivery = { ...this.delivery, throttle: undefined };
-    const recentTicks = (): bigint => batch.ticks[0]!;
-    const alone = new Group(0, this.set, delivery, { ...this.#environment, recentTicks });
-    const guest = new Member(sink, member.cacheIndex, member.isAnnounced);
-    alone.join(guest);
-    alone.#send(batch);
-    alone.leave(guest);
-    alone.dispose();
-    member.isAnnounced = guest.isAnnounced;
+    if (isOverflowed || sink.isClosed) {
+      return sink.countDetached(latest.pending(this.#now(), since, set).length);
+    }
+    let isTaken = true;
+    for (const parcel of this.#farewell(latest, since, set)) {
+      if (isTaken) isTaken = deliver(parcel, member);
+      else sink.countDetached(parcel.measurements);
+    }
+  }
+
+  /**
+   * What waits for the beat, in packets that can be read whatever came before. Encoded once for all who leave at the same
+   * moment, as many do when rights change.
+   */
+  #farewell(latest: LatestValues, since: Mark | undefined, set: SignalSet): readonly Parcel[] {
+    const place = since?.place ?? 0;
+    const same = this.#farewells.find((other) => other.place === place && other.set === set);
+    if (same !== undefined) return same.parcels;
+    const parcels = this.#encodeAlone(latest.pending(this.#now(), since, set));
+    // Later some of it may be stale. And it takes memory.
+    if (this.#farewells.length === 0) queueMicrotask(() => this.#farewells = []);
+    this.#farewells.push({ set, place, parcels });
+    return parcels;
+  }
+
+  /** With an encoder of its own, as the group's goes on for the others, and timestamps in full: base times are the group's. */
+  #encodeAlone(batch: MeasurementBatch): Parcel[] {
+    const writer = this.#createWriter(createEncoder(this.delivery));
+    const parcels: Parcel[] = [];
+    for (let from = 0; from < batch.length;) {
+      from = writer.add(batch, from, batch.length);
+      parcels.push(writer.take()!);
+    }
+    return parcels;
   }
 
   /** To be told when all that a member was sent has been written. */
@@ -299,7 +314,8 @@ export class Group {
     this.#beat?.stop();
     this.#baseTimes?.dispose();
     this.#selector.dispose();
-    this.#abandonParcel();
+    this.#cancelFlush?.();
+    this.#writer.abandon();
   }
 
   /**
@@ -310,7 +326,12 @@ export class Group {
   publish(batch: MeasurementBatch, layout: number = 0): void {
     const selected = this.#selector.select(batch, layout);
     if (this.#latest === undefined) this.#send(selected);
-    else this.#latest.store(selected, this.#now());
+    else this.#store(selected, this.#latest);
+  }
+
+  #store(batch: MeasurementBatch, latest: LatestValues): void {
+    this.#farewells = [];
+    latest.store(batch, this.#now());
   }
 
   #send(batch: MeasurementBatch): void {
@@ -323,12 +344,11 @@ export class Group {
         this.#total += length - from;
         return;
       }
-      if (!this.#isPacketOpen) this.#openPacket(batch, from);
-      const next = this.#encoder.encode(batch, from, length);
+      if (this.#writer.isEmpty) this.#limitWait();
+      const next = this.#writer.add(batch, from, length);
       this.#total += next - from;
-      this.#packetCount += next - from;
       from = next;
-      if (from < length) this.#closePacket();
+      if (from < length) this.flush();
     }
   }
 
@@ -353,35 +373,16 @@ export class Group {
     this.#waiting = [];
   }
 
-  #openPacket(batch: MeasurementBatch, from: number): void {
-    const { parcelBuffers, maxPublishInterval, clock } = this.#environment;
-    if (this.#parcel === undefined) {
-      this.#parcel = parcelBuffers.take();
-      this.#firstTicks = batch.ticks[from]!;
-      if (maxPublishInterval > 0) {
-        this.#openSince = clock.monotonic();
-        this.#cancelFlush = clock.schedule(maxPublishInterval, () => {
-          // Timers come up to a millisecond early by the clock, and there is no other one.
-          this.#openSince = -Infinity;
-          this.flushWhenDue();
-        });
-      }
-    }
-    const start = this.#end;
-    this.#starts.push(start);
-    this.#packetCount = 0;
-    this.#isPacketOpen = true;
-    this.#encoder.begin(this.#parcel, start + DATA_FRAME_PREFIX, start + FRAME_PREFIX + this.#packetSize);
-  }
-
-  #closePacket(): void {
-    const parcel = this.#parcel!;
-    const end = this.#encoder.finish();
-    finishDataFrame(parcel, this.#end, end, this.#encoder.flags, this.#packetCount);
-    this.#isPacketOpen = false;
-    this.#end = end;
-    this.#parcelCount += this.#packetCount;
-    if (parcel.length - end < FRAME_PREFIX + this.#packetSize) this.#ship();
+  /** A parcel is begun, which waits for company for so long. */
+  #limitWait(): void {
+    const { maxPublishInterval, clock } = this.#environment;
+    if (maxPublishInterval === 0) return;
+    this.#openSince = clock.monotonic();
+    this.#cancelFlush = clock.schedule(maxPublishInterval, () => {
+      // Timers come up to a millisecond early by the clock, and there is no other one.
+      this.#openSince = -Infinity;
+      this.flushWhenDue();
+    });
   }
 
   /** Closes the open parcel when nothing is gained by waiting: to be called when publications pause. */
@@ -391,7 +392,7 @@ export class Group {
 
   /** Whether the open parcel has waited for company as long as it may. */
   #isRipe(): boolean {
-    if (this.#parcel === undefined) return false;
+    if (this.#writer.isEmpty) return false;
     const { maxPublishInterval, clock } = this.#environment;
     return maxPublishInterval === 0 || clock.monotonic() - this.#openSince >= maxPublishInterval;
   }
@@ -406,41 +407,18 @@ export class Group {
 
   /** Closes the open parcel, if there is one, and queues it for every member. */
   flush(): void {
-    if (this.#isPacketOpen) this.#closePacket();
-    if (this.#parcel !== undefined) this.#ship();
-  }
-
-  #ship(): void {
-    // Queues keep the bytes, so they get memory of their own, exactly as much as they need.
-    const bytes = this.#parcel!.slice(0, this.#end);
-    const starts = this.#starts;
-    const measurements = this.#parcelCount;
-    const firstTicks = this.#firstTicks;
-    this.#abandonParcel();
-    this.#encoded += measurements;
-    this.#packets += starts.length;
-    this.#bytes += bytes.length;
-
-    // Two members may have different cache indexes in force: then the parcel exists twice, a bit a packet apart.
-    const frames: [OutboundFrame | undefined, OutboundFrame | undefined] = [undefined, undefined];
+    const parcel = this.#writer.take();
+    if (parcel === undefined) return;
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
+    this.#encoded += parcel.measurements;
+    this.#packets += parcel.packets;
+    this.#bytes += parcel.byteLength;
     const attached = this.#attached;
     let kept = 0;
     for (let i = 0; i < attached.length; i++) {
       const member = attached[i]!;
-      const which = member.cacheIndex;
-      let frame = frames[which];
-      if (frame === undefined) {
-        const own = frames[1 - which] === undefined ? bytes : bytes.slice();
-        const flags = this.#encoder.flags | (which === 1 ? DataPacketFlags.CacheIndex : 0);
-        for (const start of starts) own[start + FRAME_PREFIX] = flags;
-        frames[which] = frame = { bytes: own, holders: 0, measurements, droppable: true, starts };
-      }
-      member.isNew = false;
-      if (!member.isAnnounced) {
-        member.isAnnounced = true;
-        member.sink.sendDataStartTime(firstTicks);
-      }
-      if (member.sink.sendData(frame)) {
+      if (deliver(parcel, member)) {
         attached[kept++] = member;
       } else {
         member.state = "overflowed";
@@ -451,19 +429,9 @@ export class Group {
     attached.length = kept;
   }
 
-  #abandonParcel(): void {
-    if (this.#parcel !== undefined) this.#environment.parcelBuffers.give(this.#parcel);
-    this.#parcel = undefined;
-    this.#starts = [];
-    this.#end = 0;
-    this.#isPacketOpen = false;
-    this.#parcelCount = 0;
-    this.#cancelFlush?.();
-    this.#cancelFlush = undefined;
-  }
-
   #sendLatest(latest: LatestValues): void {
     const now = this.#now();
+    this.#farewells = [];
     for (const [member, since] of this.#newcomers) {
       this.#send(latest.take(now, since));
       this.#wait(member);
@@ -517,6 +485,20 @@ export class Group {
       resets: this.#resetCount,
     };
   }
+}
+
+function createEncoder(delivery: Delivery): PacketEncoder {
+  return delivery.tssc ? new TsscPacketEncoder() : new CompactPacketEncoder(delivery);
+}
+
+/** Queues a parcel for a member. @returns False when it was too slow and lost all that waited, this included. */
+function deliver(parcel: Parcel, member: Member): boolean {
+  member.isNew = false;
+  if (!member.isAnnounced) {
+    member.isAnnounced = true;
+    member.sink.sendDataStartTime(parcel.firstTicks);
+  }
+  return member.sink.sendData(parcel.frame(member.cacheIndex));
 }
 
 function removeFrom(members: Member[], member: Member): boolean {

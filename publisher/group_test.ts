@@ -10,8 +10,9 @@ import { ticksNow } from "../transport/wire/ticks.ts";
 import { TsscDecoder } from "../transport/wire/tssc/mod.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import type { Delivery } from "./delivery.ts";
-import { Group, type GroupEnvironment, Member, type MemberSink, parcelSize } from "./group.ts";
+import { Group, type GroupEnvironment, Member, type MemberSink } from "./group.ts";
 import type { OutboundFrame } from "./outbound_queue.ts";
+import { parcelSize } from "./parcel.ts";
 import { Router } from "./router.ts";
 import { SearchSpace } from "./search_space.ts";
 import { SignalSet } from "./signal_set.ts";
@@ -584,6 +585,78 @@ Deno.test("what waits for the beat is counted for who can't be sent it", () => {
   closed.sink.isClosed = true;
   for (const { member } of [slow, closed]) group.leave(member);
   assertEquals([slow.sink.detached, closed.sink.detached], [2, 2]);
+  group.dispose();
+});
+
+Deno.test("what waits for the beat is encoded once for all who leave at the same moment", async () => {
+  const environment = createEnvironment();
+  const group = new Group(1, signals(3), everySecond, environment);
+  const members = [join(group), join(group), join(group, 1), join(group), join(group), join(group)];
+  const [first, second, other, fewer, later, last] = members;
+  publish(group, batchOf(3));
+  group.leave(first!.member);
+  group.leave(second!.member);
+  group.leave(other!.member);
+  group.leave(fewer!.member, new SignalSet(Int32Array.of(0, -1, 2)));
+  assertEquals(first!.sink.frames[0] === second!.sink.frames[0], true, "the very same frame");
+  assertEquals(other!.sink.packets[0]![0], DataPacketFlags.Compressed + DataPacketFlags.CacheIndex);
+  publish(group, batchOf(1, 2000n, 9));
+  group.leave(later!.member);
+  assertEquals(
+    [first, second, other, fewer, later].map((member) => received(member!.sink)),
+    ["0=1 1=2 2=3", "0=1 1=2 2=3", "0=1 1=2 2=3", "0=1 2=3", "0=9 1=2 2=3"],
+  );
+  await Promise.resolve();
+  group.leave(last!.member);
+  assertEquals(received(last!.sink), "0=9 1=2 2=3");
+  assertEquals(last!.sink.frames[0] === later!.sink.frames[0], false, "it was not kept");
+  group.dispose();
+});
+
+Deno.test("who leaves at another moment gets what is stale by then as stale", async () => {
+  const environment = createEnvironment();
+  const throttle = { interval: 60_000, checkTime: true, lagTime: 5, leadTime: 5, useLocalClock: true };
+  const group = new Group(1, signals(1), { ...tssc, throttle }, environment);
+  const [first, second] = [join(group), join(group)];
+  publish(group, batchOf(1, ticksNow(environment.clock)));
+  group.leave(first.member);
+  await Promise.resolve();
+  environment.clock.advance(6000);
+  group.leave(second.member);
+  assertEquals([received(first.sink), received(second.sink)], ["0=1", "0=NaN"]);
+  group.dispose();
+});
+
+Deno.test("what waits for the beat needs no base times, whatever way it goes to who leaves", () => {
+  const environment = createEnvironment();
+  const group = new Group(1, signals(2), { ...everySecond, tssc: false }, environment);
+  const [stream, datagrams] = [join(group), join(group)];
+  datagrams.sink.hasDatagramsUnderWay = true;
+  const ticks = ticksNow(environment.clock);
+  publish(group, batchOf(2, ticks));
+  for (const { member } of [stream, datagrams]) group.leave(member);
+  for (const { sink } of [stream, datagrams]) {
+    assertEquals(sink.log, ["base times", `start ${ticks}`, "2"], "those that it got when it came");
+    const { count, payload } = decodePacketHeader(sink.packets[0]!);
+    const batch = new MeasurementBatch();
+    new CompactDecoder({ includeTime: true, useMillisecondResolution: false }).decode(payload, count, batch);
+    assertEquals([batch.length, batch.ticks[0], batch.ticks[1]], [2, ticks, ticks]);
+  }
+  group.dispose();
+  assertEquals(environment.clock.pending, 0);
+});
+
+Deno.test("of what waits for the beat, all is counted that comes behind what is too much for who leaves", () => {
+  const group = new Group(1, signals(3000), everySecond, createEnvironment({ maxPacketSize: 1000 }));
+  const [fast, slow] = [join(group), join(group)];
+  publish(group, batchOf(3000));
+  group.leave(fast.member);
+  slow.sink.isFull = true;
+  group.leave(slow.member);
+  assertEquals(fast.sink.decoded().length, 3000);
+  // A queue itself counts what it has no room for.
+  assertEquals(slow.sink.detached, 3000 - fast.sink.frames[0]!.measurements);
+  assertEquals(fast.sink.frames.length > 1, true);
   group.dispose();
 });
 

@@ -17,7 +17,7 @@ import { Connections } from "./connections.ts";
 import { DatagramSockets } from "./datagram_sockets.ts";
 import { Definition } from "./definition.ts";
 import { FilterAccount } from "./filter_account.ts";
-import { parcelSize } from "./group.ts";
+import { parcelSize } from "./parcel.ts";
 import { LatestMeasurements } from "./latest_on_subscribe.ts";
 import type { LinkOptions, OutboundLink } from "./link.ts";
 import { fillBatch } from "./measurement_objects.ts";
