@@ -105,6 +105,10 @@ Deno.test("a server spends nothing on a client before its first record is there 
   const answer = new Uint8Array(10);
   assertEquals([await far.read(answer), answer[0]], [10, 22]);
   assertEquals(asked, ["greeting", "settings"]);
+  // More of it has it go on, too, whatever it is: the beginning of a record.
+  await far.write(new Uint8Array([20, 3]));
+  await settle();
+  assertEquals(asked, ["greeting", "settings", "greeting"]);
   clock.advance(500);
   assertEquals((await assertRejects(() => attempt, TlsError)).reason, "timeout");
   far.close();
@@ -205,6 +209,42 @@ Deno.test("a server waits for its turn with what its client says, until they agr
   clock.advance(500);
   assertEquals((await assertRejects(() => stuck.attempt, TlsError)).reason, "timeout");
   assertEquals(await stuck.far.read(new Uint8Array(1)), null, "it was answered without a turn");
+  turns.close();
+});
+
+Deno.test("a turn ends when more is asked for, an answer is given, all is agreed on or it is over", async () => {
+  const turns = new HandshakeTurns(new ManualClock());
+  const [near, far] = createChannelPair();
+  let taken = 0;
+  let ended = 0;
+  turns.take = () => {
+    taken++;
+    let isOver = false;
+    return Promise.resolve(() => {
+      if (!isOver) ended++;
+      isOver = true;
+    });
+  };
+  const server = new GreetedChannel(near, turns, undefined);
+  await server.takeTurn();
+  assertEquals([taken, ended], [1, 0]);
+  const reading = server.read(new Uint8Array(9));
+  assertEquals([taken, ended], [1, 1]);
+  await far.write(new Uint8Array(3));
+  assertEquals(await reading, 3);
+  assertEquals([taken, ended], [2, 1]);
+  const writing = server.write(new Uint8Array(1));
+  assertEquals([taken, ended], [2, 2]);
+  await writing;
+  await server.takeTurn();
+  server.agreed();
+  assertEquals([taken, ended], [3, 3]);
+
+  const closed = new GreetedChannel(near, turns, undefined);
+  await closed.takeTurn();
+  closed.close();
+  assertEquals([taken, ended], [4, 4]);
+  far.close();
   turns.close();
 });
 

@@ -3,10 +3,13 @@ import { connect as connectNode, type ConnectionOptions } from "node:tls";
 import { isInstalled, unless } from "../tests/support/programs.ts";
 import { testCertificates } from "../tests/support/tls.ts";
 import type { Channel, ChannelListener, PeerInfo } from "./channel.ts";
-import { ManualClock } from "./clock.ts";
+import { type Clock, ManualClock } from "./clock.ts";
 import { SttpError } from "./errors.ts";
 import { connectTcp } from "./tcp.ts";
 import { connectTls, listenTls, type ListenTlsOptions, TlsError, type TlsOptions } from "./tls.ts";
+import { secureChannel } from "./tls_channel.ts";
+import { checkTlsOptions } from "./tls_options.ts";
+import { HandshakeTurns } from "./tls_turns.ts";
 
 const hostname = "127.0.0.1";
 const hasOpenssl = await isInstalled("openssl");
@@ -246,7 +249,7 @@ Deno.test("unless told otherwise a handshake may take ten seconds, on either sid
   mute.close();
 });
 
-Deno.test("a thousand begun handshakes of a host end each other, and none that goes on", async () => {
+Deno.test("a thousand begun handshakes of a host end each other, while others are agreed on", async () => {
   const { ca } = await testCertificates();
   await listening({ clock: new ManualClock(Date.now()) }, async ({ port }, accepted, refused) => {
     const begun: Promise<Channel>[] = [];
@@ -263,6 +266,82 @@ Deno.test("a thousand begun handshakes of a host end each other, and none that g
     assertEquals(new Set(refused.map(({ reason }) => reason)), new Set(["overload"]));
     for (const channel of await Promise.all(begun)) channel.close();
   });
+});
+
+Deno.test("who has said its first words is not ended by a flood of those who have not", async () => {
+  const { ca } = await testCertificates();
+  const clock = new ManualClock(Date.now());
+  await listening({ clock }, async ({ port }, accepted, refused) => {
+    // A client that has had an answer, and does not read it yet.
+    const tcp = await connectTcp({ hostname, port });
+    const answered = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    const held: Channel = {
+      peer: tcp.peer,
+      async read(into): Promise<number | null> {
+        const length = await tcp.read(into);
+        answered.resolve();
+        await gate.promise;
+        return length;
+      },
+      write: (bytes) => tcp.write(bytes),
+      close: () => tcp.close(),
+    };
+    const options = { side: "client", settings: checkTlsOptions({ ca }), hostname: "localhost" } as const;
+    const meeting = secureChannel(held, { ...options, timeout: 10_000, clock });
+    await answered.promise;
+    const flood: Channel[] = [];
+    for (let i = 0; i < 200; i++) {
+      const one = await connectTcp({ hostname, port });
+      flood.push(one);
+      await one.write(new Uint8Array([22, 3, 1, 15, 255]));
+    }
+    // 128 at a time, and the one is among them.
+    await until(() => refused.length === 201 - 128);
+    gate.resolve();
+    const near = await meeting;
+    let hasEnded = false;
+    const reading = near.read(new Uint8Array(1)).catch(() => null).then(() => void (hasEnded = true));
+    await until(() => accepted.length === 1 || hasEnded);
+    assertEquals([accepted.length, hasEnded], [1, false]);
+    near.close();
+    await reading;
+    assertEquals(new Set(refused.map(({ reason }) => reason)), new Set(["overload"]));
+    for (const channel of flood) channel.close();
+  });
+});
+
+Deno.test("after 32 peers in a row a listener gives way, where they have taken long", async () => {
+  const { giveWay } = HandshakeTurns.prototype;
+  const gate = Promise.withResolvers<void>();
+  let gaveWay = 0;
+  HandshakeTurns.prototype.giveWay = async function (): Promise<number> {
+    gaveWay++;
+    await gate.promise;
+    return await giveWay.call(this);
+  };
+  try {
+    let time = 0;
+    const manual = new ManualClock();
+    // Each look at it finds that two milliseconds have gone by.
+    const clock: Clock = {
+      now: () => manual.now(),
+      monotonic: () => time += 2,
+      schedule: (delay, callback) => manual.schedule(delay, callback),
+    };
+    await listening({ clock }, async ({ port }) => {
+      const silent: Channel[] = [];
+      for (let i = 0; i < 40; i++) silent.push(await connectTcp({ hostname, port }));
+      await until(() => gaveWay > 0 || manual.pending === 40);
+      assertEquals([gaveWay, manual.pending], [1, 32]);
+      gate.resolve();
+      await until(() => manual.pending === 40);
+      for (const channel of silent) channel.close();
+    });
+  } finally {
+    gate.resolve();
+    HandshakeTurns.prototype.giveWay = giveWay;
+  }
 });
 
 Deno.test("closing the listener ends handshakes, and leaves those that were accepted", async () => {
