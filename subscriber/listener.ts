@@ -38,9 +38,8 @@ export interface SubscriberListenerOptions {
   readonly identify?: (publisher: PeerInfo) => string | undefined;
   /**
    * Publishers at a time, 1 to 100,000; default 1,000. One more takes a place of those that have never shown to be
-   * publishers, by a signal index cache or by metadata: of one that is away, else of the first that is connected and was
-   * not yet ready. Then it takes the place of the one that has been away the longest, or is turned away when all are
-   * connected.
+   * publishers, by a signal index cache or by metadata: of one that is away, else of the first that is connected. Then
+   * it takes the place of the one that has been away the longest, or is turned away when all are connected.
    */
   readonly maxPublishers?: number;
   /** Connections from one address at a time; default no limit but `maxPublishers`. */
@@ -174,6 +173,8 @@ export class SubscriberListener implements AsyncDisposable, AsyncIterable<Subscr
   #listener: ChannelListener | undefined;
   #stopAccepting = new AbortController();
   #accepting: Promise<void> = Promise.resolve();
+  #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
   readonly #fresh: Subscriber[] = [];
   #waiting: (() => void)[] = [];
 
@@ -229,12 +230,19 @@ export class SubscriberListener implements AsyncDisposable, AsyncIterable<Subscr
       throw new SttpError("InvalidState", `the listener is ${this.#state}, not stopped`);
     }
     this.#state = "starting";
+    this.#starting = this.#begin();
+    await this.#starting;
+  }
+
+  async #begin(): Promise<void> {
     let listener: ChannelListener;
     try {
       listener = await this.#open();
     } catch (error) {
       this.#state = "stopped";
       throw error;
+    } finally {
+      this.#starting = undefined;
     }
     this.#listener = listener;
     this.#state = "running";
@@ -356,7 +364,7 @@ export class SubscriberListener implements AsyncDisposable, AsyncIterable<Subscr
   #forgetOne(): boolean {
     const all = (): IteratorObject<Entry> => this.#entries.values();
     const one = all().find((entry) => isAway(entry) && !isKnown(entry)) ??
-      all().find((entry) => entry.subscriber.state === "preparing" && !isKnown(entry)) ??
+      all().find((entry) => !isKnown(entry)) ??
       all().find(isAway);
     if (one === undefined) return false;
     this.#forget(one);
@@ -372,10 +380,16 @@ export class SubscriberListener implements AsyncDisposable, AsyncIterable<Subscr
 
   /**
    * Stops: no new connections, those that there are end, and so do the subscribers. It can be started again. Does
-   * nothing while stopped.
+   * nothing while stopped; one that is starting stops when it has started.
    */
   async stop(): Promise<void> {
-    if (this.#state !== "running") return;
+    await this.#starting?.catch(() => {});
+    if (this.#state === "stopped") return;
+    this.#stopping ??= this.#end().finally(() => this.#stopping = undefined);
+    await this.#stopping;
+  }
+
+  async #end(): Promise<void> {
     this.#state = "stopping";
     this.#stopAccepting.abort();
     this.#listener?.close();

@@ -249,6 +249,28 @@ Deno.test("strangers without end give way to each other, and never take a known 
   assertEquals(rig.kinds().at(-1), "192.0.2.1:2 known");
 });
 
+Deno.test("strangers that are connected give way, whatever their subscribers have come to", async () => {
+  // These ask for nothing by themselves, so that they are ready at once.
+  const subscriber = { autoRequestMetadata: false, autoSubscribe: false };
+  await using rig = await Rig.start({ maxPublishers: 2, subscriber });
+  for (let i = 1; i < 4; i++) await rig.connect(`198.51.100.${i}:1`);
+  assertEquals(rig.listener.subscribers.map(({ state }) => state), ["connected", "connected"]);
+  assertEquals(rig.kinds().slice(1), ["198.51.100.1:1 new", "198.51.100.2:1 new", "198.51.100.3:1 new"]);
+});
+
+Deno.test("strangers that refuse the subscription give way before a publisher that is away", async () => {
+  await using rig = await Rig.start({ maxPublishers: 2 });
+  await lose(await rig.connected("192.0.2.1:1"));
+  const stranger = await rig.connect("198.51.100.1:1");
+  await stranger.next(Command.DefineOperationalModes);
+  await stranger.next(Command.Subscribe);
+  await stranger.respond(Response.Failed, Command.Subscribe, "no");
+  await settle();
+  await rig.connected("192.0.2.2:1");
+  await rig.connected("192.0.2.1:2");
+  assertEquals(rig.kinds().at(-1), "192.0.2.1:2 known");
+});
+
 Deno.test("who gave its metadata is known, although nothing was subscribed to", async () => {
   await using rig = await Rig.start({ maxPublishers: 2, subscriber: {} });
   const publisher = await rig.connect("192.0.2.1:1");
@@ -338,6 +360,42 @@ Deno.test("starting and stopping, in every order", async () => {
     assertEquals(code, "ConnectFailed");
     await listener.stop();
   }
+});
+
+Deno.test("stopped while it starts, and by two at a time: nothing listens afterwards", async () => {
+  const opened = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<null>();
+  const listener = new SubscriberListener({
+    listen: async () => {
+      await opened.promise;
+      return { address: "memory:0", port: 7, accept: () => closed.promise, close: () => {} };
+    },
+  });
+  const starting = listener.start();
+  const order: string[] = [];
+  const stopping = [1, 2].map((n) => listener.stop().then(() => order.push(`stopped ${n}`)));
+  opened.resolve();
+  await starting;
+  await until(() => listener.stats().address === null);
+  stopping.push(listener.stop().then(() => order.push("stopped 3")));
+  await assertRejects(() => listener.start(), SttpError, "not stopped");
+  await settle();
+  order.push("closed");
+  closed.resolve(null);
+  await Promise.all(stopping);
+  assertEquals(order.toSorted(), ["closed", "stopped 1", "stopped 2", "stopped 3"]);
+  assertEquals(order[0], "closed");
+});
+
+Deno.test("stopped while it starts, which fails: it can be started again", async () => {
+  const opening = Promise.withResolvers<never>();
+  const listener = new SubscriberListener({ listen: () => opening.promise });
+  const starting = assertRejects(() => listener.start(), SttpError, "in use");
+  const stopping = listener.stop();
+  opening.reject(new SttpError("ConnectFailed", "the address is in use"));
+  await starting;
+  await stopping;
+  await assertRejects(() => listener.start(), SttpError, "in use");
 });
 
 Deno.test("options are checked", () => {
