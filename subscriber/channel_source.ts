@@ -5,7 +5,7 @@
  */
 import { acceptAll } from "../transport/accept_loop.ts";
 import { customaryPort, parseTarget } from "../transport/address.ts";
-import type { Channel, ChannelListener } from "../transport/channel.ts";
+import type { Channel } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import { checkKinds } from "../transport/option_checks.ts";
 import { connectTcp, listenTcp } from "../transport/tcp.ts";
@@ -129,13 +129,16 @@ export interface ListeningHost {
 /**
  * Listens for publishers. One is served at a time; who comes meanwhile is turned away, and may come again.
  *
+ * @param begin Takes the connections; when it throws, it is listened no more.
+ * @returns Where it listens.
  * @throws {SttpError} `ConnectFailed` when the address can't be had.
  * @throws {TypeError} When the TLS options can't be used, or have no certificate.
  */
 export async function openListening(
   options: ListenOptions,
   host: ListeningHost,
-): Promise<{ source: Incoming; listener: ChannelListener }> {
+  begin: (source: Incoming) => void,
+): Promise<{ address: string; port: number }> {
   const { counters, emit } = host;
   const { tls, clock, connectTimeout } = host.options;
   checkKinds(options, { port: "number", hostname: "string" }, "listen()");
@@ -170,5 +173,11 @@ export async function openListening(
       emit({ kind: "refused", address, reason: "busy", message, certificate });
     },
   });
-  return { source, listener };
+  try {
+    begin(source);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+  return { address: listener.address, port: listener.port };
 }

@@ -1,5 +1,6 @@
 /** History over a connection of its own, and publishers that leave off in the middle of it. */
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { SttpError } from "../transport/errors.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import type { HistoryOptions } from "./history.ts";
@@ -163,6 +164,19 @@ Deno.test("disconnect() ends history that is being read, connected to, or left h
   const end = rejection(late.batches.next(), "Closed");
   await subscriber.disconnect();
   assertEquals([await late.publisher.nextOrEnd(), (await end).message], [undefined, disconnected]);
+});
+
+Deno.test("who disconnects while another does waits for the same", async () => {
+  const opening = Promise.withResolvers<never>();
+  const subscriber = new Subscriber({ connector: () => opening.promise });
+  const reading = rejection(subscriber.history({ start: 1n }).next(), "Closed");
+  await settle();
+  let ended = 0;
+  const ends = [1, 2].map(() => subscriber.disconnect().then(() => ended++));
+  await settle();
+  assertEquals(ended, 0);
+  opening.reject(new SttpError("ConnectFailed", "nobody answers"));
+  await Promise.all([...ends, reading]);
 });
 
 Deno.test("disconnect() ends the making of a connection for history", async () => {

@@ -1,13 +1,16 @@
 /** A subscriber whose connections publishers make: `listen()` and `serve()`. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { createTestCertificates } from "../transport/certificates.ts";
 import type { Channel } from "../transport/channel.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { createChannelPair } from "../transport/memory_channel.ts";
 import { connectTcp, listenTcp } from "../transport/tcp.ts";
+import type { TlsOptions } from "../transport/tls_options.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import type { SubscriberOptions } from "./options.ts";
 import type { SubscriberStatus } from "./status.ts";
+import { until } from "../tests/integration/support.ts";
 import { Subscriber } from "./subscriber.ts";
 import {
   batchOf,
@@ -249,4 +252,36 @@ Deno.test("channels that are handed over at the same moment: the last is served,
   await ending;
   while (await late.nextOrEnd() !== undefined);
   assertEquals(late.ended, true);
+});
+
+Deno.test("disconnect() while listen() is about to listen: it does not, and another one may meanwhile", async () => {
+  const { server: { certificate, key } } = await createTestCertificates();
+  const given = [Promise.withResolvers<TlsOptions>(), Promise.withResolvers<TlsOptions>()];
+  let asked = 0;
+  const subscriber = new Subscriber({ tls: () => given[asked++]!.promise });
+  const anywhere = { port: 0, hostname: "127.0.0.1" };
+  const listening = assertRejects(() => subscriber.listen(anywhere), SttpError);
+  await until(() => asked === 1);
+  let isOver = false;
+  const ended = subscriber.disconnect().then(() => isOver = true);
+  const another = subscriber.listen(anywhere);
+  await until(() => asked === 2);
+  await settle();
+  assertEquals(isOver, false);
+  given[0]!.resolve({ certificate, key });
+  assertEquals((await listening).code, "Closed");
+  await ended;
+  given[1]!.resolve({ certificate, key });
+  await another;
+  assertEquals(subscriber.state, "listening");
+  await subscriber.disconnect();
+});
+
+Deno.test("disconnect() right after listen(): nothing listens", async () => {
+  const subscriber = new Subscriber();
+  const listening = subscriber.listen({ port: 0, hostname: "127.0.0.1" });
+  await subscriber.disconnect();
+  const { port } = await listening;
+  assertEquals(subscriber.state, "idle");
+  listenTcp({ hostname: "127.0.0.1", port }).close();
 });

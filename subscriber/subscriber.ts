@@ -243,21 +243,21 @@ export class Subscriber implements AsyncDisposable {
    * away; a `SubscriberListener` is for several.
    *
    * @returns Where it listens, once it does: `host:port`, and the port, the real one when 0 was asked for.
-   * @throws {SttpError} `ConnectFailed` when the address can't be had; `InvalidState` when running already.
+   * @throws {SttpError} `ConnectFailed` when the address can't be had; `InvalidState` when running already; `Closed`
+   * by `disconnect()`.
    * @throws {TypeError} When the TLS options can't be used, or have no certificate.
    * @throws {RangeError} When the port makes no sense.
    */
   async listen(options: ListenOptions = {}): Promise<{ address: string; port: number }> {
     this.#checkIdle();
-    const { source, listener } = await openListening(options, this.#host);
-    try {
+    const histories = this.#histories;
+    const listening = openListening(options, this.#host, (source) => {
+      if (this.#histories !== histories) throw new SttpError("Closed", "the subscriber was disconnected");
       this.#checkIdle();
-    } catch (error) {
-      await source.close();
-      throw error;
-    }
-    this.#begin(source, true);
-    return { address: listener.address, port: listener.port };
+      this.#begin(source, true);
+    });
+    histories.add(listening.catch(() => {})); // disconnect() waits for it, too
+    return await listening;
   }
 
   /**
@@ -328,8 +328,8 @@ export class Subscriber implements AsyncDisposable {
    * Ends the subscription and keeps the connection. There is none at the next connection either, until
    * {@linkcode Subscriber.subscribe} is called; unless it fails for another reason than that the connection is lost.
    *
-   * @throws {SttpError} `Aborted`, before it is sent: afterwards the answer is waited for, a second at most;
-   * `ConnectionLost`; `Refused` with the publisher's reason.
+   * @throws {SttpError} `Aborted`, before it is sent: afterwards the answer is waited for, a second at most, but the
+   * `commandTimeout` while a `subscribe()` is unanswered; `TimedOut` without either; `ConnectionLost`; `Refused`.
    */
   async unsubscribe({ signal }: WaitOptions = {}): Promise<void> {
     await this.#changes.make(signal, "unsubscribe()", async (session) => {
@@ -582,14 +582,15 @@ export class Subscriber implements AsyncDisposable {
    * left behind. May be called at any time.
    */
   async disconnect(): Promise<void> {
-    const run = this.#run;
-    const histories = this.#histories;
+    const [run, histories] = [this.#run, this.#histories];
     this.#histories = new OpenHistories();
     const reason = new SttpError("Closed", "the subscriber was disconnected");
     run?.stop(reason);
     // What the run reads itself has ended then.
-    await run?.ended;
-    await histories.end(reason);
+    const ended = (run?.ended ?? Promise.resolve()).then(() => histories.end(reason));
+    // Whoever calls this meanwhile waits for the same.
+    this.#histories.add(ended);
+    await ended;
   }
 
   /** The same as {@linkcode Subscriber.disconnect}. */
