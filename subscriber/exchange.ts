@@ -13,6 +13,11 @@ import { Turns } from "./turns.ts";
 export interface ExchangeOptions {
   /** How long to wait for the answer, in milliseconds. */
   timeout: number;
+  /**
+   * A command whose answers come before this one. While one of them is owed, this one is waited for as long as is told
+   * here, if that is longer; the `timeout` begins when they have come.
+   */
+  behind?: { readonly command: number; readonly timeout: number };
   /** Stops waiting; what was sent stays sent. */
   signal?: AbortSignal | undefined;
   /** Called when the command is sent, after whatever had to be waited for. */
@@ -26,6 +31,11 @@ interface Pending {
   readonly resolve: (body: Uint8Array) => void;
   readonly reject: (error: SttpError) => void;
   readonly onSettled: (() => void) | undefined;
+  /** The command whose answers come before this one. */
+  readonly behind: number | undefined;
+  /** Waits for the answer so many milliseconds from now on. */
+  readonly waitFor: (timeout: number) => void;
+  readonly timeout: number;
 }
 
 /** The publisher's refusal as an error. @param what What it refused. @param reason What it said. */
@@ -37,6 +47,11 @@ export function refusal(code: SttpErrorCode, what: string, reason: string): Sttp
 /** Whether an error is that the publisher refused what it was asked for. */
 export function isRefusal(error: unknown): boolean {
   return error instanceof SttpError && error.code === "Refused";
+}
+
+/** Whether an error is that an answer did not come in time. */
+export function isTimeout(error: unknown): error is SttpError {
+  return error instanceof SttpError && error.code === "TimedOut";
 }
 
 /** What is asked for by a command, for people. */
@@ -64,6 +79,8 @@ export class Exchanges {
   readonly #send: (command: number, body: Uint8Array) => void;
   readonly #pending = new Map<number, Pending>();
   readonly #turns = new Map<number, Turns>();
+  /** How many answers may still come, by command; also those that nobody waits for any more. */
+  readonly #owed = new Map<number, number>();
   #closedBy: SttpError | undefined;
 
   /** @param send Puts a command on the wire. */
@@ -79,7 +96,7 @@ export class Exchanges {
    * @throws {SttpError} `Refused` with the publisher's text, `TimedOut`, `Aborted`, or why the connection ended.
    */
   async request(command: number, body: Uint8Array, options: ExchangeOptions): Promise<Uint8Array> {
-    const { signal } = options;
+    const { signal, timeout, behind } = options;
     let turns = this.#turns.get(command);
     if (turns === undefined) this.#turns.set(command, turns = new Turns());
     const endTurn = await turns.next(signal, commandName(command));
@@ -88,12 +105,17 @@ export class Exchanges {
       throw this.#closedBy;
     }
     const answer = Promise.withResolvers<Uint8Array>();
-    const cancelTimer = this.#clock.schedule(options.timeout, () =>
-      this.#fail(
-        command,
-        new SttpError("TimedOut", `no answer to ${commandName(command)} in ${options.timeout} ms`),
-      ));
-    this.#pending.set(command, { ...answer, onSettled: options.onSettled });
+    let cancelTimer = (): void => {};
+    const waitFor = (delay: number): void => {
+      cancelTimer();
+      cancelTimer = this.#clock.schedule(delay, () => {
+        this.#fail(command, new SttpError("TimedOut", `no answer to ${commandName(command)} in ${delay} ms`));
+      });
+    };
+    waitFor(behind !== undefined && this.owes(behind.command) ? Math.max(behind.timeout, timeout) : timeout);
+    const { onSettled } = options;
+    this.#pending.set(command, { ...answer, onSettled, behind: behind?.command, waitFor, timeout });
+    this.#owed.set(command, (this.#owed.get(command) ?? 0) + 1);
     // Its turn lasts until the answer came or can't come any more, even when nobody waits for it.
     const done = answer.promise.then(() => {}, () => {}).then(() => {
       cancelTimer();
@@ -108,8 +130,14 @@ export class Exchanges {
     return await unlessAborted(answer.promise, signal, commandName(command));
   }
 
+  /** Whether an answer to this command may still come, and be taken for that to the next. */
+  owes(command: number): boolean {
+    return (this.#owed.get(command) ?? 0) > 0;
+  }
+
   /** A Succeeded came. @returns Whether its command was waiting for one. */
   succeed(command: number, body: () => Uint8Array): boolean {
+    this.#answered(command);
     const pending = this.#pending.get(command);
     if (pending === undefined) return false;
     this.#pending.delete(command);
@@ -120,7 +148,20 @@ export class Exchanges {
 
   /** A Failed came. @returns Whether its command was waiting for an answer. */
   refuse(command: number, message: string): boolean {
+    this.#answered(command);
     return this.#fail(command, refusal("Refused", request(command), message));
+  }
+
+  #answered(command: number): void {
+    const behind = this.#pending.get(command)?.behind;
+    // What did not come before will not come.
+    if (behind !== undefined) this.#owed.delete(behind);
+    if (!this.owes(command)) return;
+    this.#owed.set(command, this.#owed.get(command)! - 1);
+    if (this.owes(command)) return;
+    for (const pending of this.#pending.values()) {
+      if (pending.behind === command) pending.waitFor(pending.timeout);
+    }
   }
 
   /** No more answers will come. */

@@ -106,3 +106,50 @@ Deno.test("onSettled is called when the answer is read, not in a later turn", as
   assertEquals(settled, ["first"]);
   await request;
 });
+
+Deno.test("an answer behind others is waited for as long as they are, and its own time begins when they have come", async () => {
+  const { clock, sent, exchanges: all } = exchanges();
+  const behind = { command: Command.Subscribe, timeout: 30_000 };
+  // Nothing is owed: its own time counts.
+  const prompt = all.request(Command.Unsubscribe, empty, { timeout, behind });
+  await settle();
+  clock.advance(timeout);
+  assertEquals(await code(prompt), "TimedOut");
+  for (let i = 0; i < 2; i++) {
+    const late = all.request(Command.Subscribe, empty, { timeout });
+    await settle();
+    clock.advance(timeout);
+    assertEquals([await code(late), all.owes(Command.Subscribe)], ["TimedOut", true]);
+  }
+  let isOver = false;
+  const waiting = code(all.request(Command.Unsubscribe, empty, { timeout, behind })).finally(() =>
+    isOver = true
+  );
+  await settle();
+  clock.advance(29_000);
+  all.succeed(Command.Subscribe, () => empty);
+  await settle();
+  assertEquals([isOver, all.owes(Command.Subscribe)], [false, true]);
+  all.refuse(Command.Subscribe, "no");
+  assertEquals(all.owes(Command.Subscribe), false);
+  clock.advance(timeout - 1);
+  await settle();
+  assertEquals(isOver, false);
+  clock.advance(1);
+  assertEquals([await waiting, clock.pending, sent.length], ["TimedOut", 0, 4]);
+});
+
+Deno.test("an answer tells that those before it will not come", async () => {
+  const { clock, exchanges: all } = exchanges();
+  const behind = { command: Command.Subscribe, timeout: 30_000 };
+  const late = all.request(Command.Subscribe, empty, { timeout });
+  await settle();
+  clock.advance(timeout);
+  await code(late);
+  const unsubscribing = all.request(Command.Unsubscribe, empty, { timeout, behind });
+  await settle();
+  clock.advance(29_999);
+  assertEquals(all.succeed(Command.Unsubscribe, () => empty), true);
+  await unsubscribing;
+  assertEquals([all.owes(Command.Subscribe), clock.pending], [false, 0]);
+});

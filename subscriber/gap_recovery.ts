@@ -20,9 +20,9 @@ import type { SubscriberStatus } from "./status.ts";
 export interface GapRecoveryOptions {
   /**
    * Receives what was missed, beside the live data: the oldest gap first, each in order of time, each measurement once.
-   * The batch is lent until the function returns, or until the promise that it returns settles; that must not wait for
-   * `disconnect()`, which waits for it. A recovery that is
-   * interrupted goes on where it was. Only when the process ends otherwise than by `disconnect()`, something may come
+   * The batch is lent until the function returns, or until the promise that it returns settles. It must not wait for
+   * `disconnect()`, which waits for it, nor for another connection: after a loss the next is made when it has settled. A
+   * recovery that is interrupted goes on where it was. Only when the process ends otherwise than by `disconnect()`, something may come
    * twice: what it received since it last noted how far it was, and what was recovered of the gap in hand.
    */
   readonly onRecovered: (batch: MeasurementBatch) => void | Promise<void>;
@@ -142,11 +142,15 @@ export class GapRecovery {
     if (open !== undefined) this.#tracker.resume(open);
   }
 
-  /** Live data came: measurements `from` on. */
-  observe(batch: MeasurementBatch, from: number): void {
+  /**
+   * Live data came: measurements `from` on.
+   *
+   * @param isLate Whether it came while the only connection is history's, so that no more may follow.
+   */
+  observe(batch: MeasurementBatch, from: number, isLate: boolean = false): void {
     if (batch.length === from) return;
     this.#tracker.observe(batch, from);
-    if (this.#isFlowing) return;
+    if (this.#isFlowing || isLate) return;
     this.#isFlowing = true;
     const pause = this.#host.clock.monotonic() - this.#stoppedAt;
     // What was missed only because history took its turn is worth another turn if that is much shorter, and not for
@@ -214,6 +218,15 @@ export class GapRecovery {
     this.#isFlowing = false;
     this.#stoppedAt = this.#host.clock.monotonic();
     this.#isOwnTurn = this.#recovering !== undefined;
+    this.beginGap(filter);
+  }
+
+  /**
+   * Something is missed from here on, if not already: live data that came late, after it was interrupted, is not.
+   *
+   * @param filter What was subscribed to.
+   */
+  beginGap(filter: string): void {
     // Interrupted again before it was known where the gap before ends: what came in between is known.
     this.#endGap();
     const isOpen = this.#tracker.open !== undefined;
@@ -225,13 +238,15 @@ export class GapRecovery {
   async lost(filter: string): Promise<void> {
     this.interrupted(filter);
     this.#stop.abort();
+    const wasRecovering = this.#recovering !== undefined;
     await this.#recovering;
     this.#stop = new AbortController();
     this.#isDue = true;
     this.#isOwnTurn = false;
     this.#failures = 0;
     this.#refused.clear();
-    this.#isHopeless = false;
+    // Where the want of an answer cost the connection, the next one is not put at stake.
+    this.#isHopeless &&= wasRecovering;
     const { maxGaps, maxTimes } = this.#options;
     for (;;) {
       const { length } = this.#store.gaps;
@@ -301,7 +316,8 @@ export class GapRecovery {
       // One that sent something new before may well send the rest.
       const isUnanswered = error instanceof UnansweredError && measurements === 0;
       const isRefused = error instanceof SttpError && error.code === "Refused";
-      if (signal.aborted || !(isUnanswered || isRefused)) throw error;
+      // Whether there was an answer is known, even if the connection was lost for the want of it.
+      if (!isUnanswered && (signal.aborted || !isRefused)) throw error;
       if (isUnanswered) this.#isHopeless = true;
       // Each of them is likely to be refused for the same reason.
       const isTold = this.#refused.size > 0;

@@ -108,7 +108,10 @@ export class UnansweredError extends SttpError {
 }
 
 /** What reading history needs of the subscriber. */
-export type HistoryHost = Omit<SessionHost, "delivery" | "emit" | "observe" | "configurationChanged">;
+export type HistoryHost = Omit<
+  SessionHost,
+  "delivery" | "emit" | "observe" | "historyBegins" | "configurationChanged"
+>;
 
 /** Connections for history, which end with their subscriber, even when nobody reads on. */
 export class OpenHistories {

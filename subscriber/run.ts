@@ -55,7 +55,7 @@ export interface Wanted {
 }
 
 /** What a run needs from its subscriber. */
-export interface RunHost extends Omit<SessionHost, "observe" | "configurationChanged"> {
+export interface RunHost extends Omit<SessionHost, "observe" | "historyBegins" | "configurationChanged"> {
   /** What to subscribe to; it may change. */
   readonly wanted: Readonly<Wanted>;
   /** Where metadata goes. */
@@ -254,8 +254,10 @@ export class Run {
       ...this.#host,
       observe: (batch: MeasurementBatch, from: number, isDatagram: boolean) => {
         taps.show(batch, from);
-        if (gaps !== undefined && !isDatagram && isWhole(wanted.subscription)) gaps.observe(batch, from);
+        if (gaps === undefined || isDatagram || !isWhole(wanted.subscription)) return;
+        gaps.observe(batch, from, this.isLent);
       },
+      historyBegins: () => gaps?.beginGap(wanted.subscription.filter ?? ""),
       configurationChanged: () => {
         counters.configurationChanges++;
         emit({ kind: "configurationChanged" });
@@ -283,8 +285,9 @@ export class Run {
     }
     this.#renewed(session);
     const end = await session.ended;
-    await gaps?.lost(wanted.subscription.filter ?? "");
+    // What is recovered may be in its consumer's hands for long, while there is nothing to subscribe over.
     this.#session = this.#peer = undefined;
+    await gaps?.lost(wanted.subscription.filter ?? "");
     signal.removeEventListener("abort", close);
     if (end.kind !== "closed") return { refused: end.kind === "refused", error: end.error };
     return { refused: failure?.code === "Refused", error: failure ?? end.error };

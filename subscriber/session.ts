@@ -24,7 +24,7 @@ import { BufferBlockReceiver } from "./buffer_blocks.ts";
 import { CommandChannel } from "./command_channel.ts";
 import { DataChannel } from "./data_channel.ts";
 import type { Delivery } from "./delivery.ts";
-import { type ExchangeOptions, Exchanges, isRefusal, refusal } from "./exchange.ts";
+import { type ExchangeOptions, Exchanges, isRefusal, isTimeout, refusal } from "./exchange.ts";
 import { GivingWay } from "./giving_way.ts";
 import { operationalModes, type SubscribeOptions } from "./options.ts";
 import { PacketReader } from "./packets.ts";
@@ -296,14 +296,21 @@ export class Session {
     await this.#request(Command.RotateCipherKeys, new Uint8Array(0), { signal });
   }
 
-  /** Ends a replay that may not be complete; the connection stays. Does nothing when it is closed. */
+  /** Ends a replay that may not be complete, as `unsubscribe()` does. Does nothing when the connection is closed. */
   async endReplay(): Promise<void> {
     const isOver = this.#nextReplay?.isComplete ?? true;
-    if (this.#state !== "closed" && !isOver) await this.unsubscribe();
+    if (this.#state === "closed" || isOver) return;
+    await this.unsubscribe().catch((error) => {
+      // The connection is closed for it; why the replay ended, its reader knows already.
+      if (!isTimeout(error)) throw error;
+    });
   }
 
   /**
    * Ends the subscription; the connection stays.
+   *
+   * While a Subscribe is unanswered, this answer is waited for as long as that one was. It tells that the other will not
+   * come any more: it would be taken for that to the next Subscribe. Without either the connection ends.
    *
    * @param signal Gives it up before it is sent. Afterwards the answer is waited for all the same, for a second at most:
    * data that comes before it is of the subscription, and none after it.
@@ -313,9 +320,16 @@ export class Session {
       this.#checkOpen();
       this.#enter("unsubscribing");
       try {
-        await this.#request(Command.Unsubscribe, new Uint8Array(0), { timeout: unsubscribeTimeout });
+        await this.#request(Command.Unsubscribe, new Uint8Array(0), {
+          timeout: unsubscribeTimeout,
+          behind: { command: Command.Subscribe, timeout: this.#host.options.commandTimeout },
+        });
       } catch (error) {
-        if (!(error instanceof SttpError) || error.code !== "TimedOut") throw error;
+        if (!isTimeout(error)) throw error;
+        if (this.#exchanges.owes(Command.Subscribe)) {
+          this.#end("lost", error);
+          throw error;
+        }
       } finally {
         if ((this.#state as SessionState) !== "closed") this.#enter("ready");
       }
@@ -458,6 +472,7 @@ export class Session {
   #accepted(): void {
     if (this.#replay === this.#nextReplay) return;
     this.#delivery.commit();
+    if (this.#replay === undefined) this.#host.historyBegins?.();
     this.#replay = this.#nextReplay;
   }
 
@@ -488,16 +503,10 @@ export class Session {
 
   #failed(command: number, message: string): void {
     if (command === Command.Connect) {
-      return this.#end(
-        "refused",
-        refusal("Refused", "the connection", message),
-      );
+      return this.#end("refused", refusal("Refused", "the connection", message));
     }
     if (command === Command.DefineOperationalModes) {
-      return this.#end(
-        "refused",
-        refusal("UnsupportedVersion", "the operational modes", message),
-      );
+      return this.#end("refused", refusal("UnsupportedVersion", "the operational modes", message));
     }
     if (!this.#exchanges.refuse(command, message)) {
       this.#host.drop("unexpectedResponse", `Failed to ${commandName(command)}: ${message}`);

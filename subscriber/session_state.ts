@@ -59,6 +59,8 @@ export interface SessionHost {
   readonly notifications: Notifications;
   /** Watches live data go by, over the connection or as datagrams. */
   readonly observe?: ((batch: MeasurementBatch, from: number, isDatagram: boolean) => void) | undefined;
+  /** Called where in the stream live data ends, as history takes its place. */
+  readonly historyBegins?: (() => void) | undefined;
   /** Reports an event. */
   readonly emit: (event: SubscriberStatus) => void;
   /** Counts something dropped, and reports it now and then. */

@@ -454,3 +454,197 @@ Deno.test("a publisher that refuses live data after history keeps the connection
   const failed = rig.events.find((event) => event.kind === "subscribeFailed");
   assertEquals([failed?.error.code, rig.live, rig.subscriber.state], ["Refused", [1, 2], "connected"]);
 });
+
+for (const isAborted of [false, true]) {
+  const why = isAborted ? "is aborted" : "took too long";
+  Deno.test(`history that ${why}: its late answer is not taken for that of live data`, async () => {
+    await using rig = await Rig.start({ heartbeatTimeout: 0, commandTimeout: 30_000 });
+    const stop = new AbortController();
+    const reading = assertRejects(() => rig.read({ signal: stop.signal }), SttpError);
+    await rig.unsubscribed(1);
+    await rig.publisher.next(Command.Subscribe);
+    if (isAborted) stop.abort();
+    else rig.clock.advance(30_000);
+    await rig.publisher.next(Command.Unsubscribe);
+    // The publisher still searches its archive.
+    rig.clock.advance(29_000);
+    await rig.publisher.subscribed([1, 2], { cacheIndex: 1 });
+    await rig.publisher.send(compactFrame(batchOf([0], 10), 0x10));
+    await settle();
+    await rig.publisher.respond(Response.Succeeded, Command.Unsubscribe);
+    await rig.publisher.next(Command.Subscribe);
+    await rig.publisher.send(compactFrame(batchOf([0], 11), 0x10));
+    await rig.publisher.subscribed([1, 2], { cacheIndex: 0 });
+    assertEquals((await reading).code, isAborted ? "Aborted" : "TimedOut");
+    await rig.publisher.send(compactFrame(batchOf([0], 2)));
+    await settle();
+    const { unexpectedResponse } = droppedBy(rig.subscriber);
+    // Both values; and the answer that came too late to be waited for.
+    assertEquals([rig.live, unexpectedResponse], [[1, 2], isAborted ? 2 : 3]);
+  });
+}
+
+Deno.test("a publisher that answers late and Unsubscribe never: live data goes on a second after the late answer", async () => {
+  await using rig = await Rig.start({ heartbeatTimeout: 0, commandTimeout: 30_000 });
+  const reading = assertRejects(() => rig.read(), SttpError);
+  await rig.unsubscribed(1);
+  await rig.publisher.next(Command.Subscribe);
+  rig.clock.advance(30_000);
+  await rig.publisher.next(Command.Unsubscribe);
+  rig.clock.advance(20_000);
+  await rig.publisher.respond(Response.Failed, Command.Subscribe, "too much");
+  await settle();
+  rig.clock.advance(1000);
+  await rig.publisher.next(Command.Subscribe);
+  await rig.publisher.subscribed([1, 2], { cacheIndex: 1 });
+  assertEquals((await reading).code, "TimedOut");
+  await rig.publisher.send(compactFrame(batchOf([0], 2), 0x10));
+  await settle();
+  assertEquals([rig.live, rig.subscriber.state], [[1, 2], "connected"]);
+});
+
+Deno.test("a publisher that answers neither history nor its end loses one connection for it, not each", async () => {
+  await using rig = await Rig.start({
+    throttled: false,
+    heartbeatTimeout: 0,
+    commandTimeout: 30_000,
+    gapRecovery: { onRecovered: () => {}, settleTime: 1000 },
+  });
+  const start = 638_500_000_000_000_000n;
+  const lose = async (): Promise<void> => {
+    rig.publisher.channel.close();
+    await settle();
+    await rig.connect();
+    await rig.publisher.send(compactFrame(batchOf([0], 2, start + 50n)));
+    await settle();
+    rig.clock.advance(1000);
+  };
+  await rig.send(1);
+  await lose();
+  await rig.unsubscribed(3);
+  await rig.publisher.next(Command.Subscribe);
+  rig.clock.advance(30_000);
+  await rig.publisher.next(Command.Unsubscribe);
+  rig.clock.advance(30_000);
+  assertEquals(await rig.publisher.nextOrEnd(), undefined);
+  await settle();
+  const told = rig.events.filter(({ kind }) => kind === "recoveryFailed" || kind === "connectionLost");
+  assertEquals(told.map((event) => [event.kind, (event as { isTriedAgain?: boolean }).isTriedAgain]), [
+    ["connectionLost", undefined],
+    ["recoveryFailed", false],
+    ["connectionLost", undefined],
+  ]);
+  // The next one is not asked for history.
+  await rig.connect();
+  await rig.publisher.send(compactFrame(batchOf([0], 4, start + 90n)));
+  await settle();
+  rig.clock.advance(1_000_000);
+  await settle();
+  const command = rig.subscriber.sendUserCommand(0);
+  await rig.publisher.next(Command.UserCommand00);
+  await rig.publisher.respond(Response.Succeeded, Command.UserCommand00);
+  await command;
+  // It was lost for something else: the one after it is.
+  await lose();
+  await rig.unsubscribed(6);
+  assertEquals((await rig.subscribed()).startTimeConstraint, formatTicks(start));
+  await rig.complete();
+});
+
+Deno.test("live data that comes late, when Unsubscribe was given up: the turn of history is a gap all the same", async () => {
+  await using rig = await Rig.start({
+    throttled: false,
+    heartbeatTimeout: 0,
+    commandTimeout: 30_000,
+    gapRecovery: { onRecovered: () => {}, settleTime: 1000 },
+  });
+  const start = 638_500_000_000_000_000n;
+  let cache = 0;
+  /** Takes a Subscribe, accepts it, and tells the times that it asks for, from the start on. */
+  const asked = async (): Promise<string> => {
+    const request = decodeSubscribe((await rig.publisher.next(Command.Subscribe)).body, "utf-8");
+    await rig.publisher.subscribed([1, 2], { cacheIndex: cache = 1 - cache });
+    await settle();
+    return `${request.startTimeConstraint} ${request.stopTimeConstraint}`;
+  };
+  const send = async (value: number, ticks: bigint): Promise<void> => {
+    await rig.publisher.send(compactFrame(batchOf([0], value, start + ticks), cache === 1 ? 0x10 : 0));
+    await settle();
+  };
+  const times = (from: bigint, to: bigint): string =>
+    `${formatTicks(start + from)} ${formatTicks(start + to)}`;
+  await send(1, 0n);
+  // Unsubscribe is not answered, and what was sent before it takes long to come; so it is in each turn.
+  let last = 10n;
+  const turn = async (seconds: number, ranges: number): Promise<string[]> => {
+    const asks: string[] = [];
+    await rig.publisher.next(Command.Unsubscribe);
+    rig.clock.advance(1000);
+    await settle();
+    await send(2, last);
+    // Longer than the settle time, too.
+    rig.clock.advance(5000);
+    await settle();
+    for (let i = 0; i < ranges; i++) {
+      asks.push(await asked());
+      rig.clock.advance(1000 * seconds);
+      await rig.complete();
+      await settle();
+    }
+    assertEquals(await asked(), " ");
+    await send(3, last += 1000n);
+    rig.clock.advance(1000);
+    await settle();
+    last += 10n;
+    return asks;
+  };
+  const reading = rig.read({ stop: 2n });
+  assertEquals((await turn(50, 1)).length, 1);
+  await reading;
+  // The gap is from what came last to what comes first after it.
+  const asks = await turn(1, 2);
+  assertEquals(asks, [times(0n, 10n), times(10n, 1010n)]);
+  // Its own turns become no shorter, so they come to an end.
+  await turn(1, 2);
+  rig.clock.advance(1_000_000);
+  await send(4, last);
+  const { open, filled } = rig.subscriber.stats().gaps;
+  assertEquals([open, filled, rig.subscriber.state], [2, 4, "connected"]);
+});
+
+Deno.test("a connection that is lost while onRecovered is busy is not there any more", async () => {
+  const busy = Promise.withResolvers<void>();
+  await using rig = await Rig.start({
+    throttled: false,
+    heartbeatTimeout: 0,
+    commandTimeout: 30_000,
+    gapRecovery: { onRecovered: () => busy.promise, settleTime: 1000 },
+  });
+  const start = 638_500_000_000_000_000n;
+  await rig.send(1);
+  rig.publisher.channel.close();
+  await settle();
+  await rig.connect();
+  await rig.publisher.send(compactFrame(batchOf([0], 2, start + 100n)));
+  await settle();
+  rig.clock.advance(1000);
+  await rig.unsubscribed(3);
+  await rig.subscribed();
+  await rig.publisher.send(compactFrame(batchOf([0], 50, start + 50n), 0x10));
+  await settle();
+  rig.publisher.channel.close();
+  await settle();
+  assertEquals(rig.subscriber.peer, undefined);
+  await rig.subscriber.unsubscribe();
+  await rig.subscriber.subscribe({ filter: "other" });
+  busy.resolve();
+  await settle();
+  const [near, far] = createChannelPair();
+  rig.subscriber.serve(near);
+  const next = new ScriptedPublisher(far);
+  await next.next(Command.DefineOperationalModes);
+  assertEquals(
+    decodeSubscribe((await next.next(Command.Subscribe)).body, "utf-8").filterExpression,
+    "other",
+  );
+});
