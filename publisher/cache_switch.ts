@@ -8,6 +8,8 @@ export interface CacheSwitchActions<Subscription> {
   activate(subscription: Subscription, cacheIndex: 0 | 1): void;
   /** Ends data. */
   deactivate(): void;
+  /** Version 1 only: a subscription, waits for the only cache, and no other has data meanwhile. */
+  delay(subscription: Subscription): void;
 }
 
 /**
@@ -94,6 +96,7 @@ export class CacheSwitch<Subscription> {
     const cacheIndex = this.#doubleBuffered && this.#cacheIndex === 0 ? 1 : 0;
     if (!this.#actions.isFree(cacheIndex)) {
       this.#waiting = subscription;
+      if (!this.#doubleBuffered) this.#actions.delay(subscription);
       return;
     }
     if (!this.#doubleBuffered) {

@@ -12,6 +12,7 @@ function createSwitch(
     isFree,
     activate: (name, index) => log.push(`activate ${name} on ${index}`),
     deactivate: () => log.push("deactivate"),
+    delay: (name) => log.push(`delay ${name}`),
   });
   return { caches, done: () => log.splice(0) };
 }
@@ -183,7 +184,9 @@ Deno.test("version 1: while old data is under way the newest waits, without data
     "send A as the only one",
     "activate A on 0",
     "deactivate",
+    "delay B",
     "deactivate",
+    "delay C",
   ]);
   assertEquals([caches.active, caches.latest], [undefined, "C"]);
   free = true;

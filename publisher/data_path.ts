@@ -19,6 +19,7 @@ import {
 } from "./buffer_blocks.ts";
 import { SETTLING_TIME } from "./base_time_rotation.ts";
 import { CacheSwitch } from "./cache_switch.ts";
+import { countingSink } from "./counting_sink.ts";
 import type { Counters } from "./counters.ts";
 import { DataChannel, DatagramTotals, destinationOf, sealFrame } from "./data_channel.ts";
 import { DatagramsUnderWay } from "./datagrams_under_way.ts";
@@ -82,6 +83,8 @@ interface Served extends Subscription {
 export class DataPath {
   readonly #owner: DataPathOwner;
   readonly #sink: MemberSink;
+  /** In its place while a subscription waits that has no other's data before it. */
+  readonly #missedSink: MemberSink;
   #caches: CacheSwitch<Served>;
   /** What the subscriptions that there are hold. */
   readonly #held = new Set<HeldFilter | HeldMemory>();
@@ -111,6 +114,7 @@ export class DataPath {
   constructor(owner: DataPathOwner) {
     this.#owner = owner;
     this.#sink = this.#createSink();
+    this.#missedSink = countingSink(() => owner.isClosed, this.#sink.countDetached);
     this.#underWay = new DatagramsUnderWay({
       clock: owner.host.options.clock,
       travelTime: () => this.#travelTime,
@@ -139,6 +143,7 @@ export class DataPath {
       isFree: (cacheIndex) => this.#underWay.isFree(cacheIndex),
       activate: (subscription, cacheIndex) => this.#activate(subscription, cacheIndex),
       deactivate: () => this.#deactivate(),
+      delay: (subscription) => this.#countMissed(subscription),
     });
   }
 
@@ -157,6 +162,7 @@ export class DataPath {
   /** None can be had in the place of an outdated subscription. */
   dropOutdated(): void {
     this.#caches.dropOutdated();
+    if (this.#caches.active === undefined) this.#leaveGroup();
     this.#letGo();
   }
 
@@ -206,11 +212,10 @@ export class DataPath {
       const set = subscription.set.visible(visibility);
       return set === subscription.set ? subscription : { ...subscription, set };
     });
-    const narrowed = this.#caches.active;
-    if (narrowed !== undefined && narrowed !== active) {
-      this.#goOnWith(narrowed, cacheIndex);
-    }
-    return latest.set.count - this.#caches.latest!.set.count;
+    const { active: narrowed, latest: left = latest } = this.#caches;
+    if (narrowed !== undefined && narrowed !== active) this.#goOnWith(narrowed, cacheIndex);
+    else if (narrowed === undefined && this.#placement !== undefined) this.#countMissed(left);
+    return latest.set.count - left.set.count;
   }
 
   #goOnWith(narrowed: Subscription, cacheIndex: 0 | 1): void {
@@ -271,6 +276,13 @@ export class DataPath {
       isAnnounced = member.isAnnounced;
     }
     this.#placement = router.join(set, delivery, new Member(this.#sink, cacheIndex, isAnnounced));
+  }
+
+  /** Counts what a subscription would get that waits for the only cache there is. */
+  #countMissed({ set, delivery, temporal }: Subscription): void {
+    this.#leaveGroup();
+    if (temporal !== undefined || set.count === 0) return;
+    this.#placement = this.#owner.host.router.join(set, delivery, new Member(this.#missedSink, 0));
   }
 
   #startReplay(subscription: Subscription, temporal: Temporal, cacheIndex: 0 | 1): void {

@@ -604,6 +604,42 @@ Deno.test("at version 1 the only cache is replaced when the system has taken all
   assertEquals(rig.connection().subscription?.confirmed, true);
 });
 
+Deno.test("at version 1 what is published while the only cache waits is counted, and only that", async () => {
+  await using fixture = await Fixture.open({ udp: { maxDatagramLength: 512, queueLimit: 1 << 22 } });
+  const { rig, peer } = fixture;
+  const { dataChannel } = fixture;
+  const detached = (): number => rig.connection().dropped["detached"] ?? 0;
+  const isInForce = (): boolean => rig.connection().subscription?.confirmed === true;
+  await fixture.agree({ version: 1 });
+  await peer.subscribe({ filterExpression: ALL, dataChannel });
+  await countUntil(peer, Response.Succeeded, Response.Failed);
+  publishMany(rig);
+  await peer.subscribe({ filterExpression: "PPA:1; PPA:2; PPA:3", dataChannel });
+  await countUntil(peer, Response.Succeeded, Response.Failed);
+  // Many datagrams still have their turn before the cache has.
+  assertEquals(isInForce(), false);
+  await rig.publish([0, 1, 2, 3]);
+  rig.publisher.setAccess({ signals: [{ deny: "PPA:1" }] });
+  assertEquals([isInForce(), detached()], [false, 3], "PPA:1 to PPA:3 are the signals 0 to 2");
+  await rig.publish([0, 1, 2, 3]);
+  await peer.send(Command.Unsubscribe);
+  while (rig.connection().subscription !== null) await settle();
+  assertEquals(detached(), 5);
+  await rig.publish([0, 1, 2, 3]);
+  await peer.subscribe({ filterExpression: "PPA:2", dataChannel });
+  while (rig.connection().subscription === null) await settle();
+  let missed = 5;
+  for (; !isInForce(); missed++) await rig.publish([1]);
+  assertEquals(missed > 5, true);
+  const { dropped, dataChannel: before } = rig.connection();
+  assertEquals(dropped["detached"], missed);
+  await rig.publish([1]);
+  while (rig.connection().dataChannel!.measurements === before!.measurements) await settle();
+  assertEquals(detached(), missed);
+  const { sent } = rig.connection();
+  assertEquals(sent.measurements + (dropped["overflow"] ?? 0) + (dropped["datagram"] ?? 0), 50_001);
+});
+
 Deno.test("a frame that is no command does not stop the data", async () => {
   await using fixture = await Fixture.open();
   const { rig, peer } = fixture;
