@@ -1,7 +1,14 @@
 import type { Channel } from "../transport/channel.ts";
 import type { Clock } from "../transport/clock.ts";
 import type { BufferPool } from "./buffer_pool.ts";
-import { FRAME_OVERHEAD, type Holder, type QueueMemory, type SharedFrame } from "./queue_memory.ts";
+import {
+  FRAME_OVERHEAD,
+  HeldAnswers,
+  type Holder,
+  type LongAnswer,
+  type QueueMemory,
+  type SharedFrame,
+} from "./queue_memory.ts";
 
 /** Bytes on their way to one or many subscribers; never changed once queued, so that queues can share them. */
 export interface OutboundFrame extends SharedFrame {
@@ -62,12 +69,20 @@ const SMALL_WRITE = 16_384;
 const MAX_WRITE = 262_144;
 /** Who has read nothing for so many milliseconds gives way to who has no room for an answer. */
 const PATIENCE = 5_000;
+/** Answers up to so many bytes are put together while they wait: the objects around each would take more than it does. */
+const SHORT_ANSWER = 512;
+/** How many bytes of them are put together. */
+const JOINED = 4096;
 /** What an answer counts for at most when it meets the limit. */
 const MAX_CHARGE = 1024 ** 2;
 
 interface QueuedFrame extends OutboundFrame {
-  /** With the last piece of an answer: what the answer counts for. */
+  /** With the last piece of an answer, or several short ones together: what they count for. */
   readonly charge?: number;
+  /** With several short answers together: the memory that they are the first bytes of. */
+  readonly buffer?: Uint8Array;
+  /** With a piece of a long answer: which. */
+  readonly answer?: LongAnswer | undefined;
 }
 
 /** In the place of a frame that has been taken, so that its bytes are not held until the list is shortened. */
@@ -81,6 +96,7 @@ const TAKEN: QueuedFrame = { bytes: new Uint8Array(), holders: 0, measurements: 
  * the oldest of a backlog.
  */
 export class OutboundQueue implements Holder {
+  readonly held: HeldAnswers = new HeldAnswers();
   readonly #channel: Channel;
   readonly #clock: Clock;
   readonly #limit: number;
@@ -150,7 +166,7 @@ export class OutboundQueue implements Holder {
     return this.#controlBytes + this.#writingControl;
   }
 
-  /** Frames, or pieces of them, that wait. */
+  /** Frames, or pieces of them, that wait; short answers that wait together count as one. */
   get depth(): number {
     return this.#frames.length - this.#head;
   }
@@ -170,16 +186,15 @@ export class OutboundQueue implements Holder {
     if (!this.#closed) this.#memory.makeRoom(pieces, this);
   }
 
-  get stuck(): Uint8Array[] {
-    if (this.stalledFor < PATIENCE) return [];
-    const frames = this.#frames.slice(this.#head);
-    if (this.#writing !== undefined) frames.push(this.#writing);
-    return frames.filter(({ droppable }) => !droppable).map(({ bytes }) => bytes);
+  get isStuck(): boolean {
+    return this.stalledFor >= PATIENCE;
   }
 
   giveWay(): void {
     const { controlBytes, stalledFor } = this;
     this.close();
+    // The write in progress ends with the connection, a moment later: for this account it is over.
+    this.#releaseWriting();
     const seconds = Math.floor(stalledFor / 1000);
     this.#events.onControlOverflow(
       `${controlBytes} bytes of answers waited that were not read for ${seconds} s, and others needed the memory`,
@@ -198,22 +213,61 @@ export class OutboundQueue implements Holder {
       return;
     }
     this.#charged += charge;
-    pieces.forEach((bytes, i) => this.#pushPiece(bytes, i === pieces.length - 1 ? charge : 0));
-    this.#start();
+    if (!this.#join(pieces, length, charge)) this.#pushPieces(pieces, charge);
   }
 
   /** Queues pieces that the caller keeps within bounds of its own; they are not dropped. */
   pushBounded(pieces: readonly Uint8Array[]): void {
     if (this.#closed) return;
-    for (const bytes of pieces) if (bytes.length > 0) this.#pushPiece(bytes, 0);
-    this.#start();
+    this.#pushPieces(pieces.filter(({ length }) => length > 0), 0);
   }
 
-  #pushPiece(bytes: Uint8Array, charge: number): void {
-    // Its holders are counted by its bytes.
-    this.#frames.push({ bytes, holders: 0, measurements: 0, droppable: false, charge });
-    this.#controlBytes += bytes.length;
-    this.#memory.holdAnswer(bytes);
+  /** Puts a short answer together with those that wait last. @returns Whether they are short, too, and leave room. */
+  #join(pieces: readonly Uint8Array[], length: number, charge: number): boolean {
+    const last = this.#frames.at(-1);
+    if (length > SHORT_ANSWER || last === undefined || last.droppable || last.answer !== undefined) {
+      return false;
+    }
+    const from = last.bytes.length;
+    let { buffer } = last;
+    if (from > (buffer === undefined ? SHORT_ANSWER : JOINED - length)) return false;
+    if (buffer === undefined) {
+      buffer = new Uint8Array(JOINED);
+      buffer.set(last.bytes);
+      this.#memory.holdAnswer([buffer], this);
+      this.#release(last);
+    }
+    let end = from;
+    for (const piece of pieces) {
+      buffer.set(piece, end);
+      end += piece.length;
+    }
+    this.#frames[this.#frames.length - 1] = {
+      ...last,
+      bytes: buffer.subarray(0, end),
+      buffer,
+      charge: (last.charge ?? 0) + charge,
+    };
+    this.#controlBytes += length;
+    return true;
+  }
+
+  #pushPieces(pieces: readonly Uint8Array[], charge: number): void {
+    const answer = this.#memory.holdAnswer(pieces, this);
+    pieces.forEach((bytes, i) => {
+      const isLast = i === pieces.length - 1;
+      // Its holders are counted by its bytes.
+      this.#frames.push({
+        bytes,
+        holders: 0,
+        measurements: 0,
+        droppable: false,
+        charge: isLast ? charge : 0,
+        answer,
+      });
+      this.#controlBytes += bytes.length;
+    });
+    this.#start();
   }
 
   /**
@@ -389,7 +443,7 @@ export class OutboundQueue implements Holder {
   /** Lets go of a frame's memory. */
   #release(frame: QueuedFrame): void {
     if (frame.droppable) this.#memory.release(frame);
-    else this.#memory.releaseAnswer(frame.bytes);
+    else this.#memory.releasePiece(frame.buffer ?? frame.bytes, this, frame.answer);
   }
 
   /** Moves bytes from those that wait to those being written. */
@@ -424,6 +478,10 @@ export class OutboundQueue implements Holder {
   #endWrite(): void {
     this.#writingData = this.#writingControl = this.#writingMeasurements = 0;
     this.#writingSince = undefined;
+    this.#releaseWriting();
+  }
+
+  #releaseWriting(): void {
     if (this.#writing !== undefined) this.#release(this.#writing);
     this.#writing = undefined;
   }

@@ -6,6 +6,8 @@ export const FRAME_OVERHEAD = 512;
 const ALWAYS_TAKEN = 65_536;
 /** So much data always has room in a queue: more than a replay, of which nothing may be lost, sends ahead. */
 const LEAST_SHARE = 262_144;
+/** Of shorter answers it does not matter who waits for the same: they are not worth looking for. */
+const LONG_ANSWER = 16_384;
 
 /** Bytes that any number of queues may hold. */
 export interface SharedFrame {
@@ -15,10 +17,28 @@ export interface SharedFrame {
   holders: number;
 }
 
+/** A long answer in a queue. */
+export interface LongAnswer {
+  /** By which it is known in all queues that it waits in: its longest piece. */
+  readonly key: Uint8Array;
+  /** What its pieces that have not been released take, the objects around them included. */
+  bytes: number;
+}
+
+/** The answers that a queue holds, such that their number is no matter when it is judged who holds most. */
+export class HeldAnswers {
+  /** What their pieces take, the objects around them included and whoever else holds them. */
+  bytes = 0;
+  /** The long ones. */
+  readonly long: Set<LongAnswer> = new Set();
+}
+
 /** A queue, as its memory sees it. */
 export interface Holder {
-  /** The pieces of answers that it holds, if it has not moved for a while; else none. */
-  readonly stuck: readonly Uint8Array[];
+  /** Its answers. Kept by {@linkcode QueueMemory}. */
+  readonly held: HeldAnswers;
+  /** Whether it has not moved for a while. */
+  readonly isStuck: boolean;
   /** Lets go of everything, and ends its connection. */
   giveWay(): void;
 }
@@ -34,6 +54,8 @@ export class QueueMemory {
   readonly #limit: number;
   /** How many times a piece of an answer waits. */
   readonly #answers = new Map<Uint8Array, number>();
+  /** How many times a long answer waits, by its key. */
+  readonly #long = new Map<Uint8Array, number>();
   readonly #queues = new Set<Holder>();
   #bytes = 0;
   /** Those of them that are answers'. */
@@ -82,46 +104,47 @@ export class QueueMemory {
    * @throws {SttpError} `LimitExceeded` when there is no room. Short ones have room, and those that are there.
    */
   makeRoom(pieces: readonly Uint8Array[], asker: Holder): void {
-    const added = this.#lengthOfNew(pieces);
-    if (added <= ALWAYS_TAKEN || this.#answerBytes + added <= this.#limit) return;
-    if (added <= this.#limit) {
-      for (const hoarder of this.#hoarders(asker, new Set(pieces))) {
-        hoarder.giveWay();
-        if (this.#answerBytes + this.#lengthOfNew(pieces) <= this.#limit) return;
+    const before = this.#answerBytes;
+    for (const piece of pieces) this.#hold(piece);
+    try {
+      const added = this.#answerBytes - before;
+      if (added <= ALWAYS_TAKEN || this.#answerBytes <= this.#limit) return;
+      if (added <= this.#limit) {
+        for (const hoarder of this.#hoarders(asker, longest(pieces))) {
+          hoarder.giveWay();
+          if (this.#answerBytes <= this.#limit) return;
+        }
       }
+      throw this.#noRoom(this.#answerBytes);
+    } finally {
+      for (const piece of pieces) this.#release(piece);
     }
-    throw this.#noRoom(this.#answerBytes + this.#lengthOfNew(pieces));
-  }
-
-  /** Bytes that pieces take that wait in no queue yet. */
-  #lengthOfNew(pieces: readonly Uint8Array[]): number {
-    return pieces.reduce((sum, piece) => this.#answers.has(piece) ? sum : sum + sizeOf(piece), 0);
   }
 
   /**
-   * Who holds more than a little that nobody waits for who reads, whoever holds most first. What several hold counts in
-   * equal parts: that they have asked for the same keeps none of them.
+   * Who holds more than a little that nobody waits for who reads, whoever holds most first. A long answer that several
+   * hold counts in equal parts: that they have asked for the same keeps none of them.
    *
-   * @param wanted What the asker waits for.
+   * @param wanted The key of what the asker waits for.
    */
-  #hoarders(asker: Holder, wanted: ReadonlySet<Uint8Array>): Holder[] {
-    const stuck = Array.from(
-      this.#queues,
-      (queue) => ({ queue, pieces: queue === asker ? [] : queue.stuck }),
+  #hoarders(asker: Holder, wanted: Uint8Array): Holder[] {
+    const stuck = Array.from(this.#queues).filter((queue) =>
+      queue !== asker && queue.held.bytes > ALWAYS_TAKEN && queue.isStuck
     );
-    /** How many times a piece waits for somebody who does not read. */
+    /** How many times a long answer waits for somebody who does not read. */
     const counts = new Map<Uint8Array, number>();
-    for (const { pieces } of stuck) {
-      for (const piece of pieces) counts.set(piece, (counts.get(piece) ?? 0) + 1);
+    for (const { held } of stuck) {
+      for (const { key } of held.long) counts.set(key, (counts.get(key) ?? 0) + 1);
     }
-    const part = (piece: Uint8Array): number => {
-      const holders = this.#answers.get(piece)!;
-      return holders === counts.get(piece) && !wanted.has(piece) ? piece.length / holders : 0;
+    const part = ({ key, bytes }: LongAnswer): number => {
+      const holders = this.#long.get(key)!;
+      return holders === counts.get(key) && key !== wanted ? bytes / holders : 0;
     };
-    return stuck.map(({ queue, pieces }) => ({
-      queue,
-      bytes: pieces.reduce((sum, piece) => sum + part(piece), 0),
-    }))
+    return stuck.map((queue) => {
+      let { bytes } = queue.held;
+      for (const answer of queue.held.long) bytes += part(answer) - answer.bytes;
+      return { queue, bytes };
+    })
       .filter(({ bytes }) => bytes > ALWAYS_TAKEN)
       .sort((a, b) => b.bytes - a.bytes)
       .map(({ queue }) => queue);
@@ -135,15 +158,45 @@ export class QueueMemory {
     );
   }
 
-  /** A queue holds a piece of an answer, whether or not there is room. */
-  holdAnswer(piece: Uint8Array): void {
+  /**
+   * A queue holds an answer, whether or not there is room.
+   *
+   * @returns What its pieces are to be released with.
+   */
+  holdAnswer(pieces: readonly Uint8Array[], { held }: Holder): LongAnswer | undefined {
+    let bytes = 0;
+    for (const piece of pieces) {
+      this.#hold(piece);
+      bytes += sizeOf(piece);
+    }
+    held.bytes += bytes;
+    if (bytes < LONG_ANSWER) return undefined;
+    const answer = { key: longest(pieces), bytes };
+    held.long.add(answer);
+    this.#long.set(answer.key, (this.#long.get(answer.key) ?? 0) + 1);
+    return answer;
+  }
+
+  /** A queue holds a piece of an answer no more. @param answer What {@linkcode holdAnswer} gave for it. */
+  releasePiece(piece: Uint8Array, { held }: Holder, answer: LongAnswer | undefined): void {
+    this.#release(piece);
+    held.bytes -= sizeOf(piece);
+    if (answer === undefined) return;
+    answer.bytes -= sizeOf(piece);
+    if (answer.bytes > 0) return;
+    held.long.delete(answer);
+    const left = this.#long.get(answer.key)! - 1;
+    if (left > 0) this.#long.set(answer.key, left);
+    else this.#long.delete(answer.key);
+  }
+
+  #hold(piece: Uint8Array): void {
     const holders = this.#answers.get(piece) ?? 0;
     this.#answers.set(piece, holders + 1);
     if (holders === 0) this.#countAnswer(sizeOf(piece));
   }
 
-  /** A queue holds a piece of an answer no more. */
-  releaseAnswer(piece: Uint8Array): void {
+  #release(piece: Uint8Array): void {
     const holders = this.#answers.get(piece)! - 1;
     if (holders > 0) {
       this.#answers.set(piece, holders);
@@ -161,4 +214,9 @@ export class QueueMemory {
 
 function sizeOf({ length }: Uint8Array): number {
   return length + FRAME_OVERHEAD;
+}
+
+/** The longest of pieces, of which there is at least one. */
+function longest(pieces: readonly Uint8Array[]): Uint8Array {
+  return pieces.reduce((best, piece) => piece.length > best.length ? piece : best);
 }

@@ -2,15 +2,22 @@ import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes }
 import { assertSttpError } from "../tests/support/hostile.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { encodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
-import { FRAME_OVERHEAD, type Holder, QueueMemory, type SharedFrame } from "./queue_memory.ts";
+import {
+  FRAME_OVERHEAD,
+  HeldAnswers,
+  type Holder,
+  type LongAnswer,
+  QueueMemory,
+  type SharedFrame,
+} from "./queue_memory.ts";
 import { Rig, type ScriptedPeer, settle } from "./testdata/rig.ts";
 
 const KIB = 1024;
 const MIB = 1024 ** 2;
 
-/** A queue that holds such pieces and has not moved for long. */
-function holder(...stuck: Uint8Array[]): Holder {
-  return { stuck, giveWay: () => {} };
+/** A queue that has not moved for long. */
+function holder(): Holder {
+  return { held: new HeldAnswers(), isStuck: true, giveWay: () => {} };
 }
 
 function frame(length: number): SharedFrame {
@@ -20,25 +27,27 @@ function frame(length: number): SharedFrame {
 Deno.test("what several queues hold counts once, and until the last lets go of it", () => {
   const memory = new QueueMemory(MIB);
   const [data, piece] = [frame(1000), new Uint8Array(500)];
-  for (let i = 0; i < 3; i++) {
+  const queues = [holder(), holder(), holder()];
+  for (const queue of queues) {
     memory.hold(data);
-    memory.holdAnswer(piece);
+    memory.holdAnswer([piece], queue);
   }
   assertEquals(memory.bytes, 1500 + 2 * FRAME_OVERHEAD);
   // Another object, if with the same bytes.
   const other = new Uint8Array(500);
-  memory.holdAnswer(other);
+  memory.holdAnswer([other], queues[0]!);
   assertEquals(memory.bytes, 2000 + 3 * FRAME_OVERHEAD);
-  memory.releaseAnswer(other);
-  for (let i = 0; i < 2; i++) {
+  memory.releasePiece(other, queues[0]!, undefined);
+  for (const queue of queues.slice(1)) {
     memory.release(data);
-    memory.releaseAnswer(piece);
+    memory.releasePiece(piece, queue, undefined);
   }
   assertEquals(memory.bytes, 1500 + 2 * FRAME_OVERHEAD);
   memory.release(data);
   assertEquals(memory.bytes, 500 + FRAME_OVERHEAD);
-  memory.releaseAnswer(piece);
+  memory.releasePiece(piece, queues[0]!, undefined);
   assertEquals(memory.bytes, 0);
+  assertEquals(queues.map(({ held }) => held.bytes), [0, 0, 0]);
 });
 
 Deno.test("with too much in all, data has equal shares of what answers leave, and 256 KiB at least", () => {
@@ -53,12 +62,12 @@ Deno.test("with too much in all, data has equal shares of what answers leave, an
   for (const queue of queues.slice(2)) memory.leave(queue);
   assertEquals(memory.dataLimit, 4 * MIB);
   const answer = new Uint8Array(4 * MIB - FRAME_OVERHEAD);
-  memory.holdAnswer(answer);
+  const held = memory.holdAnswer([answer], queues[0]!);
   assertEquals(memory.dataLimit, 2 * MIB);
-  memory.holdAnswer(new Uint8Array(4 * MIB));
+  memory.holdAnswer([new Uint8Array(4 * MIB)], queues[0]!);
   assertEquals(memory.dataLimit, 256 * KIB);
   memory.release(data);
-  memory.releaseAnswer(answer);
+  memory.releasePiece(answer, queues[0]!, held);
   assertEquals(memory.dataLimit, Infinity);
 });
 
@@ -67,7 +76,8 @@ Deno.test("a long answer has room next to data, if others leave some, or if it i
   memory.hold(frame(8 * MIB));
   const first = [new Uint8Array(400 * KIB), new Uint8Array(400 * KIB)];
   memory.makeRoom(first, holder());
-  for (const piece of first) memory.holdAnswer(piece);
+  const reader = holder();
+  const held = memory.holdAnswer(first, reader);
   const before = memory.bytes;
 
   const second = new Uint8Array(400 * KIB);
@@ -80,11 +90,11 @@ Deno.test("a long answer has room next to data, if others leave some, or if it i
   memory.makeRoom(first, holder());
   memory.makeRoom([...first, new Uint8Array(64 * KIB - FRAME_OVERHEAD)], holder());
 
-  memory.releaseAnswer(first[0]!);
+  memory.releasePiece(first[0]!, reader, held);
   memory.makeRoom([second], holder());
 });
 
-/** Queues that hold such pieces, and who of them gave way, by number. */
+/** Queues that hold such answers of one piece each, and who of them gave way, by number. */
 class Crowd {
   readonly memory = new QueueMemory(MIB);
   readonly gone: number[] = [];
@@ -92,18 +102,9 @@ class Crowd {
 
   /** @param held What each holds. @param reads Who of them reads. */
   constructor(held: readonly Uint8Array[][], reads: readonly number[] = []) {
-    const { memory, gone } = this;
-    this.queues = held.map((pieces, i) => {
-      for (const piece of pieces) memory.holdAnswer(piece);
-      const giveWay = (): void => {
-        for (const piece of pieces) memory.releaseAnswer(piece);
-        memory.leave(queue);
-        gone.push(i);
-      };
-      const queue = { stuck: reads.includes(i) ? [] : pieces, giveWay };
-      memory.join(queue);
-      return queue;
-    });
+    this.queues = held.map((answers, i) =>
+      crowdMember(this.memory, answers.map((answer) => [answer]), !reads.includes(i), () => this.gone.push(i))
+    );
   }
 
   /** One of them, or somebody else, asks for room. */
@@ -114,6 +115,28 @@ class Crowd {
   refuses(kib: number, asker?: Holder): void {
     assertSttpError("LimitExceeded", () => this.ask(kib, asker), "at most");
   }
+}
+
+/** A queue that holds such answers, in pieces, until it gives way. */
+function crowdMember(
+  memory: QueueMemory,
+  answers: readonly Uint8Array[][],
+  isStuck: boolean,
+  onGone: () => void,
+): Holder {
+  let held: [Uint8Array[], LongAnswer | undefined][] = [];
+  const giveWay = (): void => {
+    for (const [pieces, answer] of held) {
+      for (const piece of pieces) memory.releasePiece(piece, queue, answer);
+    }
+    held = [];
+    memory.leave(queue);
+    onGone();
+  };
+  const queue = { held: new HeldAnswers(), isStuck, giveWay };
+  memory.join(queue);
+  held = answers.map((pieces) => [pieces, memory.holdAnswer(pieces, queue)]);
+  return queue;
 }
 
 const piece = (kib: number): Uint8Array => new Uint8Array(kib * KIB);
@@ -129,7 +152,7 @@ Deno.test("for an answer those give way who hold most and do not read, as far as
 });
 
 Deno.test("to ask for the same as others who do not read is no way to stay", () => {
-  const [shared, twice, read] = [piece(400), piece(200), piece(300)];
+  const [shared, twice, read] = [piece(402), piece(200), piece(300)];
   const crowd = new Crowd([[shared], [shared], [twice, twice], [read], [read]], [4]);
   const { gone } = crowd;
   crowd.ask(300);
@@ -144,12 +167,78 @@ Deno.test("what is asked for keeps those who hold it, and counts when they give 
   const { memory, gone, queues } = crowd;
   memory.makeRoom([asked, piece(200)], queues[0]!);
   assertEquals(gone, [1]);
+  const alone = new Crowd([[asked], [piece(300)]]);
+  alone.memory.makeRoom([asked, piece(350)], holder());
+  assertEquals(alone.gone, [1], "to send it away makes no room");
   const other = new Crowd([[asked, piece(500)]]);
   assertSttpError(
     "LimitExceeded",
     () => other.memory.makeRoom([asked, piece(700)], holder()),
     `${1100 * KIB + 2 * FRAME_OVERHEAD}`,
   );
+});
+
+Deno.test("who has read it shares an answer no more", () => {
+  const shared = piece(400);
+  const crowd = new Crowd([[shared], [shared], []], [2]);
+  const { memory, queues, gone } = crowd;
+  const held = memory.holdAnswer([shared], queues[2]!);
+  crowd.refuses(700);
+  memory.releasePiece(shared, queues[2]!, held);
+  crowd.ask(700);
+  assertEquals(gone, [0, 1]);
+});
+
+Deno.test("who hoards short answers gives way, too: the objects around them count", () => {
+  const many = (count: number): Uint8Array[] => Array.from({ length: count }, () => new Uint8Array(10));
+  const { gone, memory, queues } = new Crowd([many(100), many(900), many(900)]);
+  assertEquals(queues[1]!.held.bytes, 900 * (10 + FRAME_OVERHEAD));
+  memory.makeRoom([piece(200)], holder());
+  assertEquals(gone, [1], "one is enough");
+  memory.makeRoom([piece(900)], holder());
+  assertEquals(gone, [1, 2], "100 are not many");
+});
+
+/** How often somebody has asked for the length of a piece. */
+let looks = 0;
+
+class CountedPiece extends Uint8Array {
+  override get length(): number {
+    looks++;
+    return super.length;
+  }
+}
+
+Deno.test("to look for who hoards takes the same time however many pieces wait", () => {
+  const memory = new QueueMemory(MIB);
+  const gone: number[] = [];
+  const pieces = (count: number, length: number): Uint8Array[] =>
+    Array.from({ length: count }, () => new CountedPiece(length));
+  const whole = pieces(500, 100);
+  const members = [
+    ...[0, 1, 2].map(() => pieces(300, 10).map((answer) => [answer])), // many short answers
+    [pieces(400, 10)], // a long one of many pieces
+    [whole], // and one that is shared with one who reads
+  ].map((answers, i) => crowdMember(memory, answers, true, () => gone.push(i)));
+  crowdMember(memory, [whole], false, () => gone.push(-1));
+  assertEquals(members.map(({ held }) => held.long.size), [0, 0, 0, 1, 1]);
+
+  const asked = [piece(500), piece(500)];
+  let released = 0;
+  for (const member of members) {
+    const { giveWay } = member;
+    member.giveWay = () => {
+      const before = looks;
+      giveWay();
+      released += looks - before;
+    };
+  }
+  looks = 0;
+  assertSttpError("LimitExceeded", () => memory.makeRoom(asked, holder()), "at most");
+  assertEquals(gone, [3, 0, 1, 2]);
+  assertEquals(looks - released, 0, "but when they are released");
+  assertSttpError("LimitExceeded", () => memory.makeRoom(asked, holder()), "at most");
+  assertEquals(looks - released, 0);
 });
 
 // ---- with a publisher ----
@@ -295,6 +384,29 @@ Deno.test("who does not read long answers gives way to who asks for one, even if
   for (const peer of [b!, c!]) await peer.expect(Response.Succeeded, Command.MetadataRefresh);
   await settle();
   assertEquals(waitingBytes(rig), 0);
+});
+
+Deno.test("where one is enough one gives way, although what he was being sent is not written yet", async () => {
+  await using rig = await Rig.start({ heartbeatInterval: 60_000, limits: { allQueuesLength: MIB } }, SIGNALS);
+  const plain = { compressMetadata: false, gzip: false, compressSignalIndexCache: false };
+  for (let i = 0; i < 4; i++) {
+    // Not read, and each is in one piece, which is being written.
+    const peer = await rig.agree(plain);
+    await peer.subscribe({ filterExpression: first(SIGNALS - i) });
+    await settle();
+  }
+  const asker = await rig.agree(plain);
+  const before = waitingBytes(rig);
+  assertGreater(before, MIB / 2);
+  rig.clock.advance(5000);
+  await asker.send(
+    Command.MetadataRefresh,
+    encodeMetadataRefresh("FILTER TOP 1400 MeasurementDetail WHERE True", "utf-8"),
+  );
+  await asker.expect(Response.Succeeded, Command.MetadataRefresh);
+  const { open, connections } = rig.publisher.stats();
+  assertEquals(open.map(({ id }) => id), [2, 3, 4, 5]);
+  assertEquals(connections.closed, { controlOverflow: 1 });
 });
 
 Deno.test("a cache that the publisher sends by itself is sent even when there is no room for it", async () => {

@@ -182,7 +182,7 @@ export interface ConnectionSnapshot {
     readonly dataBytes: number;
     /** Bytes of answers. */
     readonly controlBytes: number;
-    /** Frames. */
+    /** Frames, or pieces of them; short answers that wait together count as one. */
     readonly frames: number;
     /** For how many milliseconds the present write has waited for the subscriber. */
     readonly stalledFor: number;
