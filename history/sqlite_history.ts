@@ -14,8 +14,8 @@ import { BlockReader, BlockWriter } from "./block.ts";
 import { Numbering } from "./numbering.ts";
 import { ReadingTurns } from "./reading_turns.ts";
 import type { HistoryRange, HistoryRequest, HistorySource, HistoryStats } from "./source.ts";
-import { TimeMerge } from "./time_merge.ts";
 import { keepWanted, secondAt, secondOf, sortByTime, timesOf, widened } from "./time_order.ts";
+import { TimeWindow } from "./time_window.ts";
 
 /** Settings of a {@linkcode SqliteHistory}. */
 export interface SqliteHistoryOptions {
@@ -66,6 +66,10 @@ const PENDING = 65_536;
 const RETENTION_INTERVAL = 10_000;
 /** How many measurements a batch of what is read has at most. */
 const PIECE = 4096;
+/** How many blocks are listed at a time. */
+const PAGE = 256;
+/** Before the id of every block. */
+const BEFORE_ALL = -(2n ** 63n);
 
 /** What somebody reads. */
 interface Wanted {
@@ -73,6 +77,18 @@ interface Wanted {
   readonly handles: Int32Array;
   readonly start: bigint;
   readonly stop: bigint;
+  /** What was found and is yet to be handed over. */
+  readonly window: TimeWindow;
+}
+
+/** Does a piece of reading when it is time. */
+type InTurn = <Piece>(read: () => Piece) => Promise<Piece>;
+
+/** Which block, and from when to when it is, unless that is damaged. */
+interface ListedBlock {
+  readonly id: bigint;
+  readonly first: bigint | undefined;
+  readonly last: bigint | undefined;
 }
 
 /**
@@ -114,6 +130,8 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
   readonly #blockAt: StatementSync;
   readonly #range: StatementSync;
   readonly #countBlocks: StatementSync;
+  /** From when to when the file has something; `undefined` until it has been asked, and when something was given up. */
+  #saved: { readonly range: HistoryRange | undefined } | undefined;
   /** How many blocks there are; `undefined` until they have been counted. */
   #blocks: number | undefined;
   /** How many signals are in the file. */
@@ -145,7 +163,7 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
     );
     this.#nextSecond = database.prepare("SELECT min(second) AS second FROM blocks WHERE second > ?");
     this.#blocksOf = database.prepare(
-      "SELECT id, first FROM blocks WHERE second = ? AND last >= ? AND first <= ?",
+      `SELECT id, first, last FROM blocks WHERE second = ? AND id > ? ORDER BY id LIMIT ${PAGE}`,
     );
     this.#blocksOf.setReadBigInts(true);
     this.#blockAt = database.prepare("SELECT data FROM blocks WHERE id = ?");
@@ -202,9 +220,13 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
   /** From when to when there is history. @throws {SttpError} `Closed`; `InvalidState` when the file is damaged. */
   range(): HistoryRange | undefined {
     this.#checkOpen();
+    this.#saved ??= { range: this.#rangeOfFile() };
+    return widened(this.#saved.range, this.#pendingRange);
+  }
+
+  #rangeOfFile(): HistoryRange | undefined {
     const { first, last } = this.#ask(() => this.#range.get()!);
-    const isOfFile = typeof first === "bigint" && typeof last === "bigint";
-    return widened(isOfFile ? { first, last } : undefined, this.#pendingRange);
+    return typeof first === "bigint" && typeof last === "bigint" ? { first, last } : undefined;
   }
 
   /** Takes measurements; they are in the file within the `commitInterval`. Those that come after the end are lost. */
@@ -236,6 +258,7 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
       const blocks = this.#saveBlocks();
       this.#database.exec("COMMIT");
       if (this.#blocks !== undefined) this.#blocks += blocks;
+      if (this.#saved !== undefined) this.#saved = { range: widened(this.#saved.range, this.#pendingRange) };
       this.#signalsSaved = this.#numbering.table.size;
       this.#recorded += count;
       this.#tell(null);
@@ -312,6 +335,7 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
   #drop(deletion: StatementSync, ...parameters: number[]): number {
     const dropped = Number(deletion.run(...parameters).changes);
     if (this.#blocks !== undefined) this.#blocks -= dropped;
+    if (dropped > 0) this.#saved = undefined;
     return dropped;
   }
 
@@ -330,10 +354,11 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
   async *read(request: HistoryRequest): AsyncIterable<MeasurementBatch> {
     const { signals, handles, start, stop, signal } = request;
     this.#checkOpen();
-    const wanted = { handles: this.#numbering.wanted(signals, handles), start, stop };
+    const window = new TimeWindow(start, stop);
+    const wanted = { handles: this.#numbering.wanted(signals, handles), start, stop, window };
     const lastSecond = secondOf(stop);
     using _reading = this.#turns.enter();
-    const inTurn = <Piece>(read: () => Piece): Promise<Piece> =>
+    const inTurn: InTurn = (read) =>
       this.#turns.run(() => {
         if (signal?.aborted) throw new SttpError("Aborted", "reading history was aborted");
         this.#checkOpen();
@@ -342,16 +367,13 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
     for (let second = secondOf(start) - 1;;) {
       second = await inTurn(() => this.#secondAfter(second));
       if (second > lastSecond) return;
-      const merge = await inTurn(() => this.#partsOf(second, wanted));
-      for (;;) {
-        for (let id; (id = merge.due) !== undefined;) {
-          const block: number = id;
-          await inTurn(() => merge.add(block, this.#readBlock(block, wanted)));
+      window.open();
+      do {
+        for (let last: bigint | undefined = BEFORE_ALL; last !== undefined;) {
+          last = await this.#gather(second, last, wanted, inTurn);
+          for (let piece; (piece = await inTurn(() => window.take(PIECE))) !== undefined;) yield piece;
         }
-        const piece = await inTurn(() => merge.take(PIECE));
-        if (piece === undefined) break;
-        yield piece;
-      }
+      } while (window.next());
     }
   }
 
@@ -371,26 +393,65 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
     return next;
   }
 
-  /** What there is of a second: blocks to be added, and what is not in the file yet. */
-  #partsOf(second: number, wanted: Wanted): TimeMerge {
-    const merge = new TimeMerge();
-    for (const { id, first } of this.#ask(() => this.#blocksOf.all(second, wanted.start, wanted.stop))) {
-      merge.expect(Number(id), typeof first === "bigint" ? first : 0n);
+  /**
+   * Offers the window the blocks of a second behind that of the id `last`, and then what is not in the file yet.
+   *
+   * @returns The id of the last that was offered, if there may be more; that is so when the window is full.
+   */
+  async #gather(
+    second: number,
+    last: bigint,
+    wanted: Wanted,
+    inTurn: InTurn,
+  ): Promise<bigint | undefined> {
+    const { window } = wanted;
+    for (;;) {
+      const blocks = await inTurn(() => this.#blocksAfter(last, second, wanted));
+      if (blocks.length === 0) return undefined;
+      for (const block of blocks) {
+        last = block.id;
+        if (!window.overlaps(block.first, block.last)) continue;
+        await inTurn(() => this.#readBlock(last, wanted));
+        if (window.isFull) return last;
+      }
     }
+  }
+
+  /** The next blocks of a second. Without any, the window gets what is not in the file yet: nothing comes between. */
+  #blocksAfter(last: bigint, second: number, wanted: Wanted): ListedBlock[] {
+    const blocks: ListedBlock[] = [];
+    for (const { id, first, last: latest } of this.#ask(() => this.#blocksOf.all(second, last))) {
+      // A damaged file may list them in another order, again and again.
+      if (typeof id !== "bigint" || id <= last) {
+        this.#damagedBlocks++;
+        continue;
+      }
+      last = id;
+      blocks.push({
+        id,
+        first: typeof first === "bigint" ? first : undefined,
+        last: typeof latest === "bigint" ? latest : undefined,
+      });
+    }
+    if (blocks.length > 0) return blocks;
     const read = this.#read;
     read.clear();
     this.#copyPending(second, read);
-    merge.add(Infinity, wantedOf(read, wanted));
-    return merge;
+    keepOrdered(read, wanted);
+    wanted.window.addLast(read);
+    return [];
   }
 
-  /** What is wanted of a block, in order of time; nothing of one that was given up meanwhile. */
-  #readBlock(id: number, wanted: Wanted): MeasurementBatch {
+  /** Offers the window a block; nothing of one that was given up meanwhile. */
+  #readBlock(id: bigint, wanted: Wanted): void {
+    if (wanted.window.addRest(id)) return;
     const block = this.#ask(() => this.#blockAt.get(id));
+    if (block === undefined) return;
     const read = this.#read;
     read.clear();
-    if (block !== undefined) this.#decode(block.data, read);
-    return wantedOf(read, wanted);
+    this.#decode(block.data, read);
+    keepOrdered(read, wanted);
+    wanted.window.add(id, read);
   }
 
   /** Appends what there is of a second that is not in the file yet. */
@@ -481,12 +542,10 @@ export class SqliteHistory implements HistorySource, AsyncDisposable {
   }
 }
 
-/** A copy of what is wanted of a batch, which is lost, in order of time. */
-function wantedOf(batch: MeasurementBatch, { handles, start, stop }: Wanted): MeasurementBatch {
+/** Keeps what is wanted of a batch, in order of time. */
+function keepOrdered(batch: MeasurementBatch, { handles, start, stop }: Wanted): void {
   keepWanted(batch, 0, handles, start, stop);
-  const copy = batch.clone();
-  sortByTime(copy);
-  return copy;
+  sortByTime(batch);
 }
 
 function inRange(name: string, value: number, least: number, most: number): number {

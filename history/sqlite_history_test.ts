@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, StatementSync } from "node:sqlite";
 import { withFolder } from "../tests/support/folder.ts";
 import { type Clock, ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
@@ -277,6 +277,81 @@ Deno.test("what is in the file and what is not yet come in one order, in small p
   assertEquals(values, expected.map(({ place }) => place));
 });
 
+Deno.test("a second of very many blocks is listed some at a time, also while more are written", async () => {
+  const clock = new ManualClock();
+  await using history = SqliteHistory.open(":memory:", { clock });
+  const signals = table(1);
+  const batch = new MeasurementBatch();
+  const expected: number[][] = [[], [], []];
+  let recorded = 0;
+  const record = (): void => {
+    batch.clear();
+    // At its beginning, amid it and at its end: each block is as long as the second.
+    for (const part of [0, 1, 2]) {
+      expected[part]!.push(recorded);
+      batch.add(0, T0 + BigInt(part) * 4_000_000n, recorded++);
+    }
+    history.record(batch, signals);
+  };
+  for (let n = 0; n < 2000; n++) {
+    record();
+    history.flush();
+  }
+  record();
+  let listed = 0;
+  let turns = 0;
+  const { all } = StatementSync.prototype;
+  StatementSync.prototype.all = function (...parameters: unknown[]): ReturnType<typeof all> {
+    const answer: ReturnType<typeof all> = Reflect.apply(all, this, parameters);
+    listed = Math.max(listed, answer.length);
+    // What was not in the file yet gets there, and more comes behind it.
+    if (++turns <= 2) {
+      history.flush();
+      record();
+    }
+    return answer;
+  };
+  try {
+    const values = (await read(history, signals, [0])).map(([, , value]) =>
+      new Float32Array(Int32Array.of(value).buffer)[0]
+    );
+    assertEquals(values, expected.flat());
+  } finally {
+    StatementSync.prototype.all = all;
+  }
+  assertEquals([listed, turns >= 8], [256, true]);
+});
+
+Deno.test("the file is asked for its range once, and again when something was given up", async () => {
+  const clock = new ManualClock();
+  await using history = SqliteHistory.open(":memory:", { clock, maxAge: 60_000 });
+  const signals = table(1);
+  const batch = new MeasurementBatch();
+  let asked = 0;
+  const { get } = StatementSync.prototype;
+  StatementSync.prototype.get = function (...parameters: unknown[]): ReturnType<typeof get> {
+    const answer: ReturnType<typeof get> = Reflect.apply(get, this, parameters);
+    if (answer !== undefined && "last" in answer) asked++;
+    return answer;
+  };
+  try {
+    assertEquals(history.range(), undefined);
+    for (const time of [5n, 3n, 9n, 4n]) {
+      batch.clear();
+      batch.add(0, T0 + time * SECOND, 1);
+      history.record(batch, signals);
+      history.flush();
+    }
+    assertEquals([history.range(), asked], [{ first: T0 + 3n * SECOND, last: T0 + 9n * SECOND }, 1]);
+    clock.advance(61_000);
+    history.record(batch, signals);
+    history.flush();
+    assertEquals([history.range(), asked], [{ first: T0 + 4n * SECOND, last: T0 + 4n * SECOND }, 2]);
+  } finally {
+    StatementSync.prototype.get = get;
+  }
+});
+
 Deno.test("who looks at a history does not commit it", async () => {
   const clock = new ManualClock();
   await using history = SqliteHistory.open(":memory:", { clock });
@@ -314,6 +389,30 @@ Deno.test("a damaged block is passed over and counted", async () => {
     assertEquals(history.stats().damagedBlocks, 1);
   }
   await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("a file that lists the same blocks for ever is read to an end", async () => {
+  await using history = SqliteHistory.open(":memory:", { clock: new ManualClock() });
+  const signals = table(1);
+  const batch = new MeasurementBatch();
+  for (const time of [T0, T0 + 1n, T0 + 2n]) {
+    batch.clear();
+    batch.add(0, time, 1);
+    history.record(batch, signals);
+    if (time < T0 + 2n) history.flush();
+  }
+  const { all } = StatementSync.prototype;
+  StatementSync.prototype.all = function (...parameters: unknown[]): ReturnType<typeof all> {
+    // As if the index were so damaged.
+    const answer: ReturnType<typeof all> = Reflect.apply(all, this, [parameters[0], 0]);
+    return [...answer, ...answer];
+  };
+  try {
+    assertEquals((await read(history, signals, [0])).map(([, ticks]) => ticks), [T0, T0 + 1n, T0 + 2n]);
+  } finally {
+    StatementSync.prototype.all = all;
+  }
+  assertEquals(history.stats().damagedBlocks, 6);
 });
 
 Deno.test("the oldest is given up for what is new: by age", async () => {

@@ -13,6 +13,9 @@ import type { HistoryRange } from "./source.ts";
 const HIGH_MASK = 0x3fff_ffff;
 const TWO_TO_32 = 0x1_0000_0000;
 const TICKS_PER_SECOND = 10_000_000;
+/** By how many bits at a time times are sorted. */
+const DIGIT_BITS = 12;
+const DIGITS = 2 ** DIGIT_BITS;
 
 /**
  * The second that a time lies in, counted from the year 1. As doubles do not hold ticks exactly, its limits are off by
@@ -70,23 +73,64 @@ export function widened(
   };
 }
 
-/** Sorts a batch by time; of equal times, as they were. */
+/** The place of the first measurement at a time or later, of a batch in order of time; its length without any. */
+export function placeOf({ ticks, length }: MeasurementBatch, time: bigint): number {
+  let from = 0;
+  for (let to = length; from < to;) {
+    const middle = (from + to) >> 1;
+    if (timeOf(ticks[middle]!) < time) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+/** Sorts a batch by time; of equal times, as they were. Whatever their order is, it takes as long as there are many. */
 export function sortByTime(batch: MeasurementBatch): void {
   const { length, tickWords } = batch;
   let i = 1;
   while (i < length && compareTimes(tickWords, i - 1, i) <= 0) i++;
   if (i >= length) return;
-  const order = new Uint32Array(length);
-  for (let j = 0; j < length; j++) order[j] = j;
-  order.sort((a, b) => compareTimes(tickWords, a, b) || a - b);
-  const { signals, ticks, valueBits, flags } = batch.clone();
+  const order = orderOf(tickWords, length);
+  const { signals, tickWords: words, valueBits, flags } = batch.clone();
   for (let j = 0; j < length; j++) {
     const from = order[j]!;
     batch.signals[j] = signals[from]!;
-    batch.ticks[j] = ticks[from]!;
+    tickWords[2 * j] = words[2 * from]!;
+    tickWords[2 * j + 1] = words[2 * from + 1]!;
     batch.valueBits[j] = valueBits[from]!;
     batch.flags[j] = flags[from]!;
   }
+}
+
+/** Places in order of time, by a radix sort: some bits at a time, the lowest first, without those that are the same. */
+function orderOf(words: Int32Array, length: number): Uint32Array {
+  let order = new Uint32Array(length);
+  let other = new Uint32Array(length);
+  for (let j = 0; j < length; j++) order[j] = j;
+  /** Where the next one with each value of these bits goes. */
+  const places = new Uint32Array(DIGITS);
+  for (const word of [0, 1]) {
+    let differing = 0;
+    for (let j = 0; j < length; j++) differing |= words[2 * j + word]! ^ words[word]!;
+    if (word === 1) differing &= HIGH_MASK;
+    for (let shift = 0; shift < 32 && differing >>> shift > 0; shift += DIGIT_BITS) {
+      places.fill(0);
+      const mask = (differing >>> shift) & (DIGITS - 1);
+      for (let j = 0; j < length; j++) places[(words[2 * j + word]! >>> shift) & mask]!++;
+      let place = 0;
+      for (let digit = 0; digit < DIGITS; digit++) {
+        const count = places[digit]!;
+        places[digit] = place;
+        place += count;
+      }
+      for (let j = 0; j < length; j++) {
+        const from = order[j]!;
+        other[places[(words[2 * from + word]! >>> shift) & mask]!++] = from;
+      }
+      [order, other] = [other, order];
+    }
+  }
+  return order;
 }
 
 /**
