@@ -25,5 +25,6 @@ export function countingSink(isClosed: () => boolean, count: (measurements: numb
     sendBaseTimes(): void {},
     countDetached: count,
     attached: count,
+    leaveOut(): void {},
   };
 }

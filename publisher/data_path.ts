@@ -83,7 +83,7 @@ interface Served extends Subscription {
 export class DataPath {
   readonly #owner: DataPathOwner;
   readonly #sink: MemberSink;
-  /** In its place while a subscription waits that has no other's data before it. */
+  /** In its place while the subscriber can be sent nothing. */
   readonly #missedSink: MemberSink;
   #caches: CacheSwitch<Served>;
   /** What the subscriptions that there are hold. */
@@ -224,6 +224,7 @@ export class DataPath {
       if (this.#placement !== undefined) this.#placement = this.#replay.placement;
     } else {
       const member = this.#placement?.member;
+      if (member?.sink === this.#missedSink) return this.#countMissed(narrowed);
       this.#leaveGroup(narrowed.set);
       this.#activate(narrowed, cacheIndex, member?.isAnnounced);
     }
@@ -278,7 +279,7 @@ export class DataPath {
     this.#placement = router.join(set, delivery, new Member(this.#sink, cacheIndex, isAnnounced));
   }
 
-  /** Counts what a subscription would get that waits for the only cache there is. */
+  /** Counts what a subscription would get that can't have it at present. */
   #countMissed({ set, delivery, temporal }: Subscription): void {
     this.#leaveGroup();
     if (temporal !== undefined || set.count === 0) return;
@@ -382,6 +383,10 @@ export class DataPath {
         if (!this.#overflowed) return;
         this.#overflowed = false;
         host.emit({ kind: "resynchronised", connection: reference, measurements: missed });
+      },
+      leaveOut: () => {
+        const { active } = this.#caches;
+        if (active !== undefined) this.#countMissed(active);
       },
     };
   }

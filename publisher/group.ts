@@ -37,6 +37,8 @@ export interface MemberSink {
   countDetached(measurements: number): void;
   /** Data begins, or goes on after an overflow, when so many measurements have passed. */
   attached(missed: number): void;
+  /** It keeps the others waiting, and has to leave. Not called in the middle of a publication: it may do so at once. */
+  leaveOut(): void;
 }
 
 /**
@@ -87,6 +89,12 @@ export interface GroupEnvironment {
   /** The timestamp last published, unless that is unreasonable as real time; for the first base time. */
   readonly recentTicks: () => bigint | undefined;
 }
+
+/**
+ * For how many milliseconds others do without short timestamps on account of one whose next signal index cache is not
+ * confirmed.
+ */
+const PATIENCE = 60_000;
 
 /** What a throttled group has for who leaves before the next beat, and for others who leave at the same moment. */
 interface Farewell {
@@ -195,22 +203,29 @@ export class Group {
   }
 
   /**
-   * Sends base times, but not as long as they might overtake what was sent under others; or not at all, when by then
-   * the subscriber has the signal index cache of another subscription, for whose they would be taken.
+   * Sends base times, but not as long as they might overtake what was sent under others; nor while the subscriber has the
+   * signal index cache of another subscription, for whose they would be taken. Others don't wait for that for ever.
    */
   #tellBaseTimes(member: Member, baseTimes: BaseTimeRotation): void {
     const { sink } = member;
-    if (!sink.hasDatagramsUnderWay) {
+    if (!sink.hasDatagramsUnderWay && !(sink.isDatagram && sink.isMoving)) {
       if (sink.isDatagram) baseTimes.settle();
       return sink.sendBaseTimes(baseTimes.frame);
     }
+    const { clock } = this.#environment;
     const release = baseTimes.hold();
-    const cancel = this.#environment.clock.schedule(SETTLING_TIME, () => {
-      if (sink.isMoving) return;
-      this.#untold.delete(member);
-      sink.sendBaseTimes(baseTimes.frame);
-      release();
-    });
+    const tell = (isLate: boolean): void => {
+      if (!sink.isMoving) {
+        this.#untold.delete(member);
+        sink.sendBaseTimes(baseTimes.frame);
+        release();
+      } else if (isLate && this.size > 1) {
+        sink.leaveOut();
+      } else {
+        cancel = clock.schedule(PATIENCE, () => tell(true));
+      }
+    };
+    let cancel = clock.schedule(SETTLING_TIME, () => tell(false));
     this.#untold.set(member, () => {
       cancel();
       release();

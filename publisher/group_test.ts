@@ -58,6 +58,10 @@ class FakeSink implements MemberSink {
     this.log.push(`attached after ${missed}`);
   }
 
+  leaveOut(): void {
+    this.log.push("leave out");
+  }
+
   /** The bodies of its packets. */
   get packets(): Uint8Array[] {
     const bodies: Uint8Array[] = [];

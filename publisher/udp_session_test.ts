@@ -519,6 +519,77 @@ Deno.test("what is left when signals are taken away goes on without a gap, thoug
   assertEquals([dropped, subscription?.signals, subscription?.confirmed], [{}, 1999, true]);
 });
 
+Deno.test("who does not confirm a cache keeps the others from short timestamps for a minute, and gets no data after that", async () => {
+  await using fixture = await Fixture.open({ heartbeatInterval: 1e9, stallTimeout: 0 });
+  const { rig, peer } = fixture;
+  const other = await rig.subscribe(ALL, { compressPayloadData: false });
+  const nextPacket = async (): Promise<Uint8Array> => {
+    for (;;) {
+      const { code, body } = (await other.receive())!;
+      if (code === Response.DataPacket) return body;
+    }
+  };
+  const others = { rig, nextPacket };
+  const dropped = (): unknown => rig.publisher.stats().open.map((connection) => connection.dropped);
+  await fixture.agree();
+  await fixture.subscribe({ filterExpression: "PPA:1" });
+  await peer.expect(Response.UpdateBaseTimes);
+  rig.clock.advance(2000);
+  assertEquals(await lengthOfNext(others), 13);
+  await fixture.nextPacket();
+  await peer.expect(Response.DataStartTime);
+  await fixture.subscribe();
+  rig.clock.advance(1000);
+  await peer.subscribe({ filterExpression: "PPA:2", dataChannel: fixture.dataChannel });
+  await countUntil(peer, Response.Succeeded, Response.Failed);
+  assertEquals(await lengthOfNext(others), 17);
+  rig.clock.advance(1000);
+  rig.clock.advance(59_999);
+  assertEquals(await lengthOfNext(others), 17);
+  for (let i = 0; i < 2; i++) assertEquals(measurementsOf(await fixture.nextPacket()), "0=1");
+  rig.clock.advance(1);
+  rig.clock.advance(2000);
+  assertEquals(await lengthOfNext(others), 13);
+  assertEquals(dropped(), [{ detached: 1 }, {}]);
+  await rig.publish([0, 1]);
+  rig.publisher.setAccess({ signals: [{ deny: "PPA:3" }] });
+  assertEquals(dropped(), [{ detached: 3 }, {}]);
+  await rig.publish([0, 1]);
+  await peer.confirmCache();
+  await settle();
+  assertEquals(dropped(), [{ detached: 5 }, {}]);
+  await rig.publish([1]);
+  assertEquals(measurementsOf(await fixture.nextPacket()), "0=2");
+});
+
+Deno.test("base times of what is left of a subscription are not sent while the next one's cache is not confirmed", async () => {
+  await using fixture = await Fixture.open({ heartbeatInterval: 1e9, stallTimeout: 0 });
+  const { rig, peer } = fixture;
+  const data = { rig, nextPacket: () => fixture.nextPacket() };
+  await fixture.agree();
+  await fixture.subscribe();
+  await peer.expect(Response.UpdateBaseTimes);
+  rig.clock.advance(10_000);
+  await peer.subscribe({ filterExpression: "PPA:2", dataChannel: fixture.dataChannel });
+  await peer.expectCache();
+  await peer.expect(Response.Succeeded);
+  rig.publisher.setAccess({ signals: [{ deny: "PPA:3" }] });
+  await peer.expect(Response.ConfigurationChanged);
+  await settle();
+  rig.clock.advance(3000);
+  assertEquals(await lengthOfNext(data), 17);
+  await peer.expect(Response.DataStartTime);
+  // Nobody waits for its confirmation.
+  rig.clock.advance(60_000);
+  rig.clock.advance(60_000);
+  assertEquals(await lengthOfNext(data), 17);
+  assertEquals(rig.connection().dropped, {});
+  await peer.confirmCache();
+  await settle();
+  rig.clock.advance(2000);
+  await peer.expect(Response.UpdateBaseTimes);
+});
+
 /** Publishes so much that many datagrams wait. @returns Whether the system has taken or refused all of them. */
 function publishMany(rig: Rig): () => boolean {
   const batch = new MeasurementBatch();
