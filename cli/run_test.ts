@@ -109,6 +109,7 @@ Deno.test("times that no timer takes, and limits of no time at all, are told", a
   const wrong: [string[], string][] = [
     [["metadata", "x", "--timeout", "30d"], '--timeout is "30d", a time from 1ms to 24d expected'],
     [["subscribe", "x", "--timeout", "0"], '--timeout is "0", a time from 1ms to 24d expected'],
+    [["subscribe", "x", "--throttle", "30d"], '--throttle is "30d", a time from 0 to 24d expected'],
     [["probe", "x", "--timeout", "0.5ms"], '--timeout is "0.5ms", a time from 1ms to 24d expected'],
     [["probe", "x", "--wait", "30d"], '--wait is "30d", a time from 0 to 24d expected'],
     [["probe", "x", "-d", "25d"], '--duration is "25d", a time from 0 to 24d expected'],

@@ -67,7 +67,7 @@ export const subscribe: Command = defineCommand({
       summary: "what to subscribe to: a filter expression, signal IDs, keys, point tags",
       default: "FILTER ActiveMeasurements WHERE True",
     }),
-    throttle: duration({
+    throttle: timerDuration({
       ...data,
       summary: "get only the latest values, once in this time",
       excludes: ["start"],
