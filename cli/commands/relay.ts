@@ -21,7 +21,7 @@ import {
   timerDuration,
 } from "../option.ts";
 import { checkRecorded, createPublisher, openHistory, publisherOptions } from "../publisher_options.ts";
-import { PublishingMeter } from "../publishing.ts";
+import { RelayMeter } from "../relay/meter.ts";
 import { Relay, type RelayEvent } from "../relay/relay.ts";
 import { Reporter } from "../reporter.ts";
 import { aborted, endingAfter, onReload } from "../signals.ts";
@@ -142,8 +142,7 @@ export const relay: Command = defineCommand({
     await using _admin = await serveAdminFor({ publisher, ...relay.subscribers }, values, context, { log });
     await listening(() => publisher.start());
     for (const address of values.connect) publisher.connect(address);
-    const undescribed = (): number => relay.stats().reduce((sum, { undescribed }) => sum + undescribed, 0);
-    const meter = new PublishingMeter(publisher, undescribed);
+    const meter = new RelayMeter(publisher, relay);
     using reporter = new Reporter(meter, output, values.progress ?? (output.err.isTerminal ? 1000 : 0));
     const ending = endingAfter(signal, values.duration);
     try {
@@ -176,6 +175,12 @@ function logEvent(log: Logger, event: RelayEvent): void {
     }
     case "metadataRejected":
       return log.error("relay.metadataRejected", { upstream: event.upstream, message: event.error.message });
+    case "blockDropped": {
+      const { upstream, signalId, reason } = event;
+      // Those whose signal somebody else has may well come from there.
+      const level = reason === "undescribed" ? "warning" : "debug";
+      return log[level]("relay.blockDropped", { upstream, signalId, reason });
+    }
     case "closed":
       return log.error("relay.closed", { upstream: event.upstream, message: event.error.message });
     case "live":

@@ -1,5 +1,5 @@
 /**
- * What came from others while a publisher was away.
+ * What has been delivered already.
  *
  * @module
  */
@@ -7,87 +7,120 @@ import { systemClock, Ticks } from "../../mod.ts";
 
 /** Times of a signal that are further apart, in ticks, are no stretch: one of them may be a mistake. A minute. */
 const TOLERANCE = 600_000_000;
-/** Stretches of one signal, and of all together, that have ended; a signal's oldest goes for another one. */
+/** Stretches that have ended: so many of one signal are looked through, and so many of all are kept. */
 const MOST_OF_ONE = 256;
-const MOST_OF_ALL = 262_144;
+const MOST_OF_ALL = 2 ** 20;
 /** The high half of a time, without the leap-second bits. */
 const HIGH_MASK = 0x3fff_ffff;
 
 /**
- * The stretches of time for which signals were delivered, so that a recovery does not deliver the same again. Bounded, so
- * that no publisher can fill the memory with times that jump: what it forgets comes twice rather than never.
+ * The stretches of time for which signals were delivered, and by which source, so that a recovery does not deliver the
+ * same again. Bounded, so that no publisher can fill the memory with times that jump: for one more the oldest stretch of
+ * all is forgotten, and may come twice.
  */
 export class Covered {
   /** Times are numbers of ticks from here on, the high half: exact for 28 years before and after. */
   readonly #base: number = Number(Ticks.now(systemClock) >> 32n);
-  /** By handle: the latest stretch, and between which interruptions it lies, 0 for none. */
+  /** By handle: the stretch that goes on and its source, 0 where there is none; and the number of the one before it. */
   #from = new Float64Array(0);
   #to = new Float64Array(0);
-  #period = new Int32Array(0);
-  /** Counts interruptions, from 1. */
-  #now = 1;
-  /** By handle: those before, each as its first and its last time. */
-  readonly #ended = new Map<number, number[]>();
-  #endedCount = 0;
+  #source = new Int32Array(0);
+  #last = new Float64Array(0);
+  /** Those that have ended, numbered from 1 on: each overwrites the oldest, and has the number of its signal's before. */
+  #endedFrom = new Float64Array(0);
+  #endedTo = new Float64Array(0);
+  #endedSource = new Int32Array(0);
+  #endedBefore = new Float64Array(0);
+  #ended = 0;
 
-  /** Nothing that was delivered before goes on: from here on there are other stretches. */
-  interrupt(): void {
-    this.#now++;
-  }
-
-  /** Notes that a signal's measurement was delivered. @param low and `high` are the halves of its time. */
-  note(handle: number, low: number, high: number): void {
-    if (handle >= this.#period.length) this.#grow(2 * handle + 1024);
+  /**
+   * Notes that a signal's measurement was delivered.
+   *
+   * @param low and `high` are the halves of its time.
+   * @param source By whom, from 1 on: a stretch is of one source.
+   */
+  note(handle: number, low: number, high: number, source: number): void {
+    if (handle >= this.#source.length) this.#grow(2 * handle + 1024);
     const time = this.#timeOf(low, high);
-    const from = this.#from[handle]!;
-    const to = this.#to[handle]!;
-    if (this.#period[handle] === this.#now && time >= from - TOLERANCE && time <= to + TOLERANCE) {
-      if (time > to) this.#to[handle] = time;
-      else if (time < from) this.#from[handle] = time;
-      return;
+    if (this.#source[handle] === source) {
+      const from = this.#from[handle]!;
+      const to = this.#to[handle]!;
+      if (time >= from - TOLERANCE && time <= to + TOLERANCE) {
+        if (time > to) this.#to[handle] = time;
+        else if (time < from) this.#from[handle] = time;
+        return;
+      }
     }
-    if (this.#period[handle] !== 0) this.#keep(handle, from, to);
+    this.end(handle);
     this.#from[handle] = this.#to[handle] = time;
-    this.#period[handle] = this.#now;
+    this.#source[handle] = source;
   }
 
-  /** Whether a signal was delivered at a time, as far as is known. */
-  has(handle: number, low: number, high: number): boolean {
-    if (handle >= this.#period.length || this.#period[handle] === 0) return false;
+  /** What comes of a signal from here on is another stretch, even if it is from the same source. */
+  end(handle: number): void {
+    if (handle >= this.#source.length || this.#source[handle] === 0) return;
+    if (this.#ended === this.#endedFrom.length && this.#ended < MOST_OF_ALL) this.#growEnded();
+    const place = this.#ended % this.#endedFrom.length;
+    this.#endedFrom[place] = this.#from[handle]!;
+    this.#endedTo[place] = this.#to[handle]!;
+    this.#endedSource[place] = this.#source[handle]!;
+    this.#endedBefore[place] = this.#last[handle]!;
+    this.#last[handle] = ++this.#ended;
+    this.#source[handle] = 0;
+  }
+
+  /**
+   * Whether a signal was delivered at a time, as far as is known.
+   *
+   * @param but What this source delivered does not count; default all of them do.
+   */
+  has(handle: number, low: number, high: number, but: number = 0): boolean {
+    if (handle >= this.#source.length) return false;
     const time = this.#timeOf(low, high);
-    if (time >= this.#from[handle]! && time <= this.#to[handle]!) return true;
-    const ended = this.#ended.get(handle) ?? [];
-    for (let i = 0; i < ended.length; i += 2) {
-      if (time >= ended[i]! && time <= ended[i + 1]!) return true;
+    const source = this.#source[handle]!;
+    if (source !== 0 && source !== but && time >= this.#from[handle]! && time <= this.#to[handle]!) {
+      return true;
+    }
+    const size = this.#endedFrom.length;
+    const oldest = Math.max(1, this.#ended - size + 1);
+    let number = this.#last[handle]!;
+    for (let left = MOST_OF_ONE; number >= oldest && left > 0; left--) {
+      const place = (number - 1) % size;
+      if (
+        time >= this.#endedFrom[place]! && time <= this.#endedTo[place]! && this.#endedSource[place] !== but
+      ) return true;
+      number = this.#endedBefore[place]!;
     }
     return false;
-  }
-
-  /** Forgets everything. */
-  clear(): void {
-    this.#period.fill(0);
-    this.#ended.clear();
-    this.#endedCount = 0;
   }
 
   #timeOf(low: number, high: number): number {
     return ((high & HIGH_MASK) - this.#base) * 2 ** 32 + (low >>> 0);
   }
 
-  #keep(handle: number, from: number, to: number): void {
-    let ended = this.#ended.get(handle);
-    if (ended !== undefined && ended.length === 2 * MOST_OF_ONE) ended.splice(0, 2);
-    else if (this.#endedCount === MOST_OF_ALL) return;
-    else this.#endedCount++;
-    if (ended === undefined) this.#ended.set(handle, ended = []);
-    ended.push(from, to);
+  #grow(size: number): void {
+    this.#from = grown(this.#from, size);
+    this.#to = grown(this.#to, size);
+    this.#last = grown(this.#last, size);
+    const source = new Int32Array(size);
+    source.set(this.#source);
+    this.#source = source;
   }
 
-  #grow(size: number): void {
-    const [from, to, period] = [new Float64Array(size), new Float64Array(size), new Int32Array(size)];
-    from.set(this.#from);
-    to.set(this.#to);
-    period.set(this.#period);
-    [this.#from, this.#to, this.#period] = [from, to, period];
+  /** As long as nothing was overwritten, everything is in its place in more room, too. */
+  #growEnded(): void {
+    const size = Math.max(1024, 2 * this.#endedFrom.length);
+    this.#endedFrom = grown(this.#endedFrom, size);
+    this.#endedTo = grown(this.#endedTo, size);
+    this.#endedBefore = grown(this.#endedBefore, size);
+    const source = new Int32Array(size);
+    source.set(this.#endedSource);
+    this.#endedSource = source;
   }
+}
+
+function grown(column: Float64Array, size: number): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(size);
+  larger.set(column);
+  return larger;
 }

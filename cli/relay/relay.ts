@@ -59,6 +59,13 @@ export type RelayEvent =
   }
   /** The metadata of a publisher can't be used, alone or with that of the others. What it had before stays. */
   | { readonly kind: "metadataRejected"; readonly upstream: string; readonly error: SttpError }
+  /** A buffer block did not go on, as {@linkcode UpstreamStats} counts it. */
+  | {
+    readonly kind: "blockDropped";
+    readonly upstream: string;
+    readonly signalId: string;
+    readonly reason: "undescribed" | "elsewhere";
+  }
   /** Subscribed to a publisher, or not any more. */
   | { readonly kind: "live" | "lost"; readonly upstream: string }
   /** A publisher refuses us for good. */
@@ -78,7 +85,7 @@ export interface UpstreamStats {
   readonly undescribed: number;
   /**
    * Measurements that did not, because their signals are taken from a publisher before this one; or, of what was missed
-   * and recovered, because another one delivered them meanwhile.
+   * and recovered, because they had been delivered from another one.
    */
   readonly elsewhere: number;
   /** Buffer blocks that went on. */
@@ -93,8 +100,8 @@ export interface UpstreamStats {
 
 /**
  * Subscribes to publishers and publishes what comes from all of them. Their metadata becomes one, which follows theirs.
- * A signal that several have is taken from the first of them that is there. What that one missed while it was away, and
- * recovers, goes on as far as none of the others stood in for it.
+ * A signal that several have is taken from the first of them that is there. What one of them missed while it was away, and
+ * recovers, goes on as far as it was not delivered from another one.
  *
  * The connections to publishers come and go by themselves; those of subscribers do not notice.
  */
@@ -111,9 +118,8 @@ export class Relay implements AsyncDisposable {
   #defining: Promise<void> | undefined;
   /** By the publisher's handle: where its measurements are taken from, -1 when nobody describes it. */
   #origins = new Int16Array(0);
-  /** What came while one that recovers was away, and is not told to forget as long as there are gaps to be filled. */
-  readonly #covered = new Covered();
-  #isCovering = false;
+  /** Where one of several recovers: what of it is not missing any more. */
+  readonly #delivered: Delivered | undefined;
 
   /**
    * Connects to nobody yet.
@@ -131,12 +137,11 @@ export class Relay implements AsyncDisposable {
   ) {
     this.#publisher = publisher;
     this.#emit = emit;
+    if (upstreams.length > 1 && upstreams.some(({ recover }) => recover)) this.#delivered = new Delivered();
     this.#upstreams = upstreams.map((settings, i) =>
       new Upstream(settings, publisher, {
         origins: () => this.#origins,
-        covered: this.#covered,
-        isCovering: () => this.#isCovering,
-        gapsChanged: () => this.#forgetCovered(),
+        delivered: this.#delivered,
         index: i,
         emit: (event) => emit(event),
         metadataChanged: (upstream) => {
@@ -144,7 +149,7 @@ export class Relay implements AsyncDisposable {
           this.#isStale = true;
           return this.#defining ??= this.#define();
         },
-        livenessChanged: () => this.#assign(),
+        livenessChanged: () => this.#assign(i),
       })
     );
   }
@@ -217,8 +222,12 @@ export class Relay implements AsyncDisposable {
     this.#emit({ kind: "metadata", upstreams, signals, report });
   }
 
-  /** Finds out where each signal's measurements are to be taken from. */
-  #assign(): void {
+  /**
+   * Finds out where each signal's measurements are to be taken from.
+   *
+   * @param changed The one that is there now, or is not any more; -1 for none.
+   */
+  #assign(changed: number = -1): void {
     const origins = new Int16Array(this.#publisher.signals.size).fill(-1);
     // The last to claim a signal gets it: first those that are not there, and of either kind the preferred last.
     for (const live of [false, true]) {
@@ -228,16 +237,28 @@ export class Relay implements AsyncDisposable {
         for (const handle of upstream.used?.described ?? []) origins[handle] = i;
       }
     }
+    const before = this.#origins;
     this.#origins = origins;
-    this.#covered.interrupt();
-    this.#isCovering = this.#upstreams.some(({ mayMiss }) => mayMiss);
-    this.#forgetCovered();
+    if (this.#delivered === undefined) return;
+    for (let handle = 0; handle < before.length; handle++) {
+      // Between what came until now and what comes from here on something may be missing.
+      const origin = before[handle]!;
+      if (origin !== origins[handle] || origin === changed) this.#delivered.live.end(handle);
+    }
   }
+}
 
-  /** Lets go of what came while others were away, once they have no gaps any more. */
-  #forgetCovered(): void {
-    if (!this.#isCovering && this.#upstreams.every(({ gaps }) => gaps === 0)) this.#covered.clear();
-  }
+/**
+ * What went on to subscribers. It is noted all the time, not only while somebody is away: that a connection is lost may be
+ * noticed long after the last came over it.
+ */
+class Delivered {
+  /** When it was new; the sources are the upstreams, by their index and 1. */
+  readonly live = new Covered();
+  /** When it was recovered, each recovery being a source of its own: what it has not come to is still missing. */
+  readonly recovered = new Covered();
+  /** How many recoveries there were. */
+  recoveries = 0;
 }
 
 /** Why metadata can't be used: whatever a publisher finds to send, it must not end the relay. */
@@ -251,6 +272,8 @@ interface Description {
   readonly metadata: DataSet;
   /** The signals in that, as the relay's publisher's handles. */
   readonly described: readonly number[];
+  /** By such a handle: 1 for those in there. */
+  readonly describes: Uint8Array;
 }
 
 /** What an upstream needs of its relay. */
@@ -258,11 +281,8 @@ interface UpstreamHost {
   readonly index: number;
   /** Where the measurements of signals are taken from, by the publisher's handle; beyond its end from nowhere. */
   origins(): Int16Array;
-  /** What came from any of them, noted while {@linkcode UpstreamHost.isCovering}, is not to be recovered from others. */
-  readonly covered: Covered;
-  isCovering(): boolean;
-  /** There is one gap less. */
-  gapsChanged(): void;
+  /** What need not be recovered any more; `undefined` when nobody else delivers anything. */
+  readonly delivered: Delivered | undefined;
   emit(event: RelayEvent): void;
   /** Resolves when it is published, or left out. */
   metadataChanged(upstream: Upstream): Promise<void>;
@@ -278,9 +298,6 @@ class Upstream {
   /** That of all upstreams together which is published. */
   used: Description | undefined;
   isLive = false;
-  /** Whether it was there once. */
-  #wasLive = false;
-  readonly #recovers: boolean;
   readonly #address: string;
   readonly #publisher: Publisher;
   readonly #host: UpstreamHost;
@@ -298,6 +315,9 @@ class Upstream {
   /** What was told to be of no use. */
   #leftOut: Description | undefined;
   #metadataRejected = 0;
+  /** What it recovers now as a source in {@linkcode Delivered}, and how much that could be part of had ended by then. */
+  #recovery = 0;
+  #recoveriesEnded = -1;
   readonly #batch = new MeasurementBatch();
   #forwarded = 0;
   #undescribed = 0;
@@ -321,7 +341,6 @@ class Upstream {
     this.#publisher = publisher;
     this.#host = host;
     this.#mostSignals = signals;
-    this.#recovers = recover;
     this.subscriber = new Subscriber({
       ...options,
       address,
@@ -353,16 +372,6 @@ class Upstream {
     };
   }
 
-  /** Whether it misses now what it will recover. */
-  get mayMiss(): boolean {
-    return this.#recovers && this.#wasLive && !this.isLive;
-  }
-
-  /** How many gaps it has to recover. */
-  get gaps(): number {
-    return this.#recovers ? this.subscriber.stats().gaps.open : 0;
-  }
-
   async run(): Promise<void> {
     const events = this.subscriber.status();
     this.subscriber.connect(undefined, { retry: true }).catch(() => {
@@ -372,7 +381,6 @@ class Upstream {
       if (event.kind === "metadata") await this.#allTaken();
       else if (event.kind === "subscribed") this.#setLive(true);
       else if (event.kind === "connectionLost" || event.kind === "closed") this.#setLive(false);
-      else if (event.kind === "recovered" || event.kind === "gapGivenUp") this.#host.gapsChanged();
       else if (event.kind === "missed") {
         // Whatever it was, this is how it stands.
         await this.#allTaken();
@@ -387,7 +395,6 @@ class Upstream {
   #setLive(isLive: boolean): void {
     if (this.isLive === isLive) return;
     this.isLive = isLive;
-    this.#wasLive ||= isLive;
     this.#host.livenessChanged();
     this.#host.emit({ kind: isLive ? "live" : "lost", upstream: this.name });
   }
@@ -412,7 +419,9 @@ class Upstream {
       // What makes no sense alone must not be the fault of whoever comes after it.
       await inSlices(deriveActiveMeasurementsSteps(metadata), systemClock);
       const described = await inSlices(this.#signalsOf(metadata), systemClock);
-      this.offered = { metadata, described };
+      const describes = new Uint8Array(this.#publisher.signals.size);
+      for (const handle of described) describes[handle] = 1;
+      this.offered = { metadata, described, describes };
     } catch (error) {
       return this.#reject(unusable(error));
     }
@@ -491,9 +500,9 @@ class Upstream {
   /** @param isRecovered Whether it was missed when it was new. */
   #forward(batch: MeasurementBatch, isRecovered: boolean = false): void {
     this.#learnSignals();
-    const { index, covered } = this.#host;
-    const isCovering = !isRecovered && this.#host.isCovering();
+    const { index, delivered } = this.#host;
     const origins = this.#host.origins();
+    if (isRecovered) this.#checkRecovery();
     const handles = this.#handles;
     const out = this.#batch;
     out.clear();
@@ -502,16 +511,18 @@ class Upstream {
     let kept = 0;
     for (let i = 0; i < length; i++) {
       const handle = handles[signals[i]!]!;
-      const origin = origins[handle] ?? -1;
-      if (origin !== index) {
-        if (origin < 0) this.#undescribed++;
-        else this.#elsewhere++;
-        continue;
-      }
-      if (isCovering) covered.note(handle, tickWords[2 * i]!, tickWords[2 * i + 1]!);
-      else if (isRecovered && covered.has(handle, tickWords[2 * i]!, tickWords[2 * i + 1]!)) {
-        this.#elsewhere++;
-        continue;
+      const [low, high] = [tickWords[2 * i]!, tickWords[2 * i + 1]!];
+      if (isRecovered) {
+        if (!this.#isMissing(handle, low, high)) continue;
+        delivered?.recovered.note(handle, low, high, this.#recovery);
+      } else {
+        const origin = origins[handle] ?? -1;
+        if (origin !== index) {
+          if (origin < 0) this.#undescribed++;
+          else this.#elsewhere++;
+          continue;
+        }
+        delivered?.live.note(handle, low, high, index + 1);
       }
       signals[kept] = handle;
       if (kept !== i) {
@@ -524,6 +535,27 @@ class Upstream {
     out.length = kept;
     this.#forwarded += kept;
     this.#publisher.publish(out);
+  }
+
+  /** Whether what is recovered is still to be delivered, whoever the signal is taken from by now; counts it if not. */
+  #isMissing(handle: number, low: number, high: number): boolean {
+    const { index, delivered } = this.#host;
+    if (this.used?.describes[handle] !== 1) this.#undescribed++;
+    // What it delivered itself is not in the gap, even if it is not known where that began.
+    else if (
+      delivered?.live.has(handle, low, high, index + 1) || delivered?.recovered.has(handle, low, high)
+    ) this.#elsewhere++;
+    else return true;
+    return false;
+  }
+
+  /** Takes note of another gap that is recovered, or of the rest of one. */
+  #checkRecovery(): void {
+    const { connections, gaps: { filled, failures, givenUp } } = this.subscriber.stats();
+    const ended = connections + filled + failures + givenUp;
+    if (ended === this.#recoveriesEnded || this.#host.delivered === undefined) return;
+    this.#recoveriesEnded = ended;
+    this.#recovery = ++this.#host.delivered.recoveries;
   }
 
   /** Finds the publisher's handles of signals that are new; -1 of those that nobody describes, or not yet. */
@@ -547,7 +579,11 @@ class Upstream {
     if (origin === this.#host.index) {
       this.#bufferBlocks++;
       this.#publisher.publishBufferBlock(handle, payload);
-    } else if (origin < 0) this.#undescribedBlocks++;
+      return;
+    }
+    const reason = origin < 0 ? "undescribed" : "elsewhere";
+    if (reason === "undescribed") this.#undescribedBlocks++;
     else this.#elsewhereBlocks++;
+    this.#host.emit({ kind: "blockDropped", upstream: this.name, signalId, reason });
   }
 }

@@ -1,5 +1,4 @@
-import { assertEquals, assertGreater, assertThrows } from "@std/assert";
-import { MemoryHistory } from "../../history/mod.ts";
+import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { finish } from "../../metadata/steps.ts";
 import {
   type Channel,
@@ -8,13 +7,9 @@ import {
   DataPacketFlags,
   DataSet,
   type DataTable,
-  ManualClock,
   parseTarget,
   Publisher,
   Response,
-  SttpError,
-  Subscriber,
-  type SubscriberOptions,
 } from "../../mod.ts";
 import {
   batchOf,
@@ -33,68 +28,9 @@ import {
   until,
 } from "../../tests/integration/support.ts";
 import { mergeMetadata } from "./merge_metadata.ts";
-import { Relay, type RelayEvent, type UpstreamSettings } from "./relay.ts";
-
-const reconnect = { initialDelay: 5, maxDelay: 20 };
-
-/** A relay between upstreams and one subscriber. */
-class Hub implements AsyncDisposable {
-  readonly publisher: Publisher;
-  readonly relay: Relay;
-  readonly events: RelayEvent[] = [];
-  readonly #running: Promise<void>;
-  readonly #subscribers: Subscriber[] = [];
-
-  private constructor(
-    publisher: Publisher,
-    addresses: readonly string[],
-    settings: Partial<UpstreamSettings>,
-  ) {
-    this.publisher = publisher;
-    const upstreams = addresses.map((address, i) => ({
-      name: `upstream${i}`,
-      address,
-      options: { filter: all, reconnect },
-      ...settings,
-    }));
-    this.relay = new Relay(publisher, upstreams, (event) => this.events.push(event));
-    this.#running = this.relay.run();
-  }
-
-  static async start(
-    addresses: readonly string[],
-    settings: Partial<UpstreamSettings> = {},
-  ): Promise<Hub> {
-    const publisher = new Publisher({ port: 0, hostname: "127.0.0.1" });
-    await publisher.start();
-    return new Hub(publisher, addresses, settings);
-  }
-
-  /** Waits until every upstream is there and its metadata is published. */
-  async ready(): Promise<void> {
-    await until(() =>
-      this.relay.stats().every(({ live }) => live) && this.publisher.stats().metadata !== null
-    );
-  }
-
-  /** A subscriber to whom data flows. */
-  async subscriber(options: SubscriberOptions = {}): Promise<Subscriber> {
-    const subscriber = new Subscriber({ filter: all, ...options });
-    this.#subscribers.push(subscriber);
-    await subscriber.connect(this.publisher.address);
-    await until(() =>
-      this.publisher.stats().open.every(({ subscription }) => subscription?.confirmed ?? true)
-    );
-    return subscriber;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#subscribers.map((subscriber) => subscriber.disconnect()));
-    await this.relay[Symbol.asyncDispose]();
-    await this.#running;
-    await this.publisher.stop({ drain: 0 });
-  }
-}
+import { RelayMeter } from "./meter.ts";
+import { Relay } from "./relay.ts";
+import { Hub, reconnect } from "./testdata/hub.ts";
 
 /** Every signal came in every round from 0 on. */
 function assertAll(received: Received, signals: number, rounds: number): void {
@@ -188,72 +124,6 @@ Deno.test("two publishers become one; what both have comes once, from the first 
   assertEquals(subscriber.stats().configurationChanges, 0);
 });
 
-Deno.test("what was missed and is recovered goes on as far as nobody else delivered it", async () => {
-  const clock = new ManualClock();
-  const down = new Set<string>();
-  const connector = (address: string): Promise<Channel> =>
-    down.has(address)
-      ? Promise.reject(new SttpError("ConnectFailed", "down"))
-      : connectTcp(parseTarget(address));
-  await using first = await Meeting.start(3, { history: new MemoryHistory() });
-  await using second = await Meeting.start(3, { history: new MemoryHistory() });
-  const both = [first.publisher, second.publisher];
-  await using hub = await Hub.start(both.map(({ address }) => address), {
-    recover: true,
-    options: { filter: all, reconnect, connector, clock, heartbeatTimeout: 0 },
-  });
-  await hub.ready();
-  const received = new Received();
-  const subscriber = await hub.subscriber();
-  const publish = async (
-    publishers: readonly Publisher[],
-    rounds: number[],
-    count: number,
-  ): Promise<void> => {
-    for (const publisher of publishers) {
-      for (const round of rounds) publisher.publish(roundOf(publisher, 3, round));
-    }
-    await receive(subscriber, 3 * count, received);
-    // What does not go on has come, too, wherever it could.
-    const came = () => Object.values(hub.relay.subscribers).map((upstream) => upstream.stats().measurements);
-    await until(() => both.every((publisher, i) => publisher.stats().sent.measurements <= came()[i]!));
-  };
-  const lose = async (i: number): Promise<void> => {
-    down.add(both[i]!.address);
-    for (const { id } of both[i]!.stats().open) both[i]!.disconnect(id);
-    await until(() => hub.relay.stats()[i]?.live === false);
-  };
-  const find = async (i: number): Promise<void> => {
-    down.delete(both[i]!.address);
-    await until(() => {
-      clock.advance(1);
-      return hub.relay.stats()[i]?.live === true;
-    });
-    await first.confirmed();
-    await second.confirmed();
-  };
-  await first.confirmed();
-  await second.confirmed();
-  await publish(both, [0, 1, 2], 3);
-  await lose(0);
-  first.publisher.publish(roundOf(first.publisher, 3, 3));
-  await publish(both, [4, 5, 6], 6);
-  await lose(1);
-  first.publisher.publish(roundOf(first.publisher, 3, 7));
-  await find(1);
-  await publish(both, [8, 9], 8);
-  first.publisher.publish(roundOf(first.publisher, 3, 10));
-  await find(0);
-  await publish(both, [11], 9);
-  clock.advance(5000);
-  await receive(subscriber, 3 * 12, received);
-  await until(() => Object.values(hub.relay.subscribers).every((each) => each.stats().gaps.open === 0));
-  for (const rounds of received.rounds.values()) {
-    assertEquals(rounds, [0, 1, 2, 4, 5, 6, 8, 9, 11, 3, 7, 10]);
-  }
-  assertEquals([received.rounds.size, hub.relay.stats()[0]?.elsewhere], [3, 3 * 5]);
-});
-
 Deno.test("buffer blocks and notifications go on", async () => {
   await using meeting = await Meeting.start(10);
   await using hub = await Hub.start([meeting.publisher.address]);
@@ -290,6 +160,50 @@ Deno.test("buffer blocks that do not go on are counted", async () => {
     hub.relay.stats().map((stats) => [stats.bufferBlocks, stats.undescribedBlocks, stats.elsewhereBlocks]);
   await until(() => counts().flat().reduce((sum, count) => sum + count, 0) === 7);
   assertEquals(counts(), [[1, 2, 0], [0, 1, 3]]);
+  const told = hub.events.filter((event) => event.kind === "blockDropped");
+  assertEquals(
+    ["upstream0", "upstream1"].map((name) =>
+      told.filter(({ upstream }) => upstream === name).map(({ signalId, reason }) => [signalId, reason])
+    ),
+    [
+      [[signalId(1), "undescribed"], [signalId(1), "undescribed"]],
+      [...Array(3).fill([signalId(0), "elsewhere"]), [signalId(1), "undescribed"]],
+    ],
+  );
+});
+
+Deno.test("what a relay tells of itself has everything that did not go on, by reason", async () => {
+  await using first = await Meeting.start(2);
+  await using second = await Meeting.start(2);
+  const options = {
+    filter: all,
+    reconnect,
+    metadataFilters: `FILTER MeasurementDetail WHERE SignalID = '${signalId(0)}'`,
+  };
+  await using hub = await Hub.start([first.publisher.address, second.publisher.address], { options });
+  const meter = new RelayMeter(hub.publisher, hub.relay);
+  assert(!/unknown|others/.test(meter.progress().text));
+  await hub.ready();
+  for (const meeting of [first, second]) {
+    await meeting.confirmed();
+    await meeting.publish(5);
+    for (const n of [0, 1]) meeting.publisher.publishBufferBlock(signalId(n), Uint8Array.of(n));
+  }
+  await until(() =>
+    hub.relay.stats().every((stats) =>
+      stats.forwarded + stats.undescribed + stats.elsewhere === 10 &&
+      stats.bufferBlocks + stats.undescribedBlocks + stats.elsewhereBlocks === 2
+    )
+  );
+  const { value, text } = meter.total();
+  const { published, unknown, elsewhere, undescribedBlocks, elsewhereBlocks } = value;
+  assertEquals([published, unknown, elsewhere, undescribedBlocks, elsewhereBlocks], [5, 10, 5, 2, 1]);
+  assertEquals(text.split("  ").slice(-4), [
+    "10 of unknown signals",
+    "5 taken from others",
+    "2 blocks of unknown signals",
+    "1 blocks taken from others",
+  ]);
 });
 
 Deno.test("a publisher with metadata that can't be used does not disturb the others", async () => {

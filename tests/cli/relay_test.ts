@@ -116,6 +116,24 @@ Deno.test("a relay with TLS on both sides, rights and history of its own", () =>
     assertEquals((await relay.terminate()).code, 0);
   }));
 
+Deno.test("a relay tells what does not go on: blocks as they come, and all of it at the end", async () => {
+  await using meeting = await Meeting.start(2);
+  const filter = `FILTER MeasurementDetail WHERE SignalID = '${signalId(0)}'`;
+  await using relay = Sttp.start(
+    ...["relay", meeting.publisher.address, ...anyPort, "--metadata-filter", filter, "--json"],
+  );
+  await relay.says(/relay\.live/);
+  await meeting.confirmed();
+  meeting.publisher.publish(roundOf(meeting.publisher, 2, 0));
+  meeting.publisher.publishBufferBlock(signalId(1), Uint8Array.of(1));
+  await relay.says(new RegExp(`relay\\.blockDropped.*upstream.*${signalId(1)}.*undescribed`));
+  const { code, stderr } = await relay.terminate();
+  assertEquals(code, 0, stderr);
+  const { result } = JSON.parse(stderr.trim().split("\n").findLast((line) => line.startsWith('{"result"'))!);
+  const { published, unknown, elsewhere, undescribedBlocks, elsewhereBlocks } = result;
+  assertEquals([published, unknown, elsewhere, undescribedBlocks, elsewhereBlocks], [1, 1, 0, 1, 0]);
+});
+
 Deno.test("a relay ends with the reason when no publisher is left", async () => {
   await using full = new Publisher({ port: 0, hostname: "127.0.0.1", maxConnections: 0 });
   await full.start();
