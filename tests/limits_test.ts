@@ -126,6 +126,7 @@ Deno.test("docs/limits.md: limits of what has options of its own are the default
       "const MAX_CONNECTIONS = ",
     ),
     "signals of a publisher that `sttp relay` keeps": inSource("cli/relay/relay.ts", "const MOST_SIGNALS = "),
+    "stretches of time that `sttp relay` keeps": inSource("cli/relay/covered.ts", "const MOST_OF_ALL = "),
     "`rateLimit.lines` of a `Logger`": inSource("log/logger.ts", "limit.lines ?? "),
     "`rateLimit.bytes` of a `Logger`": inSource("log/logger.ts", "limit.bytes ?? "),
     "capacity of a `LineWriter`": inSource("log/line_writer.ts", "capacity: number = "),

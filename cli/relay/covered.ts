@@ -9,7 +9,7 @@ import { systemClock, Ticks } from "../../mod.ts";
 const TOLERANCE = 600_000_000;
 /** Stretches that have ended: so many of one signal are looked through, and so many of all are kept. */
 const MOST_OF_ONE = 256;
-const MOST_OF_ALL = 2 ** 20;
+const MOST_OF_ALL = 1_048_576;
 /** The high half of a time, without the leap-second bits. */
 const HIGH_MASK = 0x3fff_ffff;
 
