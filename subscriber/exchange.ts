@@ -137,6 +137,7 @@ export class Exchanges {
 
   /** A Succeeded came. @returns Whether its command was waiting for one. */
   succeed(command: number, body: () => Uint8Array): boolean {
+    if (this.#isEarlier(command)) return false;
     this.#answered(command);
     const pending = this.#pending.get(command);
     if (pending === undefined) return false;
@@ -148,8 +149,18 @@ export class Exchanges {
 
   /** A Failed came. @returns Whether its command was waiting for an answer. */
   refuse(command: number, message: string): boolean {
+    if (this.#isEarlier(command)) return false;
     this.#answered(command);
     return this.#fail(command, refusal("Refused", request(command), message));
+  }
+
+  /** Whether this answer is that to one before, which nobody waits for any more; what the next is behind may still come. */
+  #isEarlier(command: number): boolean {
+    const behind = this.#pending.get(command)?.behind;
+    const owed = this.#owed.get(command) ?? 0;
+    if (behind === undefined || owed < 2 || !this.owes(behind)) return false;
+    this.#owed.set(command, owed - 1);
+    return true;
   }
 
   #answered(command: number): void {

@@ -503,6 +503,29 @@ Deno.test("a publisher that answers late and Unsubscribe never: live data goes o
   assertEquals([rig.live, rig.subscriber.state], [[1, 2], "connected"]);
 });
 
+Deno.test("a publisher that answers everything late, in order: no history comes as live data", async () => {
+  await using rig = await Rig.start({ heartbeatTimeout: 0, commandTimeout: 30_000 });
+  const reading = assertRejects(() => rig.read(), SttpError);
+  await rig.publisher.next(Command.Unsubscribe);
+  await rig.send(1);
+  rig.clock.advance(1000);
+  await rig.publisher.next(Command.Subscribe);
+  rig.clock.advance(30_000);
+  await rig.publisher.next(Command.Unsubscribe);
+  // The answer to the first Unsubscribe is not that to the second.
+  await rig.publisher.respond(Response.Succeeded, Command.Unsubscribe);
+  await settle();
+  await rig.publisher.subscribed([1, 2], { cacheIndex: 1 });
+  await rig.publisher.send(compactFrame(batchOf([0], 10), 0x10));
+  await settle();
+  await rig.publisher.respond(Response.Succeeded, Command.Unsubscribe);
+  await rig.publisher.next(Command.Subscribe);
+  await rig.publisher.subscribed([1, 2], { cacheIndex: 0 });
+  await rig.publisher.send(compactFrame(batchOf([0], 2)));
+  await settle();
+  assertEquals([(await reading).code, rig.live], ["TimedOut", [1, 2]]);
+});
+
 Deno.test("a publisher that answers neither history nor its end loses one connection for it, not each", async () => {
   await using rig = await Rig.start({
     throttled: false,

@@ -16,6 +16,7 @@ import {
   Received,
   roundOf,
   signalId,
+  ticksOf,
   until,
 } from "../../tests/integration/support.ts";
 import { Hub, reconnect } from "./testdata/hub.ts";
@@ -80,6 +81,16 @@ class Outages implements AsyncDisposable {
       if (!this.#down.has(publisher.address)) this.#live[i]! += size * rounds.length;
     }
     await this.#came();
+  }
+
+  /** Has a publisher publish rounds at the time of the first of them. */
+  publishAtOnce(i: number, ...rounds: readonly number[]): void {
+    const { publisher } = this.#meetings[i]!;
+    for (const round of rounds) {
+      const batch = roundOf(publisher, size, round);
+      batch.ticks.fill(ticksOf(rounds[0]!), 0, size);
+      publisher.publish(batch);
+    }
   }
 
   /** Ends the connection to a publisher, which does not come back until it is found. */
@@ -205,6 +216,18 @@ Deno.test("what two recover comes once", async () => {
   await outages.recover(0);
   assertEquals(outages.rounds(), [0, 1, 2, 3, 4]);
   assertEquals(outages.elsewhere(), [size * 3, size * 2]);
+});
+
+Deno.test("what is recovered of one signal and one time is as much as there was", async () => {
+  await using outages = await Outages.start([true, true]);
+  await outages.publish([0, 1], 0);
+  await outages.lose(0);
+  await outages.lose(1);
+  outages.publishAtOnce(0, 1, 2, 3);
+  await outages.find(0);
+  await outages.publish([0], 4);
+  await outages.recover(0);
+  assertEquals([outages.rounds(), outages.elsewhere()[0]], [[0, 1, 2, 3, 4], 0]);
 });
 
 Deno.test("what two recover at once comes once", async () => {

@@ -541,9 +541,11 @@ class Upstream {
   #isMissing(handle: number, low: number, high: number): boolean {
     const { index, delivered } = this.#host;
     if (this.used?.describes[handle] !== 1) this.#undescribed++;
-    // What it delivered itself is not in the gap, even if it is not known where that began.
+    // What it delivered itself is not in the gap, even if it is not known where that began; and in one recovery nothing
+    // comes twice, though a signal may have several measurements of the same time.
     else if (
-      delivered?.live.has(handle, low, high, index + 1) || delivered?.recovered.has(handle, low, high)
+      delivered?.live.has(handle, low, high, index + 1) ||
+      delivered?.recovered.has(handle, low, high, this.#recovery)
     ) this.#elsewhere++;
     else return true;
     return false;
