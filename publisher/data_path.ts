@@ -282,6 +282,8 @@ export class DataPath {
   /** Counts what a subscription would get that can't have it at present. */
   #countMissed({ set, delivery, temporal }: Subscription): void {
     this.#leaveGroup();
+    // What it has had before is not the latest any more: afterwards it gets that of all signals.
+    this.#signals = undefined;
     if (temporal !== undefined || set.count === 0) return;
     this.#placement = this.#owner.host.router.join(set, delivery, new Member(this.#missedSink, 0));
   }

@@ -38,9 +38,9 @@ const QUIET = 3_000;
 const ONLY = Deno.env.get("STTP_ABUSE_ONLY");
 /**
  * By how much memory differs between two looks, without garbage. Of 10,000 connections 768 KiB are 75 bytes each. Buffers
- * differ by a few KiB, and by the 16 of 128 KiB that may be kept for the next to be written.
+ * differ by a few KiB, and by those that may be kept for packets to be composed and written in: 16 each of 128 KiB.
  */
-const NOISE: Memory = { heap: 768 * 1024, external: (16 * 128 + 256) * 1024 };
+const NOISE: Memory = { heap: 768 * 1024, external: (2 * 16 * 128 + 256) * 1024 };
 /** What may be in memory at the end of an attack beyond what was before, in bytes: twenty full queues, and answers. */
 const MOST_HELD = 64 * 1024 ** 2;
 /** By what factor an attack may delay data. */
