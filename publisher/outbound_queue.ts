@@ -71,7 +71,7 @@ const MAX_WRITE = 262_144;
 const PATIENCE = 5_000;
 /** Answers up to so many bytes are put together while they wait: the objects around each would take more than it does. */
 const SHORT_ANSWER = 512;
-/** How many bytes of them are put together, a power of two times as many. */
+/** How many bytes of them are put together at most: `SHORT_ANSWER` times a power of two. */
 const JOINED = 4096;
 /** What an answer counts for at most when it meets the limit. */
 const MAX_CHARGE = 1024 ** 2;
