@@ -69,10 +69,15 @@ Deno.test("what is not well-formed is refused with its place", async () => {
     ["<!-- only -->", "no root element"],
   ];
   for (const [xml, part] of cases) await check(xml, "InvalidMetadata", part);
-  const bytes = new TextEncoder().encode(HEAD + "<T><A>x?</A></T></Set>");
-  bytes[bytes.indexOf(0x3f, HEAD.length)] = 0xff;
-  const error = await assertRejects(() => DataSet.fromXml(bytes), SttpError);
-  assertStringIncludes(error.message, "T.A of row 0 is not UTF-8");
+  for (
+    const [xml, part] of [["<A>x?</A>", "T.A of row 0 is not UTF-8"], ["<A?/>", "not UTF-8 (line "]] as const
+  ) {
+    const bytes = new TextEncoder().encode(`${HEAD}<T>${xml}</T></Set>`);
+    bytes[bytes.indexOf(0x3f, HEAD.length)] = 0xff;
+    const error = await assertRejects(() => DataSet.fromXml(bytes), SttpError);
+    assertEquals(error.code, "InvalidMetadata");
+    assertStringIncludes(error.message, part);
+  }
 });
 
 Deno.test("what is no data set is refused with what was expected", async () => {

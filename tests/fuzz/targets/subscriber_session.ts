@@ -332,8 +332,8 @@ function faultIn(error: unknown): string | undefined {
     const isMistake = [TypeError, RangeError, ReferenceError, AssertionError].some((type) =>
       cause instanceof type
     );
-    // The library that inflates throws whatever it comes upon.
-    if (isMistake && !/^.*\n.*fflate/.test(cause.stack ?? "")) return cause.stack;
+    // The library that inflates throws whatever it comes upon, and bytes that are not UTF-8 are a TypeError.
+    if (isMistake && !/^.*\n.*(?:fflate|TextDecoder\.decode)/.test(cause.stack ?? "")) return cause.stack;
   }
   return undefined;
 }
