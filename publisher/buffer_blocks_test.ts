@@ -44,6 +44,12 @@ async function confirm(peer: ScriptedPeer, sequence: number): Promise<void> {
   await settle();
 }
 
+/** Lets time pass, in milliseconds, and all happen that it brings. */
+async function pass(rig: Rig, time: number): Promise<void> {
+  rig.clock.advance(time);
+  await settle();
+}
+
 /** Nothing has been sent that was not looked at. */
 async function silent(peer: ScriptedPeer): Promise<void> {
   await peer.send(0x42);
@@ -121,19 +127,15 @@ Deno.test("sent again after the time-out, ever more slowly, and when a later one
   // 2 was sent before 0 was sent again: no reason to send 0 once more.
   await confirm(peer, 2);
   await silent(peer);
-  rig.clock.advance(1000);
-  await settle();
+  await pass(rig, 1000);
   assertEquals(await sequences(peer, 2), [0, 3]);
   await confirm(peer, 3);
   assertEquals(await sequences(peer, 1), [0]);
-  rig.clock.advance(1000);
-  await settle();
+  await pass(rig, 1000);
   assertEquals(await sequences(peer, 1), [0]);
-  rig.clock.advance(1000);
-  await settle();
+  await pass(rig, 1000);
   await silent(peer);
-  rig.clock.advance(1000);
-  await settle();
+  await pass(rig, 1000);
   assertEquals(await sequences(peer, 1), [0]);
   await confirm(peer, 0);
   // Twice, and never sent.
@@ -157,19 +159,13 @@ Deno.test("sent again after five seconds where the subscriber names no other tim
   const peer = await rig.subscribe();
   rig.publisher.publishBufferBlock(signalId(0), Uint8Array.of(1));
   assertEquals(await sequences(peer, 1), [0]);
-  rig.clock.advance(4_999);
-  await settle();
-  await silent(peer);
-  rig.clock.advance(1);
-  await settle();
-  assertEquals(await sequences(peer, 1), [0]);
-  // Twice as long from here on, as nothing is confirmed.
-  rig.clock.advance(9_999);
-  await settle();
-  await silent(peer);
-  rig.clock.advance(1);
-  await settle();
-  assertEquals(await sequences(peer, 1), [0]);
+  // Twice as long the second time, as nothing is confirmed.
+  for (const time of [5_000, 10_000]) {
+    await pass(rig, time - 1);
+    await silent(peer);
+    await pass(rig, 1);
+    assertEquals(await sequences(peer, 1), [0]);
+  }
   await confirm(peer, 0);
 });
 
@@ -186,10 +182,7 @@ Deno.test("who never confirms: bounded in blocks and bytes, and what is sent aga
   assertEquals((await block(reader)).payload.length, 300_000);
   assertEquals(rig.connection(2).bufferBlocks?.dropped, 1);
   // The first does not read: forty time-outs later no more waits for it than before.
-  for (let i = 0; i < 40; i++) {
-    rig.clock.advance(5000);
-    await settle();
-  }
+  for (let i = 0; i < 40; i++) await pass(rig, 5000);
   assertEquals(rig.connection(1).queue.controlBytes < 1_000_000, true);
   peer.channel.close();
 });
@@ -208,8 +201,7 @@ Deno.test("without confirmation they are sent once; in the older layout with a b
   const older = decodeBufferBlockHead(await body(peer));
   assertEquals(older.flags, 0);
   assertEquals(older.rest.length, 104);
-  rig.clock.advance(5000);
-  await settle();
+  await pass(rig, 5000);
   assertEquals((await block(peer)).sequence, 0);
 });
 
@@ -245,8 +237,7 @@ for (const version of [1, 2]) {
     assertEquals([again.sequence, again.index, again.payload.length], [0, 0xffffffff, 0]);
     // Nor does it come back when its signal does.
     await subscribeTo(0);
-    rig.clock.advance(5000);
-    await settle();
+    await pass(rig, 5000);
     assertEquals((await block(peer)).index, 0xffffffff);
     await confirm(peer, 0);
     const { waiting, waitingBytes, dropped } = rig.connection().bufferBlocks!;

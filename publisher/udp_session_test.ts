@@ -68,12 +68,35 @@ class Fixture implements AsyncDisposable {
 
   /** Subscribes to everything over UDP, up to the confirmation. @returns The answer. */
   async subscribe(options: SubscriptionOptions = {}): Promise<string> {
+    const answer = await this.ask(options);
+    await this.confirmCache();
+    return answer;
+  }
+
+  /** The same without the confirmation. */
+  async ask(options: SubscriptionOptions = {}): Promise<string> {
     await this.peer.subscribe({ filterExpression: ALL, dataChannel: this.dataChannel, ...options });
+    return await this.accepted();
+  }
+
+  /** The same where payloads are encrypted from this subscription on. @returns The keys, which come before the cache. */
+  async askForKeys(): Promise<CipherKeys> {
+    await this.peer.subscribe({ filterExpression: ALL, dataChannel: this.dataChannel });
+    const keys = await this.expectKeys();
+    await this.accepted();
+    return keys;
+  }
+
+  /** What comes for a subscription: its cache and the answer, which is returned. */
+  async accepted(): Promise<string> {
     await this.peer.expectCache();
-    const answer = await this.peer.expectText(Response.Succeeded, Command.Subscribe);
+    return await this.peer.expectText(Response.Succeeded, Command.Subscribe);
+  }
+
+  /** Confirms a cache, where the version has that. */
+  async confirmCache(): Promise<void> {
     if (this.peer.modes.version > 1) await this.peer.confirmCache();
     await settle();
-    return answer;
   }
 
   /** The next datagram's data packet. */
@@ -152,8 +175,7 @@ Deno.test("the key may be port", async () => {
   new DataView(body.buffer).setUint32(1, text.length);
   body.set(text, 5);
   await fixture.peer.send(Command.Subscribe, body);
-  await fixture.peer.expectCache();
-  assertMatch(await fixture.peer.expectText(Response.Succeeded, Command.Subscribe), /over UDP/);
+  assertMatch(await fixture.accepted(), /over UDP/);
 });
 
 Deno.test("a subscription that can't have its data over UDP fails, and the one before goes on", async () => {
@@ -167,8 +189,7 @@ Deno.test("a subscription that can't have its data over UDP fails, and the one b
     const { peer, rig } = fixture;
     await fixture.agree();
     await peer.subscribe({ filterExpression: ALL });
-    await peer.expectCache();
-    await peer.expect(Response.Succeeded);
+    await fixture.accepted();
     await peer.confirmCache();
     await peer.subscribe({ filterExpression: ALL, dataChannel: fixture.dataChannel });
     assertMatch(await peer.expectText(Response.Failed, Command.Subscribe), message);
@@ -228,14 +249,10 @@ Deno.test("timestamps are written in full for two seconds, then as offsets, then
 
 Deno.test("payloads are encrypted: keys come before the cache, and data under the even one", async () => {
   await using fixture = await Fixture.open({ udp: { encrypt: true } });
-  const { rig, peer } = fixture;
+  const { rig } = fixture;
   await fixture.agree();
-  await peer.subscribe({ filterExpression: ALL, dataChannel: fixture.dataChannel });
-  const keys = await fixture.expectKeys();
-  await peer.expectCache();
-  await peer.expect(Response.Succeeded);
-  await peer.confirmCache();
-  await settle();
+  const keys = await fixture.askForKeys();
+  await fixture.confirmCache();
   await rig.publish([0, 1]);
   const body = await fixture.nextPacket();
   assertEquals((body.length - 1) % 16, 0);
@@ -250,12 +267,8 @@ Deno.test("rotation: on request and by timer; a subscriber confirms at once, twi
   });
   const { rig, peer } = fixture;
   await fixture.agree();
-  await peer.subscribe({ filterExpression: ALL, dataChannel: fixture.dataChannel });
-  let keys = await fixture.expectKeys();
-  await peer.expectCache();
-  await peer.expect(Response.Succeeded);
-  await peer.confirmCache();
-  await settle();
+  let keys = await fixture.askForKeys();
+  await fixture.confirmCache();
   await peer.expect(Response.UpdateBaseTimes);
   const confirm = async (): Promise<void> => {
     await peer.send(Command.ConfirmUpdateCipherKeys);
@@ -310,18 +323,13 @@ Deno.test("keys stay in force for the session: back on the command channel TSSC 
   await fixture.agree();
   // First without: nothing is encrypted.
   await peer.subscribe({ filterExpression: ALL });
-  await peer.expectCache();
-  await peer.expect(Response.Succeeded);
-  await peer.confirmCache();
-  await settle();
+  await fixture.accepted();
+  await fixture.confirmCache();
   await rig.publish([0, 1]);
   await peer.expect(Response.DataStartTime);
   assertEquals(await peer.expectData(), [2, 0]);
 
-  await peer.subscribe({ filterExpression: ALL, dataChannel: fixture.dataChannel });
-  const keys = await fixture.expectKeys();
-  await peer.expectCache();
-  await peer.expect(Response.Succeeded);
+  const keys = await fixture.askForKeys();
   // The keys are out, so what still goes over the command channel is encrypted, too.
   await rig.publish([0, 1]);
   const encrypted = await peer.expect(Response.DataPacket);
@@ -330,8 +338,7 @@ Deno.test("keys stay in force for the session: back on the command channel TSSC 
     decryptPayload(encrypted.subarray(1), keys.even)!.subarray(0, 7),
     new Uint8Array([0, 0, 0, 2, 85, 0, 1]),
   );
-  await peer.confirmCache();
-  await settle();
+  await fixture.confirmCache();
   await peer.expect(Response.UpdateBaseTimes);
   await rig.publish([0, 1], 1000n, 5);
   await peer.expect(Response.DataStartTime);
@@ -340,10 +347,8 @@ Deno.test("keys stay in force for the session: back on the command channel TSSC 
   assertEquals(measurementsOf(body, keys), "0=5 1=6");
 
   await peer.subscribe({ filterExpression: ALL });
-  await peer.expectCache();
-  await peer.expect(Response.Succeeded);
-  await peer.confirmCache();
-  await settle();
+  await fixture.accepted();
+  await fixture.confirmCache();
   assertEquals(rig.connection().dataChannel, null);
   await rig.publish([0, 1]);
   await peer.expect(Response.DataStartTime);
@@ -412,16 +417,14 @@ Deno.test("a second subscription over UDP while one is unconfirmed", async () =>
     dataChannel: fixture.dataChannel,
   });
   const keys = await fixture.expectKeys();
-  await peer.expectCache();
-  await peer.expect(Response.Succeeded);
+  await fixture.accepted();
   await peer.expect(Response.Succeeded);
   await peer.confirmCache();
   await peer.expect(Response.UpdateBaseTimes);
   await peer.expectCache();
   await rig.publish([1, 2]);
   assertEquals(measurementsOf(await fixture.nextPacket(), keys), "1=2 2=3");
-  await peer.confirmCache();
-  await settle();
+  await fixture.confirmCache();
   await rig.publish([1, 2]);
   const body = await fixture.nextPacket();
   assertEquals(body[0]! & DataPacketFlags.CacheIndex, DataPacketFlags.CacheIndex);
@@ -429,66 +432,56 @@ Deno.test("a second subscription over UDP while one is unconfirmed", async () =>
 });
 
 /** Publishes a value of signal 0 with the present time. @returns Bytes of the measurement: 17, or 13 with an offset. */
-async function lengthOfNext(
-  { rig, ...rest }: { rig: Rig; nextPacket: () => Promise<Uint8Array> },
-): Promise<number> {
-  await rig.publish([0], ticksNow(rig.clock) + 1n);
-  return (await rest.nextPacket()).length - 5;
+async function lengthOfNext(of: Pick<Fixture, "rig" | "nextPacket">): Promise<number> {
+  await of.rig.publish([0], ticksNow(of.rig.clock) + 1n);
+  return (await of.nextPacket()).length - 5;
 }
 
 Deno.test("however late a cache is confirmed, no datagram is overtaken by base times that it does not mean", async () => {
   await using fixture = await Fixture.open({ heartbeatInterval: 1e6 });
   const { rig, peer } = fixture;
-  const data = { rig, nextPacket: () => fixture.nextPacket() };
   await fixture.agree();
   await fixture.subscribe();
   await peer.expect(Response.UpdateBaseTimes);
   rig.clock.advance(10_000);
-  assertEquals(await lengthOfNext(data), 13);
+  assertEquals(await lengthOfNext(fixture), 13);
   await peer.expect(Response.DataStartTime);
-  await peer.subscribe({ filterExpression: "PPA:1", dataChannel: fixture.dataChannel });
-  await peer.expectCache();
-  await peer.expect(Response.Succeeded);
+  await fixture.ask({ filterExpression: "PPA:1" });
   rig.clock.advance(3000);
-  assertEquals(await lengthOfNext(data), 13, "under the base times that are there");
-  await peer.confirmCache();
-  await settle();
-  assertEquals(await lengthOfNext(data), 17);
+  assertEquals(await lengthOfNext(fixture), 13, "under the base times that are there");
+  await fixture.confirmCache();
+  assertEquals(await lengthOfNext(fixture), 17);
   await peer.expect(Response.DataStartTime);
   rig.clock.advance(1900);
-  assertEquals(await lengthOfNext(data), 17);
+  assertEquals(await lengthOfNext(fixture), 17);
   // Nothing came before this, nor comes between.
   rig.clock.advance(100);
   const { timeIndex } = decodeBaseTimes(await peer.expect(Response.UpdateBaseTimes));
   assertEquals(timeIndex, 0);
   rig.clock.advance(1900);
-  assertEquals(await lengthOfNext(data), 17);
+  assertEquals(await lengthOfNext(fixture), 17);
   rig.clock.advance(100);
-  assertEquals(await lengthOfNext(data), 13);
+  assertEquals(await lengthOfNext(fixture), 13);
 });
 
 Deno.test("base times that a subscriber would take for those of its next subscription are not sent", async () => {
   await using fixture = await Fixture.open({ heartbeatInterval: 1e6 });
   const { rig, peer } = fixture;
-  const data = { rig, nextPacket: () => fixture.nextPacket() };
   await fixture.agree();
   await fixture.subscribe();
   await peer.expect(Response.UpdateBaseTimes);
-  assertEquals(await lengthOfNext(data), 17);
+  assertEquals(await lengthOfNext(fixture), 17);
   await peer.expect(Response.DataStartTime);
   await fixture.subscribe({ filterExpression: "PPA:1; PPA:2" });
   rig.clock.advance(1000);
-  await peer.subscribe({ filterExpression: "PPA:1", dataChannel: fixture.dataChannel });
-  await peer.expectCache();
-  await peer.expect(Response.Succeeded);
+  await fixture.ask({ filterExpression: "PPA:1" });
   rig.clock.advance(60_000);
-  assertEquals(await lengthOfNext(data), 17);
+  assertEquals(await lengthOfNext(fixture), 17);
   await peer.expect(Response.DataStartTime);
-  await peer.confirmCache();
-  await settle();
+  await fixture.confirmCache();
   rig.clock.advance(4000);
   await peer.expect(Response.UpdateBaseTimes);
-  assertEquals(await lengthOfNext(data), 13);
+  assertEquals(await lengthOfNext(fixture), 13);
 });
 
 Deno.test("what is left when signals are taken away goes on without a gap, though there is no room for a new cache", async () => {
@@ -501,12 +494,11 @@ Deno.test("what is left when signals are taken away goes on without a gap, thoug
     2000,
   );
   const { rig, peer } = fixture;
-  const data = { rig, nextPacket: () => fixture.nextPacket() };
   await fixture.agree();
   await fixture.subscribe();
   await peer.expect(Response.UpdateBaseTimes);
   rig.clock.advance(2000);
-  assertEquals(await lengthOfNext(data), 13);
+  assertEquals(await lengthOfNext(fixture), 13);
   await peer.expect(Response.DataStartTime);
   rig.publisher.setAccess({ signals: [{ deny: "PPA:2" }] });
   await rig.publish([0, 1]);
@@ -514,9 +506,9 @@ Deno.test("what is left when signals are taken away goes on without a gap, thoug
   await peer.expect(Response.ConfigurationChanged);
   rig.clock.advance(2000);
   await peer.expect(Response.UpdateBaseTimes);
-  assertEquals(await lengthOfNext(data), 17);
+  assertEquals(await lengthOfNext(fixture), 17);
   rig.clock.advance(2000);
-  assertEquals(await lengthOfNext(data), 13);
+  assertEquals(await lengthOfNext(fixture), 13);
   const { dropped, subscription } = rig.connection();
   assertEquals([dropped, subscription?.signals, subscription?.confirmed], [{}, 1999, true]);
 });
@@ -557,8 +549,7 @@ Deno.test("who does not confirm a cache keeps the others from short timestamps f
   rig.publisher.setAccess({ signals: [{ deny: "PPA:3" }] });
   assertEquals(dropped(), [{ detached: 3 }, {}]);
   await rig.publish([0, 1]);
-  await peer.confirmCache();
-  await settle();
+  await fixture.confirmCache();
   assertEquals(dropped(), [{ detached: 5 }, {}]);
   await rig.publish([1]);
   assertEquals(measurementsOf(await fixture.nextPacket()), "0=2");
@@ -596,27 +587,23 @@ Deno.test("who got no data for want of a confirmation gets the latest values wit
 Deno.test("base times of what is left of a subscription are not sent while the next one's cache is not confirmed", async () => {
   await using fixture = await Fixture.open({ heartbeatInterval: 1e9, stallTimeout: 0 });
   const { rig, peer } = fixture;
-  const data = { rig, nextPacket: () => fixture.nextPacket() };
   await fixture.agree();
   await fixture.subscribe();
   await peer.expect(Response.UpdateBaseTimes);
   rig.clock.advance(10_000);
-  await peer.subscribe({ filterExpression: "PPA:2", dataChannel: fixture.dataChannel });
-  await peer.expectCache();
-  await peer.expect(Response.Succeeded);
+  await fixture.ask({ filterExpression: "PPA:2" });
   rig.publisher.setAccess({ signals: [{ deny: "PPA:3" }] });
   await peer.expect(Response.ConfigurationChanged);
   await settle();
   rig.clock.advance(3000);
-  assertEquals(await lengthOfNext(data), 17);
+  assertEquals(await lengthOfNext(fixture), 17);
   await peer.expect(Response.DataStartTime);
   // Nobody waits for its confirmation.
   rig.clock.advance(60_000);
   rig.clock.advance(60_000);
-  assertEquals(await lengthOfNext(data), 17);
+  assertEquals(await lengthOfNext(fixture), 17);
   assertEquals(rig.connection().dropped, {});
-  await peer.confirmCache();
-  await settle();
+  await fixture.confirmCache();
   rig.clock.advance(2000);
   await peer.expect(Response.UpdateBaseTimes);
 });
@@ -648,9 +635,7 @@ Deno.test("a cache takes no other's place before the last datagram that refers t
   await fixture.agree();
   await fixture.subscribe();
   await peer.expect(Response.UpdateBaseTimes);
-  await peer.subscribe({ filterExpression: "PPA:1", dataChannel: fixture.dataChannel });
-  await peer.expectCache();
-  await peer.expect(Response.Succeeded);
+  await fixture.ask({ filterExpression: "PPA:1" });
   const haveGone = publishMany(rig);
   await peer.confirmCache();
   await peer.subscribe({ filterExpression: "PPA:2", dataChannel: fixture.dataChannel });
@@ -662,8 +647,7 @@ Deno.test("a cache takes no other's place before the last datagram that refers t
   assertEquals(await countUntil(peer, Response.Failed, Response.UpdateSignalIndexCache), 0);
   rig.clock.advance(1);
   await countUntil(peer, Response.UpdateSignalIndexCache, Response.Failed);
-  await peer.confirmCache();
-  await settle();
+  await fixture.confirmCache();
   assertEquals(rig.connection().subscription?.filter, "PPA:2");
 });
 

@@ -13,6 +13,17 @@ import { Subscriber } from "./subscriber.ts";
 import { droppedBy } from "./testdata/fixture.ts";
 import { batchOf, compactFrame, ScriptedPublisher, settle } from "./testdata/scripted_publisher.ts";
 
+/** The time of the first value in a batch. */
+const start = 638_500_000_000_000_000n;
+
+/** Gaps are recovered, and only they and commands take time. */
+const recovering = {
+  throttled: false,
+  heartbeatTimeout: 0,
+  commandTimeout: 30_000,
+  gapRecovery: { onRecovered: () => {}, settleTime: 1000 },
+} satisfies SubscriberOptions;
+
 /** A subscriber to which a publisher has connected, and what it received live. */
 class Rig implements AsyncDisposable {
   readonly clock = new ManualClock();
@@ -52,6 +63,16 @@ class Rig implements AsyncDisposable {
     await this.publisher.next(Command.DefineOperationalModes);
     await this.subscribed();
     await settle();
+  }
+
+  /** Loses the connection for another, whose first value is so many ticks after the start, and lets the gap settle. */
+  async lose(after: bigint = 50n): Promise<void> {
+    this.publisher.channel.close();
+    await settle();
+    await this.connect();
+    await this.publisher.send(compactFrame(batchOf([0], 2, start + after)));
+    await settle();
+    this.clock.advance(1000);
   }
 
   /** Takes a Subscribe and accepts it. */
@@ -286,21 +307,10 @@ Deno.test("history may be silent while its pace is such that it has pauses", asy
 });
 
 Deno.test("a gap that the publisher does not answer for is not asked for again, and live data goes on", async () => {
-  await using rig = await Rig.start({
-    throttled: false,
-    heartbeatTimeout: 0,
-    commandTimeout: 30_000,
-    gapRecovery: { onRecovered: () => {}, settleTime: 1000 },
-  });
-  const start = 638_500_000_000_000_000n;
+  await using rig = await Rig.start(recovering);
   for (const answers of [false, true]) {
     await rig.send(1);
-    rig.publisher.channel.close();
-    await settle();
-    await rig.connect();
-    await rig.publisher.send(compactFrame(batchOf([0], 2, start + 50n)));
-    await settle();
-    rig.clock.advance(1000);
+    await rig.lose();
     await rig.unsubscribed(3);
     // The one says nothing at all, the other no more than that.
     if (answers) await rig.subscribed();
@@ -353,7 +363,6 @@ Deno.test("what history kept from coming live is a gap, too", async () => {
       settleTime: 1000,
     },
   });
-  const start = 638_500_000_000_000_000n;
   const reading = rig.read();
   await rig.unsubscribed(1);
   await rig.subscribed();
@@ -377,7 +386,6 @@ Deno.test("history that is aborted while live data is being ended: what is misse
     throttled: false,
     gapRecovery: { onRecovered: () => {}, settleTime: 1000 },
   });
-  const start = 638_500_000_000_000_000n;
   const stop = new AbortController();
   const reading = assertRejects(() => rig.read({ signal: stop.signal }), SttpError);
   await rig.publisher.next(Command.Unsubscribe);
@@ -527,23 +535,9 @@ Deno.test("a publisher that answers everything late, in order: no history comes 
 });
 
 Deno.test("a publisher that answers neither history nor its end loses one connection for it, not each", async () => {
-  await using rig = await Rig.start({
-    throttled: false,
-    heartbeatTimeout: 0,
-    commandTimeout: 30_000,
-    gapRecovery: { onRecovered: () => {}, settleTime: 1000 },
-  });
-  const start = 638_500_000_000_000_000n;
-  const lose = async (): Promise<void> => {
-    rig.publisher.channel.close();
-    await settle();
-    await rig.connect();
-    await rig.publisher.send(compactFrame(batchOf([0], 2, start + 50n)));
-    await settle();
-    rig.clock.advance(1000);
-  };
+  await using rig = await Rig.start(recovering);
   await rig.send(1);
-  await lose();
+  await rig.lose();
   await rig.unsubscribed(3);
   await rig.publisher.next(Command.Subscribe);
   rig.clock.advance(30_000);
@@ -568,20 +562,14 @@ Deno.test("a publisher that answers neither history nor its end loses one connec
   await rig.publisher.respond(Response.Succeeded, Command.UserCommand00);
   await command;
   // It was lost for something else: the one after it is.
-  await lose();
+  await rig.lose();
   await rig.unsubscribed(6);
   assertEquals((await rig.subscribed()).startTimeConstraint, formatTicks(start));
   await rig.complete();
 });
 
 Deno.test("live data that comes late, when Unsubscribe was given up: the turn of history is a gap all the same", async () => {
-  await using rig = await Rig.start({
-    throttled: false,
-    heartbeatTimeout: 0,
-    commandTimeout: 30_000,
-    gapRecovery: { onRecovered: () => {}, settleTime: 1000 },
-  });
-  const start = 638_500_000_000_000_000n;
+  await using rig = await Rig.start(recovering);
   let cache = 0;
   /** Takes a Subscribe, accepts it, and tells the times that it asks for, from the start on. */
   const asked = async (): Promise<string> => {
@@ -638,19 +626,11 @@ Deno.test("live data that comes late, when Unsubscribe was given up: the turn of
 Deno.test("a connection that is lost while onRecovered is busy is not there any more", async () => {
   const busy = Promise.withResolvers<void>();
   await using rig = await Rig.start({
-    throttled: false,
-    heartbeatTimeout: 0,
-    commandTimeout: 30_000,
-    gapRecovery: { onRecovered: () => busy.promise, settleTime: 1000 },
+    ...recovering,
+    gapRecovery: { ...recovering.gapRecovery, onRecovered: () => busy.promise },
   });
-  const start = 638_500_000_000_000_000n;
   await rig.send(1);
-  rig.publisher.channel.close();
-  await settle();
-  await rig.connect();
-  await rig.publisher.send(compactFrame(batchOf([0], 2, start + 100n)));
-  await settle();
-  rig.clock.advance(1000);
+  await rig.lose(100n);
   await rig.unsubscribed(3);
   await rig.subscribed();
   await rig.publisher.send(compactFrame(batchOf([0], 50, start + 50n), 0x10));

@@ -99,28 +99,23 @@ export class Covered {
   }
 
   #grow(size: number): void {
-    this.#from = grown(this.#from, size);
-    this.#to = grown(this.#to, size);
-    this.#last = grown(this.#last, size);
-    const source = new Int32Array(size);
-    source.set(this.#source);
-    this.#source = source;
+    this.#from = grown(this.#from, new Float64Array(size));
+    this.#to = grown(this.#to, new Float64Array(size));
+    this.#source = grown(this.#source, new Int32Array(size));
+    this.#last = grown(this.#last, new Float64Array(size));
   }
 
   /** As long as nothing was overwritten, everything is in its place in more room, too. */
   #growEnded(): void {
     const size = Math.max(1024, 2 * this.#endedFrom.length);
-    this.#endedFrom = grown(this.#endedFrom, size);
-    this.#endedTo = grown(this.#endedTo, size);
-    this.#endedBefore = grown(this.#endedBefore, size);
-    const source = new Int32Array(size);
-    source.set(this.#endedSource);
-    this.#endedSource = source;
+    this.#endedFrom = grown(this.#endedFrom, new Float64Array(size));
+    this.#endedTo = grown(this.#endedTo, new Float64Array(size));
+    this.#endedSource = grown(this.#endedSource, new Int32Array(size));
+    this.#endedBefore = grown(this.#endedBefore, new Float64Array(size));
   }
 }
 
-function grown(column: Float64Array, size: number): Float64Array<ArrayBuffer> {
-  const larger = new Float64Array(size);
-  larger.set(column);
-  return larger;
+function grown<Column extends { set(from: Column): void }>(from: Column, to: Column): Column {
+  to.set(from);
+  return to;
 }

@@ -141,16 +141,19 @@ Deno.test("buffer blocks and notifications go on", async () => {
   assertEquals([texts, blocks], [["noon"], [`${signalId(3)} 0102`]]);
 });
 
-Deno.test("buffer blocks that do not go on are counted", async () => {
-  await using first = await Meeting.start(5);
-  await using second = await Meeting.start(5);
-  // Those of signal 0 alone have a description.
-  const options = {
+/** Signal 0 alone has a description. */
+const describing0 = {
+  options: {
     filter: all,
     reconnect,
     metadataFilters: `FILTER MeasurementDetail WHERE SignalID = '${signalId(0)}'`,
-  };
-  await using hub = await Hub.start([first.publisher.address, second.publisher.address], { options });
+  },
+};
+
+Deno.test("buffer blocks that do not go on are counted", async () => {
+  await using first = await Meeting.start(5);
+  await using second = await Meeting.start(5);
+  await using hub = await Hub.start([first.publisher.address, second.publisher.address], describing0);
   await hub.ready();
   await first.confirmed();
   await second.confirmed();
@@ -175,12 +178,7 @@ Deno.test("buffer blocks that do not go on are counted", async () => {
 Deno.test("what a relay tells of itself has everything that did not go on, by reason", async () => {
   await using first = await Meeting.start(2);
   await using second = await Meeting.start(2);
-  const options = {
-    filter: all,
-    reconnect,
-    metadataFilters: `FILTER MeasurementDetail WHERE SignalID = '${signalId(0)}'`,
-  };
-  await using hub = await Hub.start([first.publisher.address, second.publisher.address], { options });
+  await using hub = await Hub.start([first.publisher.address, second.publisher.address], describing0);
   const meter = new RelayMeter(hub.publisher, hub.relay);
   assert(!/unknown|others/.test(meter.progress().text));
   await hub.ready();
