@@ -34,6 +34,17 @@ Tries damaged input on every decoder, both sessions, TLS and files.
 
 Exit codes: 0 nothing found, 1 findings, 2 options that are wrong, 130 interrupted.`;
 
+const OPTIONS = {
+  minutes: { type: "string", default: "1" },
+  jobs: { type: "string", default: String(navigator.hardwareConcurrency) },
+  seed: { type: "string" },
+  target: { type: "string", multiple: true },
+  path: { type: "string" },
+  report: { type: "string" },
+  child: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
+} as const;
+
 /**
  * Reads options.
  *
@@ -41,7 +52,7 @@ Exit codes: 0 nothing found, 1 findings, 2 options that are wrong, 130 interrupt
  */
 export function readOptions(args: readonly string[], names: readonly string[]): FuzzOptions | Answer {
   return answering(USAGE, () => {
-    const { values } = parse(args);
+    const { values } = parseArgs({ args: [...args], options: OPTIONS });
     if (values.help) return { exitCode: 0, text: `${USAGE}\n\nTargets: ${names.join(", ")}` };
     const { path, report, child, target: targets = names } = values;
     const seed = values.seed === undefined ? Math.floor(Math.random() * 0x7fffffff) : Number(values.seed);
@@ -59,22 +70,5 @@ export function readOptions(args: readonly string[], names: readonly string[]): 
       throw new TypeError("--path takes the --target and --seed of its finding");
     }
     return { minutes, jobs, seed, targets, path, report, child };
-  });
-}
-
-// deno-lint-ignore explicit-function-return-type -- What it is follows from the options.
-function parse(args: readonly string[]) {
-  return parseArgs({
-    args: [...args],
-    options: {
-      minutes: { type: "string", default: "1" },
-      jobs: { type: "string", default: String(navigator.hardwareConcurrency) },
-      seed: { type: "string" },
-      target: { type: "string", multiple: true },
-      path: { type: "string" },
-      report: { type: "string" },
-      child: { type: "boolean", default: false },
-      help: { type: "boolean", short: "h", default: false },
-    },
   });
 }

@@ -23,26 +23,20 @@ A long run under a mixed load, with a report and a plot.
 
 Exit codes: 0 no complaints, 1 complaints, 2 options that are wrong.`;
 
+const OPTIONS = {
+  minutes: { type: "string", default: "30" },
+  report: { type: "string", default: "dist/soak" },
+  help: { type: "boolean", short: "h", default: false },
+} as const;
+
 /** Reads options. */
 export function readOptions(args: readonly string[]): SoakOptions | Answer {
   return answering(USAGE, () => {
-    const { values: { help, report, ...values } } = parse(args);
+    const { values: { help, report, ...values } } = parseArgs({ args: [...args], options: OPTIONS });
     if (help) return { exitCode: 0, text: USAGE };
     const minutes = Number(values.minutes);
     if (!(minutes > 0 && Number.isFinite(minutes))) throw new TypeError("--minutes takes a number over 0");
     if (report === "") throw new TypeError("--report takes a folder");
     return { minutes, report };
-  });
-}
-
-// deno-lint-ignore explicit-function-return-type -- What it is follows from the options.
-function parse(args: readonly string[]) {
-  return parseArgs({
-    args: [...args],
-    options: {
-      minutes: { type: "string", default: "30" },
-      report: { type: "string", default: "dist/soak" },
-      help: { type: "boolean", short: "h", default: false },
-    },
   });
 }
