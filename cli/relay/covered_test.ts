@@ -61,6 +61,22 @@ Deno.test("what a source delivered itself does not count for it, be it now or be
   assertEquals([0, 1, 2, 3].map(seen), [[1n, 5n, 9n], [5n], [1n, 9n], [1n, 5n, 9n]]);
 });
 
+Deno.test("what is known of a signal stays known when there come thousands of signals and of stretches", () => {
+  const covered = new Covered();
+  const time = (seconds: number): [number, number] => at(start + BigInt(seconds) * second);
+  const sources = [1, 2, 1, 2];
+  sources.forEach((source, n) => {
+    for (const seconds of [0, 2]) covered.note(0, ...time(100 * n + seconds), source);
+  });
+  for (let handle = 1; handle <= 5000; handle++) {
+    covered.note(handle, ...time(0), 1);
+    covered.end(handle);
+  }
+  const seen = (but: number): number[] =>
+    [0, 1, 2, 3].filter((n) => covered.has(0, ...time(100 * n + 1), but));
+  assertEquals([0, 1, 2].map(seen), [[0, 1, 2, 3], [1, 3], [0, 2]]);
+});
+
 Deno.test("times that jump take no more than so much memory: the oldest are forgotten", () => {
   const covered = new Covered();
   const time = (n: number): [number, number] => at(start + BigInt(n) * 100n * second);
