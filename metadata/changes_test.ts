@@ -1,19 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { compareDataSets, compareDataSetsSteps, type DataSetChanges, type TableChanges } from "./changes.ts";
 import { DataSet } from "./data_set.ts";
-import type { CellInput, DataType } from "./data_type.ts";
+import { setOf } from "./testdata/set_of.ts";
 
 const SIGNAL = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
-
-function setOf(tables: Record<string, [Record<string, DataType>, ...CellInput[][]]>): DataSet {
-  const dataSet = new DataSet();
-  for (const [name, [columns, ...rows]] of Object.entries(tables)) {
-    const table = dataSet.addTable(name);
-    for (const [column, type] of Object.entries(columns)) table.addColumn(column, type);
-    for (const row of rows) table.addRow(row);
-  }
-  return dataSet;
-}
 
 /** A table's changes, its rows by index. */
 function summary(table: TableChanges | undefined): unknown {

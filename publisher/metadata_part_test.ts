@@ -1,22 +1,13 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { DataSet } from "../metadata/data_set.ts";
+import type { CellInput } from "../metadata/data_type.ts";
 import { finish } from "../metadata/steps.ts";
-import type { CellInput, DataType } from "../metadata/data_type.ts";
+import { setOf } from "../metadata/testdata/set_of.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { encodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
 import type { OperationalModes } from "../transport/wire/operational_modes.ts";
 import { partOf } from "./metadata_part.ts";
 import { Rig, signalId } from "./testdata/rig.ts";
-
-function setOf(tables: Record<string, [Record<string, DataType>, ...CellInput[][]]>): DataSet {
-  const dataSet = new DataSet();
-  for (const [name, [columns, ...rows]] of Object.entries(tables)) {
-    const table = dataSet.addTable(name);
-    for (const [column, type] of Object.entries(columns)) table.addColumn(column, type);
-    for (const row of rows) table.addRow(row);
-  }
-  return dataSet;
-}
 
 /** A device of the publisher's own and one that it has from elsewhere, and a measurement that belongs to none. */
 const mixed = setOf({

@@ -1,7 +1,6 @@
 /** A connection that is lost and comes back. */
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { Command, Response } from "../transport/wire/codes.ts";
-import { decodeSubscribe } from "../transport/wire/subscribe.ts";
 import { TsscEncoder } from "../transport/wire/tssc/mod.ts";
 import { Fixture, rejection } from "./testdata/fixture.ts";
 import {
@@ -63,7 +62,7 @@ Deno.test("reconnection: iteration, handles and subscription go on", async () =>
   assertEquals((await measurements.next()).value?.signalId, signalId(2));
   const second = await fixture.reconnected(publisher);
   await second.next(Command.DefineOperationalModes);
-  assertEquals(decodeSubscribe((await second.next(Command.Subscribe)).body, "utf-8").filterExpression, "F");
+  assertEquals((await second.nextSubscribe()).filterExpression, "F");
   await second.subscribed([9, 2]);
   await second.send(compactFrame(batchOf([1], 6)));
   const { value } = await measurements.next();
@@ -149,7 +148,7 @@ Deno.test("calls while the connection is away: subscribe is kept for the next, r
   fixture.clock.advance(1000);
   const second = await fixture.connector.accept();
   await second.next(Command.DefineOperationalModes);
-  assertEquals(decodeSubscribe((await second.next(Command.Subscribe)).body, "utf-8").filterExpression, "NEW");
+  assertEquals((await second.nextSubscribe()).filterExpression, "NEW");
 });
 
 Deno.test("calls that wait when the connection goes reject with the reason", async () => {

@@ -5,7 +5,7 @@ import { SttpError } from "../transport/errors.ts";
 import { createChannelPair } from "../transport/memory_channel.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { formatTicks } from "../transport/wire/ticks.ts";
-import { decodeSubscribe, type SubscribeRequest } from "../transport/wire/subscribe.ts";
+import type { SubscribeRequest } from "../transport/wire/subscribe.ts";
 import type { HistoryOptions } from "./history.ts";
 import type { SubscriberOptions } from "./options.ts";
 import type { SubscriberStatus } from "./status.ts";
@@ -77,11 +77,11 @@ class Rig implements AsyncDisposable {
 
   /** Takes a Subscribe and accepts it. */
   async subscribed(): Promise<SubscribeRequest> {
-    const { body } = await this.publisher.next(Command.Subscribe);
+    const request = await this.publisher.nextSubscribe();
     await this.publisher.subscribed([1, 2], { cacheIndex: this.#cacheIndex });
     this.#cacheIndex = this.#cacheIndex === 0 ? 1 : 0;
     await settle();
-    return decodeSubscribe(body, "utf-8");
+    return request;
   }
 
   /** Takes an Unsubscribe, and answers it behind a last value. */
@@ -190,8 +190,7 @@ Deno.test("a publisher that does not answer Unsubscribe, and history that is abo
   const reading = assertRejects(() => rig.read({ signal: stop.signal }), SttpError);
   await rig.publisher.next(Command.Unsubscribe);
   rig.clock.advance(1000);
-  const { body } = await rig.publisher.next(Command.Subscribe);
-  assertEquals(decodeSubscribe(body, "utf-8").startTimeConstraint !== "", true);
+  assertEquals((await rig.publisher.nextSubscribe()).startTimeConstraint !== "", true);
   // Still live.
   await rig.send(1);
   stop.abort();
@@ -573,7 +572,7 @@ Deno.test("live data that comes late, when Unsubscribe was given up: the turn of
   let cache = 0;
   /** Takes a Subscribe, accepts it, and tells the times that it asks for, from the start on. */
   const asked = async (): Promise<string> => {
-    const request = decodeSubscribe((await rig.publisher.next(Command.Subscribe)).body, "utf-8");
+    const request = await rig.publisher.nextSubscribe();
     await rig.publisher.subscribed([1, 2], { cacheIndex: cache = 1 - cache });
     await settle();
     return `${request.startTimeConstraint} ${request.stopTimeConstraint}`;
@@ -647,7 +646,7 @@ Deno.test("a connection that is lost while onRecovered is busy is not there any 
   const next = new ScriptedPublisher(far);
   await next.next(Command.DefineOperationalModes);
   assertEquals(
-    decodeSubscribe((await next.next(Command.Subscribe)).body, "utf-8").filterExpression,
+    (await next.nextSubscribe()).filterExpression,
     "other",
   );
 });

@@ -5,7 +5,6 @@ import { Command, Response } from "../transport/wire/codes.ts";
 import { gzip } from "../transport/wire/gzip.ts";
 import { decodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
 import { decodeOperationalModes } from "../transport/wire/operational_modes.ts";
-import { decodeSubscribe } from "../transport/wire/subscribe.ts";
 import { deviceOf, Fixture, metadataXml, rejection } from "./testdata/fixture.ts";
 import { Subscriber } from "./subscriber.ts";
 import { settle, signalId } from "./testdata/scripted_publisher.ts";
@@ -29,7 +28,7 @@ Deno.test("connects, gets metadata and subscribes, and never waits for the answe
   assertEquals(filters, "FILTER DeviceDetail WHERE True; FILTER TOP 1 MeasurementDetail");
   assertEquals(subscriber.state, "preparing");
   await publisher.respond(Response.Succeeded, Command.MetadataRefresh, metadataXml("SHELBY"));
-  const request = decodeSubscribe((await publisher.next(Command.Subscribe)).body, "utf-8");
+  const request = await publisher.nextSubscribe();
   assertEquals(request.filterExpression, "FILTER ActiveMeasurements WHERE True");
   assertEquals([request.throttled, request.lagTime], [true, 3]);
   await publisher.subscribed([5, 6]);

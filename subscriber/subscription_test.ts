@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { encodeSignalIndexCache, SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
-import { decodeSubscribe, type SubscribeRequest } from "../transport/wire/subscribe.ts";
+import type { SubscribeRequest } from "../transport/wire/subscribe.ts";
 import { Fixture, rejection } from "./testdata/fixture.ts";
 import {
   batchOf,
@@ -124,7 +124,7 @@ Deno.test("resubscribing: options not given stay, refused ones are forgotten, an
   await using fixture = new Fixture({ filter: "A", throttled: true });
   const publisher = await fixture.connected([1]);
   const resubscribing = fixture.subscriber.subscribe({ filter: "B", publishInterval: 2 });
-  const request = decodeSubscribe((await publisher.next(Command.Subscribe)).body, "utf-8");
+  const request = await publisher.nextSubscribe();
   assertEquals([request.filterExpression, request.throttled, request.publishInterval], ["B", true, 2]);
   await publisher.subscribed([2], { cacheIndex: 1 });
   await resubscribing;
@@ -224,7 +224,7 @@ Deno.test("two calls of subscribe() take turns", async () => {
   await settle();
   await publisher.subscribed([2]);
   await first;
-  const request = decodeSubscribe((await publisher.next(Command.Subscribe)).body, "utf-8");
+  const request = await publisher.nextSubscribe();
   assertEquals(request.filterExpression, "C");
   await publisher.subscribed([3]);
   await second;
@@ -235,9 +235,9 @@ Deno.test("of calls that overlap each begins with what the one before has come t
   const { subscriber } = fixture;
   const publisher = await fixture.connected([1]);
   const refuse = async (): Promise<SubscribeRequest> => {
-    const { body } = await publisher.next(Command.Subscribe);
+    const request = await publisher.nextSubscribe();
     await publisher.respond(Response.Failed, Command.Subscribe, "no");
-    return decodeSubscribe(body, "utf-8");
+    return request;
   };
   const requests = [
     rejection(subscriber.subscribe({ filter: "B" }), "Refused"),
@@ -303,7 +303,7 @@ Deno.test("subscribe() before there is a connection says what the next one is fo
   const connecting = fixture.subscriber.connect();
   const publisher = await fixture.connector.accept();
   await publisher.next(Command.DefineOperationalModes);
-  const request = decodeSubscribe((await publisher.next(Command.Subscribe)).body, "utf-8");
+  const request = await publisher.nextSubscribe();
   assertEquals(request.filterExpression, "LATER");
   await publisher.subscribed([1]);
   await connecting;

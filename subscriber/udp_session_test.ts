@@ -7,7 +7,7 @@ import { type DatagramSocket, openUdp } from "../transport/udp.ts";
 import { BaseTimes, encodeBaseTimes } from "../transport/wire/base_times.ts";
 import { type CipherKeys, encodeCipherKeys } from "../transport/wire/cipher_keys.ts";
 import { Command, DataPacketFlags, Response } from "../transport/wire/codes.ts";
-import { decodeSubscribe, type SubscribeRequest } from "../transport/wire/subscribe.ts";
+import type { SubscribeRequest } from "../transport/wire/subscribe.ts";
 import type { SubscriberOptions } from "./options.ts";
 import type { SubscriberStatus } from "./status.ts";
 import { Subscriber } from "./subscriber.ts";
@@ -55,7 +55,7 @@ class Fixture implements AsyncDisposable {
     const publisher = await fixture.connector.accept();
     fixture.publisher = publisher;
     await publisher.next(Command.DefineOperationalModes);
-    fixture.request = decodeSubscribe((await publisher.next(Command.Subscribe)).body, "utf-8");
+    fixture.request = await publisher.nextSubscribe();
     if (keys !== undefined) {
       await publisher.respond(Response.UpdateCipherKeys, Command.Subscribe, encodeCipherKeys(keys));
       await publisher.next(Command.ConfirmUpdateCipherKeys);
@@ -120,7 +120,7 @@ Deno.test("a subscription that replaces another keeps the port; packets of the o
   await using fixture = await Fixture.subscribed();
   const port = fixture.request.dataChannel!.localPort;
   const subscribing = fixture.subscriber.subscribe({ filter: "other" });
-  fixture.request = decodeSubscribe((await fixture.publisher.next(Command.Subscribe)).body, "utf-8");
+  fixture.request = await fixture.publisher.nextSubscribe();
   assertEquals(fixture.request.dataChannel!.localPort, port);
   await fixture.publisher.subscribed([3, 4], { cacheIndex: 1 });
   await subscribing;
@@ -229,7 +229,7 @@ Deno.test("a data packet over UDP before any cache is counted", async () => {
   const connecting = subscriber.connect();
   const publisher = await connector.accept();
   await publisher.next(Command.DefineOperationalModes);
-  const { dataChannel } = decodeSubscribe((await publisher.next(Command.Subscribe)).body, "utf-8");
+  const { dataChannel } = await publisher.nextSubscribe();
   const socket = await openUdp({ hostname: "127.0.0.1" });
   socket.send(packetOf(1), { hostname: "127.0.0.1", port: dataChannel!.localPort }, () => {});
   while (subscriber.stats().udp.datagrams === 0) await settle();

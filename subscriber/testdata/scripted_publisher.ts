@@ -12,6 +12,7 @@ import {
   encodeSignalIndexCache,
   SignalIndexCache,
 } from "../../transport/wire/signal_index_cache.ts";
+import { decodeSubscribe, type SubscribeRequest } from "../../transport/wire/subscribe.ts";
 import type { TsscEncoder } from "../../transport/wire/tssc/mod.ts";
 
 /** A signal ID made of a number. */
@@ -99,6 +100,11 @@ export class ScriptedPublisher {
       throw new Error(`${commandName(command.code)} came, ${commandName(code)} expected`);
     }
     return command;
+  }
+
+  /** The next command, which must be Subscribe: what it asks for. */
+  async nextSubscribe(): Promise<SubscribeRequest> {
+    return decodeSubscribe((await this.next(Command.Subscribe)).body, "utf-8");
   }
 
   /** The next command, or `undefined` when the subscriber closed the connection. */

@@ -10,6 +10,7 @@ import {
   DataTable,
   type DataType,
   type ExpressionNode,
+  type ValueType,
 } from "../../metadata/mod.ts";
 import { parseDecimal } from "../../metadata/mod.ts";
 import { parseTicks } from "../../transport/wire/ticks.ts";
@@ -17,14 +18,7 @@ import { column, literal, prefix } from "./nodes.ts";
 
 /** What an operand is: a value of one of the language's types, the literal NULL, or a null of one of its types. */
 export type OperandClass =
-  | "boolean"
-  | "int32"
-  | "int64"
-  | "decimal"
-  | "double"
-  | "string"
-  | "guid"
-  | "datetime"
+  | Exclude<ValueType, "undefined">
   | "NULL"
   | `null ${string}`;
 
