@@ -1,8 +1,10 @@
 /**
  * STTP (IEEE 2664), the Streaming Telemetry Transport Protocol: a publisher and a subscriber for streams of measurements.
  *
- * This entry point has everything but the synthetic grid, which is `@sttp/sttp/grid`. Its parts are entry points
- * of their own: `@sttp/sttp/subscriber`, `@sttp/sttp/publisher`, `@sttp/sttp/transport` and `@sttp/sttp/metadata`.
+ * This entry point has all of four others: `@sttp/sttp/subscriber`, `@sttp/sttp/publisher`, `@sttp/sttp/transport`
+ * and `@sttp/sttp/metadata`. Entry points beside it are `@sttp/sttp/history`, the HTTP admin (`@sttp/sttp/admin`),
+ * logs (`@sttp/sttp/log`), OpenTelemetry (`@sttp/sttp/telemetry`), the synthetic grid (`@sttp/sttp/grid`) and the
+ * command `sttp` (`@sttp/sttp/cli`).
  *
  * @example A publisher and a subscriber in one process
  * ```ts
