@@ -37,22 +37,28 @@ const secretName = new RegExp(`${names}$`, "i");
 /** Texts in fields of this name are not shown, unless they look like a measurement's key (`PPA:4`). */
 const keyName = /^keys?$/i;
 const measurementKey = /^[\w.-]{1,200}:\d{1,20}$/;
+/** A name in which no secret is to be looked for. */
+const plainName = /^[\w.-]*$/;
 
-/** What stands between a name and its value. */
-const is = String.raw`\\?["']?\s*[=:]\s*`;
-/** A value in quotes, which those of a text within a text have a backslash before. */
-const quoted = String.raw`"(?:[^"\\]|\\[^])*(?:"|$)|'[^']*(?:'|$)|\\"[^"]*(?:"|$)`;
+/** What stands between a name and its value. Quotes of a text within a text have backslashes before. */
+const is = String.raw`\\*["']?\s*(?:=>|:=|==|[=:])\s*`;
 /**
  * Secrets in texts: a private key, a header that proves who asks, a pair such as in a connection string or in JSON, a
  * token, and the password in an address. What is opened and not closed goes to the end, so that each takes one pass.
  */
 const privateKey =
   /-----BEGIN [A-Z\d ]{0,40}PRIVATE KEY(?: BLOCK)?-----[^]*?(?:-----END [A-Z\d ]{0,40}PRIVATE KEY(?: BLOCK)?-----|$)/g;
-const header = new RegExp(String.raw`\b((?:authorization|cookies?)${is})(?:${quoted}|[^\r\n]+)`, "gi");
-const secretPair = new RegExp(
-  String.raw`\b(\w*${names}${is})(?:${quoted}|\{[^}]*(?:\}|$)|([^\s;,}]*))`,
+const header = new RegExp(
+  String
+    .raw`\b((?:authorization|cookies?)\\*["']?\s*(?:=>|:=|==|=(?![=>])|:(?!=))(?!\s*(?:\\*["']|[[{]))\s*)[^\r\n]+`,
   "gi",
 );
+const secretPair = new RegExp(
+  String.raw`\b(\w*${names}${is})(?:'[^']*(?:'|$)|\`[^\`]*(?:\`|$)|(\\*"|[[{])|([^\s;,}]*))`,
+  "gi",
+);
+/** What begins or ends a text in double quotes, an array or an object. */
+const bounds = /(?<!\\)\\*"|[[\]{}]/g;
 /** How far a value without quotes is taken to go on to a character that ends it. */
 const longestUnquoted = 256;
 const bearer = /\b(bearer\s+)[\w+/=.~-]+/gi;
@@ -85,7 +91,7 @@ class Cleaner {
         result["..."] = "cut";
         break;
       }
-      const shownName = this.#text(name);
+      const shownName = this.#text(plainName.test(name) ? name : withoutSecrets(name));
       result[shownName] = isSecret(name, value) ? redacted : this.#value(value, depth);
     }
     return result;
@@ -146,7 +152,9 @@ class Cleaner {
 
 function isSecret(name: string, value: unknown): boolean {
   if (secretName.test(name)) return true;
-  return keyName.test(name) && typeof value === "string" && !measurementKey.test(value);
+  if (!keyName.test(name)) return false;
+  const shown = Array.isArray(value) ? value.slice(0, maxElements) : [value];
+  return shown.some((text) => typeof text === "string" && !measurementKey.test(text));
 }
 
 function withoutSecrets(text: string): string {
@@ -166,15 +174,39 @@ function withoutPairs(text: string): string {
   let from = 0;
   secretPair.lastIndex = 0;
   for (let pair = secretPair.exec(text); pair !== null; pair = secretPair.exec(text)) {
-    const [, name, unquoted] = pair;
+    const [, name, opening, unquoted] = pair;
     const start = pair.index + name!.length;
     let end = secretPair.lastIndex;
-    if (unquoted !== undefined) end = semicolons.near(end) ?? ampersands.near(end) ?? end;
+    if (opening !== undefined) end = endOf(text, start);
+    // After a name in quotes there is a number or the like, as in JSON.
+    else if (unquoted !== undefined && !/["']/.test(name!)) {
+      end = semicolons.near(end) ?? ampersands.near(end) ?? end;
+    }
     if (end === start) continue;
     shown += text.slice(from, start) + redacted;
     from = secretPair.lastIndex = end;
   }
   return shown + text.slice(from);
+}
+
+/** Where a text in double quotes, an array or an object ends, with all that is in it. @param start Where it begins. */
+function endOf(text: string, start: number): number {
+  let depth = 0;
+  // How many backslashes the quotes have that a text is in; each step into a text within a text doubles them, and one.
+  let backslashes: number | undefined;
+  bounds.lastIndex = start;
+  for (let found = bounds.exec(text); found !== null; found = bounds.exec(text)) {
+    const [bound] = found;
+    if (bound.endsWith('"')) {
+      const before = bound.length - 1;
+      if (backslashes === undefined) backslashes = before;
+      else if (before % (2 * backslashes + 2) === backslashes) backslashes = undefined;
+    } else if (backslashes === undefined) {
+      depth += bound === "[" || bound === "{" ? 1 : -1;
+    }
+    if (depth === 0 && backslashes === undefined) return bounds.lastIndex;
+  }
+  return text.length;
 }
 
 /** Finds what ends values on their lines; looks at each character of a text once. */

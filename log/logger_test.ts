@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertMatch, assertThrows } from "@std/assert";
 import { ManualClock } from "../transport/mod.ts";
-import { LineWriter, Logger, type LoggerOptions } from "./mod.ts";
+import { LineWriter, Logger, type LoggerOptions, toLogFields } from "./mod.ts";
 
 type Line = Record<string, unknown>;
 
@@ -285,6 +285,10 @@ Deno.test("secrets are left out", () => {
   // A measurement's key is none.
   log.info("a.b", { key: "PPA:4", keys: ["PPA:4"] });
   assertMatch(lines[1]!, /"key":"PPA:4","keys":\["PPA:4"\]/);
+  assertEquals(toLogFields({ key: ["hunter2"], keys: ["PPA:4", "hunter2"] }), {
+    key: "[redacted]",
+    keys: "[redacted]",
+  });
   // What stands beside a secret is shown, and so is an address without one.
   for (
     const shown of [/Host: x"/, /https:\/\/user:\[redacted\]@host:443\/path/, /tcp:\/\/a:\[redacted\]@host"/]
@@ -314,11 +318,25 @@ Deno.test("what is named like a secret is left out, as a field and in texts", ()
       `${name}='hunter2 hunter2'`,
       `${name} = {hunter2 hunter2}`,
       `${name}="hunter2 hunter2`,
+      `${name}="hunter2 hunter2\\`,
+      `${name}=\`hunter2 hunter2\``,
+      `Map(1) { "${name}" => "hunter2 hunter2" }`,
+      `${name} => hunter2, x`,
+      `${name} := hunter2; x`,
+      `${name} == "hunter2 hunter2"`,
+      `{"${name}": ["hunter2", "a]hunter2\\"hunter2"], "x": 1}`,
+      `{"${name}": [\n  "hunter2",\n  "hunter2"\n]}`,
+      `{"${name}": {"x": {"y": "a}"}, "z": ["hunter2"]}}`,
+      `${name}={x={y;z};hunter2;hunter2}; x`,
+      `{\\"${name}\\": \\"a\\\\\\"hunter2\\"}`,
+      `{\\"${name}\\": [\\"a]hunter2\\", \\"hunter2\\"]}`,
+      `{\\\\\\"${name}\\\\\\": \\\\\\"hunter2 hunter2\\\\\\"}`,
     ];
     for (
       const fields of [
         { [name]: "hunter2" },
         { [name]: { x: ["hunter2"] } },
+        { [`${name}=hunter2`]: true },
         ...texts.map((text) => ({ text })),
       ]
     ) {
@@ -374,6 +392,14 @@ Deno.test("what looks like a secret in a text is left out by itself, and no more
     ["password= , x", "password= , x"],
     [`password=a ${"b".repeat(255)}; x`, "password=[redacted]; x"],
     [`password=a ${"b".repeat(256)}; x`, `password=[redacted] ${"b".repeat(256)}; x`],
+    // In JSON such a value is a number or the like, and ends as that does.
+    ['{"pass": 1, "x": "a & b; c"}', '{"pass": [redacted], "x": "a & b; c"}'],
+    ['{"tokens": ["a", "b]"], "x": [1]}', '{"tokens": [redacted], "x": [1]}'],
+    ["{ tokens: [ 'a', [ 'b' ] ], x: { y: 1 } }", "{ tokens: [redacted], x: { y: 1 } }"],
+    ['{\\"pwd\\":\\"a\\\\\\\\\\",\\"x\\":1}', '{\\"pwd\\":[redacted],\\"x\\":1}'],
+    ['{"cookie": "a", "x": "b; c"}', '{"cookie": [redacted], "x": "b; c"}'],
+    ['{"set-cookie": [\n"a",\n"b"], "x": 1}', '{"set-cookie": [redacted], "x": 1}'],
+    ["authorization => Basic a b\nx", "authorization => [redacted]\nx"],
     ["pwd=a b;pwd=c d;token=e f&g", "pwd=[redacted];pwd=[redacted];token=[redacted]&g"],
     ["Authorization: Basic hunter2 hunter2\r\nHost: x", "Authorization: [redacted]\r\nHost: x"],
     ['authorization: Digest a="x", response="hunter2"\nHost: x', "authorization: [redacted]\nHost: x"],
@@ -411,12 +437,22 @@ Deno.test("texts that begin secrets without end are read once, and shown no furt
       "api_",
       "pwd=x ",
       "pwd=x &",
+      "pwd=[ ",
+      'pwd=[" ',
+      "pwd={} ",
+      "pwd=\\",
+      "pwd\\",
     ]
   ) {
     log.info("a.b", { text: part.repeat(500_000) });
     assertLess(lines.at(-1)!.length, 5_000);
   }
-  assertEquals(lines.length, 14);
+  assertEquals(lines.length, 19);
+  // Longer than what an expression can go back over.
+  for (const quote of ['"', "'", "`", "[", "{", ""]) {
+    log.info("a.b", { text: `pwd=${quote}${"a".repeat(10_000_000)}` });
+    assertMatch(lines.at(-1)!, /"text":"pwd=\[redacted\]"/);
+  }
 });
 
 Deno.test("values that JSON does not know are texts", () => {
