@@ -41,9 +41,9 @@ export class ActionLog {
     this.#limiter.tell();
   }
 
-  #tell(action: AdminAction): void {
+  async #tell(action: AdminAction): Promise<void> {
     try {
-      this.#onAction(action);
+      await this.#onAction(action);
     } catch (error) {
       // A log that fails takes back nothing that was done.
       console.error(error);

@@ -64,7 +64,7 @@ export function createAdmin(
   const named = nameSystems(systems);
   const totals = ownTotalsOf(named[0]!.system);
   const spare = new Logger({ clock, output: (line) => console.error(line) });
-  const ownLog = guarded(takesEvents(checked.log) ? checked.log : spare);
+  const ownLog = takesEvents(checked.log) ? guarded(checked.log, spare) : spare;
   const authenticator = new Authenticator(credentials, clock, (address) => {
     totals.authenticationFailures++;
     // Not what was given: a mistyped secret is nearly the right one, and so may a name be.
@@ -131,18 +131,26 @@ function takesEvents(log: AdminLog | undefined): log is AdminLog & EventWriter {
   return typeof log?.warning === "function" && typeof log.error === "function";
 }
 
-/** A log that may throw: nothing is refused or answered otherwise for that. */
-function guarded(log: EventWriter): EventWriter {
-  const call = (level: keyof EventWriter, ...line: Parameters<EventWriter["warning"]>): void => {
+/**
+ * A log that may throw or reject: nothing is refused or answered otherwise for that, and nobody fills a disk with it.
+ *
+ * @param spare Gets what it does not take.
+ */
+function guarded(log: EventWriter, spare: EventWriter): EventWriter {
+  const call = async (
+    level: keyof EventWriter,
+    ...line: Parameters<EventWriter["warning"]>
+  ): Promise<void> => {
+    const [event, fields] = line;
     try {
-      log[level](...line);
+      await log[level](event, fields);
     } catch (error) {
-      console.error(error);
+      spare[level](event, { ...fields, logFailure: error });
     }
   };
   return {
-    warning: (...line) => call("warning", ...line),
-    error: (...line) => call("error", ...line),
+    warning: (...line) => void call("warning", ...line),
+    error: (...line) => void call("error", ...line),
   };
 }
 

@@ -106,34 +106,41 @@ Deno.test("wrong credentials are logged with where they came from, and not with 
 });
 
 Deno.test("a log that throws neither lets anybody guess on nor breaks an answer", async () => {
-  const log: AdminOptions["log"] = {
-    level: "info",
-    warning(event): void {
-      throw new Error(event);
-    },
-    error(event): void {
-      throw new Error(event);
-    },
+  const throws = (event: string): void => {
+    throw new Error(`no room for ${event}`);
   };
-  const admin = AskedAdmin.withUsers(undefined, { log });
-  const told: unknown[] = [];
-  using _ = instead(console, "error", (error: unknown) => void told.push(error));
-  const status = async (secret: string, path = "/api/v1/status"): Promise<number> => {
-    const headers = { authorization: `Bearer ${secret}` };
-    const response = await admin.get(path, { headers }, "192.0.2.7");
-    await response.body?.cancel();
-    return response.status;
-  };
-  admin.publisher.stats = () => {
-    throw new Error("a fault");
-  };
-  assertEquals(await status(Secrets.reader), 500);
-  for (let i = 0; i < 10; i++) assertEquals(await status(`guess-${i}`), 401);
-  assertEquals(await status("guess"), 429);
-  assertEquals(told.map((error) => (error as Error).message), [
-    "admin.internalError",
-    ...Array.from({ length: 10 }, () => "admin.signInFailed"),
-  ]);
+  for (const fail of [throws, (event: string) => Promise.reject(new Error(`no room for ${event}`))]) {
+    const log: AdminOptions["log"] = { level: "info", warning: fail, error: fail };
+    const admin = AskedAdmin.withUsers(undefined, { log });
+    const told: string[] = [];
+    using _ = instead(console, "error", (line: string) => void told.push(line));
+    const status = async (secret: string, from = "192.0.2.7"): Promise<number> => {
+      const headers = { authorization: `Bearer ${secret}` };
+      const response = await admin.get("/api/v1/status", { headers }, from);
+      await response.body?.cancel();
+      return response.status;
+    };
+    admin.publisher.stats = () => {
+      throw new Error("a fault");
+    };
+    assertEquals(await status(Secrets.reader), 500);
+    for (let i = 0; i < 10; i++) assertEquals(await status(`guess-${i}`), 401);
+    assertEquals(await status("guess"), 429);
+    const lines = told.map((line) => JSON.parse(line));
+    assertEquals(lines.map(({ level, event }) => [level, event]), [
+      ["error", "admin.internalError"],
+      ...Array.from({ length: 10 }, () => ["warning", "admin.signInFailed"]),
+    ]);
+    assertEquals([lines[0].error.message, lines[0].logFailure.message], [
+      "a fault",
+      "no room for admin.internalError",
+    ]);
+    assertEquals(lines[1].address, "192.0.2.7");
+    // From many addresses it fills no disk.
+    for (let i = 0; i < 100; i++) assertEquals(await status("guess", `198.51.100.${i}`), 401);
+    assertEquals(told.length, 1 + 60);
+    admin.admin.close();
+  }
 });
 
 Deno.test("attempts are counted before anybody is told of them", () => {
