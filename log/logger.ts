@@ -182,9 +182,10 @@ export class Logger implements AsyncDisposable {
     return formatLogRecord(record, this.#format);
   }
 
-  #write(line: string): void {
+  async #write(line: string): Promise<void> {
     try {
-      this.#output.write(line);
+      // Functions that are asynchronous are taken for an output, too.
+      await this.#output.write(line);
     } catch {
       // Whoever logs has other things to do than to care for its log.
       this.#thrown++;

@@ -483,6 +483,24 @@ Deno.test("an output that throws is nobody else's trouble, and what it lost is t
   ]);
 });
 
+Deno.test("what an output rejects is lost and told as what it throws is", async () => {
+  const events: string[] = [];
+  let works = false;
+  const log = new Logger({
+    output: async (line) => {
+      await undefined;
+      if (!works) throw new Error("full");
+      events.push(JSON.parse(line).event);
+    },
+  });
+  log.info("a.b");
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  works = true;
+  log.info("a.c");
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(events, ["a.c", "log.lost"]);
+});
+
 Deno.test("without options a log has 60 lines of one event a minute, and 1,000 lines wait", async () => {
   const { log, clock, lines, last } = rig();
   for (let i = 0; i < 100; i++) log.info("flood.rising");
