@@ -237,13 +237,19 @@ Deno.test("a turn ends when more is asked for, an answer is given, all is agreed
   assertEquals([taken, ended], [2, 2]);
   await writing;
   await server.takeTurn();
+  // What was asked for before all is agreed on, and comes then, waits for no turn.
+  const pending = server.read(new Uint8Array(9));
+  await server.takeTurn();
+  assertEquals([taken, ended], [4, 3]);
   server.agreed();
-  assertEquals([taken, ended], [3, 3]);
+  assertEquals([taken, ended], [4, 4]);
+  await far.write(new Uint8Array(2));
+  assertEquals([await pending, taken], [2, 4]);
 
   const closed = new GreetedChannel(near, turns, undefined);
   await closed.takeTurn();
   closed.close();
-  assertEquals([taken, ended], [4, 4]);
+  assertEquals([taken, ended], [5, 5]);
   far.close();
   turns.close();
 });
