@@ -203,12 +203,12 @@ function checkLog(log: AdminLog): void {
 }
 
 function checkCredential({ name, role, secret }: AdminCredential): void {
-  // Not the value: it may be a secret in the wrong place.
+  // Never the value: it may be a secret in the wrong place.
   if (typeof name !== "string" || !/^[^:\p{Cc}]{1,64}$/u.test(name)) {
     throw new TypeError("a credential's name has 1 to 64 characters without colon and control characters");
   }
   if (role !== "reader" && role !== "operator") {
-    throw new TypeError(`the role of "${name}" is "${role}", expected reader or operator`);
+    throw new TypeError(`the role of "${name}" is another than expected: reader or operator`);
   }
   if (typeof secret !== "string" || !/^[\x21-\x7e]*$/.test(secret)) {
     throw new TypeError(`the secret of "${name}" has to be ASCII characters without spaces`);
