@@ -128,6 +128,8 @@ interface Outcome {
   readonly bytes: number;
   readonly during: GoodLook;
   readonly longestPause: number;
+  /** The longest that a round took to arrive, in milliseconds; also of those that came only after the attack. */
+  readonly longestWay: number;
   /** Bytes in memory at its end, with what connections were left. */
   readonly held: number;
   /** The share of a processor that others had. */
@@ -198,20 +200,22 @@ class Scene {
     const least = isQuiet(others) ? LEAST_ROUNDS.judged : LEAST_ROUNDS.other;
     assertGreater(later - rounds, due * least, "published less often");
     await attacker.quit();
-    await this.#caughtUp(before.map((total) => total + (later - rounds) * SIGNALS));
+    const late = await this.#caughtUp(before.map((total) => total + (later - rounds) * SIGNALS));
     const { connections, answers, bytes } = done;
     const held = atEnd.heap + atEnd.external - this.#before.heap - this.#before.external;
-    return { connections, answers, bytes, during, longestPause, held, others };
+    const longestWay = Math.max(during.latency.most, late);
+    return { connections, answers, bytes, during, longestPause, longestWay, held, others };
   }
 
-  /** Everybody has received so much in all: nobody was left behind. */
-  async #caughtUp(expected: readonly number[]): Promise<void> {
+  /** Everybody has received so much in all: nobody was left behind. @returns How long it took at most, in milliseconds. */
+  async #caughtUp(expected: readonly number[]): Promise<number> {
     const until = performance.now() + CATCHING_UP;
-    for (;;) {
-      const { totals, missed } = await look<GoodLook>(this.#good);
+    for (let most = 0;;) {
+      const { totals, missed, latency } = await look<GoodLook>(this.#good);
       assertEquals(missed, 0);
+      most = Math.max(most, latency.most);
       const behind = totals.map((total, n) => Math.max(0, expected[n]! - total));
-      if (behind.every((count) => count === 0)) return;
+      if (behind.every((count) => count === 0)) return most;
       assertLess(performance.now(), until, `subscribers are behind by ${behind.join(", ")} measurements`);
       await pause(100);
     }
@@ -257,8 +261,8 @@ function isQuiet(others: number): boolean {
 }
 
 /** The longest that a round took to arrive or to begin, in milliseconds. */
-function standstill({ longestPause, during }: Outcome): number {
-  return Math.max(longestPause, during.latency.most);
+function standstill({ longestPause, longestWay }: Outcome): number {
+  return Math.max(longestPause, longestWay);
 }
 
 /** Whether data took too long, as far as that can be told. */
@@ -270,9 +274,9 @@ function isLate(comparison: Comparison): boolean {
 
 /** A row of the table at the end. @param comparisons The last is shown; of those before, by what factor they delayed. */
 function row(name: string, comparisons: readonly Comparison[], kept: Memory): string {
-  const { quiet, outcome: { during, longestPause, ...done } } = comparisons.at(-1)!;
+  const { quiet, outcome: { during, longestPause, longestWay, ...done } } = comparisons.at(-1)!;
   const ms = (value: number): string => `${value.toFixed(1)} ms`.padStart(8);
-  const { p50, p99, most, typicalP99 } = during.latency;
+  const { p50, p99, typicalP99 } = during.latency;
   const kibibytes = (bytes: number): string => (bytes / 1024).toFixed(0);
   const times = comparisons.map((comparison) => delayOf(comparison).toFixed(1)).join(", ");
   const others = (100 * done.others).toFixed(0);
@@ -280,7 +284,7 @@ function row(name: string, comparisons: readonly Comparison[], kept: Memory): st
     `${name.padEnd(24)} p50 ${ms(p50)}, p99 ${ms(p99)}`,
     `p99 of a second ${ms(typicalP99)}, in quiet ${ms(quiet.latency.typicalP99)}: ${times} x`,
     `${others} % of a processor for others`,
-    `longest pause ${longestPause.toFixed(0)} ms, way ${most.toFixed(0)} ms`,
+    `longest pause ${longestPause.toFixed(0)} ms, way ${longestWay.toFixed(0)} ms`,
     `memory held ${(done.held / 1024 ** 2).toFixed(1)} MiB, kept ${kibibytes(kept.heap)} and in buffers ${
       kibibytes(kept.external)
     } KiB`,
