@@ -208,7 +208,7 @@ function checkCredential({ name, role, secret }: AdminCredential): void {
     throw new TypeError("a credential's name has 1 to 64 characters without colon and control characters");
   }
   if (role !== "reader" && role !== "operator") {
-    throw new TypeError(`the role of "${name}" is another than expected: reader or operator`);
+    throw new TypeError(`the role of "${name}" has to be reader or operator`);
   }
   if (typeof secret !== "string" || !/^[\x21-\x7e]*$/.test(secret)) {
     throw new TypeError(`the secret of "${name}" has to be ASCII characters without spaces`);

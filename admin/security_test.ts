@@ -349,7 +349,7 @@ Deno.test("options are checked, and secrets are not in the messages", () => {
   fails(
     { credentials: [{ ...credential, role: "hush-hush-hush" as "reader" }] },
     TypeError,
-    'the role of "otto" is another than expected: reader or operator',
+    'the role of "otto" has to be reader or operator',
   );
   fails({ basePath: "admin/" }, TypeError, "basePath");
   fails({ stallLimit: 0 }, RangeError, "stallLimit");
