@@ -157,6 +157,27 @@ for (const kind of ["followed", "from a file"]) {
   });
 }
 
+Deno.test("of several measurements of one signal and time none is left out, whichever batches they come in", () => {
+  const signals = tableOf(A, B);
+  const tracker = new GapTracker(signals, new ManualClock());
+  tracker.observe(batchOf([0, 8n], [1, 10n]), 0);
+  tracker.begin("x");
+  tracker.observe(batchOf([0, 20n], [1, 20n]), 0);
+  const filling = new GapFilling(tracker.end()!, signals);
+  const handOver = (...measurements: [number, bigint][]): [number, bigint][] => {
+    const batch = batchOf(...measurements);
+    filling.keep(batch);
+    filling.handedOver(batch);
+    return contentOf(batch);
+  };
+  assertEquals(handOver([0, 8n], [0, 9n], [1, 10n]), [[0, 9n]]);
+  assertEquals(handOver([1, 10n], [0, 11n], [1, 11n], [0, 11n]), [[0, 11n], [1, 11n], [0, 11n]]);
+  assertEquals(handOver([0, 11n], [1, 11n], [1, 12n]), [[0, 11n], [1, 11n], [1, 12n]]);
+  assertEquals(handOver([0, 9n], [1, 11n], [1, 12n], [0, 20n]), [[1, 12n]], "what is before has come");
+  const { last, from } = filling.rest;
+  assertEquals([new Map(last), from], [new Map([[A, 11n], [B, 12n]]), 12n]);
+});
+
 Deno.test("what is left of a small gap is small, however many signals there are", () => {
   const { signals } = manySignals(20_000);
   const tracker = new GapTracker(signals, new ManualClock());

@@ -276,6 +276,8 @@ export class GapFilling {
   /** By handle: what is missing comes after this time, and before that one. */
   #after = new BigInt64Array(0);
   #until = new BigInt64Array(0);
+  /** By handle: the last time that was received or handed over; of one that was handed over there may be more. */
+  #handed = new BigInt64Array(0);
   /** By handle: 1 where that first time is of the signal itself. */
   #isOwn = new Uint8Array(0);
   /** What it is for the others: a signal that was not heard of before has its part from where the others broke off. */
@@ -305,6 +307,7 @@ export class GapFilling {
       if (handle >= this.#after.length) this.#learn();
       const time = timeOf(batch.ticks[i]!);
       if (time <= this.#after[handle]! || time >= this.#until[handle]!) continue;
+      if (time < this.#handed[handle]!) continue;
       batch.signals[kept] = handle;
       batch.ticks[kept] = batch.ticks[i]!;
       batch.valueBits[kept] = batch.valueBits[i]!;
@@ -331,13 +334,15 @@ export class GapFilling {
     tellTimes(first, this.#signals, from, (handle, time) => {
       until[handle] = time;
     });
+    const handed = this.#handed = grown(this.#handed, size);
+    handed.set(after.subarray(from), from);
   }
 
   /** What {@linkcode GapFilling.keep} left of a batch has been handed over. */
   handedOver({ signals, ticks, length }: MeasurementBatch): void {
     for (let i = 0; i < length; i++) {
       const handle = signals[i]!;
-      this.#after[handle] = timeOf(ticks[i]!);
+      this.#handed[handle] = timeOf(ticks[i]!);
       this.#isOwn[handle] = 1;
     }
     if (length === 0) return;
@@ -354,7 +359,7 @@ export class GapFilling {
   /** How far each signal is: those that there was a time of, and those of which something was handed over. */
   #reached(): SignalTimes {
     const { last } = this.#gap;
-    const reached = new NotedTimes(this.#after, this.#signals, (handle) => this.#isOwn[handle] === 1);
+    const reached = new NotedTimes(this.#handed, this.#signals, (handle) => this.#isOwn[handle] === 1);
     if (last instanceof NotedTimes) return reached;
     // That of a file may have signals that have not come since.
     const all = new Map(last);
