@@ -71,7 +71,7 @@ const MAX_WRITE = 262_144;
 const PATIENCE = 5_000;
 /** Answers up to so many bytes are put together while they wait: the objects around each would take more than it does. */
 const SHORT_ANSWER = 512;
-/** How many bytes of them are put together at most: `SHORT_ANSWER` times a power of two. */
+/** How many bytes of them are put together at most. */
 const JOINED = 4096;
 /** What an answer counts for at most when it meets the limit. */
 const MAX_CHARGE = 1024 ** 2;
@@ -232,8 +232,9 @@ export class OutboundQueue implements Holder {
     let { buffer } = last;
     if (from > (buffer === undefined ? SHORT_ANSWER : JOINED - length)) return false;
     if (buffer === undefined || from + length > buffer.length) {
-      // Where data comes between them it may be for two only.
-      buffer = new Uint8Array(buffer === undefined ? 2 * SHORT_ANSWER : 2 * buffer.length);
+      // Where data comes between them it is for two only, which are to take no more room than apart.
+      const size = Math.max(from + length, buffer === undefined ? 0 : 2 * buffer.length);
+      buffer = new Uint8Array(Math.min(size, JOINED));
       buffer.set(last.bytes);
       this.#memory.holdAnswer([buffer], this);
       this.#release(last);

@@ -1,4 +1,4 @@
-import { assertEquals, assertLess } from "@std/assert";
+import { assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import type { Channel } from "../transport/channel.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
@@ -10,6 +10,8 @@ import { FRAME_OVERHEAD, QueueMemory } from "./queue_memory.ts";
 class GatedChannel implements Channel {
   readonly peer = { address: "gated" };
   readonly writes: Uint8Array[] = [];
+  /** What was given to be written, itself. */
+  readonly given: Uint8Array[] = [];
   isOpen: boolean;
   #pending: { resolve: () => void; reject: (error: unknown) => void } | undefined;
 
@@ -23,6 +25,7 @@ class GatedChannel implements Channel {
 
   write(bytes: Uint8Array): Promise<void> {
     this.writes.push(bytes.slice());
+    this.given.push(bytes);
     if (this.isOpen) return Promise.resolve();
     return new Promise((resolve, reject) => this.#pending = { resolve, reject });
   }
@@ -445,4 +448,118 @@ Deno.test("short answers are put together while they wait", async () => {
   assertEquals(log.at(-1), "control overflow");
   queue.close();
   assertEquals([memory.bytes, queue.held.bytes], [0, 0]);
+});
+
+Deno.test("the memory in which short answers wait together doubles up to 4 KiB, and counts as long as it is held", async () => {
+  for (const length of [1, 10, 30, 255, 256, 257, 511, 512]) {
+    const memory = new QueueMemory(10_000_000);
+    const { channel, queue } = createRig({ open: false, memory, controlLimit: 4_000_000 });
+    let room = length;
+    for (let count = 1; count * length <= 4096; count++) {
+      queue.pushControl(new Uint8Array(length));
+      if (count * length > room) room = Math.min(2 * room, 4096);
+      const held = room + FRAME_OVERHEAD;
+      assertEquals([memory.bytes, queue.held.bytes, queue.depth], [held, held, 1], `${count} of ${length}`);
+    }
+    const taken = Math.floor(4096 / length) * length;
+    assertEquals(queue.controlBytes, taken);
+    // A lone frame is written where it is.
+    await settle();
+    assertEquals([channel.lengths, channel.given[0]!.buffer.byteLength], [[taken], room]);
+    assertEquals([memory.bytes, queue.held.bytes], [room + FRAME_OVERHEAD, room + FRAME_OVERHEAD]);
+    queue.pushControl(new Uint8Array(length));
+    const one = length + FRAME_OVERHEAD;
+    assertEquals(
+      [memory.bytes, queue.depth],
+      [room + FRAME_OVERHEAD + one, 1],
+      "not to what is being written",
+    );
+    channel.release();
+    await settle();
+    assertEquals([memory.bytes, queue.held.bytes], [one, one]);
+    channel.release();
+    await queue.drained();
+    assertEquals([memory.bytes, queue.held.bytes, queue.controlBytes], [0, 0, 0]);
+  }
+});
+
+Deno.test("short answers of any lengths take no more room together than apart, and come as they were, in order", async () => {
+  const memory = new QueueMemory(10_000_000);
+  const { channel, queue } = createRig({ open: false, memory, controlLimit: 4_000_000 });
+  const expected: number[] = [];
+  const numbered = (length: number): Uint8Array => {
+    const bytes = new Uint8Array(length).map((_, i) => 7 * expected.length + i);
+    expected.push(...bytes);
+    return bytes;
+  };
+  queue.pushControl(numbered(1));
+  await settle();
+  let apart = 1 + FRAME_OVERHEAD;
+  let withData = 0;
+  let joined = 0;
+  for (let i = 0; i < 1500; i++) {
+    const { depth } = queue;
+    if (i % 7 === 0) {
+      queue.pushData({ ...data(0, 1), bytes: numbered(20) });
+      withData += 20 + FRAME_OVERHEAD;
+      continue;
+    }
+    // Very short ones and all others up to such as are just too long, in one piece or in two.
+    const pieces = Array.from({ length: 1 + i % 2 }, () => numbered(1 + (i % 5 < 2 ? i % 11 : 31 * i % 257)));
+    queue.pushControl(pieces);
+    for (const { length } of pieces) apart += length + FRAME_OVERHEAD;
+    if (queue.depth === depth) joined++;
+    assertLessOrEqual(queue.held.bytes, apart);
+    assertEquals(memory.bytes, queue.held.bytes + withData);
+  }
+  assertEquals(joined > 700, true, `${joined} were put together`);
+  channel.isOpen = true;
+  channel.release();
+  await queue.drained();
+  assertEquals(channel.writes.flatMap((bytes) => [...bytes]), expected.map((byte) => byte & 0xff));
+  assertEquals([memory.bytes, queue.held.bytes, queue.controlBytes], [0, 0, 0]);
+});
+
+Deno.test("a short answer that others wait for, too, is theirs when it is put together with another", async () => {
+  const memory = new QueueMemory(10_000_000);
+  const [one, other] = [createRig({ open: false, memory }), createRig({ open: false, memory })];
+  const room = new Uint8Array(600).fill(7);
+  const shared = room.subarray(0, 30);
+  for (const { queue } of [one, other]) queue.pushControl(shared);
+  assertEquals(memory.bytes, 30 + FRAME_OVERHEAD);
+  one.queue.pushControl(new Uint8Array(10).fill(1));
+  one.queue.pushControl(new Uint8Array(50).fill(2));
+  assertEquals(memory.bytes, 30 + 90 + 2 * FRAME_OVERHEAD, "one has a copy");
+  await settle();
+  assertEquals(room, new Uint8Array(600).fill(7));
+  assertEquals(one.channel.given, [
+    Uint8Array.of(...Array(30).fill(7), ...Array(10).fill(1), ...Array(50).fill(2)),
+  ]);
+  assertEquals(other.channel.given, [shared]);
+  other.channel.release();
+  await other.queue.drained();
+  assertEquals(memory.bytes, 90 + FRAME_OVERHEAD);
+  one.channel.release();
+  await one.queue.drained();
+  assertEquals(memory.bytes, 0);
+});
+
+Deno.test("of short answers that wait together nothing counts when the queue is closed, or gives way", async () => {
+  for (const way of ["close", "giveWay"] as const) {
+    const memory = new QueueMemory(10_000_000);
+    const { channel, queue } = createRig({ open: false, memory });
+    for (let i = 0; i < 50; i++) queue.pushControl(new Uint8Array(100));
+    await settle();
+    // Two frames wait behind the write, and data with one behind that.
+    for (let i = 0; i < 50; i++) queue.pushControl(new Uint8Array(100));
+    queue.pushData(data(100, 1));
+    for (let i = 0; i < 3; i++) queue.pushControl(new Uint8Array(100));
+    assertEquals(queue.depth, 4);
+    queue[way]();
+    const writing = way === "close" ? 5000 + FRAME_OVERHEAD : 0;
+    assertEquals([memory.bytes, queue.controlBytes], [writing, 5000]);
+    channel.close();
+    await queue.drained();
+    assertEquals([memory.bytes, queue.held.bytes, queue.controlBytes], [0, 0, 0]);
+  }
 });
