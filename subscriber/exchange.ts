@@ -81,6 +81,8 @@ export class Exchanges {
   readonly #turns = new Map<number, Turns>();
   /** How many answers may still come, by command; also those that nobody waits for any more. */
   readonly #owed = new Map<number, number>();
+  /** By command: that whose answers come before its own. */
+  readonly #behind = new Map<number, number>();
   #closedBy: SttpError | undefined;
 
   /** @param send Puts a command on the wire. */
@@ -113,6 +115,7 @@ export class Exchanges {
       });
     };
     waitFor(behind !== undefined && this.owes(behind.command) ? Math.max(behind.timeout, timeout) : timeout);
+    if (behind !== undefined) this.#behind.set(command, behind.command);
     const { onSettled } = options;
     this.#pending.set(command, { ...answer, onSettled, behind: behind?.command, waitFor, timeout });
     this.#owed.set(command, (this.#owed.get(command) ?? 0) + 1);
@@ -170,8 +173,12 @@ export class Exchanges {
     if (!this.owes(command)) return;
     this.#owed.set(command, this.#owed.get(command)! - 1);
     if (this.owes(command)) return;
-    for (const pending of this.#pending.values()) {
-      if (pending.behind === command) pending.waitFor(pending.timeout);
+    for (const [other, before] of this.#behind) {
+      if (before !== command) continue;
+      const pending = this.#pending.get(other);
+      // Those to earlier ones would have come before this.
+      this.#owed.set(other, pending === undefined ? 0 : 1);
+      pending?.waitFor(pending.timeout);
     }
   }
 

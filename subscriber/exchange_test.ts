@@ -153,3 +153,40 @@ Deno.test("an answer tells that those before it will not come", async () => {
   await unsubscribing;
   assertEquals([all.owes(Command.Subscribe), clock.pending], [false, 0]);
 });
+
+Deno.test("an answer that never came is not taken for late once the next command is answered", async () => {
+  const { clock, exchanges: all } = exchanges();
+  const behind = { command: Command.Subscribe, timeout: 30_000 };
+  const never = code(all.request(Command.Unsubscribe, empty, { timeout, behind }));
+  await settle();
+  clock.advance(timeout);
+  assertEquals(await never, "TimedOut");
+  const subscribing = all.request(Command.Subscribe, empty, { timeout });
+  await settle();
+  all.succeed(Command.Subscribe, () => empty);
+  await subscribing;
+  assertEquals(all.owes(Command.Unsubscribe), false);
+  const unanswered = code(all.request(Command.Subscribe, empty, { timeout }));
+  await settle();
+  clock.advance(timeout);
+  assertEquals(await unanswered, "TimedOut");
+  const unsubscribing = all.request(Command.Unsubscribe, empty, { timeout, behind });
+  await settle();
+  assertEquals(all.succeed(Command.Unsubscribe, () => empty), true);
+  await unsubscribing;
+  assertEquals([all.owes(Command.Subscribe), clock.pending], [false, 0]);
+
+  // One that is waited for stays owed: it may have been sent behind the command.
+  const aborted = new AbortController();
+  const given = code(all.request(Command.Subscribe, empty, { timeout, signal: aborted.signal }));
+  await settle();
+  aborted.abort();
+  assertEquals(await given, "Aborted");
+  const behindIt = all.request(Command.Unsubscribe, empty, { timeout, behind });
+  await settle();
+  all.succeed(Command.Subscribe, () => empty);
+  assertEquals(all.owes(Command.Unsubscribe), true);
+  assertEquals(all.succeed(Command.Unsubscribe, () => empty), true);
+  await behindIt;
+  assertEquals([all.owes(Command.Unsubscribe), clock.pending], [false, 0]);
+});
