@@ -54,7 +54,7 @@ export interface OpenUdpOptions {
  * Opens a UDP socket. Nothing is buffered here: a datagram is handed over as it arrives, and what the program has no
  * time for is lost in the system's own buffer, as it is on the way.
  *
- * @throws {SttpError} `ConnectFailed` when the address is in use or not ours.
+ * @throws {SttpError} `ConnectFailed` when the address is in use, not ours or not permitted.
  * @throws {RangeError} When the port makes no sense.
  *
  * @example
@@ -74,12 +74,13 @@ export interface OpenUdpOptions {
 export async function openUdp(options: OpenUdpOptions = {}): Promise<DatagramSocket> {
   const { hostname = "0.0.0.0", port = 0, ipv6Only = false, onDatagram, onError } = options;
   checkPort(port, 0);
+  const local = formatHostPort(hostname, port);
+  await demandPermission(local);
   const socket = createSocket({ type: hostname.includes(":") ? "udp6" : "udp4", ipv6Only });
   const opened = Promise.withResolvers<void>();
   let isOpen = false;
   socket.on("error", (cause) => {
-    const what = `UDP socket on ${formatHostPort(hostname, port)}: ${cause.message}`;
-    const error = new SttpError(isOpen ? "ConnectionLost" : "ConnectFailed", what, { cause });
+    const error = socketFailed(isOpen ? "ConnectionLost" : "ConnectFailed", local, cause);
     if (isOpen) onError?.(error);
     else opened.reject(error);
   });
@@ -99,6 +100,22 @@ export async function openUdp(options: OpenUdpOptions = {}): Promise<DatagramSoc
   }
   isOpen = true;
   return new UdpSocket(socket);
+}
+
+/** Asks beforehand: what is not permitted `node:dgram` throws where nobody can catch it, which ends the program. */
+async function demandPermission(local: string): Promise<void> {
+  try {
+    const { state } = await Deno.permissions.request({ name: "net", host: local });
+    if (state !== "granted") throw new Error(`not permitted, it takes --allow-net=${local}`);
+  } catch (cause) {
+    throw socketFailed("ConnectFailed", local, cause);
+  }
+}
+
+function socketFailed(code: "ConnectFailed" | "ConnectionLost", local: string, cause: unknown): SttpError {
+  return new SttpError(code, `UDP socket on ${local}: ${cause instanceof Error ? cause.message : cause}`, {
+    cause,
+  });
 }
 
 /** For how many milliseconds datagrams may be sent one behind the other before everything else gets its turn. */

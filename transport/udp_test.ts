@@ -168,3 +168,11 @@ Deno.test("what is not wanted any more while it waits is not sent, and told so; 
   await near.close();
   await far.close();
 });
+
+Deno.test("a socket that is not permitted is refused by name, and one that is opens", {
+  permissions: { net: ["127.0.0.1:0"] },
+}, async () => {
+  const error = await assertRejects(() => openUdp(), SttpError, "UDP socket on 0.0.0.0:0: not permitted");
+  assertEquals(error.code, "ConnectFailed");
+  await (await openUdp({ hostname: "127.0.0.1" })).close();
+});

@@ -345,6 +345,24 @@ Deno.test("a port that is taken fails the subscription by name", async () => {
   assertEquals(first.state, "connected");
 });
 
+Deno.test("a publisher that is not permitted to send over UDP refuses, and serves others", {
+  permissions: { net: ["127.0.0.1"] },
+}, async () => {
+  await using meeting = await Meeting.start(size, { udp: { hostname: "0.0.0.0" } });
+  const refused = meeting.subscriber({ udp: { interface: "127.0.0.1" } });
+  await assertRejects(() => refused.connect(), SttpError, "--allow-net=0.0.0.0:0");
+  await meeting.subscribed();
+});
+
+Deno.test("a subscriber that is not permitted to receive over UDP fails by name", {
+  permissions: { net: ["127.0.0.1"] },
+}, async () => {
+  await using meeting = await Meeting.start(size, { udp: { hostname: "127.0.0.1" } });
+  const subscriber = meeting.subscriber({ udp: true });
+  const error = await assertRejects(() => subscriber.connect(), SttpError, "--allow-net=0.0.0.0:0");
+  assertEquals(error.code, "ConnectFailed");
+});
+
 Deno.test("a publisher on every address, IPv6 included, serves both families over UDP", {
   ignore: !hasIpv6,
 }, async () => {
