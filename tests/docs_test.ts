@@ -68,6 +68,26 @@ for (const [document, least] of Object.entries(documents)) {
   });
 }
 
+Deno.test("the events that commands and the admin log are those that documents name", () => {
+  const logged = new Set<string>();
+  for (const folder of ["cli", "admin"]) {
+    for (const file of filesIn(folder, ".ts")) {
+      if (file.endsWith("_test.ts")) continue;
+      for (const [, name] of read(file).matchAll(/\b(?:log|ownLog)(?:\.\w+|\[\w+\])\(\s*"([^"]+)"/g)) {
+        logged.add(name!);
+      }
+    }
+  }
+  const kinds = [...new Set([...logged].map((name) => name.split(".")[0]!))].sort();
+  assertEquals(kinds, ["admin", "cli", "history", "relay"]);
+  const inDocuments = new Set<string>();
+  for (const file of filesIn("docs", ".md")) {
+    const names = new RegExp(`\`((?:${kinds.join("|")})\\.\\w+)\``, "g");
+    for (const [, name] of read(file).matchAll(names)) inDocuments.add(name!);
+  }
+  assertEquals([...inDocuments].sort(), [...logged].sort());
+});
+
 Deno.test("a name is that of a test where a test has it, and not where it happens to stand", () => {
   const source = [
     '// "in a comment"',
@@ -92,6 +112,15 @@ Deno.test("a name is that of a test where a test has it, and not where it happen
     "a/b_test.ts three",
   ]);
 });
+
+/** The files below a folder whose names end so. */
+function* filesIn(folder: string, end: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(new URL(`../${folder}`, import.meta.url))) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) yield* filesIn(path, end);
+    else if (name.endsWith(end)) yield path;
+  }
+}
 
 function read(path: string): string {
   return Deno.readTextFileSync(new URL(`../${path}`, import.meta.url));
