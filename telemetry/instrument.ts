@@ -10,9 +10,10 @@ const SCOPE = "@sttp/sttp";
  * Gives metrics and traces of publishers and subscribers to OpenTelemetry, as far as it is switched on: in Deno, by the
  * environment variable `OTEL_DENO=true`. While it is off, nothing is done and nothing costs.
  *
- * The metrics are those of the admin, under the same names: see `docs/admin.md`. There is a span for each connection,
- * `sttp.publisher.connection` or `sttp.subscriber.connection`, whose events are the kinds of `status()`, and one for each
- * metadata document that a subscriber got, `sttp.subscriber.metadata`.
+ * The metrics are those of the admin, under the same names but for `_total` at the end, which exporters to Prometheus add:
+ * see `docs/admin.md`. There is a span for each connection, `sttp.publisher.connection` or `sttp.subscriber.connection`,
+ * whose events are the kinds of `status()`, and one for each metadata document that a subscriber got,
+ * `sttp.subscriber.metadata`.
  *
  * @param systems A publisher or subscriber, or several with names: the attribute `system` of metrics and `sttp.system` of
  * spans.

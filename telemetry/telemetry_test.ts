@@ -3,48 +3,12 @@ import { assert, assertEquals } from "@std/assert";
 import { nameSystems } from "../admin/system.ts";
 import type { PublisherStatus } from "../publisher/status.ts";
 import { all, metadataOf, roundOf, until } from "../tests/integration/support.ts";
+import { Collector } from "../tests/support/collector.ts";
 import { Publisher } from "../publisher/mod.ts";
 import { Subscriber } from "../subscriber/mod.ts";
 import { SystemMetrics } from "./metrics.ts";
 import { instrument } from "./mod.ts";
 import { PublisherSpans, SubscriberSpans } from "./spans.ts";
-
-interface Named {
-  readonly name: string;
-}
-
-/** Takes what is exported, by OTLP with JSON. */
-class Collector implements AsyncDisposable {
-  readonly metrics = new Map<string, unknown>();
-  readonly spans: (Named & { events?: Named[] })[] = [];
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
-
-  constructor() {
-    this.#server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async (request) => {
-      const { pathname } = new URL(request.url);
-      const body = await request.json();
-      for (const { scopeMetrics = [] } of body.resourceMetrics ?? []) {
-        for (const { metrics } of scopeMetrics) {
-          for (const metric of metrics) this.metrics.set(metric.name, metric);
-        }
-      }
-      for (const { scopeSpans = [] } of body.resourceSpans ?? []) {
-        for (const { spans } of scopeSpans) this.spans.push(...spans);
-      }
-      return new Response(pathname.startsWith("/v1/") ? "{}" : null, {
-        headers: { "content-type": "application/json" },
-      });
-    });
-  }
-
-  get endpoint(): string {
-    return `http://127.0.0.1:${this.#server.addr.port}`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
-  }
-}
 
 Deno.test("metrics and spans arrive at a collector", async () => {
   await using collector = new Collector();
@@ -56,27 +20,19 @@ Deno.test("metrics and spans arrive at a collector", async () => {
       "--allow-net=127.0.0.1",
       new URL("./testdata/program.ts", import.meta.url).pathname,
     ],
-    env: {
-      OTEL_DENO: "true",
-      OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
-      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
-      OTEL_METRIC_EXPORT_INTERVAL: "100",
-      OTEL_BSP_SCHEDULE_DELAY: "100",
-      OTEL_DENO_CONSOLE: "ignore",
-    },
+    env: { ...collector.env, OTEL_METRIC_EXPORT_INTERVAL: "100", OTEL_BSP_SCHEDULE_DELAY: "100" },
     stdin: "piped",
     stdout: "null",
     stderr: "inherit",
   }).spawn();
-  const span = (name: string): (Named & { events?: Named[] }) | undefined =>
-    collector.spans.find((span) => span.name === name);
   await until(() => collector.metrics.has("sttp_publisher_connections_accepted"));
   await until(() =>
-    span("sttp.publisher.connection") !== undefined && span("sttp.subscriber.connection") !== undefined
+    collector.span("sttp.publisher.connection") !== undefined &&
+    collector.span("sttp.subscriber.connection") !== undefined
   );
   assert(collector.metrics.has("sttp_subscriber_received_bytes"));
-  assert(span("sttp.subscriber.metadata") !== undefined);
-  assert(span("sttp.publisher.connection")!.events!.some(({ name }) => name === "subscribed"));
+  assert(collector.span("sttp.subscriber.metadata") !== undefined);
+  assert(collector.span("sttp.publisher.connection")!.events!.some(({ name }) => name === "subscribed"));
   await child.stdin.close();
   assertEquals((await child.status).success, true);
 });

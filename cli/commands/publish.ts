@@ -20,6 +20,7 @@ import { PublishingMeter } from "../publishing.ts";
 import { Reporter } from "../reporter.ts";
 import { aborted, endingAfter, onReload } from "../signals.ts";
 import { FileSource, GridSource, type MeasurementSource, StreamSource } from "../source.ts";
+import { instrumentWhereOn } from "../telemetry.ts";
 import { checkListening, readTls, tlsOptions } from "../tls.ts";
 
 const source = { group: "Measurements" } as const;
@@ -172,6 +173,7 @@ export const publish: Command = defineCommand({
         (error) => log.error("cli.reloadFailed", { message: (error as Error).message }),
       );
     });
+    using _telemetry = await instrumentWhereOn({ publisher });
     await using _admin = await serveAdminFor({ publisher }, values, context, { log, reloadMetadata: reload });
     await listening(() => publisher.start());
     for (const address of values.connect) publisher.connect(address);

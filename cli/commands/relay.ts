@@ -25,6 +25,7 @@ import { RelayMeter } from "../relay/meter.ts";
 import { Relay, type RelayEvent } from "../relay/relay.ts";
 import { Reporter } from "../reporter.ts";
 import { aborted, endingAfter, onReload } from "../signals.ts";
+import { instrumentWhereOn } from "../telemetry.ts";
 import { listenTlsOptions, readListenTls } from "../tls.ts";
 import { assemblyInfo } from "../version.ts";
 
@@ -139,7 +140,9 @@ export const relay: Command = defineCommand({
       }
     };
     using _reloading = onReload(() => void reload());
-    await using _admin = await serveAdminFor({ publisher, ...relay.subscribers }, values, context, { log });
+    const systems = { publisher, ...relay.subscribers };
+    using _telemetry = await instrumentWhereOn(systems);
+    await using _admin = await serveAdminFor(systems, values, context, { log });
     await listening(() => publisher.start());
     for (const address of values.connect) publisher.connect(address);
     const meter = new RelayMeter(publisher, relay);

@@ -40,6 +40,7 @@ import {
 import type { Output } from "../output.ts";
 import { Reception } from "../reception.ts";
 import { Reporter } from "../reporter.ts";
+import { instrumentWhereOn } from "../telemetry.ts";
 import { checkListening } from "../tls.ts";
 import { assemblyInfo } from "../version.ts";
 
@@ -186,6 +187,7 @@ export const subscribe: Command = defineCommand({
     const title = (): string => `${subscriber.peer?.address ?? address}  ${subscriber.state}  ${progress()}`;
     let table: LiveTable | undefined;
     await using log = createLog(values, context, (line) => table?.log(line));
+    using _telemetry = await instrumentWhereOn({ subscriber });
     await using _admin = await serveAdminFor({ subscriber }, values, context, { log });
     const lost = values.once && patient ? endWithConnection(subscriber) : undefined;
     // What makes connect() give up is told by its error; what it goes on after only by the log.

@@ -63,9 +63,16 @@ export class Sttp implements AsyncDisposable {
 
   /** Starts it with these arguments. */
   static start(...args: string[]): Sttp {
+    return Sttp.startWith({}, ...args);
+  }
+
+  /** Starts it with these variables besides those of this process, and these arguments. */
+  static startWith(env: Readonly<Record<string, string>>, ...args: string[]): Sttp {
     const [command, ...rest] = sttpCommand(...args);
     const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
-    return new Sttp(new Deno.Command(command, { args: rest, ...piped, env: { NO_COLOR: "1" } }).spawn());
+    return new Sttp(
+      new Deno.Command(command, { args: rest, ...piped, env: { NO_COLOR: "1", ...env } }).spawn(),
+    );
   }
 
   async #read(stream: ReadableStream<Uint8Array<ArrayBuffer>>, take: (text: string) => void): Promise<void> {
