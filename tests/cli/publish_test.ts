@@ -310,7 +310,7 @@ Deno.test("sttp publish --admin shows itself; elsewhere than on this machine onl
     await Deno.writeTextFile(path, "- {name: ann, role: king, secret: a-secret-of-ann}\n");
     const wrong = await sttp([...args, "--admin-credentials", path]);
     assertEquals(wrong.code, 2);
-    assertMatch(wrong.stderr, /the role of "ann" is "king"/);
+    assertMatch(wrong.stderr, /the role of "ann" has to be reader or operator/);
   }));
 
 Deno.test("sttp publish: the port is taken; TLS; --duration", () =>
