@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { hex } from "../tests/support/hostile.ts";
+import { assertSttpRejects, hex } from "../tests/support/hostile.ts";
 import type { Channel, ChannelListener } from "./channel.ts";
-import { SttpError, type SttpErrorCode } from "./errors.ts";
+import { SttpError } from "./errors.ts";
 import { connectTcp, listenTcp } from "./tcp.ts";
 
 const LOCAL = "127.0.0.1";
@@ -31,14 +31,6 @@ async function readAll(channel: Channel): Promise<Uint8Array> {
     chunks.push(into.slice(0, count));
   }
   return await new Response(new Blob(chunks)).bytes();
-}
-
-async function assertCode(
-  code: SttpErrorCode,
-  attempt: () => Promise<unknown>,
-  part?: string,
-): Promise<void> {
-  assertEquals((await assertRejects(attempt, SttpError, part)).code, code);
 }
 
 /** Runs a test with another `Deno.connect`. */
@@ -103,14 +95,14 @@ Deno.test("closing ends a pending read with null, and may be repeated", async ()
 Deno.test("a write to a closed channel is a lost connection", async () => {
   await connected(async (near) => {
     near.close();
-    await assertCode("ConnectionLost", () => near.write(hex("01")), "is closed");
+    await assertSttpRejects("ConnectionLost", () => near.write(hex("01")), "is closed");
   });
 });
 
 Deno.test("a write that waits when its channel closes is a lost connection", async () => {
   await connected(async (near) => {
     // Nobody reads: this can't be finished.
-    const writing = assertCode("ConnectionLost", () => near.write(new Uint8Array(50_000_000)));
+    const writing = assertSttpRejects("ConnectionLost", () => near.write(new Uint8Array(50_000_000)));
     await near.write(new Uint8Array(0));
     near.close();
     await writing;
@@ -121,7 +113,7 @@ Deno.test("writing to a peer that is gone is a lost connection", async () => {
   await connected(async (near, far) => {
     far.close();
     // The first writes may still go into the system's buffer.
-    await assertCode("ConnectionLost", async () => {
+    await assertSttpRejects("ConnectionLost", async () => {
       for (;;) await near.write(new Uint8Array(100_000));
     });
   });
@@ -138,12 +130,12 @@ Deno.test("a connection that breaks is a lost connection", async () => {
   } as unknown as Deno.TcpConn;
   await withConnect(() => Promise.resolve(broken), async () => {
     const channel = await connectTcp({ port: 7165 });
-    await assertCode(
+    await assertSttpRejects(
       "ConnectionLost",
       () => channel.read(new Uint8Array(1)),
       "192.0.2.1:7165 lost: reset by peer",
     );
-    await assertCode("ConnectionLost", () => channel.write(new Uint8Array(1)), "broken pipe");
+    await assertSttpRejects("ConnectionLost", () => channel.write(new Uint8Array(1)), "broken pipe");
     channel.close();
   });
 });
@@ -187,7 +179,7 @@ Deno.test("a peer that went away before it was accepted is passed over", async (
   Deno.listen = (() => played) as unknown as typeof Deno.listen;
   try {
     const listener = listenTcp({ port: 7165 });
-    await assertCode(
+    await assertSttpRejects(
       "ConnectionLost",
       () => listener.accept(),
       "can't accept on 127.0.0.1:7165: too many open files",
@@ -223,12 +215,12 @@ Deno.test("without a hostname every interface is listened on and localhost is co
 Deno.test("where nobody listens no connection is made", async () => {
   const listener = listenTcp({ hostname: LOCAL, port: 0 });
   listener.close();
-  await assertCode(
+  await assertSttpRejects(
     "ConnectFailed",
     () => connectTcp({ hostname: LOCAL, port: listener.port }),
     listener.address,
   );
-  await assertCode(
+  await assertSttpRejects(
     "ConnectFailed",
     () => connectTcp({ hostname: "no such host", port: 7165 }),
     "no such host:7165",
@@ -238,9 +230,9 @@ Deno.test("where nobody listens no connection is made", async () => {
 Deno.test("connecting can be aborted, before and while it waits", async () => {
   const listener = listenTcp({ hostname: LOCAL, port: 0 });
   const target = { hostname: LOCAL, port: listener.port };
-  await assertCode("Aborted", () => connectTcp({ ...target, signal: AbortSignal.abort() }));
+  await assertSttpRejects("Aborted", () => connectTcp({ ...target, signal: AbortSignal.abort() }));
   const controller = new AbortController();
-  const connecting = assertCode(
+  const connecting = assertSttpRejects(
     "Aborted",
     () => connectTcp({ ...target, signal: controller.signal }),
     listener.address,
@@ -278,7 +270,11 @@ Deno.test("connecting ends at its time-out, and tells the system so", async () =
       })
     );
   await withConnect(never, async () => {
-    await assertCode("TimedOut", () => connectTcp({ port: 7165, timeout: 1 }), "localhost:7165 within 1 ms");
+    await assertSttpRejects(
+      "TimedOut",
+      () => connectTcp({ port: 7165, timeout: 1 }),
+      "localhost:7165 within 1 ms",
+    );
   });
   assert(told);
 });
@@ -293,7 +289,7 @@ Deno.test("a connection that comes after the abort is closed", async () => {
     return conn;
   };
   await withConnect(late, async () => {
-    await assertCode("Aborted", () => connectTcp({ port: listener.port, signal: controller.signal }));
+    await assertSttpRejects("Aborted", () => connectTcp({ port: listener.port, signal: controller.signal }));
   });
   const far = await listener.accept();
   assertEquals(await far?.read(new Uint8Array(1)), null);

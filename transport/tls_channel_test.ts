@@ -1,20 +1,13 @@
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
+import { assertSttpRejects } from "../tests/support/hostile.ts";
 import { type Certificates, meet, testCertificates, withTls } from "../tests/support/tls.ts";
 import type { Channel } from "./channel.ts";
 import { ManualClock } from "./clock.ts";
-import { SttpError, type SttpErrorCode } from "./errors.ts";
+import { SttpError } from "./errors.ts";
 import { createChannelPair } from "./memory_channel.ts";
 import { secureChannel, serverOptions } from "./tls_channel.ts";
 import { certificateFingerprint, checkTlsOptions, type TlsOptions } from "./tls_options.ts";
 import { TlsError, type TlsFailure } from "./tls_peer.ts";
-
-async function assertCode(
-  code: SttpErrorCode,
-  attempt: () => Promise<unknown>,
-  part?: string,
-): Promise<void> {
-  assertEquals((await assertRejects(attempt, SttpError, part)).code, code);
-}
 
 /** Lets everything that is ready run. */
 async function settle(): Promise<void> {
@@ -121,18 +114,18 @@ Deno.test("closing ends a pending read with null, and may be repeated", async ()
 Deno.test("writing to a closed channel, or when it closes, is a lost connection", async () => {
   await withTls(async (client) => {
     // Nobody reads: this can't be finished.
-    const writing = assertCode("ConnectionLost", () => client.write(new Uint8Array(5_000_000)));
+    const writing = assertSttpRejects("ConnectionLost", () => client.write(new Uint8Array(5_000_000)));
     await settle();
     client.close();
     await writing;
-    await assertCode("ConnectionLost", () => client.write(new Uint8Array(1)), "is closed");
+    await assertSttpRejects("ConnectionLost", () => client.write(new Uint8Array(1)), "is closed");
   });
 });
 
 Deno.test("writing to a peer that is gone is a lost connection", async () => {
   await withTls(async (client, server) => {
     server.close();
-    await assertCode("ConnectionLost", async () => {
+    await assertSttpRejects("ConnectionLost", async () => {
       for (;;) await client.write(new Uint8Array(100_000));
     });
   });
@@ -165,11 +158,15 @@ function breakable(
 Deno.test("a connection that breaks underneath is a lost connection", async () => {
   const { ends, breakWith } = breakable("read");
   await withTls(async (client) => {
-    const reading = assertCode("ConnectionLost", () => client.read(new Uint8Array(1)), "reset by peer");
+    const reading = assertSttpRejects(
+      "ConnectionLost",
+      () => client.read(new Uint8Array(1)),
+      "reset by peer",
+    );
     breakWith(new SttpError("ConnectionLost", "reset by peer"));
     await reading;
-    await assertCode("ConnectionLost", () => client.write(new Uint8Array(1)), "reset by peer");
-    await assertCode("ConnectionLost", () => client.read(new Uint8Array(1)));
+    await assertSttpRejects("ConnectionLost", () => client.write(new Uint8Array(1)), "reset by peer");
+    await assertSttpRejects("ConnectionLost", () => client.read(new Uint8Array(1)));
   }, ends);
 });
 
@@ -202,7 +199,7 @@ Deno.test("one changed bit on the way, and nothing more is believed", async () =
   await withTls(async (client, server) => {
     damage = true;
     await client.write(new Uint8Array([1, 2, 3]));
-    await assertCode("ConnectionLost", () => server.read(new Uint8Array(10)));
+    await assertSttpRejects("ConnectionLost", () => server.read(new Uint8Array(10)));
   }, [noisy, far]);
 });
 
@@ -373,7 +370,11 @@ Deno.test("a refusal tells whose certificate it was", async () => {
   assertEquals(certificate?.fingerprint, certificateFingerprint(expired.certificate));
   // Who was refused learns it from the end of the connection.
   const reading = near.value.read(new Uint8Array(1));
-  await assertCode("ConnectionLost", () => reading, "before anything came, it may not trust our certificate");
+  await assertSttpRejects(
+    "ConnectionLost",
+    () => reading,
+    "before anything came, it may not trust our certificate",
+  );
   near.value.close();
 });
 
@@ -381,7 +382,7 @@ Deno.test("a client without certificate is told what may be the matter", async (
   const { ca, server } = await testCertificates();
   const [near] = await meet({ ca }, { ...server, ca });
   assert(near.status === "fulfilled");
-  await assertCode(
+  await assertSttpRejects(
     "ConnectionLost",
     () => near.value.read(new Uint8Array(1)),
     "it may ask for a certificate",
@@ -401,7 +402,7 @@ Deno.test("a client that is lost before anything came is told what may be the ma
       const said = `${lost.message} before anything came, it may ask for a certificate`;
       assertEquals([error.message, error.cause], [said, lost], end);
       // So do those who come late, and nobody once it was closed from this side.
-      await assertCode("ConnectionLost", () => client.write(new Uint8Array(1)), said);
+      await assertSttpRejects("ConnectionLost", () => client.write(new Uint8Array(1)), said);
       client.close();
       const late = await assertRejects(() => client.write(new Uint8Array(1)), SttpError);
       assertEquals(late.message, "the channel to memory:1 is closed");
@@ -451,7 +452,7 @@ Deno.test("agreeing can be aborted, before and while it waits", async () => {
     if (before) controller.abort();
     const clock = new ManualClock();
     const { signal } = controller;
-    const aborted = assertCode(
+    const aborted = assertSttpRejects(
       "Aborted",
       () => secureChannel(near, { side: "client", settings, timeout: 500, clock, signal }),
       "memory:1",

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertThrows, fail } from "@std/assert";
+import { assert, assertRejects, assertThrows, fail } from "@std/assert";
 import { SttpError, type SttpErrorCode } from "../../transport/errors.ts";
 
 /**
@@ -51,6 +51,17 @@ export function corruptEachByte(bytes: Uint8Array, decode: (bytes: Uint8Array) =
 /** Insists on an `SttpError` with this code, and gives it. */
 export function assertSttpError(code: SttpErrorCode, decode: () => unknown, messagePart?: string): SttpError {
   const error = assertThrows(decode, SttpError, messagePart);
+  assert(error.code === code, `code ${code} expected, got ${error.code}: ${error.message}`);
+  return error;
+}
+
+/** The same of what takes its time. */
+export async function assertSttpRejects(
+  code: SttpErrorCode,
+  attempt: () => Promise<unknown>,
+  messagePart?: string,
+): Promise<SttpError> {
+  const error = await assertRejects(attempt, SttpError, messagePart);
   assert(error.code === code, `code ${code} expected, got ${error.code}: ${error.message}`);
   return error;
 }
