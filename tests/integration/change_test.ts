@@ -2,43 +2,47 @@
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { SttpError } from "../../transport/mod.ts";
 import type { SubscriberStatus } from "../../subscriber/mod.ts";
+import { sidesOver } from "../support/tls.ts";
 import { all, dropped, Meeting, metadataOf, numberOf, receive, Received, roundOf, until } from "./support.ts";
 
 const size = 24;
 
-for (const version of [1, 2, 3] as const) {
-  for (const compressPayload of [true, false]) {
-    Deno.test(`resubscribing under load, version ${version}, ${compressPayload ? "TSSC" : "compact"}: no value under a wrong name`, async () => {
-      await using meeting = await Meeting.start(size);
-      const subscriber = await meeting.subscribed({ version, compressPayload });
-      const received = new Received();
-      const receiving = (async () => {
-        for await (const batch of subscriber.batches()) received.add(subscriber, batch);
-      })();
-      let resubscribing = true;
-      const publishing = (async () => {
-        while (resubscribing) await meeting.publish(1);
-      })();
-      // Overlapping signals under indexes that differ each time.
-      for (let i = 0; i < 25; i++) {
-        const before = received.count;
-        await subscriber.subscribe({
-          filter: i % 5 === 4
-            ? all
-            : `PPA:${i % size}; PPA:${(i * 7 + 3) % size}; FILTER TOP ${
-              1 + i % 9
-            } ActiveMeasurements WHERE True ` +
-              `ORDER BY PointTag ${i % 2 ? "DESC" : "ASC"}`,
-        });
-        await until(() => received.count > before);
-      }
-      resubscribing = false;
-      await publishing;
-      await subscriber.disconnect();
-      await receiving;
-      assertEquals(received.signals().length, size);
-      assertEquals(dropped(subscriber), {});
-    });
+for (const transport of ["TCP", "TLS"] as const) {
+  for (const version of [1, 2, 3] as const) {
+    for (const compressPayload of [true, false]) {
+      Deno.test(`resubscribing under load, version ${version}, ${compressPayload ? "TSSC" : "compact"} over ${transport}: no value under a wrong name`, async () => {
+        const sides = await sidesOver(transport);
+        await using meeting = await Meeting.start(size, sides.publisher);
+        const subscriber = await meeting.subscribed({ ...sides.subscriber, version, compressPayload });
+        const received = new Received();
+        const receiving = (async () => {
+          for await (const batch of subscriber.batches()) received.add(subscriber, batch);
+        })();
+        let resubscribing = true;
+        const publishing = (async () => {
+          while (resubscribing) await meeting.publish(1);
+        })();
+        // Overlapping signals under indexes that differ each time.
+        for (let i = 0; i < 25; i++) {
+          const before = received.count;
+          await subscriber.subscribe({
+            filter: i % 5 === 4
+              ? all
+              : `PPA:${i % size}; PPA:${(i * 7 + 3) % size}; FILTER TOP ${
+                1 + i % 9
+              } ActiveMeasurements WHERE True ` +
+                `ORDER BY PointTag ${i % 2 ? "DESC" : "ASC"}`,
+          });
+          await until(() => received.count > before);
+        }
+        resubscribing = false;
+        await publishing;
+        await subscriber.disconnect();
+        await receiving;
+        assertEquals(received.signals().length, size);
+        assertEquals(dropped(subscriber), {});
+      });
+    }
   }
 }
 

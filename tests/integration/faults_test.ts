@@ -1,15 +1,10 @@
 /** What holds when the network, the machine or a process fails: the guarantees of docs/guarantees.md. */
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { type Connector, Subscriber, type SubscriberOptions } from "../../subscriber/mod.ts";
-import {
-  type Clock,
-  connectTcp,
-  createTestCertificates,
-  parseTarget,
-  systemClock,
-} from "../../transport/mod.ts";
+import { type Clock, connectTcp, parseTarget, systemClock } from "../../transport/mod.ts";
 import { runChild } from "../support/child.ts";
 import { type Faults, TcpProxy } from "../support/tcp_proxy.ts";
+import { sidesOver } from "../support/tls.ts";
 import { all, dropped, Meeting, Received, roundOf, until } from "./support.ts";
 
 const size = 40;
@@ -60,43 +55,51 @@ async function publishUntil(meeting: Meeting, condition: () => boolean): Promise
 }
 let round = 0;
 
-for (const compressPayload of [true, false]) {
-  Deno.test(`split at every byte and late: nothing is lost, doubled or out of order; ${compressPayload ? "TSSC" : "compact"}`, async () => {
-    await using meeting = await Meeting.start(size);
+for (const transport of ["TCP", "TLS"] as const) {
+  for (const compressPayload of [true, false]) {
+    Deno.test(`split at every byte and late: nothing is lost, doubled or out of order; ${compressPayload ? "TSSC" : "compact"} over ${transport}`, async () => {
+      const { publisher, subscriber } = await sidesOver(transport);
+      await using meeting = await Meeting.start(size, publisher);
+      await using network = await TcpProxy.open(meeting.publisher.port);
+      network.toServer = { piece: 1 };
+      network.toClient = { piece: 1 };
+      await using behind = await new Behind(network, {
+        ...subscriber,
+        compressPayload,
+        compressMetadata: true,
+      }).connect();
+      await meeting.confirmed();
+      network.toClient = { piece: 7, delay: 1 };
+      await meeting.publish(30);
+      network.toClient = { piece: 1 };
+      await meeting.publish(30);
+      await until(() => behind.received.count === 60 * size);
+      assertOrder(behind.received);
+      assertEquals(dropped(behind.subscriber), {});
+      assertEquals(network.connections, 1);
+    });
+  }
+
+  Deno.test(`cut anywhere, again and again: each value at most once and in order, and data comes back; over ${transport}`, async () => {
+    const { publisher, subscriber } = await sidesOver(transport);
+    await using meeting = await Meeting.start(size, publisher);
     await using network = await TcpProxy.open(meeting.publisher.port);
-    network.toServer = { piece: 1 };
-    network.toClient = { piece: 1 };
-    await using behind = await new Behind(network, { compressPayload, compressMetadata: true }).connect();
-    await meeting.confirmed();
-    network.toClient = { piece: 7, delay: 1 };
-    await meeting.publish(30);
-    network.toClient = { piece: 1 };
-    await meeting.publish(30);
-    await until(() => behind.received.count === 60 * size);
-    assertOrder(behind.received);
-    assertEquals(dropped(behind.subscriber), {});
-    assertEquals(network.connections, 1);
+    network.toClient = { cutAfter: 3_000 };
+    await using behind = new Behind(network, { ...subscriber, autoRequestMetadata: false });
+    const connecting = behind.connect();
+    for (let i = 1; i <= 25; i++) {
+      // At another byte each time: in a TLS handshake, in the modes' answer, in the cache, in a packet.
+      network.toClient = { cutAfter: 20 + i * i * 17 };
+      await publishUntil(meeting, () => network.connections >= i);
+    }
+    network.toClient = {};
+    await connecting;
+    const { count } = behind.received;
+    await publishUntil(meeting, () => behind.received.count > count + 10 * size);
+    assertOrder(behind.received, true);
+    await until(() => meeting.publisher.stats().open.length === 1);
   });
 }
-
-Deno.test("cut anywhere, again and again: each value at most once and in order, and data comes back", async () => {
-  await using meeting = await Meeting.start(size);
-  await using network = await TcpProxy.open(meeting.publisher.port);
-  network.toClient = { cutAfter: 3_000 };
-  await using behind = new Behind(network, { autoRequestMetadata: false });
-  const connecting = behind.connect();
-  for (let i = 1; i <= 25; i++) {
-    // At another byte each time: in the modes' answer, in the cache, in a packet.
-    network.toClient = { cutAfter: 20 + i * i * 17 };
-    await publishUntil(meeting, () => network.connections >= i);
-  }
-  network.toClient = {};
-  await connecting;
-  const { count } = behind.received;
-  await publishUntil(meeting, () => behind.received.count > count + 10 * size);
-  assertOrder(behind.received, true);
-  await until(() => meeting.publisher.stats().open.length === 1);
-});
 
 Deno.test("reset in mid-frame, again and again: both sides count it, and data comes back", async () => {
   // Nobody else in these processes, whose end shows what nobody caught.
@@ -294,11 +297,10 @@ for (
   })
 ) {
   Deno.test(`under TLS, nothing wrong is ever handed over: bytes that are ${what}`, async () => {
-    const { authority, server, client } = await createTestCertificates();
-    const ca = authority.certificate;
-    await using meeting = await Meeting.start(size, { tls: { ...server, ca } });
+    const { publisher, subscriber } = await sidesOver("TLS");
+    await using meeting = await Meeting.start(size, publisher);
     await using network = await TcpProxy.open(meeting.publisher.port);
-    await using behind = await new Behind(network, { tls: { ...client, ca } }).connect();
+    await using behind = await new Behind(network, subscriber).connect();
     await meeting.confirmed();
     for (let i = 0; i < 5; i++) {
       // `Received` fails on a value under a wrong name.
@@ -316,53 +318,73 @@ for (
   });
 }
 
-Deno.test("a network that goes silent: the publisher leaves, and serves who comes back", async () => {
-  await using meeting = await Meeting.start(1_000, { heartbeatInterval: 20, stallTimeout: 200 });
-  await using network = await TcpProxy.open(meeting.publisher.port);
-  // Not the one who leaves: it waits for ever.
-  await using behind = await new Behind(network, { heartbeatTimeout: 0, compressPayload: false }).connect();
-  await meeting.confirmed();
-  network.stall();
-  // Until what the systems between hold back for it is full.
-  await until(async () => {
-    await meeting.publish(1);
-    return meeting.publisher.stats().connections.closed.stalled === 1;
+for (const transport of ["TCP", "TLS"] as const) {
+  Deno.test(`a network that goes silent: the publisher leaves, and serves who comes back; over ${transport}`, async () => {
+    const { publisher, subscriber } = await sidesOver(transport);
+    await using meeting = await Meeting.start(1_000, {
+      ...publisher,
+      heartbeatInterval: 20,
+      stallTimeout: 200,
+    });
+    await using network = await TcpProxy.open(meeting.publisher.port);
+    // Not the one who leaves: it waits for ever.
+    await using behind = await new Behind(network, {
+      ...subscriber,
+      heartbeatTimeout: 0,
+      compressPayload: false,
+    }).connect();
+    await meeting.confirmed();
+    network.stall();
+    // Until what the systems between hold back for it is full.
+    await until(async () => {
+      await meeting.publish(1);
+      return meeting.publisher.stats().connections.closed.stalled === 1;
+    });
+    assertEquals(meeting.publisher.stats().open, []);
+    assertGreater(meeting.publisher.stats().dropped.closed!, 0);
+    network.cut();
+    await until(() => meeting.publisher.stats().open[0]?.subscription?.confirmed === true);
+    const { count } = behind.received;
+    await meeting.publish(3);
+    await until(() => behind.received.count >= count + 3 * meeting.size);
+    assertOrder(behind.received, true);
   });
-  assertEquals(meeting.publisher.stats().open, []);
-  assertGreater(meeting.publisher.stats().dropped.closed!, 0);
-  network.cut();
-  await until(() => meeting.publisher.stats().open[0]?.subscription?.confirmed === true);
-  const { count } = behind.received;
-  await meeting.publish(3);
-  await until(() => behind.received.count >= count + 3 * meeting.size);
-  assertOrder(behind.received, true);
-});
 
-Deno.test("a network that goes silent: the subscriber leaves, comes back, and nobody else notices", async () => {
-  await using meeting = await Meeting.start(size, { heartbeatInterval: 20, stallTimeout: 500 });
-  await using network = await TcpProxy.open(meeting.publisher.port);
-  const witness = await meeting.subscribed();
-  const seen = new Received();
-  const taking = (async () => {
-    for await (const batch of witness.batches()) seen.add(witness, batch);
-  })();
-  await using behind = await new Behind(network, { heartbeatTimeout: 1000, connectTimeout: 1000 }).connect();
-  await meeting.confirmed();
-  await meeting.publish(3);
-  await until(() => behind.received.count === 3 * size);
-  network.stall();
-  await until(() => behind.subscriber.state !== "connected");
-  network.cut();
-  await until(() => behind.subscriber.state === "connected");
-  await meeting.confirmed();
-  await meeting.publish(3);
-  await until(() => behind.received.count === 6 * size);
-  await until(() => seen.count === 6 * size);
-  assertOrder(behind.received);
-  assertOrder(seen);
-  await witness.disconnect();
-  await taking;
-});
+  Deno.test(`a network that goes silent: the subscriber leaves, comes back, and nobody else notices; over ${transport}`, async () => {
+    const { publisher, subscriber } = await sidesOver(transport);
+    await using meeting = await Meeting.start(size, {
+      ...publisher,
+      heartbeatInterval: 20,
+      stallTimeout: 500,
+    });
+    await using network = await TcpProxy.open(meeting.publisher.port);
+    const witness = await meeting.subscribed(subscriber);
+    const seen = new Received();
+    const taking = (async () => {
+      for await (const batch of witness.batches()) seen.add(witness, batch);
+    })();
+    await using behind = await new Behind(network, {
+      ...subscriber,
+      heartbeatTimeout: 1000,
+      connectTimeout: 1000,
+    }).connect();
+    await meeting.confirmed();
+    await meeting.publish(3);
+    await until(() => behind.received.count === 3 * size);
+    network.stall();
+    await until(() => behind.subscriber.state !== "connected");
+    network.cut();
+    await until(() => behind.subscriber.state === "connected");
+    await meeting.confirmed();
+    await meeting.publish(3);
+    await until(() => behind.received.count === 6 * size);
+    await until(() => seen.count === 6 * size);
+    assertOrder(behind.received);
+    assertOrder(seen);
+    await witness.disconnect();
+    await taking;
+  });
+}
 
 Deno.test("the machine's clock is set, forwards and backwards: connections and data stay", async () => {
   let jump = 0;

@@ -56,6 +56,15 @@ async function makeCertificates(): Promise<Certificates> {
   };
 }
 
+/** What the two sides of a connection say of TLS: over TLS each proves who it is, over TCP they say nothing. */
+export async function sidesOver(
+  transport: "TCP" | "TLS",
+): Promise<Record<"publisher" | "subscriber", { tls?: TlsOptions }>> {
+  if (transport === "TCP") return { publisher: {}, subscriber: {} };
+  const { ca, server, client } = await testCertificates();
+  return { publisher: { tls: { ...server, ca } }, subscriber: { tls: { ...client, ca } } };
+}
+
 /** How a pair of peers is to meet. */
 export interface MeetingOptions {
   /** Between them; default channels in memory. */
