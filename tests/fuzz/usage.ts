@@ -10,9 +10,12 @@ import process from "node:process";
  * allowed is a filter, 2 seconds; the rest is for code that runs for the first time and for a slow machine.
  */
 export const MOST_TIME = 5_000;
-/** By how much the memory may grow for one input, in MiB, even when it is released again. */
+/**
+ * By how much the memory may grow for one input, in MiB: what is in use, even when it is released again, and what buffers
+ * reserve, even when nothing is ever written there.
+ */
 export const MOST_GROWTH = 256;
-/** The most memory that a process may ever hold, in MiB: about twice what any target comes to. */
+/** The most memory that a process may ever hold, in use or reserved, in MiB: about twice what any target comes to. */
 export const MOST_MEMORY = 700;
 
 const isLinux = Deno.build.os === "linux";
@@ -21,7 +24,7 @@ const isLinux = Deno.build.os === "linux";
 export interface Taken {
   /** Milliseconds of the processor, of all threads. */
   readonly time: number;
-  /** By how much the memory in use grew at the most, in MiB. */
+  /** By how much the memory in use grew at the most, or what buffers reserve, whichever is more, in MiB. */
   readonly growth: number;
 }
 
@@ -35,13 +38,15 @@ export function measure(): () => Taken {
   const before = usage();
   return () => {
     const after = usage();
-    return { time: after.time - before.time, growth: after.memory - before.memory };
+    const growth = Math.max(after.memory - before.memory, after.reserved - before.reserved);
+    return { time: after.time - before.time, growth };
   };
 }
 
-/** The most memory that the process has held so far, in MiB. */
+/** The most memory that the process has held so far, in MiB; of what buffers reserve, as it was between inputs. */
 export function peakMemory(): number {
-  return Math.max(highest, usage().memory);
+  const { memory, reserved } = usage();
+  return Math.max(highest, memory, reserved);
 }
 
 /** Milliseconds of the processor that the process has taken so far. */
@@ -55,16 +60,30 @@ export function memoryProblem(): string | undefined {
   return peak > MOST_MEMORY ? `${peak} MiB held, at most ${MOST_MEMORY} expected` : undefined;
 }
 
-/**
- * The time of the processor in milliseconds, and the mark of the most memory in use in MiB. Elsewhere than on Linux it is
- * what is in use now, and what was released does not show: what `maxRSS` means differs between systems, and on Linux it
- * begins with what the parent process held.
- */
-function usage(): { time: number; memory: number } {
+/** What the process has taken, and takes. */
+interface Usage {
+  /** Milliseconds of the processor. */
+  readonly time: number;
+  /**
+   * The mark of the most memory in use, in MiB. Elsewhere than on Linux it is what is in use now, and what was released
+   * does not show: what `maxRSS` means differs between systems, and on Linux it begins with what the parent process held.
+   */
+  readonly memory: number;
+  /**
+   * What buffers reserve now, in MiB. The system gives memory to what is written, so that a buffer of 3 GB that is empty
+   * takes next to none in use. It shows until it is collected: that is hardly ever before the input is done, and another
+   * input will show it.
+   */
+  readonly reserved: number;
+}
+
+function usage(): Usage {
   const { user, system } = process.cpuUsage();
+  const { rss, external } = Deno.memoryUsage();
   return {
     time: (user + system) / 1000,
-    memory: isLinux ? highWaterMark() : Deno.memoryUsage().rss / 1024 ** 2,
+    memory: isLinux ? highWaterMark() : rss / 1024 ** 2,
+    reserved: external / 1024 ** 2,
   };
 }
 
