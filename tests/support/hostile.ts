@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertRejects, assertThrows, fail } from "@std/assert";
+import { assert, assertLess, assertRejects, assertThrows, fail } from "@std/assert";
 import { SttpError, type SttpErrorCode } from "../../transport/errors.ts";
 
 /**
@@ -65,6 +65,48 @@ export async function assertSttpRejects(
   assert(error.code === code, `code ${code} expected, got ${error.code}: ${error.message}`);
   return error;
 }
+
+/** What buffers may come to by the way, in bytes: those of a test and of a channel. */
+const LITTLE = 1 << 20;
+
+/**
+ * For what must not size memory by a number that input states: counts what is asked for with `new`, until it is disposed.
+ * A buffer that is never written to takes none of the machine's memory, and is collected at any time, so that the memory
+ * in use does not tell.
+ */
+export class Reservations implements Disposable {
+  readonly #restore: (() => void)[] = [];
+  #bytes = 0;
+
+  constructor() {
+    for (const original of [ArrayBuffer, SharedArrayBuffer, ...typedArrays]) {
+      const counting = new Proxy(original, {
+        construct: (target, parameters, newTarget): object => {
+          const made: { readonly byteLength: number } = Reflect.construct(target, parameters, newTarget);
+          // Else it is over a buffer that there is already, or a copy.
+          if (typeof parameters[0] === "number") this.#bytes += made.byteLength;
+          return made;
+        },
+      });
+      Reflect.set(globalThis, original.name, counting);
+      this.#restore.push(() => Reflect.set(globalThis, original.name, original));
+    }
+  }
+
+  /** Insists that all of them together were less than a MiB. */
+  assertLittle(): void {
+    assertLess(this.#bytes, LITTLE, `${this.#bytes} bytes of memory, sized by what input states`);
+  }
+
+  [Symbol.dispose](): void {
+    for (const restore of this.#restore) restore();
+  }
+}
+
+const typedArrays = [
+  ...[Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array],
+  ...[Float32Array, Float64Array, BigInt64Array, BigUint64Array],
+];
 
 /** Bytes from hex digits; spaces are ignored. */
 export function hex(digits: string): Uint8Array<ArrayBuffer> {

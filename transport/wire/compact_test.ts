@@ -6,6 +6,7 @@ import {
   hex,
   lengthsAccepted,
   outcome,
+  Reservations,
 } from "../../tests/support/hostile.ts";
 import { BaseTimes } from "./base_times.ts";
 import { MeasurementBatch } from "./batch.ts";
@@ -224,11 +225,13 @@ Deno.test("compact: measurements are appended, and a count that does not fit the
 Deno.test("compact: a count is believed only as far as the bytes go", () => {
   const into = new MeasurementBatch(1);
   const decoder = new CompactDecoder(TICKS);
+  using reservations = new Reservations();
   assertSttpError(
     "MalformedPacket",
     () => decoder.decode(new Uint8Array(1000), 0xffff_ffff, into),
     "1000 bytes",
   );
+  reservations.assertLittle();
   assertEquals(into.capacity, 1);
 });
 

@@ -1,6 +1,12 @@
 import { assertEquals, assertLessOrEqual, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { assertSttpError, corruptEachByte, hex, lengthsAccepted } from "../../tests/support/hostile.ts";
+import {
+  assertSttpError,
+  corruptEachByte,
+  hex,
+  lengthsAccepted,
+  Reservations,
+} from "../../tests/support/hostile.ts";
 import { Command, Response } from "./codes.ts";
 import {
   encodeCommand,
@@ -165,8 +171,12 @@ Deno.test("memory grows with what arrives, not with what is announced, and falls
     assertEquals(reader.next()?.length, arrived === 4 + announced ? announced : undefined);
   }
   assertLessOrEqual(reader.capacity, 4 + announced + 1024, "no more than the frame and a read");
-  reader.writable();
+  using reservations = new Reservations();
+  reader.writable().set(hex("40000000"));
   assertEquals(reader.capacity, normal);
+  reader.commit(4);
+  assertEquals(reader.next(), undefined);
+  reservations.assertLittle();
 });
 
 Deno.test("bytes behind a large frame survive the return to normal size", () => {

@@ -1,6 +1,12 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
-import { assertSttpError, corruptEachByte, hex, lengthsAccepted } from "../../tests/support/hostile.ts";
+import {
+  assertSttpError,
+  corruptEachByte,
+  hex,
+  lengthsAccepted,
+  Reservations,
+} from "../../tests/support/hostile.ts";
 import { gunzip, gunzipChunks, gzip, type GzipLevel, isGzip } from "./gzip.ts";
 
 const MAX = { maxLength: 1 << 24 };
@@ -100,7 +106,9 @@ Deno.test("what states more than the limit is refused before it is inflated", ()
     () => gunzip(zipped, { maxLength: bytes.length - 1 }),
     "58 bytes, at most 57",
   );
+  using reservations = new Reservations();
   assertSttpError("LimitExceeded", () => gunzip(stating(zipped, 0xffffffff), MAX), "4294967295");
+  reservations.assertLittle();
 });
 
 Deno.test("what comes to more than it states is stopped soon after", () => {

@@ -6,6 +6,7 @@ import {
   hex,
   lengthsAccepted,
   outcome,
+  Reservations,
 } from "../../tests/support/hostile.ts";
 import { EMPTY_GUID, readGuid } from "./guid.ts";
 import { gzip } from "./gzip.ts";
@@ -107,7 +108,9 @@ Deno.test("lengths and counts that lie are malformed, before memory is spent on 
     `0000006f ${HEAD} ${FIRST} ${SECOND} ${TAIL.replace("00000001", "00000002")}`,
     `0000006f ${HEAD} ${FIRST} ${SECOND} ${TAIL.replace("00000001", "ffffffff")}`,
   ];
+  using reservations = new Reservations();
   for (const lie of lies) assertSttpError("MalformedCache", () => decodeSignalIndexCache(hex(lie)));
+  reservations.assertLittle();
 });
 
 Deno.test("entries, unauthorized signals and indexes have limits", () => {

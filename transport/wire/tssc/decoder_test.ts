@@ -5,6 +5,7 @@ import {
   hex,
   lengthsAccepted,
   outcome,
+  Reservations,
 } from "../../../tests/support/hostile.ts";
 import { SttpError } from "../../errors.ts";
 import { MeasurementBatch } from "../batch.ts";
@@ -135,11 +136,13 @@ Deno.test("TsscDecoder: what is no TSSC packet", () => {
 Deno.test("TsscDecoder: an index over the limit is refused, without memory for it", () => {
   // PointIDXOR32 (000 00111) of 0 ^ 0x00400000, low byte first, then Value1 (1) and EndOfStream (000 00000).
   const packet = hex("550000 07 00004000 80 00");
+  using reservations = new Reservations();
   assertSttpError(
     "MalformedPacket",
     () => new TsscDecoder().decode(packet, new MeasurementBatch()),
     "signal index 4194304, at most 4194303",
   );
+  reservations.assertLittle();
   const into = new MeasurementBatch();
   assertEquals(new TsscDecoder({ maxSignalIndex: 0x400000 }).decode(packet, into), 1);
   assertEquals(into.signals[0], 0x400000);
