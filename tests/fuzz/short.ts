@@ -11,13 +11,15 @@ import { memoryProblem } from "./usage.ts";
 export interface ShortResult {
   readonly target: string;
   readonly finding?: string | undefined;
+  /** The share of its inputs that was taken, not refused. */
+  readonly taken: number;
 }
 
 const SEED = 20_221_122;
 
 for (const { name, shortRuns, check } of targets) {
-  const { finding = memoryProblem() } = await check(SEED, shortRuns);
-  const result: ShortResult = { target: name, finding };
+  const { runs, accepted, finding = memoryProblem() } = await check(SEED, shortRuns);
+  const result: ShortResult = { target: name, finding, taken: accepted / runs };
   console.log(JSON.stringify(result));
   // It would be said of all that follow.
   if (memoryProblem() !== undefined) Deno.exit(1);

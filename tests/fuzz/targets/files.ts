@@ -21,7 +21,8 @@ import { GapStore } from "../../../subscriber/gap_store.ts";
 import { MeasurementBatch, SignalTable, SttpError, Ticks } from "../../../transport/mod.ts";
 import { checkTlsOptions } from "../../../transport/tls_options.ts";
 import { authorityCertificate, serverCertificate, serverKey } from "../tls_session.ts";
-import { damaged, damagedText, rearranged } from "../mutate.ts";
+import { withValues } from "../der.ts";
+import { changed, damaged, damagedText, rearranged, someChanges } from "../mutate.ts";
 import { type FuzzTarget, target } from "../target.ts";
 
 const ids = ["0d5a1c9e-6a3b-4f6e-9c52-000000000001", "0d5a1c9e-6a3b-4f6e-9c52-000000000002"] as const;
@@ -60,21 +61,31 @@ function sample(): MeasurementBatch {
   return batch;
 }
 
-const csv = [
-  "signalId,time,value,flags\r\n",
-  `${ids[0]},2024-03-01T12:30:00.0333333Z,59.98,0\r\n`,
-  `"${ids[1]}","2024-03-01 12:30:00",NaN,4294967295\n`,
-  "\n",
-  `PPA:1,638448858000333333,1e3,\n`,
-  ...["pointTag", "key", "ticks", ",", '"', '""', "\r", "\n", "\ufeff", "nonsense", "1,2,3\n"],
-];
-const ndjson = [
-  `{"signalId":"${ids[0]}","time":"2024-03-01T12:30:00.0333333Z","value":59.98,"flags":0}\n`,
-  `{"key":"PPA:1","ticks":"638448858000333333","value":null}\r\n`,
-  "\n",
-  `{"signalId":"${ids[1]}","time":"2024-03-01 12:30:00","value":"Infinity","flags":"7"}`,
-  ...["{", "}", "[", ":", ",", "null", "1e400", '"value"', '"__proto__":1,', "\n", "\\u0000", "5"],
-];
+/** A file of measurements that is good, by the line, and what may come between. */
+interface TextFile {
+  readonly lines: readonly string[];
+  readonly others: readonly string[];
+}
+
+const csv: TextFile = {
+  lines: [
+    "signalId,time,value,flags\r\n",
+    `${ids[0]},2024-03-01T12:30:00.0333333Z,59.98,0\r\n`,
+    `"${ids[1]}","2024-03-01 12:30:00",NaN,4294967295\n`,
+    "\n",
+    `PPA:1,638448858000333333,1e3,\n`,
+  ],
+  others: ["pointTag", "key", "ticks", ",", '"', '""', "\r", "\n", "\ufeff", "nonsense", "1,2,3\n"],
+};
+const ndjson: TextFile = {
+  lines: [
+    `{"signalId":"${ids[0]}","time":"2024-03-01T12:30:00.0333333Z","value":59.98,"flags":0}\n`,
+    `{"key":"PPA:1","ticks":"638448858000333333","value":null}\r\n`,
+    "\n",
+    `{"signalId":"${ids[1]}","time":"2024-03-01 12:30:00","value":"Infinity","flags":"7"}`,
+  ],
+  others: ["{", "}", "[", ":", ",", "null", "1e400", '"value"', '"__proto__":1,', "\n", "\\u0000", "5"],
+};
 
 /** What was read, and how it ended. */
 async function outcome(
@@ -99,10 +110,10 @@ function rowReader(): RowReader {
   return new RowReader("a file", (name) => names.get(name));
 }
 
-function textTarget(format: "csv" | "ndjson", tokens: readonly string[]): FuzzTarget {
+function textTarget(format: "csv" | "ndjson", { lines, others }: TextFile): FuzzTarget {
   return target(format, 150, () =>
     fc.record({
-      text: fc.oneof(rearranged(tokens.slice(0, 5), tokens), damagedText([tokens.slice(0, 5).join("")])),
+      text: fc.oneof(rearranged(lines, [...lines, ...others]), damagedText([lines.join("")])),
       sizes: fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 5 }),
     }), async ({ text, sizes }) => {
     const bytes = new TextEncoder().encode(text);
@@ -276,16 +287,25 @@ const credentials = target(
   [UsageError, TypeError, RangeError],
 );
 
-/** Certificates whose DER is damaged, and texts of them. */
+/** Certificates with values that make no sense, or whose DER is damaged, and texts of them. */
 const certificates = target("certificates", 100, () => {
-  const ders = [authorityCertificate, serverCertificate].map((pem) =>
-    new Uint8Array(new X509Certificate(pem).raw)
+  const server = new Uint8Array(new X509Certificate(serverCertificate).raw);
+  const authority = new Uint8Array(new X509Certificate(authorityCertificate).raw);
+  // The server's has 28 values.
+  const changes = fc.array(fc.tuple(fc.nat(27), someChanges), { maxLength: 3 }).map((list) => new Map(list));
+  const withOthers = fc.tuple(fc.constantFrom(server, server, authority), changes).map(([der, changes]) =>
+    withValues(der, (value, n) => changed(value, changes.get(n) ?? []))
   );
   const pem = fc.oneof(
-    { weight: 3, arbitrary: damaged(ders).map((der) => pemOf(der)) },
+    { weight: 4, arbitrary: withOthers.map(pemOf) },
+    { weight: 2, arbitrary: damaged([server, authority]).map(pemOf) },
     { weight: 1, arbitrary: damagedText([serverCertificate, authorityCertificate + serverCertificate]) },
   );
-  return fc.record({ pem, key: fc.oneof(fc.constant(serverKey), damagedText([serverKey])) });
+  const key = fc.oneof(
+    { weight: 3, arbitrary: fc.constant(serverKey) },
+    { weight: 1, arbitrary: damagedText([serverKey]) },
+  );
+  return fc.record({ pem, key });
 }, ({ pem, key }) => {
   const found = readCertificates(pem, "own.pem");
   for (const certificate of found) describeCertificate(certificateInfo(certificate, 0));

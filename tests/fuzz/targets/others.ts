@@ -8,6 +8,14 @@ import fc from "fast-check";
 import { createAdmin } from "../../../admin/mod.ts";
 import { Conversation } from "../../../cli/capture/conversation.ts";
 import { readRecording } from "../../../cli/capture/recording.ts";
+import {
+  ethernet,
+  ip,
+  packetsOf,
+  pcap,
+  pcapng,
+  vlan,
+} from "../../../cli/capture/testdata/network_recordings.ts";
 import { CommandError } from "../../../cli/exit_codes.ts";
 import { Publisher } from "../../../publisher/mod.ts";
 import { checkOptions } from "../../../subscriber/options.ts";
@@ -159,7 +167,10 @@ const recordings = target("recordings", 60, () => {
       ...recorded().serverSessions[i]!.map((frame) => record("s", frame)),
     )
   );
-  return damaged([...records, ...recorded().clientSessions.slice(0, 6).map(networkRecording)]);
+  const overNetwork = recorded().clientSessions.slice(0, 6).flatMap((client, i) =>
+    networkRecordings(client, recorded().serverSessions[i]!)
+  );
+  return damaged([...records, ...overNetwork]);
 }, async (file) => {
   const conversation = new Conversation();
   for await (const event of readRecording(ReadableStream.from([file]))) {
@@ -170,32 +181,22 @@ const recordings = target("recordings", 60, () => {
   }
 }, [CommandError]);
 
-/** What a subscriber said as pcap has it: raw IPv4, a segment for each hundred bytes. */
-function networkRecording(bytes: Uint8Array): Uint8Array {
-  const header = new Uint8Array(24);
-  const view = new DataView(header.buffer);
-  view.setUint32(0, 0xa1b2c3d4);
-  view.setUint16(4, 2);
-  view.setUint16(6, 4);
-  view.setUint32(16, 65_535);
-  view.setUint32(20, 101);
-  const packets: Uint8Array[] = [];
-  for (let offset = 0; offset < bytes.length; offset += 100) {
-    const data = bytes.subarray(offset, offset + 100);
-    const packet = new Uint8Array(16 + 40 + data.length);
-    const fields = new DataView(packet.buffer);
-    fields.setUint32(8, 40 + data.length);
-    fields.setUint32(12, 40 + data.length);
-    packet.set([0x45, 0, 0, 40 + data.length, 0, 0, 0, 0, 64, 6, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1], 16);
-    fields.setUint16(36, 50_000);
-    fields.setUint16(38, 7165);
-    fields.setUint32(40, 1 + offset);
-    packet[48] = 0x50;
-    packet[49] = 0x18;
-    packet.set(data, 56);
-    packets.push(packet);
-  }
-  return joined(header, ...packets);
+/** A session as it went over a network, in all that a recording of it may be: formats of files, links, IP. */
+function networkRecordings(client: Uint8Array, server: readonly Uint8Array[]): Uint8Array[] {
+  // Short ones, so that a good deal of the file is headers.
+  const answers = server.filter(({ length }) => length < 1000);
+  const packets = packetsOf([
+    { from: "subscriber", bytes: client },
+    ...answers.map((bytes) => ({ from: "publisher" as const, bytes })),
+    ...answers.slice(-1).map((bytes) => ({ from: "datagram" as const, bytes: bytes.subarray(4) })),
+  ], 200);
+  const onEthernet = packets.map((packet) => ethernet(ip(packet)));
+  return [
+    pcapng(onEthernet),
+    pcap(onEthernet, { isLittle: false, isNano: true }),
+    pcap(packets.map((packet) => vlan(ip(packet, 6)))),
+    pcap(packets.map((packet) => ip(packet)), { linkType: 101 }),
+  ];
 }
 
 function record(kind: string, bytes: Uint8Array): Uint8Array {
