@@ -110,7 +110,9 @@ async function* blocks(source: ByteSource): AsyncGenerator<Packet, void, undefin
     const type = viewOf(head).getUint32(0, isLittle);
     // The same in either order of bytes, and followed by what tells the order.
     if (type === Block.section) {
-      isLittle = viewOf(await source.peek(4)).getUint32(0, true) === 0x1a2b3c4d;
+      const order = await source.peek(4);
+      if (order.length < 4) throw source.cutShort();
+      isLittle = viewOf(order).getUint32(0, true) === 0x1a2b3c4d;
       interfaces = [];
     }
     const total = checkLength(viewOf(head).getUint32(4, isLittle), offset);

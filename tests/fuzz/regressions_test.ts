@@ -8,6 +8,7 @@ import { X509Certificate } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { readRecording } from "../../cli/capture/recording.ts";
 import { certificateInfo, readCertificates } from "../../cli/certificate.ts";
 import { readFile, readStream } from "../../cli/data/files.ts";
 import { RowReader } from "../../cli/data/reader.ts";
@@ -143,6 +144,17 @@ function altered(find: readonly number[], put: readonly number[]): string {
   der.set(put, at);
   return `-----BEGIN CERTIFICATE-----\n${der.toBase64()}\n-----END CERTIFICATE-----\n`;
 }
+
+Deno.test("recordings: a pcapng file that ends before its order of bytes is told is cut short", async () => {
+  for (const length of [8, 9, 11]) {
+    const file = Uint8Array.of(10, 13, 13, 10, 0, 0, 0, 28, 0x1a, 0x2b, 0x3c).slice(0, length);
+    await assertRejects(
+      () => Array.fromAsync(readRecording(ReadableStream.from([file]))),
+      CommandError,
+      "the file ends at offset 8, in the middle of a record",
+    );
+  }
+});
 
 Deno.test("certificates: a name that is not UTF-8 is refused by who takes it, with a reason", () => {
   // OID 2.5.4.3, a UTF8String of 19 bytes: the issuer's common name.
