@@ -50,8 +50,20 @@ const [hostname, port] = address.split(":");
 const end = performance.now() + seconds * 1000;
 const modes = encodeCommand(Command.DefineOperationalModes, encodeOperationalModes(DefaultOperationalModes));
 const confirm = encodeCommand(Command.ConfirmUpdateSignalIndexCache);
-/** What came of it. `answers` are those that it waited for. */
-const counts = { connections: 0, refused: 0, bytes: 0, answers: 0 };
+/** What came of it. */
+export interface Done {
+  readonly connections: number;
+  /** Connections that could not be made, or ended before they were to. */
+  readonly refused: number;
+  /** Bytes said. */
+  readonly bytes: number;
+  /** Bytes that answered it. */
+  readonly received: number;
+  /** The responses that it waited for, or counted. */
+  readonly answers: number;
+}
+
+const counts = { connections: 0, refused: 0, bytes: 0, received: 0, answers: 0 };
 
 function subscribe(filterExpression = all): Uint8Array {
   return encodeCommand(Command.Subscribe, encodeSubscribe({ filterExpression }, "utf-8"));
@@ -117,17 +129,45 @@ async function read(from: Deno.TcpConn): Promise<void> {
   }
 }
 
-/** Reads until this response has come. @throws {Error} When the command failed, and that was not expected. */
-async function awaitResponse(from: Deno.TcpConn, frames: FrameReader, awaited: number): Promise<void> {
+/** A connection that stays until it is ended from the other side, or this process quits. @returns When it was used. */
+function lasting(use: (connection: Deno.TcpConn) => Promise<void>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  connection(async (peer) => {
+    await use(peer);
+    resolve();
+    await read(peer);
+  }).then(resolve);
+  return promise;
+}
+
+/** Reads until the end of the connection, and counts these responses. */
+async function readAnswers(from: Deno.TcpConn, counted: number): Promise<void> {
+  const frames = new FrameReader({ maxLength: 1 << 24 });
+  try {
+    while (await awaitResponse(from, frames, counted));
+  } catch {
+    // Closed, or refused.
+  }
+}
+
+/**
+ * Reads until this response has come. @returns Whether it has, or the connection has ended.
+ * @throws {Error} When the command failed, and that was not expected.
+ */
+async function awaitResponse(from: Deno.TcpConn, frames: FrameReader, awaited: number): Promise<boolean> {
   for (;;) {
     for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
       for (const { code } of readResponses(frame)) {
-        if (code === awaited) return void counts.answers++;
+        if (code === awaited) {
+          counts.answers++;
+          return true;
+        }
         if (code === Response.Failed) throw new Error("refused");
       }
     }
     const length = await from.read(frames.writable());
-    if (length === null) return;
+    if (length === null) return false;
+    counts.received += length;
     frames.commit(length);
   }
 }
@@ -161,7 +201,7 @@ const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
       if (counts.connections % 2 === 0) {
         await write(peer, joined(modes, subscribe()));
         await peer.closeWrite();
-        await read(peer);
+        await readAnswers(peer, Response.Succeeded);
       } else {
         while (isTime()) await pause(200);
       }
@@ -180,7 +220,8 @@ const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
           encodeMetadataRefresh("FILTER MeasurementDetail WHERE Len(ID) > 1", "utf-8"),
         ),
       );
-      if (counts.connections % 3 > 0) read(peer);
+      // Most of these commands make no sense.
+      if (counts.connections % 3 > 0) readAnswers(peer, Response.Failed);
       await write(peer, modes);
       while (isTime()) await write(peer, commands);
     }),
@@ -232,7 +273,7 @@ const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
   "long settings": async () => {
     const length = 4_000_000;
     const staying = subscribeWith(
-      `filterExpression={FILTER TOP 1 ActiveMeasurements WHERE True}; x=\u0436${"y".repeat(length)}`,
+      `filterExpression={FILTER TOP 1 ActiveMeasurements WHERE True}; x=\u0436${"y".repeat(65_000)}`,
     );
     const nested = [`filterExpression={${"{".repeat(length)}`, `x={x={${"{}".repeat(length / 2)}}}`].map(
       subscribeWith,
@@ -243,14 +284,12 @@ const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
       await awaitResponse(peer, frames, Response.Succeeded);
       return frames;
     };
-    for (let i = 0; i < 40; i++) {
-      connection(async (peer) => {
+    const subscribed = Array.from({ length: 40 }, () =>
+      lasting(async (peer) => {
         const frames = await handshake(peer);
         await write(peer, staying);
         await awaitResponse(peer, frames, Response.Succeeded);
-        await read(peer);
-      });
-    }
+      }));
     await many(4, async (peer) => {
       const frames = await handshake(peer);
       for (let i = 0; isTime(); i++) {
@@ -258,6 +297,7 @@ const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
         await awaitResponse(peer, frames, Response.Failed);
       }
     });
+    await Promise.all(subscribed);
   },
 
   /** All of history as fast as it comes, again and again. */
@@ -290,7 +330,7 @@ const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
   /** Subscribers that never confirm the cache that they are sent. */
   "caches never confirmed": () =>
     many(30, async (peer) => {
-      read(peer);
+      readAnswers(peer, Response.UpdateSignalIndexCache);
       await write(peer, modes);
       while (isTime()) {
         await write(peer, subscribe());
@@ -308,18 +348,18 @@ const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
     }));
   },
 
-  /** Thousands that do as they should, and nothing. */
+  /** Thousands that do as they should, and nothing; they stay. */
   "idle connections": async () => {
-    const peers: Promise<void>[] = [];
+    const agreed: Promise<void>[] = [];
     for (let i = 0; i < 2_000; i++) {
-      peers.push(connection(async (peer) => {
+      agreed.push(lasting(async (peer) => {
         await write(peer, modes);
-        read(peer);
-        while (isTime()) await pause(500);
+        await awaitResponse(peer, new FrameReader({ maxLength: 1 << 24 }), Response.Succeeded);
       }));
       if (i % 50 === 49) await pause(10);
     }
-    await Promise.all(peers);
+    await Promise.all(agreed);
+    while (isTime()) await pause(100);
   },
 
   /** Other protocols, and bytes without sense. */

@@ -52,6 +52,8 @@ export interface PublisherLook {
   readonly groups: number;
   readonly closed: Readonly<Record<string, number>>;
   readonly dropped: Readonly<Record<string, number>>;
+  /** TLS handshakes that failed, by reason. */
+  readonly handshakesFailed: Readonly<Record<string, number>>;
   readonly faults: readonly string[];
 }
 
@@ -132,6 +134,7 @@ await commands({
       groups: stats.reduce((sum, { groups }) => sum + groups.length, 0),
       closed: added(stats.map(({ connections }) => connections.closed)),
       dropped: added(stats.map(({ dropped }) => dropped)),
+      handshakesFailed: added(stats.map(({ connections }) => connections.handshakesFailed)),
       faults,
     };
     longestPause = 0;
