@@ -59,6 +59,14 @@ export function createAdmin(
   systems: AdminSystem | Readonly<Record<string, AdminSystem>>,
   options: AdminOptions = {},
 ): Admin {
+  return createLoggedAdmin(systems, options).admin;
+}
+
+/** Makes an admin as {@linkcode createAdmin} does, and tells where that goes which happens to the admin itself. */
+export function createLoggedAdmin(
+  systems: AdminSystem | Readonly<Record<string, AdminSystem>>,
+  options: AdminOptions,
+): { readonly admin: Admin; readonly ownLog: EventWriter } {
   const checked = checkOptions(options);
   const { basePath, clock, credentials, hosts } = checked;
   const named = nameSystems(systems);
@@ -111,7 +119,7 @@ export function createAdmin(
     return app.fetch(request, { user, address: address ?? null });
   };
 
-  return {
+  const admin: Admin = {
     async fetch(request, info): Promise<Response> {
       const response = secure(await answer(request, info));
       totals.countRequest(response.status);
@@ -125,6 +133,7 @@ export function createAdmin(
       spare.flush();
     },
   };
+  return { admin, ownLog };
 }
 
 function takesEvents(log: AdminLog | undefined): log is AdminLog & EventWriter {

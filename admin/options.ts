@@ -104,8 +104,8 @@ export interface AdminOptions {
   /**
    * The log whose level operators may change, such as a `Logger`. Without it, that action is not there. One that has
    * `warning` and `error`, as a `Logger` does, also gets what happens to the admin itself: `admin.signInFailed` with the
-   * address that wrong credentials came from, and `admin.internalError`. Where these throw or reject, or are not there,
-   * that goes to standard error by a `Logger` of the admin.
+   * address that wrong credentials came from, `admin.internalError`, and `admin.acceptFailed` of `serveAdmin`. Where
+   * these throw or reject, or are not there, that goes to standard error by a `Logger` of the admin.
    */
   readonly log?: AdminLog;
   /** Gets every action, and those that were refused. Default: a line of JSON to standard error. */

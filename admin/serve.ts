@@ -1,4 +1,7 @@
-import { type Admin, createAdmin } from "./admin.ts";
+import { formatHostPort } from "../transport/address.ts";
+import { type Clock, systemClock } from "../transport/clock.ts";
+import { pause } from "../transport/reconnect.ts";
+import { createLoggedAdmin } from "./admin.ts";
 import { type AdminOptions, LoopbackHosts } from "./options.ts";
 import type { AdminSystem } from "./system.ts";
 
@@ -17,6 +20,9 @@ export interface AdminServer extends AsyncDisposable {
   /** Stops listening and ends what is under way. */
   close(): Promise<void>;
 }
+
+/** Milliseconds before it listens again when no connection could be taken in. */
+const PAUSE = 100;
 
 const LOOPBACK = /^(?:localhost|::1|127(?:\.\d{1,3}){3})$/i;
 
@@ -54,29 +60,65 @@ export function serveAdmin(
   }
   // 127.0.0.2 is the machine's own, too, and is asked under that name.
   const hosts = adminOptions.hosts ?? (withCredentials ? undefined : [...LoopbackHosts, hostname]);
-  const admin: Admin = createAdmin(systems, { ...adminOptions, ...hosts && { hosts } });
+  const { admin, ownLog } = createLoggedAdmin(systems, { ...adminOptions, ...hosts && { hosts } });
   const stop = new AbortController();
-  let server: Deno.HttpServer<Deno.NetAddr>;
-  try {
-    server = Deno.serve(
-      { hostname, port, signal: stop.signal, onListen: () => {} },
+  const { signal } = stop;
+  const listen = (port: number): Deno.HttpServer<Deno.NetAddr> =>
+    Deno.serve(
+      { hostname, port, signal, onListen: () => {} },
       (request, { remoteAddr }) =>
         admin.fetch(request, { remoteAddr: "hostname" in remoteAddr ? remoteAddr : undefined }),
     );
+  let server: Deno.HttpServer<Deno.NetAddr>;
+  try {
+    server = listen(port);
   } catch (error) {
     admin.close();
     throw error;
   }
   const { addr } = server;
-  const host = addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname;
+  const address = formatHostPort(addr.hostname, addr.port);
+  const ended = keepServing(server, () => listen(addr.port), {
+    onError: (error) => ownLog.error("admin.acceptFailed", { address, error }),
+    clock: adminOptions.clock ?? systemClock,
+    signal,
+  });
   const close = async (): Promise<void> => {
     stop.abort();
     admin.close();
-    await server.finished;
+    await ended;
   };
   return {
-    url: `http://${host}:${addr.port}${adminOptions.basePath ?? ""}/`,
+    url: `http://${address}${adminOptions.basePath ?? ""}/`,
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/**
+ * Resolves when a server has been stopped. Where it can't take in a connection, such as for lack of file descriptors,
+ * `Deno.serve` gives up its listener, and the program with it unless that is caught. Connections that it has go on.
+ *
+ * @param again Listens at the same address again.
+ */
+async function keepServing(
+  first: Deno.HttpServer,
+  again: () => Deno.HttpServer,
+  { onError, clock, signal }: {
+    readonly onError: (error: unknown) => void;
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  let server: Deno.HttpServer | undefined = first;
+  do {
+    try {
+      server ??= again();
+      await server.finished;
+    } catch (error) {
+      server = undefined;
+      onError(error);
+      await pause(clock, PAUSE, signal);
+    }
+  } while (!signal.aborted);
 }

@@ -313,6 +313,37 @@ Deno.test("sttp publish --admin shows itself; elsewhere than on this machine onl
     assertMatch(wrong.stderr, /the role of "ann" has to be reader or operator/);
   }));
 
+Deno.test({
+  name: "sttp publish: more connections than it may have open files end nothing, and it serves again",
+  ignore: Deno.build.os === "windows", // which has no such limit
+}, async () => {
+  const args = ["publish", ...local, "--grid", "1", "--admin", "0"];
+  await using running = Sttp.startAfter("ulimit -n 64", ...args);
+  const [, url] = await running.says(/^The admin is at (.*)$/m);
+  const address = await addressOf(running);
+  for (const [event, host] of [["publisher", address], ["admin", new URL(url!).host]] as const) {
+    const [hostname, port] = host.split(":");
+    const connections: Deno.Conn[] = [];
+    try {
+      while (connections.length < 100) {
+        connections.push(await Deno.connect({ hostname: hostname!, port: Number(port) }));
+      }
+    } catch {
+      // Where nobody can be taken in, nobody may be listening for a while.
+    }
+    await running.says(new RegExp(`${event}\\.acceptFailed .*Too many open files`));
+    for (const connection of connections) connection.close();
+    await until(async () => {
+      const answer = await fetch(new URL("healthz", url)).catch(() => undefined);
+      return await answer?.text() === "ok\n";
+    });
+    await using subscriber = new Subscriber({ filter: all, reconnect: false });
+    await subscriber.connect(address);
+    assertEquals((await subscriber.measurements().next()).done, false);
+  }
+  assertEquals((await running.terminate()).code, 0, running.stderr);
+});
+
 Deno.test("sttp publish: the port is taken; TLS; --duration", () =>
   withFolder(async (folder) => {
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -66,12 +66,20 @@ export class Sttp implements AsyncDisposable {
     return Sttp.startWith({}, ...args);
   }
 
+  /** Starts it from a shell that has carried out something, such as `ulimit -n 64`. */
+  static startAfter(setup: string, ...args: string[]): Sttp {
+    return Sttp.#spawn({}, "sh", "-c", `${setup} && exec "$@"`, "sh", ...sttpCommand(...args));
+  }
+
   /** Starts it with these variables besides those of this process, and these arguments. */
   static startWith(env: Readonly<Record<string, string>>, ...args: string[]): Sttp {
-    const [command, ...rest] = sttpCommand(...args);
+    return Sttp.#spawn(env, ...sttpCommand(...args));
+  }
+
+  static #spawn(env: Readonly<Record<string, string>>, command: string, ...args: string[]): Sttp {
     const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
     return new Sttp(
-      new Deno.Command(command, { args: rest, ...piped, env: { NO_COLOR: "1", ...env } }).spawn(),
+      new Deno.Command(command, { args, ...piped, env: { NO_COLOR: "1", ...env } }).spawn(),
     );
   }
 
