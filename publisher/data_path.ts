@@ -437,7 +437,7 @@ export class DataPath {
     }
     const to = destinationOf(peer, localPort);
     return new DataChannel({
-      socket: await datagramSockets.socketTo(to.hostname),
+      socket: await datagramSockets.socketTo(to),
       to,
       limit: options.udp.queueLimit,
       totals: this.#datagrams,

@@ -1,5 +1,7 @@
 import { isIPv6 } from "node:net";
+import { formatHostPort, type HostPort } from "../transport/address.ts";
 import { type DatagramSocket, openUdp } from "../transport/udp.ts";
+import { demandUdpPermission } from "../transport/udp_permission.ts";
 import type { CheckedUdpOptions } from "./udp_options.ts";
 
 /**
@@ -16,12 +18,17 @@ export class DatagramSockets {
   }
 
   /**
-   * The socket that reaches a host.
+   * The socket that reaches an address.
    *
-   * @param hostname An address.
-   * @throws {SttpError} `ConnectFailed` when the local address or port can't be had.
+   * @throws {SttpError} `ConnectFailed` when the local address or port can't be had, or nothing may be sent there.
    */
-  socketTo(hostname: string): Promise<DatagramSocket> {
+  async socketTo({ hostname, port }: HostPort): Promise<DatagramSocket> {
+    const socket = await this.#socketFor(hostname);
+    await demandUdpPermission("UDP datagrams to", formatHostPort(hostname, port));
+    return socket;
+  }
+
+  #socketFor(hostname: string): Promise<DatagramSocket> {
     const family = isIPv6(hostname) ? "IPv6" : "IPv4";
     const { port } = this.#options;
     const isOwn = isIPv6(this.#options.hostname) === (family === "IPv6");

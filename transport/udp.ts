@@ -6,6 +6,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import { canonicalHost, formatHostPort, type HostPort } from "./address.ts";
 import { SttpError } from "./errors.ts";
+import { demandUdpPermission } from "./udp_permission.ts";
 
 /** The longest datagram that IPv4 can carry. */
 export const MAX_DATAGRAM_LENGTH = 65_507;
@@ -75,7 +76,7 @@ export async function openUdp(options: OpenUdpOptions = {}): Promise<DatagramSoc
   const { hostname = "0.0.0.0", port = 0, ipv6Only = false, onDatagram, onError } = options;
   checkPort(port, 0);
   const local = formatHostPort(hostname, port);
-  await demandPermission(local);
+  await demandUdpPermission("UDP socket on", local);
   const socket = createSocket({ type: hostname.includes(":") ? "udp6" : "udp4", ipv6Only });
   const opened = Promise.withResolvers<void>();
   let isOpen = false;
@@ -100,16 +101,6 @@ export async function openUdp(options: OpenUdpOptions = {}): Promise<DatagramSoc
   }
   isOpen = true;
   return new UdpSocket(socket);
-}
-
-/** Asks beforehand: what is not permitted `node:dgram` throws where nobody can catch it, which ends the program. */
-async function demandPermission(local: string): Promise<void> {
-  try {
-    const { state } = await Deno.permissions.request({ name: "net", host: local });
-    if (state !== "granted") throw new Error(`not permitted, it takes --allow-net=${local}`);
-  } catch (cause) {
-    throw socketFailed("ConnectFailed", local, cause);
-  }
 }
 
 function socketFailed(code: "ConnectFailed" | "ConnectionLost", local: string, cause: unknown): SttpError {

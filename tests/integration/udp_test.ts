@@ -354,6 +354,16 @@ Deno.test("a publisher that is not permitted to send over UDP refuses, and serve
   await meeting.subscribed();
 });
 
+Deno.test("a publisher that is not permitted to send to a subscriber's UDP port refuses, and serves others", {
+  permissions: { net: ["127.0.0.88", "127.0.0.1:0"] },
+}, async () => {
+  const hostname = "127.0.0.88";
+  await using meeting = await Meeting.start(size, { hostname, udp: { hostname } });
+  const refused = meeting.subscriber({ udp: { interface: "127.0.0.1" } });
+  await assertRejects(() => refused.connect(), SttpError, "UDP datagrams to 127.0.0.1:");
+  await meeting.subscribed();
+});
+
 Deno.test("a subscriber that is not permitted to receive over UDP fails by name", {
   permissions: { net: ["127.0.0.1"] },
 }, async () => {
