@@ -148,3 +148,16 @@ export async function writing<T>(name: string, write: () => T | Promise<T>): Pro
     });
   }
 }
+
+/**
+ * What to throw when something that has a name can't be read.
+ *
+ * @param name Such as the path of a file.
+ * @returns `Failed`, with the name, in place of what the system says without it, as of a folder; else the error itself.
+ */
+export function readingFailed(name: string, cause: unknown): unknown {
+  if (cause instanceof CommandError || !isOfSystem(cause)) return cause;
+  const { message } = cause as Error;
+  if ([`'${name}'`, `"${name}"`].some((quoted) => message.includes(quoted))) return cause;
+  return new CommandError(ExitCode.Failed, `${name} can't be read: ${message}`, { cause });
+}

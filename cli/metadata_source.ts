@@ -6,7 +6,7 @@
 import { DataSet, parseHostPort, SttpError, Subscriber } from "../mod.ts";
 import type { Context } from "./command.ts";
 import { type ConnectionValues, subscriberOptions } from "./connection.ts";
-import { CommandError, ExitCode, UsageError } from "./exit_codes.ts";
+import { CommandError, ExitCode, readingFailed, UsageError } from "./exit_codes.ts";
 
 /** Metadata, and where it is from. */
 export interface FoundMetadata {
@@ -88,7 +88,8 @@ async function read(file: Deno.FsFile, path: string, signal: AbortSignal): Promi
   try {
     return await DataSet.fromXml(file.readable, { signal });
   } catch (error) {
-    if (!(error instanceof SttpError) || error.code === "Aborted") throw error;
+    if (!(error instanceof SttpError)) throw readingFailed(path, error);
+    if (error.code === "Aborted") throw error;
     throw new CommandError(ExitCode.BadInput, `${path}: ${error.message}`, { cause: error });
   }
 }

@@ -12,7 +12,7 @@ import { readRecording } from "../capture/recording.ts";
 import { elapsed, measurementLines, messageText, messageValue, type TextOptions } from "../capture/render.ts";
 import { type Command, type Context, defineCommand } from "../command.ts";
 import { timeText } from "../data/cell_text.ts";
-import { ExitCode, UsageError } from "../exit_codes.ts";
+import { ExitCode, readingFailed, UsageError } from "../exit_codes.ts";
 import { file, flag, port, words } from "../option.ts";
 import { many, plain } from "../text.ts";
 
@@ -115,9 +115,9 @@ class Explaining {
         await this.#take(event);
       }
     } catch (error) {
-      if (this.#conversations.count === 0) throw error;
+      failure = readingFailed(file === "-" ? "standard input" : file, error);
+      if (this.#conversations.count === 0) throw failure;
       // What was read before is complete, so it deserves its end.
-      failure = error;
     }
     for (const [connection, conversation] of this.#conversations.entries()) {
       await this.#leftOver(connection, conversation);

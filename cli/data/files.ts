@@ -4,7 +4,7 @@
  * @module
  */
 import type { MeasurementBatch } from "../../mod.ts";
-import { writing } from "../exit_codes.ts";
+import { readingFailed, writing } from "../exit_codes.ts";
 import { checkNoDatabase } from "../files.ts";
 import type { Output } from "../output.ts";
 import { type ColumnName, essentialColumns } from "./columns.ts";
@@ -111,6 +111,6 @@ async function* untilError(
     yield* batches;
   } catch (error) {
     yield* rows.taken();
-    throw error;
+    throw readingFailed(rows.where, error);
   }
 }

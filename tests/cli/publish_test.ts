@@ -344,6 +344,27 @@ Deno.test({
   assertEquals((await running.terminate()).code, 0, running.stderr);
 });
 
+Deno.test({
+  name: "sttp: what can't be read is told by its name, where the system does not say it",
+  ignore: Deno.build.os === "windows", // whose folders can't be opened
+}, () =>
+  withMetadata(async (folder, metadata) => {
+    for (
+      const args of [
+        ["publish", ...local, "-m", folder, "--stdin"],
+        ["publish", ...local, "-m", metadata, "--data", folder, "--format", "csv"],
+        ["decode", folder],
+      ]
+    ) {
+      const { code, stderr } = await sttp(args);
+      assertEquals(code, 1, stderr);
+      assertStringIncludes(stderr, `sttp: ${folder} can't be read: Is a directory`);
+    }
+    const { code, stderr } = await sttp(["decode", `${folder}/nothing`]);
+    assertEquals(code, 1, stderr);
+    assertMatch(stderr, /^sttp: No such file or directory \(os error 2\): open '.*\/nothing'$/m);
+  }));
+
 Deno.test("sttp publish: the port is taken; TLS; --duration", () =>
   withFolder(async (folder) => {
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
