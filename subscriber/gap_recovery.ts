@@ -162,14 +162,11 @@ export class GapRecovery {
   }
 
   #noteIn(delay: number): void {
-    const { clock, wanted } = this.#host;
+    const { clock } = this.#host;
     this.#cancelNote?.();
     this.#cancelNote = clock.schedule(Math.min(delay, longestDelay), () => {
       const begin = clock.monotonic();
-      // While a gap goes on, it is noted already.
-      if (this.#tracker.open === undefined) {
-        this.#store.mark(this.#tracker.next(wanted.subscription.filter ?? ""));
-      }
+      this.#note();
       const goOn = (): void => {
         this.#noteIn(Math.max(this.#options.noteInterval, noteShare * (clock.monotonic() - begin)));
       };
@@ -180,10 +177,21 @@ export class GapRecovery {
     });
   }
 
-  /** The subscriber asked for something else, or for nothing any more. */
-  forget(): void {
-    this.#tracker.forget();
-    this.#store.mark(undefined);
+  /**
+   * The subscriber asked for something else, or for nothing any more.
+   *
+   * @param goesOn Whether it asked for all live data of something, so that a gap shows.
+   */
+  forget(goesOn: boolean = false): void {
+    this.#tracker.forget(goesOn);
+    if (goesOn) this.#note();
+    else this.#store.mark(undefined);
+  }
+
+  /** Notes how far live data has come. While a gap goes on, it is noted already. */
+  #note(): void {
+    if (this.#options.path === undefined || this.#tracker.open !== undefined) return;
+    this.#store.mark(this.#tracker.next(this.#host.wanted.subscription.filter ?? ""));
   }
 
   #schedule(): void {
@@ -194,17 +202,19 @@ export class GapRecovery {
   }
 
   #settle(): void {
-    this.#endGap();
+    if (this.#endGap()) this.#note();
     if (!this.#isDue) return;
     if (this.#recovering !== undefined) return this.#schedule();
     this.#isDue = false;
     this.#recovering = this.#recover().finally(() => this.#recovering = undefined);
   }
 
-  #endGap(): void {
+  /** @returns Whether there was one. */
+  #endGap(): boolean {
     const open = this.#tracker.open;
     const gap = this.#tracker.end();
     if (gap !== undefined) this.#replace(open, gap);
+    return gap !== undefined;
   }
 
   /**

@@ -422,6 +422,41 @@ Deno.test("a gap goes across a subscription to something else", async () => {
   assertEquals(rig.asked[1]!.filter, "b");
 });
 
+Deno.test("a signal that does not come between two gaps comes once", async () => {
+  const rig = new Rig();
+  rig.signals.add(B);
+  rig.recovery.observe(batchOf([0, 1n], [1, 1n]), 0);
+  await rig.recovery.lost("a");
+  // Of the history only A is told here, so it is A that does not come.
+  rig.recovery.observe(batchOf([1, 10n]), 0);
+  await rig.settle();
+  assertEquals(rig.recovered, numbers(2, 10));
+  await rig.recovery.lost("a");
+  rig.recovery.observe(batchOf([1, 20n]), 0);
+  await rig.recovery.lost("a");
+  rig.recovery.observe(batchOf([0, 30n], [1, 30n]), 0);
+  await rig.settle();
+  assertEquals(rig.recovered, numbers(2, 29));
+});
+
+Deno.test("lost before anything came of another subscription: what it misses comes", async () => {
+  const rig = new Rig();
+  rig.live(1, 2, 3);
+  rig.recovery.forget(true);
+  rig.recovery.forget(true);
+  await rig.recovery.lost("b");
+  rig.live(10);
+  await rig.settle();
+  assertEquals([rig.recovered, rig.asked.map(({ filter }) => filter)], [numbers(4, 9), ["b"]]);
+  // Of one that ends, or shows no gap, nothing is missed.
+  rig.recovery.forget(true);
+  rig.recovery.forget();
+  await rig.recovery.lost("b");
+  rig.live(20);
+  await rig.settle();
+  assertEquals([rig.asked.length, rig.counters.gaps.open], [1, 0]);
+});
+
 Deno.test("a publisher without history: told once a connection, and the gap is kept for the next", async () => {
   const rig = new Rig();
   let refuses = true;
@@ -568,7 +603,8 @@ Deno.test("a process that ends without a word: what came since the last note com
   rig.live(9);
   await rig.settle();
   assertEquals(rig.recovered, numbers(4, 8));
-  assertEquals(new GapStore(options.path, () => {}).gaps, []);
+  const noted = new GapStore(options.path, () => {}).gaps;
+  assertEquals(noted.map(({ last, stop }) => [last, stop]), [[new Map([[A, 9n]]), undefined]]);
 
   // Noted, and then something else is subscribed to.
   await rig.settle(10_000);
@@ -583,6 +619,28 @@ Deno.test("a process that ends without a word: what came since the last note com
   assertEquals(gaps.map(({ last }) => last), [new Map([[A, 10n]])]);
   await killed.recovery.lost("a");
   assertEquals([rig.clock.pending, killed.clock.pending], [0, 0]);
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("a process that ends without a word soon after a gap, or another subscription, misses nothing", async () => {
+  const directory = await Deno.makeTempDir();
+  const options = { path: `${directory}/gaps.json`, noteInterval: 10_000 };
+  const killed = new Rig(options);
+  killed.live(1);
+  await killed.recovery.lost("a");
+  killed.live(5);
+  await killed.settle();
+  assertEquals(killed.recovered, numbers(2, 4));
+  const second = new Rig(options);
+  second.live(9);
+  await second.settle();
+  assertEquals(second.recovered, numbers(6, 8));
+  second.recovery.forget(true);
+  const third = new Rig(options);
+  third.live(15);
+  await third.settle();
+  assertEquals(third.recovered, numbers(10, 14));
+  for (const rig of [killed, second, third]) await rig.recovery.lost("a");
   await Deno.remove(directory, { recursive: true });
 });
 

@@ -156,6 +156,8 @@ export class GapTracker {
   #first: Times | undefined;
   #open: Gap | undefined;
   readonly #latest = new Times(1);
+  /** When something else was subscribed to last, in milliseconds. */
+  #turnedAt = -Infinity;
 
   /** @param signals What handles mean. */
   constructor(signals: SignalTable, clock: Clock) {
@@ -240,13 +242,31 @@ export class GapTracker {
     const stop = this.#latest.ticks[0]!;
     if (this.#open === undefined || this.#first === undefined || stop === 0n) return undefined;
     const gap = { ...this.#open, first: this.#noted(this.#first), stop };
+    this.#haveUntil(stop, this.#first.ticks);
     this.#open = this.#first = undefined;
     return gap;
   }
 
-  /** Another subscription: what came of the one before says nothing, unless a gap goes on. */
-  forget(): void {
-    if (this.#open === undefined) this.#last.ticks.fill(0n);
+  /** What did not come again has its gap until the others did: what it misses later begins there. */
+  #haveUntil(stop: bigint, first: BigInt64Array): void {
+    const last = this.#last.ticks;
+    for (let handle = 0; handle < last.length; handle++) {
+      if (first[handle] === 0n && last[handle]! > 0n && last[handle]! < stop) last[handle] = stop;
+    }
+  }
+
+  /**
+   * Another subscription. Unless a gap goes on, it says nothing what came of those before: but of the last of them, as
+   * much of it goes on in this one.
+   *
+   * @param goesOn Whether this is one whose gaps show; else nothing is missed from here on.
+   */
+  forget(goesOn: boolean = false): void {
+    const since = goesOn ? this.#turnedAt : Infinity;
+    this.#turnedAt = this.#clock.monotonic();
+    if (this.#open !== undefined) return;
+    const last = this.#last.ticks;
+    for (let handle = 0; handle < last.length; handle++) if (this.#heard[handle]! < since) last[handle] = 0n;
   }
 
   #noted({ ticks }: Times, isWanted: (handle: number) => boolean = () => true): SignalTimes {

@@ -351,7 +351,7 @@ export class Run {
 }
 
 /** Whether a subscription asks for all live data, so that a gap shows. */
-function isWhole({ throttled, includeTime = true, startTimeConstraint }: SubscribeOptions): boolean {
+export function isWhole({ throttled, includeTime = true, startTimeConstraint }: SubscribeOptions): boolean {
   return !throttled && includeTime && startTimeConstraint === undefined;
 }
 

@@ -41,7 +41,7 @@ import {
   type SubscriberOptions,
   type WaitOptions,
 } from "./options.ts";
-import { Run, type RunHost, type SubscriberState, type Wanted } from "./run.ts";
+import { isWhole, Run, type RunHost, type SubscriberState, type Wanted } from "./run.ts";
 import type { Session } from "./session.ts";
 import { Counters, DropLog, type SubscriberStats } from "./stats.ts";
 import type { CloseReason, SubscriberStatus } from "./status.ts";
@@ -320,7 +320,7 @@ export class Subscriber implements AsyncDisposable {
       Object.assign(this.#wanted, { subscription, subscribing: true });
       if (session === undefined) return;
       await session.subscribe(subscription, signal);
-      this.#gaps?.forget();
+      this.#gaps?.forget(isWhole(subscription));
     });
   }
 
