@@ -158,7 +158,9 @@ export class GapRecovery {
     if (!this.#isOwnTurn || (this.#refused.size === 0 && pause < this.#pause / 2)) this.#isDue = true;
     this.#pause = pause;
     this.#schedule();
-    if (this.#options.path !== undefined) this.#noteIn(this.#options.noteInterval);
+    if (this.#options.path === undefined) return;
+    this.#note();
+    this.#noteIn(this.#options.noteInterval);
   }
 
   #noteIn(delay: number): void {
