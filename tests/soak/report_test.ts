@@ -39,6 +39,7 @@ function resultOf(
       open: 20,
       groups: 5,
       closed: {},
+      handshakesFailed: {},
       dropped: { overflow: dropped },
       faults: [],
     },

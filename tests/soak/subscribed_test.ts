@@ -39,6 +39,7 @@ function sampleAt(
       open: 1,
       groups: 1,
       closed: {},
+      handshakesFailed: {},
       dropped,
       faults: [],
     },
