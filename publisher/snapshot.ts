@@ -188,8 +188,9 @@ export interface ConnectionSnapshot {
     readonly stalledFor: number;
   };
   /**
-   * Measurements that it asked for and did not get, by reason: `overflow`, `detached`, `closed`, `datagram`. What is
-   * lost on the way over UDP shows at the subscriber only.
+   * Measurements that it asked for and did not get, by reason: `overflow`, `detached`, `closed`, `datagram`. Of a write
+   * that the end of the connection cut short, some may have come: `closed` counts all of it. What is lost on the way
+   * over UDP shows at the subscriber only.
    */
   readonly dropped: Readonly<Record<string, number>>;
   /**
