@@ -25,6 +25,7 @@ export const noneClosed: None<CloseReason> = {
   slow: 0,
   stalled: 0,
   controlOverflow: 0,
+  replaced: 0,
   disconnected: 0,
   stopped: 0,
   internalError: 0,

@@ -39,6 +39,7 @@ import type { ConnectionReference } from "./status.ts";
 import type { Subscription } from "./subscription.ts";
 import type { HeldMemory } from "./subscription_memory.ts";
 import type { Temporal } from "./temporal.ts";
+import type { PortHolder } from "./udp_ports.ts";
 import type { Visibility } from "./visibility.ts";
 
 /** What a {@linkcode DataPath} needs of its session. */
@@ -80,7 +81,7 @@ interface Served extends Subscription {
  * One session's subscriptions, as its signal index caches have them, and what goes out for the one in force: from its
  * group or from history, over TCP or UDP, encrypted or not, measurements and buffer blocks.
  */
-export class DataPath {
+export class DataPath implements PortHolder {
   readonly #owner: DataPathOwner;
   readonly #sink: MemberSink;
   /** In its place while the subscriber can be sent nothing. */
@@ -178,14 +179,35 @@ export class DataPath {
    */
   subscribe(subscription: Subscription): void {
     if (this.#owner.isClosed) return;
-    const { host: { memory: account }, reference } = this.#owner;
+    const { host: { memory: account, datagramSockets }, reference } = this.#owner;
     const memory = account.hold(subscription, networkOfPeer(reference.address));
     this.#held.add(memory);
     const { filter } = subscription.request;
     if (!this.#held.has(filter)) this.#held.add(filter.keep());
-    if (subscription.dataChannel !== undefined) this.#encrypt();
+    if (subscription.dataChannel !== undefined) {
+      this.#encrypt();
+      // What others sent there may not be read by its caches.
+      const { ports } = datagramSockets!;
+      this.#underWay.others(ports.take(subscription.dataChannel.to, this, this.#hasArrived));
+    }
     this.#caches.subscribe({ ...subscription, set: memory.set, memory });
     this.#letGo();
+  }
+
+  /** When the last datagram was sent, on the clock's monotonic scale; `-Infinity`: none was. */
+  get lastDatagramAt(): number {
+    return this.#lastDatagramAt;
+  }
+
+  /** What was sent before has arrived. */
+  get #hasArrived(): number {
+    return this.#owner.host.options.clock.monotonic() - TRAVEL_TIME;
+  }
+
+  /** Another connection has a port that datagrams go to, `host:port`. */
+  giveWay(port: string): void {
+    if (!this.#caches.subscriptions.some(({ dataChannel }) => dataChannel?.to === port)) return;
+    this.#owner.closeSoon("replaced", `another connection of its host has its data sent to ${port}`);
   }
 
   /** Lets go of what subscriptions held that are no more. */
@@ -344,6 +366,7 @@ export class DataPath {
     this.#bufferBlocks?.close();
     this.#deactivate();
     this.#underWay.close();
+    this.#owner.host.datagramSockets?.ports.leave(this, this.#hasArrived);
     this.#owner.dropped.add("closed", this.#datagrams.waiting);
     for (const held of this.#held) held.release();
     this.#held.clear();

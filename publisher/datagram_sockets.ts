@@ -3,12 +3,15 @@ import { formatHostPort, type HostPort } from "../transport/address.ts";
 import { type DatagramSocket, openUdp } from "../transport/udp.ts";
 import { demandUdpPermission } from "../transport/udp_permission.ts";
 import type { CheckedUdpOptions } from "./udp_options.ts";
+import { UdpPorts } from "./udp_ports.ts";
 
 /**
  * The sockets that a publisher's datagrams leave from: one for IPv4 and one for IPv6, opened when somebody wants them.
  * All subscribers share them, so that each sees one port from first to last.
  */
 export class DatagramSockets {
+  /** Where datagrams go to. */
+  readonly ports: UdpPorts = new UdpPorts();
   readonly #options: CheckedUdpOptions;
   readonly #sockets = new Map<"IPv4" | "IPv6", Promise<DatagramSocket>>();
 

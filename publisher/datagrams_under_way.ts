@@ -54,6 +54,17 @@ export class DatagramsUnderWay {
     });
   }
 
+  /**
+   * Datagrams of another connection may be on their way to the same port: no cache is free until they have arrived.
+   *
+   * @param lastSentAt When the last one was sent, on the clock's monotonic scale; `-Infinity`: none was.
+   */
+  others(lastSentAt: number): void {
+    for (const cacheIndex of [0, 1] as const) {
+      if (this.isFree(cacheIndex)) this.ended(cacheIndex, lastSentAt, undefined);
+    }
+  }
+
   #travel(cacheIndex: 0 | 1, time: number): void {
     const { clock, onFree } = this.#options;
     const free = (): void => {

@@ -37,6 +37,7 @@ export const SessionTransitions: Readonly<Record<SessionState, readonly SessionS
  * | `slow` | its queue was full and the policy is to disconnect |
  * | `stalled` | it read nothing for longer than the stall time-out |
  * | `controlOverflow` | more answers waited than the limit, or than there was room for beside those of others |
+ * | `replaced` | another connection of its host wants its data at the same UDP port |
  * | `disconnected` | the application or an operator ended it |
  * | `stopped` | the publisher stopped |
  * | `internalError` | a fault of this library |
@@ -54,6 +55,7 @@ export type CloseReason =
   | "slow"
   | "stalled"
   | "controlOverflow"
+  | "replaced"
   | "disconnected"
   | "stopped"
   | "internalError";

@@ -654,6 +654,89 @@ Deno.test("a cache takes no other's place before the last datagram that refers t
   assertEquals(rig.connection().subscription?.filter, "PPA:2");
 });
 
+/** Another subscriber of the same host that wants its data at the same port: it has asked, and nothing was read of it. */
+async function another({ rig, dataChannel }: Fixture, filterExpression: string): Promise<ScriptedPeer> {
+  const peer = rig.connectAs({ address: "127.0.0.1:5001" });
+  await peer.defineModes();
+  await peer.expect(Response.Succeeded, Command.DefineOperationalModes);
+  await peer.subscribe({ filterExpression, dataChannel });
+  return peer;
+}
+
+/** Whether the next connection to this port gets its first cache a second after the last datagram, and no sooner. */
+async function expectFirstCacheToWait({ rig }: Fixture, peer: ScriptedPeer): Promise<void> {
+  await peer.expect(Response.Succeeded, Command.Subscribe);
+  rig.clock.advance(999);
+  // There are no keys to rotate, which is said behind all that was sent.
+  await peer.send(Command.RotateCipherKeys);
+  assertEquals(await countUntil(peer, Response.Failed, Response.UpdateSignalIndexCache), 0);
+  rig.clock.advance(1);
+  await peer.expectCache();
+}
+
+Deno.test("the first cache of a connection waits for what the one before sent to its port", async () => {
+  await using fixture = await Fixture.open({ heartbeatInterval: 1e6 });
+  await fixture.agree();
+  await fixture.subscribe();
+  await fixture.rig.publish([0]);
+  await fixture.nextPacket();
+  fixture.peer.channel.close();
+  while (fixture.rig.publisher.stats().open.length > 0) await settle();
+  await expectFirstCacheToWait(fixture, await another(fixture, "PPA:2"));
+});
+
+Deno.test("so does that of the connection after, where the one between was sent nothing", async () => {
+  await using fixture = await Fixture.open({ heartbeatInterval: 1e6 });
+  await fixture.agree();
+  await fixture.subscribe();
+  await fixture.rig.publish([0]);
+  await fixture.nextPacket();
+  await (await another(fixture, "PPA:3")).expect(Response.Succeeded, Command.Subscribe);
+  await expectFirstCacheToWait(fixture, await another(fixture, "PPA:2"));
+});
+
+Deno.test("who wants data at the port of another connection of its host takes its place", async () => {
+  await using fixture = await Fixture.open({ heartbeatInterval: 1e6 });
+  const { rig } = fixture;
+  await fixture.agree();
+  await fixture.subscribe();
+  await rig.publish([0]);
+  await fixture.nextPacket();
+  const peer = await another(fixture, "PPA:2");
+  await expectFirstCacheToWait(fixture, peer);
+  await peer.confirmCache();
+  await settle();
+  assertEquals(rig.publisher.stats().recentlyClosed.map(({ closed }) => closed?.reason), ["replaced"]);
+  await rig.publish([0, 1], 2000n);
+  assertEquals(measurementsOf(await fixture.nextPacket()), "0=2");
+  await settle();
+  assertEquals(fixture.datagrams.length, 0);
+});
+
+Deno.test("who has no data sent to its port any more stays when another takes it", async () => {
+  await using fixture = await Fixture.open({ heartbeatInterval: 1e6 });
+  const { rig } = fixture;
+  await fixture.agree();
+  await fixture.subscribe();
+  await fixture.peer.send(Command.Unsubscribe);
+  await countUntil(fixture.peer, Response.Succeeded, Response.NoOP);
+  await (await another(fixture, "PPA:2")).expectCache();
+  await settle();
+  assertEquals(rig.publisher.stats().open.length, 2);
+});
+
+Deno.test("the port of a connection is nobody's a second after its last datagram", async () => {
+  await using fixture = await Fixture.open({ heartbeatInterval: 1e6 });
+  await fixture.agree();
+  await fixture.subscribe();
+  await fixture.rig.publish([0]);
+  await fixture.nextPacket();
+  fixture.peer.channel.close();
+  while (fixture.rig.publisher.stats().open.length > 0) await settle();
+  fixture.rig.clock.advance(1000);
+  await (await another(fixture, "PPA:2")).expectCache();
+});
+
 Deno.test("a buffer block that is sent when history is over has its second to arrive, too", async () => {
   await using fixture = await Fixture.open({
     heartbeatInterval: 1e6,
