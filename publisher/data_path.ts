@@ -87,8 +87,8 @@ export class DataPath implements PortHolder {
   /** In its place while the subscriber can be sent nothing. */
   readonly #missedSink: MemberSink;
   #caches: CacheSwitch<Served>;
-  /** What the subscriptions that there are hold. */
-  readonly #held = new Set<HeldFilter | HeldMemory>();
+  /** What the subscriptions that there are hold, each once: a few, and no Set for the reason in account.ts. */
+  #held: readonly (HeldFilter | HeldMemory)[] = [];
   #placement: Placement | undefined;
   /** The signals of the live subscription in force. */
   #signals: SignalSet | undefined;
@@ -181,9 +181,9 @@ export class DataPath implements PortHolder {
     if (this.#owner.isClosed) return;
     const { host: { memory: account, datagramSockets }, reference } = this.#owner;
     const memory = account.hold(subscription, networkOfPeer(reference.address));
-    this.#held.add(memory);
     const { filter } = subscription.request;
-    if (!this.#held.has(filter)) this.#held.add(filter.keep());
+    const isKept = this.#held.includes(filter);
+    this.#held = [...this.#held, memory, ...isKept ? [] : [filter.keep()]];
     if (subscription.dataChannel !== undefined) {
       this.#encrypt();
       // What others sent there may not be read by its caches.
@@ -213,12 +213,11 @@ export class DataPath implements PortHolder {
   /** Lets go of what subscriptions held that are no more. */
   #letGo(): void {
     const { subscriptions } = this.#caches;
-    const needed = new Set(subscriptions.flatMap(({ request, memory }) => [request.filter, memory]));
-    for (const held of this.#held) {
-      if (needed.has(held)) continue;
-      this.#held.delete(held);
-      held.release();
-    }
+    const isNeeded = (held: HeldFilter | HeldMemory): boolean =>
+      subscriptions.some(({ request, memory }) => held === request.filter || held === memory);
+    const before = this.#held;
+    this.#held = before.filter(isNeeded);
+    for (const held of before) if (!this.#held.includes(held)) held.release();
   }
 
   /**
@@ -369,7 +368,7 @@ export class DataPath implements PortHolder {
     this.#owner.host.datagramSockets?.ports.leave(this, this.#hasArrived);
     this.#owner.dropped.add("closed", this.#datagrams.waiting);
     for (const held of this.#held) held.release();
-    this.#held.clear();
+    this.#held = [];
   }
 
   // ---- the way out ----

@@ -4,7 +4,7 @@ import { ticksNow } from "../transport/wire/ticks.ts";
 import { BaseTimeRotation, SETTLING_TIME } from "./base_time_rotation.ts";
 import { Beat } from "./beat.ts";
 import type { BufferPool } from "./buffer_pool.ts";
-import { type Delivery, formatName } from "./delivery.ts";
+import { type Delivery, deliveryKey, formatName } from "./delivery.ts";
 import { LatestValues, type Mark } from "./latest_values.ts";
 import type { OutboundFrame } from "./outbound_queue.ts";
 import { CompactPacketEncoder, type PacketEncoder, TsscPacketEncoder } from "./packet_encoder.ts";
@@ -120,6 +120,8 @@ export class Group {
   readonly set: SignalSet;
   /** Its form. */
   readonly delivery: Delivery;
+  /** A text that equal forms share. */
+  readonly form: string;
   readonly #environment: GroupEnvironment;
   readonly #selector: Selector;
   readonly #encoder: PacketEncoder;
@@ -158,6 +160,7 @@ export class Group {
     this.id = id;
     this.set = set;
     this.delivery = delivery;
+    this.form = deliveryKey(delivery);
     this.#environment = environment;
     this.#selector = new Selector(set, delivery.withoutNaN, environment.searches);
     const { throttle } = delivery;

@@ -52,10 +52,10 @@ export interface Holder {
  */
 export class QueueMemory {
   readonly #limit: number;
-  /** How many times a piece of an answer waits. */
-  readonly #answers = new Map<Uint8Array, number>();
+  /** How many times a piece of an answer waits. Weak for the reason in account.ts. */
+  readonly #answers = new WeakMap<Uint8Array, number>();
   /** How many times a long answer waits, by its key. */
-  readonly #long = new Map<Uint8Array, number>();
+  readonly #long = new WeakMap<Uint8Array, number>();
   readonly #queues = new Set<Holder>();
   #bytes = 0;
   /** Those of them that are answers'. */

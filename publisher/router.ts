@@ -16,9 +16,8 @@ export interface Placement {
 /** Brings what is published to the groups of subscribers that want it. */
 export class Router {
   readonly #environment: GroupEnvironment;
-  /** Groups by what they deliver, in the order in which they came to be. */
-  readonly #groups = new Map<string, Group[]>();
-  #list: readonly Group[] = [];
+  /** In the order in which they came to be; no Map for the reason in account.ts. */
+  #groups: readonly Group[] = [];
   readonly #layouts = new LayoutTracker();
   #nextId = 1;
   #flushScheduled = false;
@@ -33,14 +32,14 @@ export class Router {
    * written to before that: all that is published in one go leaves in one write.
    */
   publish(batch: MeasurementBatch): void {
-    if (this.#list.length === 0) return;
+    if (this.#groups.length === 0) return;
     const layout = this.#layouts.layoutOf(batch);
-    for (const group of this.#list) group.publish(batch, layout);
+    for (const group of this.#groups) group.publish(batch, layout);
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
     queueMicrotask(() => {
       this.#flushScheduled = false;
-      for (const group of this.#list) group.flushWhenDue();
+      for (const group of this.#groups) group.flushWhenDue();
     });
   }
 
@@ -50,14 +49,11 @@ export class Router {
    * @param member Its membership, in no group yet.
    */
   join(set: SignalSet, delivery: Delivery, member: Member): Placement {
-    const key = keyOf(set, delivery);
-    let candidates = this.#groups.get(key);
-    if (candidates === undefined) this.#groups.set(key, candidates = []);
-    let group = candidates.find((candidate) => candidate.set.equals(set));
+    const form = deliveryKey(delivery);
+    let group = this.#groups.find((candidate) => candidate.form === form && candidate.set.equals(set));
     if (group === undefined) {
       group = new Group(this.#nextId++, set, delivery, this.#environment);
-      candidates.push(group);
-      this.#list = [...this.#list, group];
+      this.#groups = [...this.#groups, group];
     }
     group.join(member);
     return { group, member };
@@ -83,24 +79,16 @@ export class Router {
     if (group.size > 0) return;
     group.dispose();
     // Replaced, not changed: a publication may be walking over it.
-    this.#list = this.#list.filter((other) => other !== group);
-    const key = keyOf(group.set, group.delivery);
-    const rest = this.#groups.get(key)?.filter((other) => other !== group) ?? [];
-    if (rest.length > 0) this.#groups.set(key, rest);
-    else this.#groups.delete(key);
+    this.#groups = this.#groups.filter((other) => other !== group);
   }
 
   /** Closes what packets are open, so that all that was published is on its way. */
   flush(): void {
-    for (const group of this.#list) group.flush();
+    for (const group of this.#groups) group.flush();
   }
 
   /** What operators see of the groups. */
   snapshot(): GroupSnapshot[] {
-    return this.#list.map((group) => group.snapshot());
+    return this.#groups.map((group) => group.snapshot());
   }
-}
-
-function keyOf(set: SignalSet, delivery: Delivery): string {
-  return `${set.size} ${set.hash} ${deliveryKey(delivery)}`;
 }
