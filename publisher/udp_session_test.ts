@@ -57,6 +57,16 @@ class Fixture implements AsyncDisposable {
     return fixture;
   }
 
+  /** A subscriber that has been sent a datagram. Its clock may go on for long. */
+  static async withDatagram(): Promise<Fixture> {
+    const fixture = await Fixture.open({ heartbeatInterval: 1e6 });
+    await fixture.agree();
+    await fixture.subscribe();
+    await fixture.rig.publish([0]);
+    await fixture.nextPacket();
+    return fixture;
+  }
+
   get dataChannel(): { localPort: number } {
     return { localPort: this.#socket.port };
   }
@@ -675,33 +685,21 @@ async function expectFirstCacheToWait({ rig }: Fixture, peer: ScriptedPeer): Pro
 }
 
 Deno.test("the first cache of a connection waits for what the one before sent to its port", async () => {
-  await using fixture = await Fixture.open({ heartbeatInterval: 1e6 });
-  await fixture.agree();
-  await fixture.subscribe();
-  await fixture.rig.publish([0]);
-  await fixture.nextPacket();
+  await using fixture = await Fixture.withDatagram();
   fixture.peer.channel.close();
   while (fixture.rig.publisher.stats().open.length > 0) await settle();
   await expectFirstCacheToWait(fixture, await another(fixture, "PPA:2"));
 });
 
 Deno.test("so does that of the connection after, where the one between was sent nothing", async () => {
-  await using fixture = await Fixture.open({ heartbeatInterval: 1e6 });
-  await fixture.agree();
-  await fixture.subscribe();
-  await fixture.rig.publish([0]);
-  await fixture.nextPacket();
+  await using fixture = await Fixture.withDatagram();
   await (await another(fixture, "PPA:3")).expect(Response.Succeeded, Command.Subscribe);
   await expectFirstCacheToWait(fixture, await another(fixture, "PPA:2"));
 });
 
 Deno.test("who wants data at the port of another connection of its host takes its place", async () => {
-  await using fixture = await Fixture.open({ heartbeatInterval: 1e6 });
+  await using fixture = await Fixture.withDatagram();
   const { rig } = fixture;
-  await fixture.agree();
-  await fixture.subscribe();
-  await rig.publish([0]);
-  await fixture.nextPacket();
   const peer = await another(fixture, "PPA:2");
   await expectFirstCacheToWait(fixture, peer);
   await peer.confirmCache();
@@ -726,11 +724,7 @@ Deno.test("who has no data sent to its port any more stays when another takes it
 });
 
 Deno.test("the port of a connection is nobody's a second after its last datagram", async () => {
-  await using fixture = await Fixture.open({ heartbeatInterval: 1e6 });
-  await fixture.agree();
-  await fixture.subscribe();
-  await fixture.rig.publish([0]);
-  await fixture.nextPacket();
+  await using fixture = await Fixture.withDatagram();
   fixture.peer.channel.close();
   while (fixture.rig.publisher.stats().open.length > 0) await settle();
   fixture.rig.clock.advance(1000);

@@ -10,8 +10,8 @@ export interface Latency {
   readonly p50: number;
   readonly p99: number;
   readonly most: number;
-  /** The median over all seconds of the p99 of each: what a busy machine does now and then does not count. */
-  readonly typicalP99: number;
+  /** The p99 of each second by itself. */
+  readonly p99s: readonly number[];
 }
 
 /** How long a round took, and when it came, in milliseconds. */
@@ -73,11 +73,11 @@ export function latencyOf(delays: readonly Delay[]): Latency {
   const all = delays.map(({ took }) => took);
   const seconds = Map.groupBy(delays, ({ at }) => Math.floor(at / 1000));
   const p99s = Array.from(seconds.values(), (second) => share(second.map(({ took }) => took), 0.99));
-  return { p50: share(all, 0.5), p99: share(all, 0.99), most: share(all, 1), typicalP99: share(p99s, 0.5) };
+  return { p50: share(all, 0.5), p99: share(all, 0.99), most: share(all, 1), p99s };
 }
 
 /** What so large a share of the values does not exceed. */
-function share(values: readonly number[], part: number): number {
+export function share(values: readonly number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor(part * (sorted.length - 1))] ?? 0;
 }

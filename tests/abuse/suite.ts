@@ -4,14 +4,15 @@
  * Publisher, subscribers and attackers are processes of their own. While an attack runs, the subscribers get 1,000
  * signals 30 times a second each and miss nothing, and nothing is published less often; after it the publisher's sockets
  * and timers are what they were. Each attack is made twice, and the second time leaves no more memory in use than the
- * first has: code that is compiled and tables that grow to their size do so once, a leak goes on.
+ * first has, nor does any further time: code that is compiled and tables that grow to their size do so once, a leak goes on.
  *
- * The p99 of delays during an attack is compared with that in the quiet just before it, or after it if that is longer:
- * of each second by itself, and of these the median, so that what a machine does now and then does not count. It may be
- * twice as much. As a median does not see a standstill, nothing may take longer than {@linkcode MOST_STANDSTILL} either.
- * Where that is not so, the attack is made again, twice at most, and none after four and a half minutes; what was
- * measured while somebody else had the machine (see `other_load.ts`) is shown and fails nothing. Where processes can't be
- * given processors of their own (see `places.ts`), all delays are.
+ * The p99 of delays during an attack is compared with that in the quiet just before it: of each second by itself, and of
+ * these the median, so that what a machine does now and then does not count. It may be twice as much. As a median does
+ * not see a standstill, nothing may take longer than {@linkcode MOST_STANDSTILL} either. Where that is not so, the quiet
+ * afterwards counts, too, and the attack is made again, twice at most, and none after four and a half minutes: the medians
+ * are then of all that was measured of it, as the p99 of so few seconds differ much by chance. What was measured while
+ * somebody else had the machine (see `other_load.ts`) is shown and fails nothing. Where processes can't be given
+ * processors of their own (see `places.ts`), all delays are.
  *
  * `STTP_ABUSE_ONLY="slow loris" deno task abuse` tries one attack alone, `STTP_ABUSE_SECONDS=30` goes on longer, and
  * `STTP_ABUSE_JUDGE=1` fails when delays could not be judged, and when all of it takes five minutes.
@@ -20,6 +21,7 @@
  */
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess } from "@std/assert";
 import type { Program } from "../interop/program.ts";
+import { share } from "./checker.ts";
 import type { Attack, AttackSettings, Done } from "./programs/attacker.ts";
 import type { GoodLook, GoodSettings } from "./programs/good.ts";
 import type { PublisherLook, PublisherSettings } from "./programs/publisher.ts";
@@ -263,10 +265,35 @@ class Scene {
   }
 }
 
-/** An attack, and the quiet before it. */
-interface Comparison {
-  readonly quiet: GoodLook;
-  readonly outcome: Outcome;
+/** The delays during an attack and in quiet, over all tries. */
+class Delays {
+  readonly #during: number[] = [];
+  readonly #quiet: number[] = [];
+
+  /** Adds those of an attack. */
+  add({ latency }: GoodLook): void {
+    this.#during.push(...latency.p99s);
+  }
+
+  /** Adds those of a quiet. */
+  addQuiet({ latency }: GoodLook): void {
+    this.#quiet.push(...latency.p99s);
+  }
+
+  /** The p99 of a second of an attack, in milliseconds: the median. */
+  get during(): number {
+    return share(this.#during, 0.5);
+  }
+
+  /** That of a second in quiet. */
+  get quiet(): number {
+    return share(this.#quiet, 0.5);
+  }
+
+  /** How many times as long as in quiet data took. */
+  get factor(): number {
+    return this.during / this.quiet;
+  }
 }
 
 /** What an attack came to. @param before The publisher before it. @param after The publisher when it was over. */
@@ -305,16 +332,6 @@ function assertCame(came: Came, { isSecure: _, ...least }: Least): void {
   }
 }
 
-/** How many times as long as in quiet data took. */
-function delayOf({ quiet, outcome }: Comparison): number {
-  return outcome.during.latency.typicalP99 / quiet.latency.typicalP99;
-}
-
-/** Of two looks the one in which data took longer. */
-function slower(a: GoodLook, b: GoodLook): GoodLook {
-  return a.latency.typicalP99 > b.latency.typicalP99 ? a : b;
-}
-
 /** Whether it can be told how long something took. @param others What share of a processor others had meanwhile. */
 function isQuiet(others: number): boolean {
   return places.areApart && others <= MOST_FOR_OTHERS;
@@ -326,22 +343,26 @@ function standstill({ longestPause, longestWay }: Outcome): number {
 }
 
 /** Whether data took too long, as far as that can be told. */
-function isLate(comparison: Comparison): boolean {
-  const { outcome } = comparison;
-  return isQuiet(outcome.others) &&
-    (delayOf(comparison) > MOST_DELAY || standstill(outcome) > MOST_STANDSTILL);
+function isLate(outcome: Outcome, { factor }: Delays): boolean {
+  return isQuiet(outcome.others) && (factor > MOST_DELAY || standstill(outcome) > MOST_STANDSTILL);
 }
 
-/** A row of the table at the end. @param comparisons The last is shown; of those before, by what factor they delayed. */
-function row(name: string, comparisons: readonly Comparison[], kept: Memory): string {
-  const { quiet, outcome: { during, longestPause, longestWay, done, held, others } } = comparisons.at(-1)!;
+/** A row of the table at the end. @param outcome The last. @param factors By what factor data was late after each try. */
+function row(
+  name: string,
+  outcome: Outcome,
+  delays: Delays,
+  factors: readonly number[],
+  kept: Memory,
+): string {
+  const { during, longestPause, longestWay, done, held, others } = outcome;
   const ms = (value: number): string => `${value.toFixed(1)} ms`.padStart(8);
-  const { p50, p99, typicalP99 } = during.latency;
+  const { p50, p99 } = during.latency;
   const kibibytes = (bytes: number): string => (bytes / 1024).toFixed(0);
-  const times = comparisons.map((comparison) => delayOf(comparison).toFixed(1)).join(", ");
+  const times = factors.map((factor) => factor.toFixed(1)).join(", ");
   return [
     `${name.padEnd(24)} p50 ${ms(p50)}, p99 ${ms(p99)}`,
-    `p99 of a second ${ms(typicalP99)}, in quiet ${ms(quiet.latency.typicalP99)}: ${times} x`,
+    `p99 of a second ${ms(delays.during)}, in quiet ${ms(delays.quiet)}: ${times} x`,
     `${(100 * others).toFixed(0)} % of a processor for others`,
     `longest pause ${longestPause.toFixed(0)} ms, way ${longestWay.toFixed(0)} ms`,
     `memory held ${(held / 1024 ** 2).toFixed(1)} MiB, kept ${kibibytes(kept.heap)} and in buffers ${
@@ -372,27 +393,29 @@ Deno.test("ten subscribers do not notice", async (test) => {
     if (ONLY !== undefined && attack !== ONLY) continue;
     await test.step(attack, async () => {
       await scene.attack(attack, SECONDS / 3);
-      const first = await scene.recovered(attack);
-      const comparisons: Comparison[] = [];
-      let last = first;
+      let last = await scene.recovered(attack);
+      const delays = new Delays();
+      const factors: number[] = [];
       let kept: Memory;
+      let outcome: Outcome;
       do {
-        let quiet = await scene.quiet();
-        const outcome = await scene.attack(attack, SECONDS);
+        delays.addQuiet(await scene.quiet());
+        outcome = await scene.attack(attack, SECONDS);
+        delays.add(outcome.during);
         assertLess(outcome.held, MOST_HELD, `${outcome.held} bytes in memory`);
         const before = last;
         last = await scene.recovered(attack);
         assertCame(cameTo(outcome, before, last), attacks[attack]);
         // The machine may be slower now than it was: where it matters the quiet afterwards counts, too.
-        if (isLate({ quiet, outcome })) quiet = slower(quiet, await scene.quiet());
-        comparisons.push({ quiet, outcome });
-        kept = { heap: last.heap - first.heap, external: last.external - first.external };
+        if (isLate(outcome, delays)) delays.addQuiet(await scene.quiet());
+        factors.push(delays.factor);
+        kept = { heap: last.heap - before.heap, external: last.external - before.external };
         assertLess(kept.heap, NOISE.heap, `${kept.heap} bytes left in memory`);
         assertLess(kept.external, NOISE.external, `${kept.external} bytes left in buffers`);
-      } while (isLate(comparisons.at(-1)!) && comparisons.length < TRIES && mayTryAgain());
-      if (isQuiet(comparisons.at(-1)!.outcome.others)) judged++;
-      rows.push(row(attack, comparisons, kept));
-      assert(!isLate(comparisons.at(-1)!), rows.at(-1));
+      } while (isLate(outcome, delays) && factors.length < TRIES && mayTryAgain());
+      if (isQuiet(outcome.others)) judged++;
+      rows.push(row(attack, outcome, delays, factors, kept));
+      assert(!isLate(outcome, delays), rows.at(-1));
     });
   }
   const took = performance.now() - began;

@@ -5,8 +5,8 @@
  * all kinds, which check what they get; others that come and go all the time; and somebody who looks at the admin. At the end there are
  * a report and a plot of memory, rates, delays and losses. The first five minutes are for warming up; of each fifth of the
  * rest the median counts. It fails when the heap of the publisher or of the subscribers is over 5 % larger in a later
- * fifth than in the first, or heap and buffers together, or resident memory, over 15 %; when files or timers of either have
- * grown; when a measurement is missing that nobody counted; when one of the 20 hears nothing for a minute or got less than
+ * fifth than in the first, or heap and buffers together over 15 %, or resident memory over 25 %; when files or timers of either
+ * have grown; when a measurement is missing that nobody counted; when one of the 20 hears nothing for a minute or got less than
  * was published; or when a connection is lost.
  *
  * @module

@@ -46,7 +46,7 @@ function sampleAt(
     subscribers: {
       each,
       received: 0,
-      latency: { p50: 0, p99: 0, most: 0, typicalP99: 0 },
+      latency: { p50: 0, p99: 0, most: 0, p99s: [] },
       explained: {},
       untold: 0,
       stalled: 0,
