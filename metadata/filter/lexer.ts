@@ -1,5 +1,5 @@
 /**
- * The words, values and signs of a filter expression (§9).
+ * Splits a filter expression into its words, values and signs (§9).
  *
  * @module
  */
@@ -9,30 +9,8 @@ import type { Steps } from "../steps.ts";
 import { FilterError, type FilterErrorKind } from "./errors.ts";
 import type { FilterLimits } from "./limits.ts";
 import { parseDateTime } from "./convert.ts";
+import { type TokenKind, Tokens } from "./tokens.ts";
 import type { FilterValue, ValueType } from "./types.ts";
-
-/**
- * What a token is: a `word` (a keyword, column, table or function), a `name` in backquotes or brackets, a `literal`, a
- * measurement `key`, a point `tag`, a `sign`, or the `end` of the text.
- */
-export type TokenKind = "word" | "name" | "literal" | "key" | "tag" | "sign" | "end";
-
-/** A word, value or sign and where it stands. */
-export interface Token {
-  readonly kind: TokenKind;
-  readonly start: number;
-  readonly end: number;
-  /** A word, name, key or tag as written, without quotes; a sign in its plainest spelling. */
-  readonly text: string;
-  /** A word in upper case, for comparison with keywords; empty for what is none. */
-  readonly keyword: string;
-  /** The type of a literal. */
-  readonly type: ValueType;
-  /** The value of a literal. */
-  readonly value: FilterValue;
-  /** For an opening bracket, the index of the token that closes it, or 0 if none does. */
-  match: number;
-}
 
 const GUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}/iy;
 const NUMBER = /0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/y;
@@ -41,11 +19,6 @@ const LINE_END = /[\n\r]/g;
 const SIGN = /===|!==|<<|>>|<=|>=|<>|!=|==|&&|\|\||[-+*/%&|^<>=!~(),;]/y;
 const KEY = /[A-Za-z0-9\-!_.@#$]{1,200}:\d{1,20}(?=\s*(?:;|--|\/\*|$))/y;
 
-/** Signs of one meaning that are spelled in several ways. */
-const PLAIN: Readonly<Record<string, string>> = { "==": "=", "<>": "!=", "&&": "AND", "||": "OR", "~": "!" };
-
-/** No keyword has more characters. */
-const LONGEST_KEYWORD = 6;
 /** Numbers of so many digits are exact, and most are. */
 const FEW_DIGITS = 9;
 /** No number has more digits, and no name more characters. */
@@ -64,23 +37,24 @@ const MAX_INT64 = 0x7fff_ffff_ffff_ffffn;
  * @throws {FilterError} `syntax` for a character or literal that the language does not have; `limit` when the text is
  * too long, or has too many tokens or too deeply nested brackets.
  */
-export function tokenize(text: string, limits: FilterLimits): Steps<Token[]> {
+export function tokenize(text: string, limits: FilterLimits): Steps<Tokens> {
   return new Lexer(text, limits).tokens();
 }
 
 class Lexer {
   readonly #text: string;
   readonly #limits: FilterLimits;
-  readonly #tokens: Token[] = [];
+  readonly #tokens: Tokens;
   readonly #open: number[] = [];
   #at = 0;
 
   constructor(text: string, limits: FilterLimits) {
     this.#text = text;
     this.#limits = limits;
+    this.#tokens = new Tokens(text);
   }
 
-  *tokens(): Steps<Token[]> {
+  *tokens(): Steps<Tokens> {
     const { maxLength, maxTokens } = this.#limits;
     const length = this.#text.length;
     if (length > maxLength) {
@@ -110,7 +84,7 @@ class Lexer {
       }
       this.#next(this.#text.charCodeAt(this.#at));
     }
-    this.#add("end", length, "");
+    this.#add("end", length);
     return this.#tokens;
   }
 
@@ -118,15 +92,13 @@ class Lexer {
     return new FilterError(kind, problem, this.#text, { start, end }, { expected });
   }
 
-  #add(
-    kind: TokenKind,
-    end: number,
-    text: string,
-    type: ValueType = "undefined",
-    value: FilterValue = null,
-  ): void {
-    const keyword = kind === "word" && text.length <= LONGEST_KEYWORD ? text.toUpperCase() : "";
-    this.#tokens.push({ kind, start: this.#at, end, text, keyword, type, value, match: 0 });
+  #add(kind: Exclude<TokenKind, "literal">, end: number): void {
+    this.#tokens.add(kind, this.#at, end);
+    this.#at = end;
+  }
+
+  #addLiteral(end: number, type: ValueType, value: FilterValue): void {
+    this.#tokens.addLiteral(this.#at, end, type, value);
     this.#at = end;
   }
 
@@ -168,7 +140,7 @@ class Lexer {
 
   #next(code: number): void {
     const key = this.#keyEnd();
-    if (key >= 0) return this.#add("key", key, this.#text.slice(this.#at, key));
+    if (key >= 0) return this.#add("key", key);
     switch (code) {
       case 0x27: // '
         return this.#string();
@@ -188,7 +160,7 @@ class Lexer {
     const word = this.#wordEnd(code);
     if (guid > Math.max(number, word)) return this.#guid(guid, this.#text.slice(this.#at, guid));
     if (number >= 0) return this.#number(number);
-    if (word >= 0) return this.#name("word", word, this.#text.slice(this.#at, word));
+    if (word >= 0) return this.#name("word", word, word - this.#at);
     const sign = this.#matchEnd(SIGN);
     if (sign >= 0) return this.#sign(sign);
     const character = String.fromCodePoint(this.#text.codePointAt(this.#at)!);
@@ -202,8 +174,7 @@ class Lexer {
    * dates, but then it is a statement of its own.
    */
   #keyEnd(): number {
-    const before = this.#tokens.at(-1);
-    return before === undefined || isSign(before, ";") ? this.#matchEnd(KEY) : -1;
+    return this.#tokens.length === 0 || this.#tokens.endWithSemicolon ? this.#matchEnd(KEY) : -1;
   }
 
   #string(): void {
@@ -239,7 +210,7 @@ class Lexer {
       return this.#guid(end + 1, content);
     }
     const value = parts.length === 0 ? content : parts.join("") + text.slice(from, end);
-    this.#add("literal", end + 1, "", "string", value);
+    this.#addLiteral(end + 1, "string", value);
   }
 
   #quoted(kind: "tag" | "name", close: string, what: string): void {
@@ -248,12 +219,12 @@ class Lexer {
       throw this.#error("syntax", `${what} is not closed`, this.#at, this.#text.length, `another ${close}`);
     }
     if (end === this.#at + 1) throw this.#error("syntax", `empty ${what}`, this.#at, end + 1);
-    this.#name(kind, end + 1, this.#text.slice(this.#at + 1, end));
+    this.#name(kind, end + 1, end - this.#at - 1);
   }
 
-  #name(kind: "word" | "name" | "tag", end: number, text: string): void {
-    if (text.length <= MAX_NAME) return this.#add(kind, end, text);
-    const problem = `name of ${text.length} characters`;
+  #name(kind: "word" | "name" | "tag", end: number, length: number): void {
+    if (length <= MAX_NAME) return this.#add(kind, end);
+    const problem = `name of ${length} characters`;
     throw this.#error("limit", problem, this.#at, end, `at most ${MAX_NAME}`);
   }
 
@@ -272,7 +243,7 @@ class Lexer {
   }
 
   #guid(end: number, digits: string): void {
-    this.#add("literal", end, "", "guid", normalizeGuid(digits));
+    this.#addLiteral(end, "guid", normalizeGuid(digits));
   }
 
   #dateTime(): void {
@@ -290,23 +261,23 @@ class Lexer {
         "one such as #2024-02-29 12:34:56.789#",
       );
     }
-    this.#add("literal", end + 1, "", "datetime", ticks);
+    this.#addLiteral(end + 1, "datetime", ticks);
   }
 
   #number(end: number): void {
     if (end - this.#at > MAX_DIGITS) throw this.#tooManyDigits(end);
     const digits = this.#text.slice(this.#at, end);
     if (/^\d+$|^0x/i.test(digits)) {
-      if (digits.length <= FEW_DIGITS) return this.#add("literal", end, "", "int32", Number(digits));
+      if (digits.length <= FEW_DIGITS) return this.#addLiteral(end, "int32", Number(digits));
       const value = BigInt(digits);
-      if (value <= MAX_INT32) return this.#add("literal", end, "", "int32", Number(value));
-      if (value <= MAX_INT64) return this.#add("literal", end, "", "int64", value);
-      return this.#add("literal", end, "", "decimal", decimalFromInteger(value));
+      if (value <= MAX_INT32) return this.#addLiteral(end, "int32", Number(value));
+      if (value <= MAX_INT64) return this.#addLiteral(end, "int64", value);
+      return this.#addLiteral(end, "decimal", decimalFromInteger(value));
     }
-    if (/e/i.test(digits)) return this.#add("literal", end, "", "double", Number(digits));
+    if (/e/i.test(digits)) return this.#addLiteral(end, "double", Number(digits));
     const value = parseDecimal(digits);
     if (value === undefined) throw this.#tooManyDigits(end);
-    this.#add("literal", end, "", "decimal", value);
+    this.#addLiteral(end, "decimal", value);
   }
 
   #tooManyDigits(end: number): FilterError {
@@ -314,9 +285,8 @@ class Lexer {
   }
 
   #sign(end: number): void {
-    const written = this.#text.slice(this.#at, end);
-    const sign = PLAIN[written] ?? written;
-    if (sign === "(") {
+    const code = this.#text.charCodeAt(this.#at);
+    if (code === 0x28) { // (
       if (this.#open.length >= this.#limits.maxDepth) {
         throw this.#error(
           "limit",
@@ -327,17 +297,12 @@ class Lexer {
         );
       }
       this.#open.push(this.#tokens.length);
-    } else if (sign === ")") {
+    } else if (code === 0x29) { // )
       const open = this.#open.pop();
-      if (open !== undefined) this.#tokens[open]!.match = this.#tokens.length;
+      if (open !== undefined) this.#tokens.match(open, this.#tokens.length);
     }
-    this.#add("sign", end, sign);
+    this.#add("sign", end);
   }
-}
-
-/** Whether a token is this sign. */
-export function isSign(token: Token, sign: string): boolean {
-  return token.kind === "sign" && token.text === sign;
 }
 
 function isDigit(code: number): boolean {

@@ -2,8 +2,9 @@ import { finish, type Steps } from "../steps.ts";
 import { parseGuid } from "./convert.ts";
 import { FilterError, type FilterErrorKind, type Span } from "./errors.ts";
 import { binaryOperatorOf, BINDING, bindingOfOperator, RESERVED } from "./grammar.ts";
-import { isSign, type Token, tokenize } from "./lexer.ts";
+import { tokenize } from "./lexer.ts";
 import { type FilterLimits, resolveLimits } from "./limits.ts";
+import { isSign, type Token, Tokens } from "./tokens.ts";
 import type { ExpressionNode, FilterStatement, OrderTerm, SelectStatement, SignalStatement } from "./tree.ts";
 import type { FilterValue, ValueType } from "./types.ts";
 
@@ -77,7 +78,7 @@ const NO_PREFIXES: readonly Prefix[] = [];
 class Parser {
   readonly #text: string;
   readonly #limits: FilterLimits;
-  #tokens: readonly Token[] = [];
+  #tokens: Tokens = new Tokens("");
   #index = 0;
   /** What operands are awaited for, the innermost last. */
   readonly #pending: Pending[] = [];
@@ -114,7 +115,7 @@ class Parser {
 
   /** A signal, if one stands here alone. */
   #signal(): SignalStatement | undefined {
-    const next = this.#tokens[this.#index + 1];
+    const next = this.#tokens.at(this.#index + 1);
     if (next === undefined || (next.kind !== "end" && !isSign(next, ";"))) return undefined;
     const signal = signalOf(this.#token);
     if (signal !== undefined) this.#index++;
@@ -122,7 +123,7 @@ class Parser {
   }
 
   *#statement(): Steps<FilterStatement> {
-    const next = this.#tokens[this.#index + 1];
+    const next = this.#tokens.at(this.#index + 1);
     if (
       this.#token.keyword === "FILTER" && next !== undefined && ["word", "name", "end"].includes(next.kind)
     ) {
@@ -152,7 +153,7 @@ class Parser {
 
   /** Whether TOP stands here as a keyword, and not as the name of a table. */
   #isTop(): boolean {
-    const next = this.#tokens[this.#index + 1];
+    const next = this.#tokens.at(this.#index + 1);
     return this.#token.keyword === "TOP" && next !== undefined && next.kind !== "end" &&
       !["WHERE", "ORDER"].includes(next.keyword) && !isSign(next, ";");
   }
@@ -169,7 +170,7 @@ class Parser {
 
   #orderTerm(): OrderTerm {
     const { start } = this.#token;
-    const next = this.#tokens[this.#index + 1];
+    const next = this.#tokens.at(this.#index + 1);
     const followed = next?.kind === "name" ||
       (next?.kind === "word" && !["ASC", "DESC"].includes(next.keyword));
     const exact = this.#takeSign("===") || (followed && this.#takeWord("BINARY"));
@@ -295,7 +296,7 @@ class Parser {
       const exact = this.#takeExact();
       if (!this.#isSign("(")) throw this.#unexpected("( and a list of values");
       return this.#list("IN", (list) => {
-        if (list.length === 0) throw this.#unexpected("a value", this.#tokens[this.#index - 1]);
+        if (list.length === 0) throw this.#unexpected("a value", this.#tokens.at(this.#index - 1));
         this.#nest(Math.max(depth, this.#depth));
         return { kind: "in", operand, list, negated, exact, start, end: this.#previous.end };
       });
@@ -339,7 +340,7 @@ class Parser {
   /** Whether a comparison, IN, LIKE or IS stands between here and the end of this condition, outside of brackets. */
   #beginsPredicate(): boolean {
     for (let i = this.#index;; i++) {
-      const { kind, keyword, text, match } = this.#tokens[i]!;
+      const { kind, keyword, text, match } = this.#tokens.at(i)!;
       if (kind === "end" || TERMINATORS.has(keyword)) return false;
       if (keyword === "IN" || keyword === "LIKE" || keyword === "IS") return true;
       if (kind !== "sign") continue;
@@ -412,7 +413,7 @@ class Parser {
         return this.#prefixed(before, this.#literal("undefined", null));
     }
     if (RESERVED.has(token.keyword)) throw this.#unexpected("a value");
-    const next = this.#tokens[this.#index + 1];
+    const next = this.#tokens.at(this.#index + 1);
     if (next === undefined || !isSign(next, "(")) return this.#prefixed(before, this.#column());
     this.#take();
     const { text: name, start } = token;
@@ -449,7 +450,8 @@ class Parser {
     const end = (): ExpressionNode => {
       this.#close(open);
       this.#nest(depth);
-      return make(items);
+      // A copy takes no more room than it needs: of arguments there are few, and array for array many.
+      return make(items.slice());
     };
     if (this.#isSign(")")) return end();
     return this.#await(BINDING.none, (item) => {
@@ -475,11 +477,11 @@ class Parser {
   // --- tokens
 
   get #token(): Token {
-    return this.#tokens[this.#index]!;
+    return this.#tokens.at(this.#index)!;
   }
 
   get #previous(): Token {
-    return this.#tokens[this.#index - 1] ?? this.#token;
+    return this.#tokens.at(this.#index - 1) ?? this.#token;
   }
 
   #take(): Token {
