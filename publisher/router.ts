@@ -50,7 +50,7 @@ export class Router {
    */
   join(set: SignalSet, delivery: Delivery, member: Member): Placement {
     const form = deliveryKey(delivery);
-    let group = this.#groups.find((candidate) => candidate.form === form && candidate.set.equals(set));
+    let group = this.#groups.find((candidate) => candidate.set.equals(set) && candidate.form === form);
     if (group === undefined) {
       group = new Group(this.#nextId++, set, delivery, this.#environment);
       this.#groups = [...this.#groups, group];

@@ -34,6 +34,7 @@ export async function acceptAll(listener: ChannelListener, options: AcceptOption
   while (!signal.aborted) {
     if (clock.monotonic() - since >= SLICE) {
       await new Promise((resolve) => setTimeout(resolve, 0));
+      if (signal.aborted) return;
       since = clock.monotonic();
     }
     try {

@@ -4,6 +4,31 @@ import type { ChannelListener } from "./channel.ts";
 import { systemClock } from "./clock.ts";
 import { createChannelPair } from "./memory_channel.ts";
 
+Deno.test("what was closed while others had their turn is asked for nobody any more", async () => {
+  const stop = new AbortController();
+  let asked = 0;
+  let now = 0;
+  await acceptAll({
+    address: "memory:0",
+    port: 0,
+    accept: () => {
+      asked++;
+      return Promise.resolve(createChannelPair()[0]);
+    },
+    close: () => {},
+  }, {
+    clock: { ...systemClock, monotonic: () => now },
+    signal: stop.signal,
+    onError: (message) => assert(false, message),
+    onChannel: (channel) => {
+      now += 5;
+      channel.close();
+      queueMicrotask(() => queueMicrotask(() => stop.abort()));
+    },
+  });
+  assertEquals(asked, 1);
+});
+
 Deno.test("who connects at the same time as many others does not keep the rest waiting", async () => {
   let waiting = 100;
   const listener: ChannelListener = {

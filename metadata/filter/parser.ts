@@ -4,7 +4,7 @@ import { FilterError, type FilterErrorKind, type Span } from "./errors.ts";
 import { binaryOperatorOf, BINDING, bindingOfOperator, RESERVED } from "./grammar.ts";
 import { tokenize } from "./lexer.ts";
 import { type FilterLimits, resolveLimits } from "./limits.ts";
-import { isSign, type Token, Tokens } from "./tokens.ts";
+import { isSign, type Token, type Tokens } from "./tokens.ts";
 import type { ExpressionNode, FilterStatement, OrderTerm, SelectStatement, SignalStatement } from "./tree.ts";
 import type { FilterValue, ValueType } from "./types.ts";
 
@@ -78,7 +78,7 @@ const NO_PREFIXES: readonly Prefix[] = [];
 class Parser {
   readonly #text: string;
   readonly #limits: FilterLimits;
-  #tokens: Tokens = new Tokens("");
+  #tokens!: Tokens;
   #index = 0;
   /** What operands are awaited for, the innermost last. */
   readonly #pending: Pending[] = [];
@@ -191,7 +191,7 @@ class Parser {
   *#expression(): Steps<ExpressionNode> {
     this.#await(BINDING.none, (operand) => operand);
     for (let count = 1;; count++) {
-      let operand = this.#operand();
+      let operand = yield* this.#operand();
       while (operand !== undefined) {
         const pending: Pending = this.#pending.at(-1)!;
         if (this.#bindingOfNext() > pending.binding) {
@@ -318,18 +318,20 @@ class Parser {
   }
 
   /** A value; `undefined` when it begins with what awaits an operand of its own. */
-  #operand(): ExpressionNode | undefined {
+  *#operand(): Steps<ExpressionNode | undefined> {
     const { binding } = this.#pending.at(-1)!;
-    if (binding < BINDING.not && this.#token.keyword === "NOT" && this.#negation()) return undefined;
+    if (binding < BINDING.not && this.#token.keyword === "NOT" && (yield* this.#negation())) {
+      return undefined;
+    }
     return this.#primary(this.#prefixes());
   }
 
   /** Takes NOT before a predicate, which it negates; before a value, NOT binds as a minus does and is left. */
-  #negation(): boolean {
+  *#negation(): Steps<boolean> {
     const first = this.#index;
     const before: Prefix[] = [];
     while (this.#token.keyword === "NOT") before.push({ operator: "!", start: this.#take().start });
-    if (!this.#beginsPredicate()) {
+    if (!(yield* this.#beginsPredicate())) {
       this.#index = first;
       return false;
     }
@@ -338,8 +340,10 @@ class Parser {
   }
 
   /** Whether a comparison, IN, LIKE or IS stands between here and the end of this condition, outside of brackets. */
-  #beginsPredicate(): boolean {
+  *#beginsPredicate(): Steps<boolean> {
+    let count = 0;
     for (let i = this.#index;; i++) {
+      if (++count % STEP === 0) yield;
       const { kind, keyword, text, match } = this.#tokens.at(i)!;
       if (kind === "end" || TERMINATORS.has(keyword)) return false;
       if (keyword === "IN" || keyword === "LIKE" || keyword === "IS") return true;

@@ -47,6 +47,7 @@ Deno.test("whatever is long is read, compiled and evaluated in many steps", () =
     [joined(400, (i) => `A = '${"x".repeat(5_000)}${i}'`, " OR "), 60],
     ["/**/".repeat(200_000) + "True", 20],
     [";".repeat(100_000), 300],
+    [`NOT ${"A ".repeat(100_000)}`, 500],
   ];
   for (const [text, least] of shapes) {
     const steps = stepsOf(text, row);

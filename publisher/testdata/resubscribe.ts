@@ -32,4 +32,4 @@ collect({ type: "minor" });
 collect({ type: "minor" });
 const before = Deno.memoryUsage().heapUsed;
 collect({ type: "major" });
-console.log((before - Deno.memoryUsage().heapUsed) / TIMES);
+console.log(String((before - Deno.memoryUsage().heapUsed) / TIMES));

@@ -77,7 +77,7 @@ export function latencyOf(delays: readonly Delay[]): Latency {
 }
 
 /** What so large a share of the values does not exceed. */
-export function share(values: readonly number[], part: number): number {
+function share(values: readonly number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor(part * (sorted.length - 1))] ?? 0;
 }

@@ -21,7 +21,6 @@
  */
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess } from "@std/assert";
 import type { Program } from "../interop/program.ts";
-import { share } from "./checker.ts";
 import type { Attack, AttackSettings, Done } from "./programs/attacker.ts";
 import type { GoodLook, GoodSettings } from "./programs/good.ts";
 import type { PublisherLook, PublisherSettings } from "./programs/publisher.ts";
@@ -282,12 +281,12 @@ class Delays {
 
   /** The p99 of a second of an attack, in milliseconds: the median. */
   get during(): number {
-    return share(this.#during, 0.5);
+    return median(this.#during);
   }
 
   /** That of a second in quiet. */
   get quiet(): number {
-    return share(this.#quiet, 0.5);
+    return median(this.#quiet);
   }
 
   /** How many times as long as in quiet data took. */
@@ -330,6 +329,11 @@ function assertCame(came: Came, { isSecure: _, ...least }: Least): void {
       `the attack got nowhere: ${what} ${came[what]}, ${count} expected`,
     );
   }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.floor(sorted.length / 2)]!) / 2;
 }
 
 /** Whether it can be told how long something took. @param others What share of a processor others had meanwhile. */
