@@ -330,7 +330,11 @@ class Parser {
   *#negation(): Steps<boolean> {
     const first = this.#index;
     const before: Prefix[] = [];
-    while (this.#token.keyword === "NOT") before.push({ operator: "!", start: this.#take().start });
+    while (this.#token.keyword === "NOT") {
+      before.push({ operator: "!", start: this.#token.start });
+      if (before.length > this.#limits.maxDepth) throw this.#tooDeep();
+      this.#take();
+    }
     if (!(yield* this.#beginsPredicate())) {
       this.#index = first;
       return false;
