@@ -1,11 +1,7 @@
+import { nextTurn } from "../transport/next_turn.ts";
+
 /** How long a document is worked on before sockets and timers get their turn, in milliseconds. */
 const SLICE = 10;
-
-/** Lets timers, sockets and everything else that waits have a turn. */
-export function nextTurn(): Promise<void> {
-  // A timer: setImmediate and message ports come round without polling the sockets, and would starve them.
-  return new Promise((resolve) => setTimeout(resolve, 0));
-}
 
 /**
  * Lets other work in during a long one: `await breath.due()` between steps costs a clock reading, and every 10 ms a

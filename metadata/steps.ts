@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../transport/clock.ts";
-import { nextTurn } from "./breathe.ts";
+import { nextTurn } from "../transport/next_turn.ts";
 
 /**
  * Work that stops at a `yield` every now and then, a fraction of a millisecond apart, and returns what it comes to. What

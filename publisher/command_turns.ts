@@ -1,4 +1,4 @@
-import { nextTurn } from "../metadata/breathe.ts";
+import { nextTurn } from "../transport/next_turn.ts";
 import type { Clock } from "../transport/clock.ts";
 
 /** For how long commands may keep everything else waiting, in milliseconds. */

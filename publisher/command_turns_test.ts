@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { nextTurn } from "../metadata/breathe.ts";
+import { nextTurn } from "../transport/next_turn.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { CommandTurns } from "./command_turns.ts";
 

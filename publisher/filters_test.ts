@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
-import { nextTurn } from "../metadata/breathe.ts";
+import { nextTurn } from "../transport/next_turn.ts";
 import { DataSet } from "../metadata/data_set.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";

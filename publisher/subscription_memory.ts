@@ -32,7 +32,8 @@ export class SubscriptionMemory {
   readonly #limit: number;
   /** Sets by hash. */
   readonly #sets = new Map<number, SetPart[]>();
-  readonly #caches = new Map<object, Part>();
+  /** Weak for the reason in account.ts. */
+  readonly #caches = new WeakMap<object, Part>();
   readonly #all = new Account();
   readonly #networks = new Map<string, Account>();
 

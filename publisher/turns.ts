@@ -1,4 +1,4 @@
-import { nextTurn } from "../metadata/breathe.ts";
+import { nextTurn } from "../transport/next_turn.ts";
 import { SLICE, type Steps } from "../metadata/steps.ts";
 import type { Clock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
-import { nextTurn } from "../metadata/breathe.ts";
+import { nextTurn } from "../transport/next_turn.ts";
 import type { Steps } from "../metadata/steps.ts";
 import { ManualClock, SttpError } from "../transport/mod.ts";
 import { settle } from "./testdata/rig.ts";

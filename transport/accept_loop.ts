@@ -5,6 +5,7 @@
  */
 import type { Channel, ChannelListener } from "./channel.ts";
 import type { Clock } from "./clock.ts";
+import { nextTurn } from "./next_turn.ts";
 import { pause } from "./reconnect.ts";
 
 /** What {@linkcode acceptAll} does with what happens. */
@@ -21,27 +22,24 @@ export interface AcceptOptions {
 
 /** Milliseconds before the next try when taking in a connection failed, such as for lack of file descriptors. */
 const PAUSE = 100;
-/** For how long connections are taken in before sockets and timers have their turn, in milliseconds. */
-const SLICE = 2;
-
 /**
- * Accepts channels until the listener is closed, and gives way every 2 ms: Deno hands out up to 128 connections that wait
- * in one turn of the event loop. Never rejects.
+ * How many are taken in before everything else has a turn: Deno hands out up to 128 who wait in one turn of the event
+ * loop. A number and no time, as a machine that has little time for us would take in too few, and those that the system
+ * holds back keep others out, whoever they are.
  */
+export const TAKEN_AT_A_TIME = 32;
+
+/** Accepts channels until the listener is closed, and gives way after each 32. Never rejects. */
 export async function acceptAll(listener: ChannelListener, options: AcceptOptions): Promise<void> {
   const { onChannel, onError, clock, signal } = options;
-  let since = clock.monotonic();
+  let taken = 0;
   while (!signal.aborted) {
-    if (clock.monotonic() - since >= SLICE) {
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      if (signal.aborted) return;
-      since = clock.monotonic();
-    }
     try {
       const channel = await listener.accept();
       if (channel === null) return;
       if (signal.aborted) channel.close();
       else onChannel(channel);
+      if (++taken % TAKEN_AT_A_TIME === 0) await nextTurn();
     } catch (error) {
       onError(error instanceof Error ? error.message : String(error));
       await pause(clock, PAUSE, signal);

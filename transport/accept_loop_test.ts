@@ -1,63 +1,54 @@
-import { assert, assertEquals, assertLess } from "@std/assert";
-import { acceptAll } from "./accept_loop.ts";
-import type { ChannelListener } from "./channel.ts";
+import { assert, assertEquals } from "@std/assert";
+import { acceptAll, TAKEN_AT_A_TIME } from "./accept_loop.ts";
+import type { Channel, ChannelListener } from "./channel.ts";
 import { systemClock } from "./clock.ts";
 import { createChannelPair } from "./memory_channel.ts";
 
+/** Where so many wait to be taken in. */
+function crowd(size: number): ChannelListener & { asked: number } {
+  return {
+    address: "memory:0",
+    port: 0,
+    asked: 0,
+    accept(): Promise<Channel | null> {
+      return Promise.resolve(this.asked++ < size ? createChannelPair()[0] : null);
+    },
+    close: () => {},
+  };
+}
+
+const onError = (message: string): void => assert(false, message);
+
 Deno.test("what was closed while others had their turn is asked for nobody any more", async () => {
   const stop = new AbortController();
-  let asked = 0;
-  let now = 0;
-  await acceptAll({
-    address: "memory:0",
-    port: 0,
-    accept: () => {
-      asked++;
-      return Promise.resolve(createChannelPair()[0]);
-    },
-    close: () => {},
-  }, {
-    clock: { ...systemClock, monotonic: () => now },
+  const listener = crowd(100);
+  let taken = 0;
+  await acceptAll(listener, {
+    clock: systemClock,
     signal: stop.signal,
-    onError: (message) => assert(false, message),
+    onError,
     onChannel: (channel) => {
-      now += 5;
       channel.close();
-      queueMicrotask(() => queueMicrotask(() => stop.abort()));
+      if (++taken === TAKEN_AT_A_TIME) setTimeout(() => stop.abort(), 0);
     },
   });
-  assertEquals(asked, 1);
+  assertEquals([taken, listener.asked], [32, 32]);
 });
 
-Deno.test("who connects at the same time as many others does not keep the rest waiting", async () => {
-  let waiting = 100;
-  const listener: ChannelListener = {
-    address: "memory:0",
-    port: 0,
-    accept: () => Promise.resolve(waiting-- > 0 ? createChannelPair()[0] : null),
-    close: () => {},
-  };
-  let now = 0;
-  let turn = 0;
-  const count = (): void => {
-    turn++;
-    timer = setTimeout(count, 0);
-  };
-  let timer = setTimeout(count, 0);
+Deno.test("of many who connect at the same time 32 are taken in before everything else has a turn", async () => {
   const turns: number[] = [];
-  await acceptAll(listener, {
-    clock: { ...systemClock, monotonic: () => now },
+  let turn = 0;
+  const timer = setInterval(() => turn++, 0);
+  await acceptAll(crowd(100), {
+    clock: systemClock,
     signal: new AbortController().signal,
-    onError: (message) => assert(false, message),
+    onError,
     onChannel: (channel) => {
-      now += 0.5;
       turns.push(turn);
       channel.close();
     },
   });
-  clearTimeout(timer);
-  assertEquals(turns.length, 100);
-  const most = Math.max(...Map.groupBy(turns, (turn) => turn).values().map(({ length }) => length));
-  // Four, and timers that come a little late.
-  assertLess(most, 20, "connections taken in before others had their turn");
+  clearInterval(timer);
+  const together = Array.from(Map.groupBy(turns, (turn) => turn).values(), ({ length }) => length);
+  assertEquals(together, [32, 32, 32, 4]);
 });

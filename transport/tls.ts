@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { TAKEN_AT_A_TIME } from "./accept_loop.ts";
 import type { Channel, ChannelListener, PeerCertificate, PeerInfo } from "./channel.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { SttpError } from "./errors.ts";
@@ -19,12 +20,6 @@ export { TlsError, type TlsFailure } from "./tls_peer.ts";
 
 /** Milliseconds that TLS's handshake may take, unless told otherwise. */
 const HANDSHAKE_TIMEOUT = 10_000;
-
-/**
- * How many peers are taken in at least before everything else has a turn, also where the machine has little time for us:
- * those that the system holds back keep others out, whoever they are.
- */
-const LEAST_TAKEN = 32;
 
 /** Where {@linkcode connectTls} connects to, and how. */
 export interface ConnectTlsOptions extends ConnectTcpOptions {
@@ -158,15 +153,12 @@ class TlsListener implements ChannelListener {
     if (this.#accepting) return;
     this.#accepting = true;
     try {
-      let began = this.#clock.monotonic();
       let taken = 0;
       while (this.#waiting.length > 0) {
         const channel = await this.#tcp.accept();
         if (channel === null) break;
         this.#handshake(channel);
-        if (++taken < LEAST_TAKEN || !this.#turns.isSpent(began)) continue;
-        began = await this.#turns.giveWay();
-        taken = 0;
+        if (++taken % TAKEN_AT_A_TIME === 0) await this.#turns.giveWay();
       }
     } catch (error) {
       this.#waiting.shift()?.reject(error);

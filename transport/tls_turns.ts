@@ -41,15 +41,9 @@ export class HandshakeTurns {
     return promise;
   }
 
-  /** Whether somebody who began then has had his slice, and should give way. */
-  isSpent(began: number): boolean {
-    return this.#clock.monotonic() - began >= SLICE;
-  }
-
-  /** Lets sockets and timers have a turn. @returns When it is over, in milliseconds of the clock. */
-  async giveWay(): Promise<number> {
+  /** Lets sockets and timers have a turn. */
+  async giveWay(): Promise<void> {
     await this.#pause().over;
-    return this.#clock.monotonic();
   }
 
   /** Nobody gives way any more, so that no timer is left. */

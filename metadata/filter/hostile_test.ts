@@ -33,6 +33,7 @@ Deno.test("brackets and operators that nest too deeply are refused without exhau
   for (const unit of ["(", "f("]) refused(unit.repeat(MILLION), "nested too deeply");
   for (const unit of ["((", "a IN (", "NOT ("]) refused(unit.repeat(100_000), "nested too deeply");
   for (const unit of ["- ", "NOT ", "! ", "+ - "]) refused(unit.repeat(100_000) + "1", "nested too deeply");
+  refused("NOT NOT NOT A = 1", `nested too deeply (at "NOT", line 1, column 5)`, { maxDepth: 2 });
   refused("1 + ".repeat(100_000) + "1", "nested too deeply");
   refused("a LIKE ".repeat(10_000) + "1", "nested too deeply");
   refused("a = (b + (c * (d)))", "nested too deeply", { maxDepth: 3 });

@@ -52,7 +52,7 @@ export function parseExpression(text: string, options: ParseOptions = {}): Expre
 /** Words that say that no further operand follows, for finding where a condition ends. */
 const TERMINATORS: ReadonlySet<string> = new Set(["AND", "OR", "ORDER"]);
 
-/** So many operands, terms or statements are a step: less than a millisecond. */
+/** So many tokens are a step: less than a millisecond. */
 const STEP = 512;
 
 /** What an operand is awaited for: an operator, a list, a bracket. */
@@ -80,6 +80,10 @@ class Parser {
   readonly #limits: FilterLimits;
   #tokens!: Tokens;
   #index = 0;
+  /** The token that stands at the index. */
+  #token!: Token;
+  /** The index at the last step. */
+  #stepAt = 0;
   /** What operands are awaited for, the innermost last. */
   readonly #pending: Pending[] = [];
   /** How deep the operand read last nests. */
@@ -93,10 +97,10 @@ class Parser {
   // --- statements
 
   *statements(): Steps<FilterStatement[]> {
-    this.#tokens = yield* tokenize(this.#text, this.#limits);
+    yield* this.#tokenize();
     const statements: FilterStatement[] = [];
-    for (let count = 1;; count++) {
-      if (count % STEP === 0) yield;
+    for (;;) {
+      if (this.#isStep()) yield;
       if (this.#takeSign(";")) continue;
       if (this.#atEnd()) return statements;
       statements.push(this.#signal() ?? (yield* this.#statement()));
@@ -105,7 +109,7 @@ class Parser {
   }
 
   *soleExpression(): Steps<ExpressionNode> {
-    this.#tokens = yield* tokenize(this.#text, this.#limits);
+    yield* this.#tokenize();
     while (this.#takeSign(";"));
     const expression = yield* this.#expression();
     while (this.#takeSign(";"));
@@ -118,7 +122,7 @@ class Parser {
     const next = this.#tokens.at(this.#index + 1);
     if (next === undefined || (next.kind !== "end" && !isSign(next, ";"))) return undefined;
     const signal = signalOf(this.#token);
-    if (signal !== undefined) this.#index++;
+    if (signal !== undefined) this.#goTo(this.#index + 1);
     return signal;
   }
 
@@ -143,7 +147,7 @@ class Parser {
       if (!this.#takeWord("BY")) throw this.#unexpected("BY");
       do {
         orderBy.push(this.#orderTerm());
-        if (orderBy.length % STEP === 0) yield;
+        if (this.#isStep()) yield;
       } while (this.#takeSign(","));
     } else if (where === undefined && !this.#atEnd() && !this.#isSign(";")) {
       throw this.#unexpected("WHERE, ORDER BY, ; or the end");
@@ -190,8 +194,11 @@ class Parser {
 
   *#expression(): Steps<ExpressionNode> {
     this.#await(BINDING.none, (operand) => operand);
-    for (let count = 1;; count++) {
-      let operand = yield* this.#operand();
+    for (;;) {
+      if (this.#isStep()) yield;
+      const { binding } = this.#pending.at(-1)!;
+      const isNegated = binding < BINDING.not && this.#token.keyword === "NOT" && (yield* this.#negation());
+      let operand = isNegated ? undefined : this.#primary(this.#prefixes());
       while (operand !== undefined) {
         const pending: Pending = this.#pending.at(-1)!;
         if (this.#bindingOfNext() > pending.binding) {
@@ -203,7 +210,6 @@ class Parser {
         this.#pending.pop();
         if (this.#pending.length === 0) return operand;
       }
-      if (count % STEP === 0) yield;
     }
   }
 
@@ -317,15 +323,6 @@ class Parser {
     return this.#takeWord("BINARY") || this.#takeSign("===");
   }
 
-  /** A value; `undefined` when it begins with what awaits an operand of its own. */
-  *#operand(): Steps<ExpressionNode | undefined> {
-    const { binding } = this.#pending.at(-1)!;
-    if (binding < BINDING.not && this.#token.keyword === "NOT" && (yield* this.#negation())) {
-      return undefined;
-    }
-    return this.#primary(this.#prefixes());
-  }
-
   /** Takes NOT before a predicate, which it negates; before a value, NOT binds as a minus does and is left. */
   *#negation(): Steps<boolean> {
     const first = this.#index;
@@ -336,7 +333,7 @@ class Parser {
       this.#take();
     }
     if (!(yield* this.#beginsPredicate())) {
-      this.#index = first;
+      this.#goTo(first);
       return false;
     }
     this.#await(BINDING.not, (operand) => this.#prefixed(before, operand));
@@ -484,8 +481,21 @@ class Parser {
 
   // --- tokens
 
-  get #token(): Token {
-    return this.#tokens.at(this.#index)!;
+  *#tokenize(): Steps<void> {
+    this.#tokens = yield* tokenize(this.#text, this.#limits);
+    this.#goTo(0);
+  }
+
+  /** Whether so much was taken since the last step that there is another. */
+  #isStep(): boolean {
+    if (this.#index - this.#stepAt < STEP) return false;
+    this.#stepAt = this.#index;
+    return true;
+  }
+
+  #goTo(index: number): void {
+    this.#index = index;
+    this.#token = this.#tokens.at(index)!;
   }
 
   get #previous(): Token {
@@ -494,7 +504,7 @@ class Parser {
 
   #take(): Token {
     const token = this.#token;
-    if (token.kind !== "end") this.#index++;
+    if (token.kind !== "end") this.#goTo(this.#index + 1);
     return token;
   }
 
@@ -508,13 +518,13 @@ class Parser {
 
   #takeSign(sign: string): boolean {
     if (!this.#isSign(sign)) return false;
-    this.#index++;
+    this.#goTo(this.#index + 1);
     return true;
   }
 
   #takeWord(keyword: string): boolean {
     if (this.#token.keyword !== keyword) return false;
-    this.#index++;
+    this.#goTo(this.#index + 1);
     return true;
   }
 

@@ -1,10 +1,13 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertLess, assertStringIncludes, assertThrows } from "@std/assert";
 import type { Clock } from "../../transport/clock.ts";
 import { DataSet } from "../data_set.ts";
+import { finish, type Steps } from "../steps.ts";
 import { FilterError } from "./errors.ts";
 import { evaluateExpression } from "./evaluate.ts";
+import { tokenize } from "./lexer.ts";
+import { type FilterLimits, resolveLimits } from "./limits.ts";
 import { filterMetadataSteps } from "./metadata_filter.ts";
-import type { FilterLimits } from "./limits.ts";
+import { parseFilterSteps } from "./parser.ts";
 import { selectRows, selectRowsSteps } from "./select.ts";
 
 /** A table T with a column A of so many texts. */
@@ -57,6 +60,30 @@ Deno.test("whatever is long is read, compiled and evaluated in many steps", () =
   for (const [text, least] of [["A <> 'x'", 10], ["FILTER T ORDER BY A", 60]] as const) {
     const steps = stepsOf(text, table);
     assertEquals(steps >= least, true, `${text}: ${steps} steps`);
+  }
+});
+
+Deno.test("expressions are parsed in steps of 1,500 tokens at most, however they are made up", () => {
+  const limits = resolveLimits({});
+  const steps = (work: Steps<unknown>): number => {
+    let count = 0;
+    while (!work.next().done) count++;
+    return count;
+  };
+  for (
+    const text of [
+      joined(200, () => `${"NOT ".repeat(499)}A`, " OR "),
+      joined(200, () => `${"NOT ".repeat(490)}A = 1`, ";"),
+      joined(200, () => `NOT ${"+".repeat(498)}A`, " OR "),
+      joined(200, () => `${"+".repeat(499)}A`, ";"),
+      joined(100, () => joined(500, () => "A=1", " OR "), ";"),
+      joined(100, () => `FILTER T ORDER BY ${joined(500, () => "A", ",")}`, ";"),
+      joined(200, () => `NOT ${joined(490, () => "A", " + ")}`, " OR "),
+    ]
+  ) {
+    const { length } = finish(tokenize(text, limits));
+    const parsing = steps(parseFilterSteps(text)) - steps(tokenize(text, limits));
+    assertLess(length / parsing, 1_500, `${text.slice(0, 40)}: tokens in a step`);
   }
 });
 

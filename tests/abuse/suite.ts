@@ -20,6 +20,7 @@
  * @module
  */
 import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertLess } from "@std/assert";
+import { median } from "../../bench/harness/statistics.ts";
 import type { Program } from "../interop/program.ts";
 import type { Attack, AttackSettings, Done } from "./programs/attacker.ts";
 import type { GoodLook, GoodSettings } from "./programs/good.ts";
@@ -331,11 +332,6 @@ function assertCame(came: Came, { isSecure: _, ...least }: Least): void {
   }
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.floor(sorted.length / 2)]!) / 2;
-}
-
 /** Whether it can be told how long something took. @param others What share of a processor others had meanwhile. */
 function isQuiet(others: number): boolean {
   return places.areApart && others <= MOST_FOR_OTHERS;
@@ -346,9 +342,9 @@ function standstill({ longestPause, longestWay }: Outcome): number {
   return Math.max(longestPause, longestWay);
 }
 
-/** Whether data took too long, as far as that can be told. */
+/** Whether data took too long, as far as that can be told. Where none came there is no factor. */
 function isLate(outcome: Outcome, { factor }: Delays): boolean {
-  return isQuiet(outcome.others) && (factor > MOST_DELAY || standstill(outcome) > MOST_STANDSTILL);
+  return isQuiet(outcome.others) && (!(factor <= MOST_DELAY) || standstill(outcome) > MOST_STANDSTILL);
 }
 
 /** A row of the table at the end. @param outcome The last. @param factors By what factor data was late after each try. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { median } from "../../bench/harness/statistics.ts";
 import type { PublisherLook } from "../abuse/programs/publisher.ts";
 import { complaintsOfSubscribers, droppedForTheSlow } from "./subscribed.ts";
 import type { MixedLook } from "./subscribers.ts";
@@ -165,9 +166,4 @@ ${failures.length === 0 ? "No complaints." : failures.map((failure) => `- FAILED
 
 function list(counts: Readonly<Record<string, number>>): string {
   return Object.entries(counts).map(([name, count]) => `${name} ${count}`).join(", ") || "none";
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
