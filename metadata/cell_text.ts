@@ -7,7 +7,7 @@ import { formatTicks, MaxTicks, TicksPerSecond, timeOf, tryParseTicks } from "..
 import { isGuid, normalizeGuid } from "../transport/wire/guid.ts";
 import type { CellValue, DataType } from "./data_type.ts";
 import { INTEGER_RANGES, LONG_RANGES } from "./data_type.ts";
-import { formatDecimal, parseDecimal } from "./decimal.ts";
+import { formatDecimal, NUMBER, parseDecimal } from "./decimal.ts";
 import type { Decimal } from "./decimal.ts";
 
 /** Reads a value from the bytes `start` to `end`, which are not empty; `undefined` when they are none of the type. */
@@ -61,7 +61,6 @@ function longParser(min: bigint, max: bigint): CellParser {
   };
 }
 
-const FLOAT = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 const SPECIAL_FLOATS: ReadonlyMap<string, number> = new Map([
   ["inf", Infinity],
   ["+inf", Infinity],
@@ -73,7 +72,7 @@ const SPECIAL_FLOATS: ReadonlyMap<string, number> = new Map([
 
 function parseFloating(bytes: Uint8Array, start: number, end: number): number | undefined {
   const text = asciiText(bytes, start, end);
-  return FLOAT.test(text) ? Number(text) : SPECIAL_FLOATS.get(text.toLowerCase());
+  return NUMBER.test(text) ? Number(text) : SPECIAL_FLOATS.get(text.toLowerCase());
 }
 
 function parseBoolean(bytes: Uint8Array, start: number, end: number): boolean | undefined {

@@ -24,7 +24,16 @@ const MAX_EXPONENT = 1000;
 /** The greatest scale of a result, either way: the sum of those of two factors that were read from text. */
 const MAX_SCALE = 2 * (MAX_TEXT_LENGTH + MAX_EXPONENT);
 
-const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE]([+-]?\d{1,6}))?$/;
+/**
+ * Digits with an optional point. There is one way only to take a text apart by it: with several, refusing a long text
+ * would take the square of its length.
+ */
+const DIGITS = String.raw`(?:\d+(?:\.\d*)?|\.\d+)`;
+
+/** A number as text. */
+export const NUMBER: RegExp = new RegExp(String.raw`^[+-]?${DIGITS}(?:[eE][+-]?\d+)?$`);
+
+const DECIMAL = new RegExp(String.raw`^[+-]?${DIGITS}(?:[eE]([+-]?\d{1,6}))?$`);
 
 const KEPT: MathContext = MC(MAX_DIGITS, RoundingMode.HALF_EVEN);
 

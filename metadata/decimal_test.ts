@@ -1,4 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { CELL_PARSERS } from "./cell_text.ts";
 import {
   addDecimals,
   decimalFromInteger,
@@ -7,12 +9,14 @@ import {
   divideDecimals,
   formatDecimal,
   multiplyDecimals,
+  NUMBER,
   parseDecimal,
   raiseDecimal,
   roundDecimal,
   subtractDecimals,
   truncateDecimal,
 } from "./decimal.ts";
+import { parseDouble } from "./filter/convert.ts";
 
 const of = (text: string) => parseDecimal(text)!;
 
@@ -41,6 +45,33 @@ Deno.test("what is not a decimal number reads as undefined", () => {
   ) {
     assertEquals(parseDecimal(text), undefined, text);
   }
+});
+
+Deno.test("there is one way only to read a number, so that refusing one takes no longer than reading it", () => {
+  const runs = (lazy: string) => new RegExp(NUMBER.source.replaceAll(/\\d[+*]/g, `($&${lazy})`));
+  const [greedy, reluctant] = [runs(""), runs("?")];
+  const simple = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+  const small = /^[^e]*(e[+-]?\d{1,6})?$/i;
+  const number = fc.tuple(
+    ...["+", "-", "1", "20", ".", "3", ".", "e", "E", "-", "4", "1234567", "x"].map((part) =>
+      fc.constantFrom("", part)
+    ),
+  ).map((parts) => parts.join(""));
+  const mixed = fc.string({ unit: fc.constantFrom(..."+-.0159eEx \n"), maxLength: 8 });
+  fc.assert(
+    fc.property(fc.oneof(number, mixed), (text) => {
+      assertEquals(greedy.exec(text)?.slice(), reluctant.exec(text)?.slice());
+      const trimmed = text.trim();
+      const expected = simple.test(trimmed);
+      assertEquals(parseDouble(text), expected ? Number(trimmed) : undefined);
+      const bytes = new TextEncoder().encode(text);
+      assertEquals(CELL_PARSERS.double(bytes, 0, bytes.length), simple.test(text) ? Number(text) : undefined);
+      const exponent = Number(/e(.*)/i.exec(trimmed)?.[1] ?? 0);
+      const isDecimal = expected && small.test(trimmed) && Math.abs(exponent) <= 1000;
+      assertEquals(parseDecimal(text) !== undefined, isDecimal);
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 Deno.test("texts that would make gigabytes of digits are refused", () => {

@@ -11,6 +11,7 @@ import {
   decimalFromNumber,
   decimalToNumber,
   formatDecimal,
+  NUMBER,
   parseDecimal,
   truncateDecimal,
 } from "../decimal.ts";
@@ -46,14 +47,13 @@ function parseTruth(text: string): boolean | undefined {
   return word === "true" ? true : word === "false" ? false : undefined;
 }
 
-const DOUBLE = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 const SPECIAL_DOUBLE = /^[+-]?(?:nan|inf(?:inity)?)$/i;
 
 /** Reads a double: a number with or without an exponent, or `NaN`, `Infinity`, `INF` in any case. */
 export function parseDouble(text: string): number | undefined {
   const trimmed = text.trim();
   if (trimmed.length > 1200) return undefined;
-  if (DOUBLE.test(trimmed)) return Number(trimmed);
+  if (NUMBER.test(trimmed)) return Number(trimmed);
   if (!SPECIAL_DOUBLE.test(trimmed)) return undefined;
   if (/nan/i.test(trimmed)) return NaN;
   return trimmed.startsWith("-") ? -Infinity : Infinity;
