@@ -9,12 +9,16 @@ import {
   FilterError,
   type FilterErrorDetails,
   type FilterErrorKind,
+  Lines,
   type Span,
   TimeLimitError,
 } from "./errors.ts";
 import type { FilterLimits } from "./limits.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { actualType, type FilterValue, type TypedValue, type ValueType } from "./types.ts";
+
+/** What it costs to make an error, in comparisons of two short values. */
+const ERROR = 200;
 
 /** A compiled expression of one type. */
 export interface Code {
@@ -60,6 +64,7 @@ export class Compilation {
   readonly clock: Clock;
   /** Keeps the time that compiling and evaluating take. */
   readonly watch: Stopwatch;
+  readonly #lines: Lines;
 
   constructor(
     text: string,
@@ -73,6 +78,7 @@ export class Compilation {
     this.limits = limits;
     this.clock = clock;
     this.watch = watch;
+    this.#lines = new Lines(text);
   }
 
   /** Counts work, in comparisons of two short values. @throws {FilterError} `limit` when time is up. */
@@ -89,9 +95,10 @@ export class Compilation {
     return new TimeLimitError("limit", `it took longer than ${this.watch.milliseconds} ms`, this.text, span);
   }
 
-  /** An error about a part of the text. */
+  /** An error about a part of the text. It counts as work, as what is constant may fail and go on. */
   error(kind: FilterErrorKind, problem: string, span: Span, details?: FilterErrorDetails): FilterError {
-    return new FilterError(kind, problem, this.text, span, details);
+    this.watch.spend(ERROR);
+    return new FilterError(kind, problem, this.text, span, details, this.#lines.positionOf(span.start));
   }
 }
 

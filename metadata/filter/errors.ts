@@ -75,6 +75,7 @@ export class FilterError extends SttpError {
    * @param text The whole filter expression.
    * @param span The offending part of it.
    * @param details What was expected or meant.
+   * @param position Where the part begins, for who has found that already.
    */
   constructor(
     kind: FilterErrorKind,
@@ -82,8 +83,9 @@ export class FilterError extends SttpError {
     text: string,
     span: Span,
     details: FilterErrorDetails = {},
+    position: { readonly line: number; readonly column: number } = new Lines(text).positionOf(span.start),
   ) {
-    const { line, column } = positionOf(text, span.start);
+    const { line, column } = position;
     const found = excerpt(text, span);
     const place = found === "" ? `at the end, line ${line}` : `at "${found}", line ${line}`;
     const expected = details.expected === undefined ? "" : `; expected ${details.expected}`;
@@ -116,16 +118,43 @@ function excerpt(text: string, span: Span): string {
   return (head ?? text.slice(span.start, span.end)).replaceAll(/\s+/g, " ");
 }
 
-/** Line and column, both from 1, of an offset. */
-function positionOf(text: string, offset: number): { line: number; column: number } {
-  let line = 1;
-  let begin = 0;
-  for (let at = 0; at < offset; at++) {
-    if (text.charCodeAt(at) !== NEWLINE) continue;
-    line++;
-    begin = at + 1;
+/** So many characters lie between two places of a text whose lines are known. */
+const STRETCH = 4_096;
+
+/** Finds lines and columns in a text that is gone through once, however many are asked for. */
+export class Lines {
+  readonly #text: string;
+  /** At each stretch's beginning the line, from 1, and where that begins. */
+  readonly #lines: number[] = [1];
+  readonly #begins: number[] = [0];
+
+  constructor(text: string) {
+    this.#text = text;
   }
-  return { line, column: offset - begin + 1 };
+
+  /** Line and column, both from 1, of an offset. */
+  positionOf(offset: number): { line: number; column: number } {
+    const stretch = Math.floor(offset / STRETCH);
+    for (let last = this.#lines.length - 1; last < stretch; last++) {
+      const { line, begin } = this.#from(last, (last + 1) * STRETCH);
+      this.#lines.push(line);
+      this.#begins.push(begin);
+    }
+    const { line, begin } = this.#from(stretch, offset);
+    return { line, column: offset - begin + 1 };
+  }
+
+  /** The line of an offset and where it begins, looked for from a stretch's beginning on. */
+  #from(stretch: number, offset: number): { line: number; begin: number } {
+    let line = this.#lines[stretch]!;
+    let begin = this.#begins[stretch]!;
+    for (let at = stretch * STRETCH; at < offset; at++) {
+      if (this.#text.charCodeAt(at) !== NEWLINE) continue;
+      line++;
+      begin = at + 1;
+    }
+    return { line, begin };
+  }
 }
 
 /**

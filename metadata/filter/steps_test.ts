@@ -1,8 +1,10 @@
 import { assertEquals, assertLess, assertStringIncludes, assertThrows } from "@std/assert";
-import type { Clock } from "../../transport/clock.ts";
+import fc from "fast-check";
+import { type Clock, systemClock } from "../../transport/clock.ts";
 import { DataSet } from "../data_set.ts";
 import { finish, type Steps } from "../steps.ts";
-import { FilterError } from "./errors.ts";
+import { Compilation } from "./code.ts";
+import { FilterError, Lines } from "./errors.ts";
 import { evaluateExpression } from "./evaluate.ts";
 import { tokenize } from "./lexer.ts";
 import { type FilterLimits, resolveLimits } from "./limits.ts";
@@ -51,6 +53,9 @@ Deno.test("whatever is long is read, compiled and evaluated in many steps", () =
     ["/**/".repeat(200_000) + "True", 20],
     [";".repeat(100_000), 300],
     [`NOT ${"A ".repeat(100_000)}`, 500],
+    // Errors in what is constant, which may go on.
+    [joined(5_000, () => "1/0=1", " OR "), 700],
+    [joined(5_000, () => "IIF(True, A = '1', 'a' * 1)", " OR "), 900],
   ];
   for (const [text, least] of shapes) {
     const steps = stepsOf(text, row);
@@ -85,6 +90,33 @@ Deno.test("expressions are parsed in steps of 1,500 tokens at most, however they
     const parsing = steps(parseFilterSteps(text)) - steps(tokenize(text, limits));
     assertLess(length / parsing, 1_500, `${text.slice(0, 40)}: tokens in a step`);
   }
+});
+
+Deno.test("where errors stand is found by going through a text once", () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(20_000)), fc.array(fc.nat(20_001)), (newlines, offsets) => {
+      const units: string[] = new Array(20_001).fill(" ");
+      for (const at of newlines) units[at] = "\n";
+      const text = units.join("");
+      const lines = new Lines(text);
+      for (const offset of offsets) {
+        const before = text.slice(0, offset).split("\n");
+        assertEquals(lines.positionOf(offset), { line: before.length, column: before.at(-1)!.length + 1 });
+      }
+    }),
+    { numRuns: 20 },
+  );
+  let read = 0;
+  const text = {
+    charCodeAt: () => (read++, 0x20),
+    slice: () => "0",
+  } as unknown as string;
+  const context = new Compilation(text, undefined, resolveLimits({}), systemClock);
+  for (let i = 0; i < 100; i++) {
+    const error = context.error("value", "division by zero", { start: 2_000_000 + i, end: 2_000_001 + i });
+    assertEquals([error.line, error.column], [1, 2_000_001 + i]);
+  }
+  assertLess(read, 2_000_000 + 100 * 4_096 + 1);
 });
 
 Deno.test("the time between steps does not count", () => {
