@@ -12,6 +12,8 @@ import type { SessionHost } from "./session_state.ts";
 
 /** Reading may rest for this many milliseconds before it is reported. */
 const worthTelling = 1000;
+/** What is no longer than this is copied when it is kept. */
+const copiedBytes = 1024 * 1024;
 /** So many bytes of a peer that is no publisher are looked at. */
 const firstBytesShown = 64;
 /** While more than this many bytes of commands wait to be written, nothing more is read. */
@@ -33,6 +35,7 @@ export interface CommandChannelHost extends Pick<SessionHost, "options" | "count
 export class CommandChannel {
   readonly #channel: Channel;
   readonly #host: CommandChannelHost;
+  readonly #frames: FrameReader;
   readonly #closed = Promise.withResolvers<void>();
   #isClosed = false;
   #writing: Promise<void> = Promise.resolve();
@@ -46,6 +49,7 @@ export class CommandChannel {
   constructor(channel: Channel, host: CommandChannelHost) {
     this.#channel = channel;
     this.#host = host;
+    this.#frames = new FrameReader({ maxLength: host.options.limits.responseFrameLength });
   }
 
   /** Who is at the other end, for people. */
@@ -115,7 +119,7 @@ export class CommandChannel {
 
   async #read(): Promise<void> {
     const { options, counters, givingWay, onResponse, drop } = this.#host;
-    const frames = new FrameReader({ maxLength: options.limits.responseFrameLength });
+    const frames = this.#frames;
     let isPublisher = false;
     for (;;) {
       if (givingWay.isDue) await givingWay.next();
@@ -151,6 +155,16 @@ export class CommandChannel {
       this.#host.delivery().commit();
     }
     this.#lose(new SttpError("ConnectionLost", "the publisher closed the connection"));
+  }
+
+  /**
+   * The body of the response that is being handed over, for whoever keeps it. One that is long keeps its whole frame, as
+   * copying it takes long.
+   */
+  keep(body: Uint8Array): Uint8Array {
+    if (body.length <= copiedBytes) return body.slice();
+    this.#frames.release();
+    return body;
   }
 
   /** Reads nothing until something is done. */

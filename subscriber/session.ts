@@ -444,7 +444,7 @@ export class Session {
   #handOff(code: number, inResponseTo: number, body: Uint8Array): void {
     if (code >= Response.UserResponse00 && code <= Response.UserResponse15) {
       const isCommand = inResponseTo >= Command.UserCommand00 && inResponseTo <= Command.UserCommand15;
-      if (isCommand && this.#exchanges.succeed(inResponseTo, () => body.slice())) return;
+      if (isCommand && this.#exchanges.succeed(inResponseTo, () => this.#channel.keep(body))) return;
       const message = `${responseName(code)} to ${commandName(inResponseTo)}, which was not waiting for it`;
       return this.#host.drop("unexpectedResponse", message);
     }
@@ -490,8 +490,7 @@ export class Session {
       return this.#host.emit({ kind: "modesAccepted", message });
     }
     if (command === Command.Subscribe) this.#accepted();
-    // The body is a view of the read buffer; whoever waits for it may keep a copy.
-    if (this.#exchanges.succeed(command, () => body.slice())) return;
+    if (this.#exchanges.succeed(command, () => this.#channel.keep(body))) return;
     // Some publishers say so whenever they replace keys.
     if (command !== Command.RotateCipherKeys) {
       this.#host.drop(

@@ -21,6 +21,33 @@ Deno.test("no answer in time, and an answer after that", async () => {
   assertEquals(fixture.subscriber.metadata, undefined);
 });
 
+Deno.test("a long answer is kept as it came, without a copy, whatever comes after it", async () => {
+  await using fixture = new Fixture();
+  const publisher = await fixture.connected([1]);
+  const ask = async (number: number, length: number): Promise<Uint8Array> => {
+    const answer = fixture.subscriber.sendUserCommand(number);
+    await publisher.next(Command.UserCommand00 + number);
+    const body = new Uint8Array(length).fill(number);
+    await publisher.respond(Response.UserResponse00 + number, Command.UserCommand00 + number, body);
+    return await answer;
+  };
+  const mebibyte = 1024 * 1024;
+  const answers = [
+    await ask(1, mebibyte),
+    await ask(2, mebibyte + 1),
+    await ask(3, 3 * mebibyte),
+    await ask(4, 9),
+  ];
+  assertEquals(answers.map(({ length }) => length), [mebibyte, mebibyte + 1, 3 * mebibyte, 9]);
+  answers.forEach((answer, i) => assert(answer.every((byte) => byte === i + 1)));
+  const isWhole = answers.map(({ buffer, length }) => buffer.byteLength === length);
+  assertEquals(
+    isWhole,
+    [true, false, false, true],
+    "those that are not the whole of their memory were not copied",
+  );
+});
+
 Deno.test("the metadata asked for last stays, even when it comes to be read first", async () => {
   await using fixture = new Fixture({ autoSubscribe: false });
   await fixture.subscriber.connect();

@@ -12,6 +12,8 @@ export const RESPONSE_HEADER_LENGTH = 6;
 
 const EMPTY = new Uint8Array(0);
 const DEFAULT_READ_SIZE = 65_536;
+/** Bytes of a long frame that are read, or copied, at a time: a millisecond's worth in memory that is new. */
+const PIECE = 262_144;
 
 function readUint32(bytes: Uint8Array, offset: number): number {
   return (bytes[offset]! << 24 | bytes[offset + 1]! << 16 | bytes[offset + 2]! << 8 | bytes[offset + 3]!) >>>
@@ -40,8 +42,9 @@ export interface FrameReaderOptions {
  * Cuts a stream of bytes into frames: read into `writable()`, `commit()` what arrived, take frames with `next()`.
  *
  * One buffer serves all frames and a frame is a view of it, so nothing is copied but the start of a frame that
- * straddles the buffer's end. Memory grows only as bytes arrive, never because a length announces them, and falls
- * back to its normal size once a large frame has been taken.
+ * straddles the buffer's end, and of one that is longer than the buffer. Memory grows only as bytes arrive, never
+ * because a length announces them, and falls back to its normal size once a large frame has been taken. However long a
+ * frame is, no call copies much more of it than has just arrived.
  *
  * @example
  * ```ts
@@ -63,6 +66,9 @@ export class FrameReader {
   #buffer: Uint8Array<ArrayBuffer>;
   #start = 0;
   #end = 0;
+  /** The bytes in front as they were before the buffer grew, while not all of them have been copied, and how many have. */
+  #before: Uint8Array<ArrayBuffer> | undefined;
+  #copied = 0;
 
   /**
    * A reader with nothing in it.
@@ -89,10 +95,13 @@ export class FrameReader {
 
   /** Bytes of memory held. */
   get capacity(): number {
-    return this.#buffer.length;
+    return this.#buffer.length + (this.#before?.buffer.byteLength ?? 0);
   }
 
-  /** Free room to read into, at least `readSize` bytes. Ends the life of the frames given out before. */
+  /**
+   * Free room to read into, at least `readSize` bytes. Ends the life of the frames given out before, unless they were
+   * released.
+   */
   writable(): Uint8Array<ArrayBuffer> {
     const { buffered } = this;
     if (buffered === 0) this.#start = this.#end = 0;
@@ -100,31 +109,62 @@ export class FrameReader {
       this.#moveTo(new Uint8Array(2 * this.#readSize));
     } else if (this.#buffer.length - this.#end < this.#readSize) {
       if (this.#buffer.length - buffered >= this.#readSize) {
-        this.#moveTo(this.#buffer);
+        this.#buffer.copyWithin(0, this.#start, this.#end);
+        this.#start = 0;
+        this.#end = buffered;
       } else {
         this.#moveTo(new Uint8Array(this.#grownLength()));
       }
     }
-    return this.#buffer.subarray(this.#end);
+    return this.#buffer.subarray(this.#end, this.#end + Math.max(PIECE, this.#readSize));
   }
 
-  /** Doubling keeps the copying linear in what arrives; no more than the frame in front and a read is needed. */
+  /**
+   * Doubling keeps the copying linear in what arrives; no more than the frame in front and a read is needed. Where not
+   * all is copied at once the length is a half of that, or a half of its half and so on: then as much arrives as there
+   * is to copy before the frame is complete or the buffer grows again.
+   */
   #grownLength(): number {
     const frame = FRAME_HEADER_LENGTH + readUint32(this.#buffer, this.#start);
-    return Math.min(2 * this.#buffer.length, Math.max(frame, this.buffered) + this.#readSize);
+    const { length } = this.#buffer;
+    let needed = Math.max(frame, this.buffered) + this.#readSize;
+    if (length < PIECE) return Math.min(2 * length, needed);
+    while (needed > 3 * length) needed = Math.ceil(needed / 2);
+    return needed;
   }
 
   #moveTo(buffer: Uint8Array<ArrayBuffer>): void {
+    this.#copy(Infinity);
     const { buffered } = this;
-    if (buffer === this.#buffer) buffer.copyWithin(0, this.#start, this.#end);
-    else buffer.set(this.#buffer.subarray(this.#start, this.#end));
+    this.#before = this.#buffer.subarray(this.#start, this.#end);
+    this.#copied = 0;
     this.#buffer = buffer;
     this.#start = 0;
     this.#end = buffered;
+    this.#copy(PIECE);
+  }
+
+  /** Copies some more of what was there before the buffer grew. Until all of it is there, nothing is taken. */
+  #copy(count: number): void {
+    if (this.#before === undefined) return;
+    const piece = this.#before.subarray(this.#copied, this.#copied + count);
+    this.#buffer.set(piece, this.#copied);
+    this.#copied += piece.length;
+    if (this.#copied === this.#before.length) this.#before = undefined;
+  }
+
+  /**
+   * Leaves the memory of the frames given out so far to whoever has them: they stay good, and the reader goes on
+   * elsewhere. That saves copying one that is long.
+   */
+  release(): void {
+    this.#moveTo(new Uint8Array(Math.max(2 * this.#readSize, this.buffered + this.#readSize)));
+    this.#copy(Infinity);
   }
 
   /** The first of the bytes that are buffered, at most `count`: a view that is good until the next `writable()`. */
   peek(count: number): Uint8Array<ArrayBuffer> {
+    if (count > this.#copied) this.#copy(Infinity);
     return this.#buffer.subarray(this.#start, Math.min(this.#end, this.#start + count));
   }
 
@@ -138,6 +178,8 @@ export class FrameReader {
       throw new RangeError(`${count} bytes committed, room was for ${this.#buffer.length - this.#end}`);
     }
     this.#end += count;
+    // As much as arrives would do; twice as much lets the memory of before go sooner.
+    if (this.#before !== undefined) this.#copy(2 * count);
   }
 
   /**
@@ -155,6 +197,7 @@ export class FrameReader {
     }
     const end = this.#start + FRAME_HEADER_LENGTH + length;
     if (end > this.#end) return undefined;
+    this.#copy(Infinity);
     const payload = this.#buffer.subarray(this.#start + FRAME_HEADER_LENGTH, end);
     this.#start = end;
     return payload;
