@@ -7,17 +7,18 @@ import type { Decimal } from "../decimal.ts";
 import type { Code } from "./code.ts";
 import type { Arguments, FunctionSpec } from "./function_spec.ts";
 import { regexFunction } from "./regex.ts";
-import { compareText, fold, lengthOf, literalPattern, reverseOf, sliceOf, toCodePoints } from "./text.ts";
+import { compareText, fold, lengthOf, reverseOf, sliceOf, toCodePoints } from "./text.ts";
+import { countOf, indexOf, lastIndexOf, placeOf, splitBy, splitByCaseless } from "./text_search.ts";
 import type { FilterValue } from "./types.ts";
 
 /** The functions of strings, regular expressions included. */
 export const TEXT_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
-  CONTAINS: test((source, part) => source.includes(part)),
+  CONTAINS: test((source, part) => indexOf(source, part) >= 0),
   STARTSWITH: test((source, part) => source.startsWith(part)),
   ENDSWITH: test((source, part) => source.endsWith(part)),
-  INDEXOF: search((source, part) => toCodePoints(source, source.indexOf(part))),
-  LASTINDEXOF: search((source, part) => toCodePoints(source, source.lastIndexOf(part))),
-  STRCOUNT: search(countOf),
+  INDEXOF: search((source, part) => toCodePoints(source, indexOf(source, part))),
+  LASTINDEXOF: search((source, part) => toCodePoints(source, lastIndexOf(source, part))),
+  STRCOUNT: search((source, part) => part === "" ? 0 : countOf(source, part)),
   STRCMP: search((left, right) => Math.sign(compareText(left, right)), "left, right, [ignoreCase]"),
   NTHINDEXOF: { count: [3, 4], parameters: "source, test, n, [ignoreCase]", build: nthIndexOf },
   LEN: change("int32", lengthOf),
@@ -67,14 +68,6 @@ function twoTexts(
   return args.lift(type, codes, applyCase, { needed: 2 });
 }
 
-/** How often a part is in a text, one behind the other. */
-function countOf(source: string, part: string): number {
-  if (part === "") return 0;
-  let count = 0;
-  for (let at = source.indexOf(part); at >= 0; at = source.indexOf(part, at + part.length)) count++;
-  return count;
-}
-
 /** Whether an optional flag is on: a null is not, a number is unless it is zero. */
 function isTrue(flag: FilterValue | undefined): boolean {
   return typeof flag === "object" && flag !== null ? flag.signum() !== 0 : Boolean(flag);
@@ -97,21 +90,14 @@ function nthIndex(source: string, part: string, n: number): number {
   if (n < 0 || n > source.length) return -1;
   // An empty text is found before every character and at the end.
   if (part === "") return n <= lengthOf(source) ? n : -1;
-  let at = -1;
-  for (let i = 0; i <= n; i++) {
-    at = source.indexOf(part, at + 1);
-    if (at < 0) return -1;
-  }
-  return toCodePoints(source, at);
+  return toCodePoints(source, placeOf(source, part, n));
 }
 
 function replace(args: Arguments): Code {
   const { maxTextLength } = args.context.limits;
   const codes = [args.text(0), args.text(1), args.text(2), ...args.ignoreCase(3)];
   const apply = (source: string, part: string, replacement: string, ignoreCase?: FilterValue) => {
-    const parts = isTrue(ignoreCase) || part === ""
-      ? source.split(part === "" ? /(?:)/u : literalPattern(part))
-      : source.split(part);
+    const parts = part === "" ? Array.from(source) : partsOf(source, part, ignoreCase);
     const joints = part === "" ? parts.length + 1 : parts.length - 1;
     // Before it is made: nested calls would multiply it.
     const length = source.length + joints * replacement.length;
@@ -129,9 +115,13 @@ function split(args: Arguments): Code {
   const apply = (source: string, delimiter: string, n: FilterValue, ignoreCase?: FilterValue) => {
     const index = toIndex(n);
     if (delimiter === "") return ["", ...source, ""][index] ?? null;
-    return source.split(isTrue(ignoreCase) ? literalPattern(delimiter) : delimiter)[index] ?? null;
+    return partsOf(source, delimiter, ignoreCase)[index] ?? null;
   };
   return args.lift("string", codes, apply, { needed: 3 });
+}
+
+function partsOf(source: string, delimiter: string, ignoreCase: FilterValue | undefined): string[] {
+  return isTrue(ignoreCase) ? splitByCaseless(source, delimiter) : splitBy(source, delimiter);
 }
 
 function substr(args: Arguments): Code {

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { indexOf, isWithinCharacter } from "./text_search.ts";
 
 /** Text as it is compared when case is ignored. */
 export function fold(text: string): string {
@@ -88,8 +89,8 @@ function codePointOrder(unit: number): number {
 /** How many code points a text has. */
 export function lengthOf(text: string): number {
   if (!hasSurrogates(text)) return text.length;
-  let count = 0;
-  for (const _ of text) count++;
+  let count = text.length;
+  for (let i = 1; i < text.length; i++) if (isWithinCharacter(text, i)) count--;
   return count;
 }
 
@@ -100,17 +101,21 @@ export function toCodePoints(text: string, index: number): number {
 
 /** Part of a text, both places in code points. */
 export function sliceOf(text: string, start: number, end: number): string {
-  return hasSurrogates(text) ? Array.from(text).slice(start, end).join("") : text.slice(start, end);
+  if (!hasSurrogates(text)) return text.slice(start, end);
+  const first = toCodeUnits(text, start, 0);
+  return text.slice(first, toCodeUnits(text, end - start, first));
+}
+
+/** The place that is so many code points behind another, both in code units. */
+function toCodeUnits(text: string, count: number, from: number): number {
+  let at = from;
+  for (let i = 0; i < count && at < text.length; i++) at += isWithinCharacter(text, at + 1) ? 2 : 1;
+  return at;
 }
 
 /** A text from its last code point to its first. */
 export function reverseOf(text: string): string {
   return Array.from(text).reverse().join("");
-}
-
-/** A pattern that finds just this text, in any case. */
-export function literalPattern(text: string): RegExp {
-  return new RegExp(text.replaceAll(/[$()*+.?[\\\]^{|}/]/g, "\\$&"), "giu");
 }
 
 /** Whether a text fits a LIKE pattern that was read once. */
@@ -130,12 +135,12 @@ export function likeTest(pattern: string, exact: boolean): LikeTest | undefined 
   if (core.includes("*")) return undefined;
   if (core === "" && (open || close)) return () => true;
   if (exact) {
-    if (open && close) return (text) => text.includes(core);
+    if (open && close) return (text) => indexOf(text, core) >= 0;
     if (open) return (text) => text.endsWith(core);
     return close ? (text) => text.startsWith(core) : (text) => text === core;
   }
   const folded = fold(core);
-  if (open && close) return (text) => fold(text).includes(folded);
+  if (open && close) return (text) => indexOf(fold(text), folded) >= 0;
   if (open) return (text) => endsWithFolded(text, folded);
   return close ? (text) => startsWithFolded(text, folded) : (text) => equalsFolded(text, folded);
 }
