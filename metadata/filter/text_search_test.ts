@@ -72,7 +72,6 @@ Deno.test("no character of a text is read twice, whatever is looked for", () => 
   const half = "x".repeat(16_000);
   const text = "x".repeat(65_000);
   const parts = [`${half}y${half}`, `y${half}`, `${half}y`, half];
-  // deno-lint-ignore no-extend-native
   String.prototype.charCodeAt = function (this: string, at: number): number {
     read++;
     return charCodeAt.call(this, at);
@@ -89,7 +88,6 @@ Deno.test("no character of a text is read twice, whatever is looked for", () => 
       assertEquals(read > 0 && read <= text.length + part.length, true, `placeOf: ${read}`);
     }
   } finally {
-    // deno-lint-ignore no-extend-native
     String.prototype.charCodeAt = charCodeAt;
   }
 });
