@@ -8,23 +8,24 @@ import type { SignalTable } from "../transport/signal_table.ts";
 import type { MeasurementBatch } from "../transport/wire/batch.ts";
 import type { CompactDecoder } from "../transport/wire/compact.ts";
 import { GUID_LENGTH } from "../transport/wire/guid.ts";
+import { IndexTable } from "../transport/wire/index_table.ts";
 import type { SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
 import type { TsscDecoder } from "../transport/wire/tssc/mod.ts";
 import type { ReceivedBaseTimes } from "./received_base_times.ts";
 
 /** So many signals are a step: less than a millisecond. */
-const STEP = 2048;
+const STEP = 512;
 
 /** Turns the signal indexes of one cache into the subscriber's stable signal handles. */
 export class SignalMap {
-  /** Handles by index, -1 where there is none. */
+  /** By index: a handle and one, 0 where there is none. Megabytes of 0 are there at once, of anything else they are not. */
   readonly #handles: Int32Array;
-  /** Handles of the indexes beyond those, of which a table would be empty for the most part. */
-  readonly #far: ReadonlyMap<number, number>;
+  /** Handles of the indexes beyond those, of which such a table would be empty for the most part. */
+  readonly #far: IndexTable | undefined;
   /** How many signals there are. */
   readonly size: number;
 
-  private constructor(handles: Int32Array, far: ReadonlyMap<number, number>, size: number) {
+  private constructor(handles: Int32Array, far: IndexTable | undefined, size: number) {
     this.#handles = handles;
     this.#far = far;
     this.size = size;
@@ -53,9 +54,9 @@ export class SignalMap {
       }
     }
     let highest = -1;
-    for (const index of indexes) highest = Math.max(highest, index);
-    const handles = new Int32Array(Math.min(highest + 1, 8 * size + 1024)).fill(-1);
-    const far = new Map<number, number>();
+    for (let i = 0; i < size; i++) highest = Math.max(highest, indexes[i]!);
+    const handles = new Int32Array(Math.min(highest + 1, 8 * size + 1024));
+    const far = highest < handles.length ? undefined : new IndexTable(size);
     for (let i = 0; i < size; i++) {
       const index = indexes[i]!;
       // Between two steps others may have taken the room that there was.
@@ -66,8 +67,8 @@ export class SignalMap {
         );
       }
       const handle = signals.addBytes(guids, i * GUID_LENGTH);
-      if (index < handles.length) handles[index] = handle;
-      else far.set(index, handle);
+      if (index < handles.length) handles[index] = handle + 1;
+      else far?.set(index, handle);
       if (i % STEP === STEP - 1) yield;
     }
     return new SignalMap(handles, far, size);
@@ -82,7 +83,7 @@ export class SignalMap {
   /** The handle of a signal index, -1 when it is not in the cache. */
   #find(index: number): number {
     // The comparison is unsigned, so it also holds off indexes beyond int32.
-    return index >>> 0 < this.#handles.length ? this.#handles[index]! : this.#far.get(index) ?? -1;
+    return index >>> 0 < this.#handles.length ? this.#handles[index]! - 1 : this.#far?.get(index) ?? -1;
   }
 
   /**
@@ -97,9 +98,9 @@ export class SignalMap {
     const end = handles.length;
     for (let i = from; i < length; i++) {
       const index = signals[i]!;
-      const handle = index >>> 0 < end ? handles[index]! : -1;
-      if (handle < 0) return this.#squeeze(batch, i);
-      signals[i] = handle;
+      const known = index >>> 0 < end ? handles[index]! : 0;
+      if (known === 0) return this.#squeeze(batch, i);
+      signals[i] = known - 1;
     }
     return 0;
   }

@@ -474,7 +474,7 @@ export class Subscriber implements AsyncDisposable {
 
   /** The measurements of one batch as objects of their own, which may be kept. */
   measurementsOf(batch: MeasurementBatch): IterableIterator<Measurement> {
-    return new MeasurementsOfBatch(batch, this.signals.ids());
+    return new MeasurementsOfBatch(batch, this.signals);
   }
 
   /**

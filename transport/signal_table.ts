@@ -3,6 +3,11 @@ import { GUID_LENGTH, readGuid, writeGuid } from "./wire/guid.ts";
 /** 32-bit words of a signal ID. */
 const ID_WORDS = GUID_LENGTH / 4;
 const INITIAL_CAPACITY = 64;
+/** Signals of a page: what grows is how many pages there are, and no page is copied. */
+const PAGE = 1024;
+const PAGE_BITS = 10;
+/** With each signal that is added, so much of the table before moves to the larger one: soon it is done. */
+const MOVED_AT_ONCE = 16;
 
 /**
  * Signal IDs as small whole numbers: handle `n` stands for the `n`th signal that was added, for good.
@@ -24,15 +29,19 @@ const INITIAL_CAPACITY = 64;
  */
 export class SignalTable {
   // IDs come and go as bytes, hundreds of thousands at a time; text is made of those that somebody asks for.
-  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(INITIAL_CAPACITY * GUID_LENGTH);
-  #words: Int32Array<ArrayBuffer> = new Int32Array(this.#bytes.buffer);
+  readonly #bytes: Uint8Array<ArrayBuffer>[] = [];
+  readonly #words: Int32Array<ArrayBuffer>[] = [];
   #size = 0;
-  readonly #texts: (string | undefined)[] = [];
-  /** How many of the texts, from the first on, have been made by `ids()`. */
-  #textsMade = 0;
+  /** By page, and there by place. */
+  readonly #texts: (string | undefined)[][] = [];
+  readonly #ids: string[] = [];
   /** Open addressing in a table of at least twice the signals: a handle more one, 0 where there is none. */
   #slots: Int32Array<ArrayBuffer> = new Int32Array(2 * INITIAL_CAPACITY);
   #shift: number = Math.clz32(2 * INITIAL_CAPACITY) + 1;
+  /** The table before, half as large, while not all has moved from there: all at once would take long. */
+  #before: Int32Array<ArrayBuffer> | undefined;
+  /** How much of that has moved. */
+  #moved = 0;
   /** Random, so that nobody can choose IDs that collide. */
   readonly #multiplier: number = (Math.random() * 0x1_0000_0000) | 1;
   /** Signals that were looked up by text: whoever names them one by one names the same ones again. */
@@ -74,7 +83,7 @@ export class SignalTable {
     let handle = this.#byText.get(signalId);
     if (handle !== undefined) return handle;
     writeGuid(signalId, this.#wanted);
-    handle = this.#slots[this.#findWanted()]! - 1;
+    handle = this.#handleOfWanted();
     if (handle < 0) return undefined;
     // Bounded, however many spellings there are.
     if (this.#byText.size < this.#size) this.#byText.set(signalId, handle);
@@ -90,7 +99,7 @@ export class SignalTable {
    */
   handleOfBytes(bytes: Uint8Array, offset: number = 0): number | undefined {
     this.#want(bytes, offset);
-    const handle = this.#slots[this.#findWanted()]! - 1;
+    const handle = this.#handleOfWanted();
     return handle < 0 ? undefined : handle;
   }
 
@@ -103,15 +112,23 @@ export class SignalTable {
 
   /** The signal ID behind a handle, a lower-case GUID. @throws {RangeError} When there is no such handle. */
   idOf(handle: number): string {
+    return this.#texts[handle >>> PAGE_BITS]?.[handle & (PAGE - 1)] ?? this.#makeText(handle);
+  }
+
+  #makeText(handle: number): string {
     this.#check(handle);
-    return this.#texts[handle] ??= readGuid(this.#bytes, handle * GUID_LENGTH);
+    const page = handle >>> PAGE_BITS;
+    const texts = this.#texts[page] ??= new Array<string | undefined>(PAGE);
+    const place = handle & (PAGE - 1);
+    return texts[place] = readGuid(this.#bytes[page]!, place * GUID_LENGTH);
   }
 
   /** Writes the 16 bytes of the signal ID behind a handle. @throws {RangeError} When there is no such handle. */
   writeId(handle: number, into: Uint8Array, offset: number): void {
     this.#check(handle);
-    const from = handle * GUID_LENGTH;
-    for (let i = 0; i < GUID_LENGTH; i++) into[offset + i] = this.#bytes[from + i]!;
+    const bytes = this.#bytes[handle >>> PAGE_BITS]!;
+    const from = (handle & (PAGE - 1)) * GUID_LENGTH;
+    for (let i = 0; i < GUID_LENGTH; i++) into[offset + i] = bytes[from + i]!;
   }
 
   #check(handle: number): void {
@@ -120,68 +137,102 @@ export class SignalTable {
     }
   }
 
-  /** All signal IDs in order of their handles. */
-  ids(): readonly string[] {
-    while (this.#textsMade < this.#size) this.idOf(this.#textsMade++);
-    return this.#texts as string[];
+  /**
+   * All signal IDs in order of their handles.
+   *
+   * @param most How many to make at most of those that were not asked for before: where there are more, the last are
+   * missing. A million take a tenth of a second. Default all.
+   */
+  ids(most: number = Infinity): readonly string[] {
+    const end = Math.min(this.#size, this.#ids.length + most);
+    while (this.#ids.length < end) this.#ids.push(this.idOf(this.#ids.length));
+    return this.#ids;
   }
 
   #addWanted(): number {
-    let slot = this.#findWanted();
-    const known = this.#slots[slot]!;
+    let slot = this.#findWanted(this.#slots, this.#shift);
+    const known = this.#slots[slot]! || this.#knownBefore();
     if (known !== 0) return known - 1;
     const handle = this.#size++;
-    if (this.#size * GUID_LENGTH > this.#bytes.length) {
+    if (2 * this.#size > this.#slots.length) {
       this.#grow();
-      slot = this.#findWanted();
+      slot = this.#findWanted(this.#slots, this.#shift);
     }
-    for (let i = 0; i < ID_WORDS; i++) this.#words[handle * ID_WORDS + i] = this.#wantedWords[i]!;
     this.#slots[slot] = handle + 1;
-    // An array with a place for each, so that `ids()` can be it.
-    this.#texts.push(undefined);
+    if (handle % PAGE === 0) this.#addPage();
+    const words = this.#words[handle >>> PAGE_BITS]!;
+    const at = (handle & (PAGE - 1)) * ID_WORDS;
+    for (let i = 0; i < ID_WORDS; i++) words[at + i] = this.#wantedWords[i]!;
+    if (this.#before !== undefined) this.#moveSome(this.#before);
     return handle;
   }
 
-  /** Where in the slots the ID wanted is, or belongs. */
-  #findWanted(): number {
+  #addPage(): void {
+    const bytes = new Uint8Array(PAGE * GUID_LENGTH);
+    this.#bytes.push(bytes);
+    this.#words.push(new Int32Array(bytes.buffer));
+  }
+
+  /** The handle of the ID wanted, -1 where it has none. */
+  #handleOfWanted(): number {
+    const known = this.#slots[this.#findWanted(this.#slots, this.#shift)]! || this.#knownBefore();
+    return known - 1;
+  }
+
+  /** What the table before has for the ID wanted. */
+  #knownBefore(): number {
+    const before = this.#before;
+    return before === undefined ? 0 : before[this.#findWanted(before, this.#shift + 1)]!;
+  }
+
+  /** Where in a table the ID wanted is, or belongs. */
+  #findWanted(slots: Int32Array, shift: number): number {
     const wanted = this.#wantedWords;
     const a = wanted[0]!;
     const b = wanted[1]!;
     const c = wanted[2]!;
     const d = wanted[3]!;
-    const words = this.#words;
-    const mask = this.#slots.length - 1;
-    for (let slot = this.#slotOf(a, b, c, d);; slot = (slot + 1) & mask) {
-      const handle = this.#slots[slot]! - 1;
+    const pages = this.#words;
+    const mask = slots.length - 1;
+    for (let slot = this.#hashOf(a, b, c, d) >>> shift;; slot = (slot + 1) & mask) {
+      const handle = slots[slot]! - 1;
       if (handle < 0) return slot;
-      const at = handle * ID_WORDS;
+      const words = pages[handle >>> PAGE_BITS]!;
+      const at = (handle & (PAGE - 1)) * ID_WORDS;
       if (words[at] === a && words[at + 1] === b && words[at + 2] === c && words[at + 3] === d) return slot;
     }
   }
 
-  #slotOf(a: number, b: number, c: number, d: number): number {
+  #hashOf(a: number, b: number, c: number, d: number): number {
     const m = this.#multiplier;
     let hash = Math.imul(a, m);
     hash = Math.imul(b ^ hash ^ (hash >>> 15), m);
     hash = Math.imul(c ^ hash ^ (hash >>> 15), m);
-    hash = Math.imul(d ^ hash ^ (hash >>> 15), m);
-    return hash >>> this.#shift;
+    return Math.imul(d ^ hash ^ (hash >>> 15), m);
   }
 
   #grow(): void {
-    const bytes = new Uint8Array(2 * this.#bytes.length);
-    bytes.set(this.#bytes);
-    this.#bytes = bytes;
-    const words = this.#words = new Int32Array(bytes.buffer);
-    const slots = this.#slots = new Int32Array(2 * this.#slots.length);
+    this.#before = this.#slots;
+    this.#slots = new Int32Array(2 * this.#slots.length);
     this.#shift--;
+    this.#moved = 0;
+  }
+
+  /** In the order of the table: there, memory that was never written to is come upon little by little. */
+  #moveSome(before: Int32Array): void {
+    const slots = this.#slots;
     const mask = slots.length - 1;
-    // All but the one that is being added.
-    for (let handle = 0; handle < this.#size - 1; handle++) {
-      const at = handle * ID_WORDS;
-      let slot = this.#slotOf(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
+    const end = Math.min(before.length, this.#moved + MOVED_AT_ONCE);
+    for (let i = this.#moved; i < end; i++) {
+      const known = before[i]!;
+      if (known === 0) continue;
+      const words = this.#words[(known - 1) >>> PAGE_BITS]!;
+      const at = ((known - 1) & (PAGE - 1)) * ID_WORDS;
+      let slot = this.#hashOf(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!) >>> this.#shift;
       while (slots[slot] !== 0) slot = (slot + 1) & mask;
-      slots[slot] = handle + 1;
+      slots[slot] = known;
     }
+    this.#moved = end;
+    if (end === before.length) this.#before = undefined;
   }
 }

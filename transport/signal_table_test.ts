@@ -1,4 +1,5 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { readGuid, writeGuid } from "./wire/guid.ts";
 import { SignalTable } from "./signal_table.ts";
 
@@ -64,4 +65,52 @@ Deno.test("a table of many signals finds each of them", () => {
   assertEquals(signals.ids(), [...ids, B]);
   for (const [n, signalId] of ids.entries()) assertEquals(signals.handleOf(signalId), n);
   assertEquals(signals.handleOf(A), undefined);
+});
+
+Deno.test("a table that grows finds at every moment what a Map does", () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 400 }), { minLength: 300, maxLength: 900 }), (numbers) => {
+      const signals = new SignalTable();
+      const map = new Map<number, number>();
+      const bytes = new Uint8Array(16);
+      const words = new Uint32Array(bytes.buffer);
+      for (const [i, number] of numbers.entries()) {
+        words[i % 2] = 0;
+        words[number % 4] = number;
+        words[3] = number;
+        assertEquals(signals.handleOfBytes(bytes), map.get(keyOf(words)));
+        if (!map.has(keyOf(words))) map.set(keyOf(words), map.size);
+        assertEquals(signals.addBytes(bytes), map.get(keyOf(words)));
+        assertEquals(signals.size, map.size);
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
+
+/** One number for the words of an ID that are small. */
+function keyOf(words: Uint32Array): number {
+  return words.reduce((key, word) => 1000 * key + word, 0);
+}
+
+Deno.test("a table grows little by little: no signal that is added takes the others along", () => {
+  const { imul } = Math;
+  let hashed = 0;
+  let most = 0;
+  try {
+    Math.imul = (a, b) => (hashed++, imul(a, b));
+    const signals = new SignalTable();
+    const bytes = new Uint8Array(16);
+    const words = new Uint32Array(bytes.buffer);
+    for (let n = 0; n < 20_000; n++) {
+      words[0] = n;
+      hashed = 0;
+      signals.addBytes(bytes);
+      most = Math.max(most, hashed);
+    }
+  } finally {
+    Math.imul = imul;
+  }
+  // Four for each signal: for that which is added at most three times, and for those of 16 places.
+  assert(most <= 4 * (3 + 16), `${most}`);
 });

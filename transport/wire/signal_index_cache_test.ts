@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
   assertSttpError,
@@ -12,6 +12,7 @@ import { EMPTY_GUID, readGuid } from "./guid.ts";
 import { gzip } from "./gzip.ts";
 import {
   decodeCacheUpdate,
+  decodeCacheUpdateSteps,
   decodeSignalIndexCache,
   encodeCacheUpdate,
   encodeSignalIndexCache,
@@ -254,5 +255,33 @@ Deno.test("any bytes are a cache or refused", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 120 }), fc.boolean(), (bytes, zeroed) => {
     if (zeroed) bytes.fill(0, 0, 23);
     outcome(() => decodeSignalIndexCache(bytes));
+  }));
+});
+
+Deno.test("a low index behind many that rise: those are looked through in steps, too", () => {
+  const stepsOf = (last: number): number => {
+    const entries = Array.from({ length: 10_000 }, (_, i) => ({ ...ENTRIES[0]!, index: i + 1 }));
+    entries.at(-1)!.index = last;
+    const body = encodeCacheUpdate(encodeSignalIndexCache(SignalIndexCache.from(entries)), { version: 1 });
+    const steps = decodeCacheUpdateSteps(body, { version: 1, gzip: false });
+    for (let count = 1;; count++) {
+      const { done, value } = steps.next();
+      if (!done) continue;
+      assertEquals([value.cache.size, value.cache.indexes.at(-1)], [10_000, last]);
+      return count;
+    }
+  };
+  const rising = stepsOf(10_000);
+  assert(stepsOf(0) >= 2 * rising - 2, `${rising}`);
+});
+
+Deno.test("in any order, the last of each index counts, in the place of the first", () => {
+  const indexes = fc.array(fc.oneof(fc.nat({ max: 10 }), fc.nat({ max: 4_194_303 })), { maxLength: 60 });
+  fc.assert(fc.property(indexes, (indexes) => {
+    const entries = indexes.map((index, i) => ({ index, signalId: A, source: `S${i}`, id: BigInt(i) }));
+    const cache = decodeSignalIndexCache(encodeSignalIndexCache(SignalIndexCache.from(entries)));
+    const expected = new Map(entries.map((entry) => [entry.index, entry]));
+    assertEquals([...cache], [...expected.values()]);
+    assertEquals(cache.duplicates, entries.length - expected.size);
   }));
 });
