@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Breath } from "../metadata/breathe.ts";
 import { DataSet } from "../metadata/data_set.ts";
 import { Metadata } from "../metadata/records.ts";
 import type { Limits } from "../transport/limits.ts";
@@ -22,8 +23,17 @@ import type { SessionHost } from "./session_state.ts";
 export async function readMetadata(body: Uint8Array, limits: Limits, signal?: AbortSignal): Promise<DataSet> {
   if (body.length === 0) return new DataSet();
   const { metadataLength: maxLength, gzipRatio: maxRatio } = limits;
-  const xml = isGzip(body) ? ReadableStream.from(gunzipChunks(body, { maxLength, maxRatio })) : body;
+  const xml = isGzip(body) ? ReadableStream.from(inTurns(gunzipChunks(body, { maxLength, maxRatio }))) : body;
   return await DataSet.fromXml(xml, { maxLength, invalidValues: "null", ...(signal && { signal }) });
+}
+
+/** Who reads a document lets other work in, but not before there is something to read. */
+async function* inTurns(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const breath = new Breath();
+  for (const piece of pieces) {
+    yield piece;
+    if (piece.length === 0) await breath.due();
+  }
 }
 
 /** The publisher's metadata, as last received. */

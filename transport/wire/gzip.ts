@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { gzipSync, Inflate } from "fflate";
+import { gzipSync } from "fflate";
 import { SttpError } from "../errors.ts";
 import { DefaultLimits } from "../limits.ts";
 import { crc32 } from "./crc32.ts";
+import { inflate } from "./inflate.ts";
 import { finish } from "./steps.ts";
 
 /** How hard {@linkcode gzip} tries: 0 not at all, 9 most. */
@@ -34,11 +35,8 @@ export interface GunzipOptions {
 const UNSUSPICIOUS_LENGTH = 1024 ** 2;
 const HEADER_LENGTH = 10;
 const TRAILER_LENGTH = 8;
-// Bytes of input at a time: shorter slices are slow. One of a bomb comes to 8 MiB, as deflate makes at most 1,032 bytes
-// of one.
-const SLICE = 8_192;
-// Bytes of output at a time.
-const PIECE = 1024 ** 2;
+// The longest name or comment in a header, in bytes: it is gone through at once.
+const TEXT_LENGTH = 65_536;
 
 /**
  * Decompresses one gzip member. The length that its trailer states meets the limit first, and inflating stops as soon
@@ -78,38 +76,23 @@ export function* gunzipSteps(
 
 /**
  * {@linkcode gunzip} piece by piece, for output that is used as it comes: pieces are given out before the checksum
- * is known, so what they are used for counts only when the iteration has ended without an error.
+ * is known, so what they are used for counts only when the iteration has ended without an error. A piece is empty where
+ * nothing came out for a while: each takes a fraction of a millisecond.
  */
 export function* gunzipChunks(
   bytes: Uint8Array,
   options: GunzipOptions,
 ): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
   const { start, end, length, checksum } = member(bytes, options);
-  const pending: Uint8Array<ArrayBuffer>[] = [];
-  const inflate = new Inflate((chunk) => pending.push(chunk as Uint8Array<ArrayBuffer>));
   let produced = 0;
   let crc = 0;
-  for (let offset = start; offset < end || offset === start;) {
-    const size = Math.min(SLICE, end - offset);
-    try {
-      inflate.push(bytes.subarray(offset, offset + size), offset + size === end);
-    } catch (cause) {
-      throw new SttpError("MalformedFrame", `gzip data is damaged or cut short near byte ${offset}`, {
-        cause,
-      });
+  for (const piece of inflate(bytes, start, end)) {
+    produced += piece.length;
+    if (produced > length) {
+      throw new SttpError("MalformedFrame", `gzip data is longer than the ${length} bytes that it states`);
     }
-    offset += Math.max(size, 1);
-    for (const chunk of pending.splice(0)) {
-      produced += chunk.length;
-      if (produced > length) {
-        throw new SttpError("MalformedFrame", `gzip data is longer than the ${length} bytes that it states`);
-      }
-      for (let at = 0; at < chunk.length; at += PIECE) {
-        const piece = chunk.subarray(at, at + PIECE);
-        crc = crc32(piece, crc);
-        yield piece;
-      }
-    }
+    crc = crc32(piece, crc);
+    yield piece;
   }
   if (produced !== length) {
     throw new SttpError("MalformedFrame", `gzip data has ${produced} bytes, it states ${length}`);
@@ -166,7 +149,11 @@ function headerLength(bytes: Uint8Array): number {
   if (flags & EXTRA) length += 2 + ((bytes[length] ?? 0) | (bytes[length + 1] ?? 0) << 8);
   for (const field of [NAME, COMMENT]) {
     if (!(flags & field)) continue;
-    const zero = bytes.indexOf(0, length);
+    const last = length + TEXT_LENGTH;
+    const zero = bytes.subarray(0, last + 1).indexOf(0, length);
+    if (zero < 0 && bytes.length > last) {
+      throw new SttpError("MalformedFrame", `gzip header with a text of over ${TEXT_LENGTH} bytes`);
+    }
     if (zero < 0) return bytes.length + 1;
     length = zero + 1;
   }
