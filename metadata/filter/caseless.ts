@@ -11,6 +11,11 @@
 const UNUSUAL =
   /[\xdf\u0130\u0131\u0149\u01f0\u0390\u03b0\u0587\u1e96-\u1e9a\u1e9e\u1f50\u1f52\u1f54\u1f56\u1f80-\u1faf\u1fb2-\u1fb4\u1fb6\u1fb7\u1fbc\u1fc2-\u1fc4\u1fc6\u1fc7\u1fcc\u1fd2\u1fd3\u1fd6\u1fd7\u1fe2-\u1fe4\u1fe6\u1fe7\u1ff2-\u1ff4\u1ff6\u1ff7\u1ffc\ufb00-\ufb06\ufb13-\ufb17]/g;
 
+/** How many characters of a text are several in another case. */
+export function countUnusual(text: string): number {
+  return text.search(UNUSUAL) < 0 ? 0 : text.length - text.replaceAll(UNUSUAL, "").length;
+}
+
 /**
  * A text in which characters are the same that differ in case only, as regular expressions see it: each by itself, so
  * that it stays as long as it was.

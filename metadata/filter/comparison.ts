@@ -17,7 +17,7 @@ import {
   typeByType,
 } from "./code.ts";
 import { describeText, readText, toDouble, toText } from "./convert.ts";
-import { CHARACTERS } from "./cost.ts";
+import { CHARACTERS, CHARACTERS_LOOKED_AT } from "./cost.ts";
 import type { FilterError, Span } from "./errors.ts";
 import { Membership } from "./membership.ts";
 import { compareExact, type ExactNumber, widenInteger } from "./numbers.ts";
@@ -41,6 +41,14 @@ export function isComparison(operator: BinaryOperator): operator is ComparisonOp
   return COMPARISONS.has(operator);
 }
 
+/** Counts what is done with constants when they are compiled: long texts take a while to be put in upper case. */
+function spendConstants(context: Compilation, operands: readonly Code[], span: Span): void {
+  for (const { constant, run } of operands) {
+    const value = constant ? run(0) : null;
+    if (typeof value === "string") context.spend(value.length / CHARACTERS_LOOKED_AT, span);
+  }
+}
+
 /** Compiles a comparison of two values. */
 export function compileComparison(
   context: Compilation,
@@ -49,6 +57,7 @@ export function compileComparison(
   right: Code,
   span: Span,
 ): Code {
+  spendConstants(context, [left, right], span);
   const operands = [left, readConstant(context, left, right)];
   const test = comparisonTest(context, operator, operands[0]!, operands[1]!, span);
   return lift("boolean", operands, span, test.apply, { fallible: test.fallible });
@@ -243,17 +252,25 @@ function* compileInOf(
   const items: Code[] = [];
   const operator = exact ? "===" : "=";
   const members = new Membership(operand.type, exact);
+  // What is looked for is evaluated once in a row, whatever it is compared with.
+  let wanted: FilterValue = null;
+  const standIn: Code = { ...operand, run: () => wanted, constant: false, fallible: false };
+  spendConstants(context, [operand], span);
   for (let index = 1; index < operands.length; index++) {
     // Checks the types of each, and reads strings as the operand's type.
     const tested = distribute([operands[index]!], ([code]) => {
+      spendConstants(context, [code!], span);
       const value = readConstant(context, operand, code!);
-      const match = matchCode(context, operator, operand, value, span);
-      if (!value.constant) return match;
+      if (!value.constant) return matchCode(context, operator, standIn, value, span);
+      if (value.type !== "string") comparisonTest(context, operator, standIn, value, span);
       members.add(value);
       return constantCode("boolean", false, span);
     }) as Code;
     if (!tested.constant) items.push(tested);
-    if (index % STEP === 0) yield;
+    if (context.watch.isDue || index % STEP === 0) {
+      context.watch.isDue = false;
+      yield;
+    }
   }
   const fallible = operand.fallible || items.some((item) => item.fallible);
   const isMember = members.tester();
@@ -261,6 +278,7 @@ function* compileInOf(
     const value = operand.run(row);
     if (value === null) return null;
     if (isMember(value)) return !negated;
+    wanted = value;
     for (const item of items) if (item.run(row) === true) return !negated;
     return negated;
   };
@@ -290,6 +308,7 @@ export function compileLike(
   span: Span,
 ): Code {
   const operands = [operand, pattern];
+  spendConstants(context, operands, span);
   if (!operands.every(({ type }) => type === "string" || type === "undefined")) {
     throw typeError(context, "LIKE", operands, span, "strings");
   }

@@ -1,6 +1,15 @@
 import { assertEquals } from "@std/assert";
-import { check } from "./testdata/cases.ts";
-import { compareText, endsWithFolded, equalsFolded, fold, startsWithFolded } from "./text.ts";
+import { check, sampleRow } from "./testdata/cases.ts";
+import type { Clock } from "../../transport/clock.ts";
+import { evaluateExpression } from "./evaluate.ts";
+import {
+  compareText,
+  endsWithFolded,
+  equalsFolded,
+  equalsOneFolded,
+  fold,
+  startsWithFolded,
+} from "./text.ts";
 
 const GUID = "9ae6dd95-bddb-5dd8-8717-57da1268b9ca";
 
@@ -222,11 +231,13 @@ Deno.test("comparing without case is comparing in upper case", () => {
     "a_",
     "_a",
     "z",
+    ...["a", "B", "\u00df", "ss", "A\u00df"].map((end) => "x".repeat(64) + end),
   ];
   for (const text of words) {
     for (const other of words) {
       const folded = fold(other);
       assertEquals(equalsFolded(text, folded), fold(text) === folded, `${text} = ${other}`);
+      assertEquals(equalsOneFolded(text, ["A", folded, "ẞ"]), ["A", folded, "ẞ"].includes(fold(text)));
       assertEquals(
         startsWithFolded(text, folded),
         fold(text).startsWith(folded),
@@ -235,4 +246,12 @@ Deno.test("comparing without case is comparing in upper case", () => {
       assertEquals(endsWithFolded(text, folded), fold(text).endsWith(folded), `${text} ends with ${other}`);
     }
   }
+});
+
+Deno.test("what IN looks for is evaluated once, whatever it is compared with", () => {
+  let looks = 0;
+  const clock: Clock = { now: () => ++looks, monotonic: () => 0, schedule: () => () => {} };
+  const values = Array.from({ length: 20 }, () => "UpdatedOn").join();
+  const value = evaluateExpression(`UTCNOW() IN (${values})`, sampleRow(), { clock });
+  assertEquals([value.value, looks], [false, 1]);
 });

@@ -7,6 +7,7 @@
 import { RE2JS } from "re2js";
 import { formatDecimal } from "../decimal.ts";
 import type { Steps } from "../steps.ts";
+import { countUnusual } from "./caseless.ts";
 import type { Compilation } from "./code.ts";
 import type { Span } from "./errors.ts";
 import type { CallNode, ColumnNode, ExpressionNode, LiteralNode, SelectStatement } from "./tree.ts";
@@ -17,8 +18,8 @@ export const CHARACTERS = 64;
 /** What a function call costs, and each of its arguments. */
 const CALL = 10;
 
-/** So many characters of a text cost as much as one short value in a function that looks at each of them. */
-const CHARACTERS_LOOKED_AT = 16;
+/** So many characters of a text cost as much as one short value where each of them is looked at. */
+export const CHARACTERS_LOOKED_AT = 16;
 
 /** So many where the function takes the text to pieces. */
 const CHARACTERS_TAKEN_APART = 1;
@@ -82,9 +83,11 @@ export function stepCost(programSize: number, length: number): number {
 interface Cost {
   readonly work: number;
   readonly length: number;
+  /** How many of its characters may be unusual: each costs as much as a short value where case is ignored or changed. */
+  readonly unusual: number;
 }
 
-const NOTHING: Cost = { work: 0, length: 0 };
+const NOTHING: Cost = { work: 0, length: 0, unusual: 0 };
 
 /** The length of what is no text, as text. */
 const SHORT_LENGTH = 32;
@@ -101,8 +104,12 @@ interface Sum {
   work: number;
   /** Of all parts together. */
   length: number;
+  /** Of all parts together. */
+  unusual: number;
   /** Of the last part. */
   lastLength: number;
+  /** What comparing the first part with a short value costs beside. */
+  firstFolding: number;
 }
 
 /** The parts of a node. */
@@ -155,11 +162,20 @@ class Reckoning {
         // What IN looks for is looked up in all constants at once.
         const isLookedUp = sum?.node.kind === "in" && sum.done > 0;
         cost = isLookedUp ? NOTHING : literalCost(node.value);
-        this.#isDue ||= cost !== NOTHING && typeof node.value === "object";
+        this.#isDue ||= cost !== NOTHING && (typeof node.value === "object" || cost.unusual > STEP);
       } else if (node.kind === "column") {
-        cost = { work: 1, length: this.#columnLength(node.name) };
+        cost = { work: 1, length: this.#columnLength(node.name), unusual: 0 };
       } else {
-        sums.push({ node, parts: partsOf(node), done: 0, work: 0, length: 0, lastLength: 0 });
+        sums.push({
+          node,
+          parts: partsOf(node),
+          done: 0,
+          work: 0,
+          length: 0,
+          unusual: 0,
+          lastLength: 0,
+          firstFolding: 0,
+        });
       }
       for (;;) {
         const sum: Sum | undefined = sums.at(-1);
@@ -167,6 +183,10 @@ class Reckoning {
           if (sum === undefined) return cost;
           sum.work += cost.work;
           sum.length += cost.length;
+          sum.unusual += cost.unusual;
+          if (sum.done === 0) sum.firstFolding = cost.length / CHARACTERS_LOOKED_AT + cost.unusual;
+          // What is not looked up is compared one by one.
+          else if (sum.node.kind === "in" && cost !== NOTHING) sum.work += sum.firstFolding;
           sum.lastLength = cost.length;
           sum.done++;
         }
@@ -181,41 +201,54 @@ class Reckoning {
     }
   }
 
-  #whole({ node, work, length, lastLength }: Sum): Cost {
-    const made = Math.max(length, SHORT_LENGTH);
+  #whole(sum: Sum): Cost {
+    const { node, work, unusual } = sum;
+    const made = Math.max(sum.length, SHORT_LENGTH);
     switch (node.kind) {
       case "unary":
       case "isNull":
-        return { work: work + 1, length: made };
-      case "binary":
-        return { work: work + 1 + made / CHARACTERS, length: made };
+        return { work: work + 1, length: made, unusual: 0 };
+      case "binary": {
+        const whole = work + 1 + made / CHARACTERS;
+        if (node.operator === "+") return { work: whole, length: made, unusual };
+        const exact = node.operator === "===" || node.operator === "!==";
+        return { work: whole + (exact ? 0 : unusual), length: made, unusual: 0 };
+      }
       case "logical":
-        return { work: work + TERM * node.operands.length, length: SHORT_LENGTH };
+        return { work: work + TERM * node.operands.length, length: SHORT_LENGTH, unusual: 0 };
       case "in":
-        return { work: work + 1, length: SHORT_LENGTH };
-      case "like":
-        return { work: work + 1 + made / CHARACTERS, length: SHORT_LENGTH };
+        return { work: work + 1 + (node.exact ? 0 : unusual), length: SHORT_LENGTH, unusual: 0 };
+      case "like": {
+        const whole = work + 1 + made / CHARACTERS;
+        return { work: whole + (node.exact ? 0 : unusual), length: SHORT_LENGTH, unusual: 0 };
+      }
       case "call":
-        return this.#call(node, work, made, lastLength);
+        return this.#call(node, sum, made);
     }
   }
 
-  /**
-   * @param work Of the arguments.
-   * @param length Of all arguments together.
-   * @param lastLength Of the last one.
-   */
-  #call(node: CallNode, work: number, length: number, lastLength: number): Cost {
+  /** @param length Of all arguments together, at least that of a short value. */
+  #call(node: CallNode, { work, unusual, lastLength }: Sum, length: number): Cost {
     const name = node.name.toUpperCase();
-    work += callCost(name, node.args.length);
+    const call = work + callCost(name, node.args.length);
     if ((name === "REGEXMATCH" || name === "REGEXVAL") && node.args.length === 2) {
       const pattern = node.args[0]!;
       const constant = pattern.kind === "literal" && typeof pattern.value === "string";
       const size = constant ? this.#programSize(pattern.value as string, pattern) : this.#maxPatternLength;
-      return { work: work + stepCost(size, lastLength) + (constant ? 0 : PATTERN), length };
+      return { work: call + stepCost(size, lastLength) + (constant ? 0 : PATTERN), length, unusual };
     }
-    const longest = name === "REPLACE" ? Math.max(length, this.#maxTextLength) : length;
-    return { work: work + longest / charactersOfCall(name), length: longest };
+    if (name !== "REPLACE") {
+      return { work: call + length / charactersOfCall(name) + unusual, length, unusual };
+    }
+    const longest = Math.max(length, this.#maxTextLength);
+    // What is replaced is not in the result; what is left and put in may be there many times.
+    const replaced = node.args[1];
+    const stays = unusual - (replaced?.kind === "literal" ? literalCost(replaced.value).unusual : 0) > 0;
+    return {
+      work: call + longest / charactersOfCall(name) + unusual,
+      length: longest,
+      unusual: stays ? longest : 0,
+    };
   }
 
   /** How many instructions a constant pattern has; one that is none is refused when it is compiled. */
@@ -250,11 +283,13 @@ class Reckoning {
 }
 
 function literalCost(value: unknown): Cost {
-  if (typeof value === "string") return { work: value.length / CHARACTERS, length: value.length };
-  if (typeof value !== "object" || value === null) return { work: 0, length: SHORT_LENGTH };
+  if (typeof value === "string") {
+    return { work: value.length / CHARACTERS, length: value.length, unusual: countUnusual(value) };
+  }
+  if (typeof value !== "object" || value === null) return { work: 0, length: SHORT_LENGTH, unusual: 0 };
   const { length } = formatDecimal(value as Parameters<typeof formatDecimal>[0]);
   // Multiplying takes the square of the digits.
-  return { work: (length / DIGITS) ** 2, length };
+  return { work: (length / DIGITS) ** 2, length, unusual: 0 };
 }
 
 /**

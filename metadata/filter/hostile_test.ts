@@ -200,9 +200,33 @@ Deno.test("the work that is reckoned grows with texts, patterns, digits and list
   const many = "1".repeat(900);
   assertEquals(least(`FILTER TOP 0 T WHERE ${many} * ${many} > LEN(A)`) > plain + 100 * 1_000, true);
   assertEquals(Math.round(least("FILTER TOP 0 T WHERE A = 'a';".repeat(3)) / plain), 3);
+  // Characters that are several in upper case take longer where that is asked for, each as long as a short value.
+  const more = (test: (text: string) => string) =>
+    least(`FILTER TOP 0 T WHERE ${test("ŉ".repeat(1_000))}`) -
+    least(`FILTER TOP 0 T WHERE ${test("ä".repeat(1_000))}`);
+  const tests: [string, number][] = [
+    ["A + 'X' = 'a'", 1_000],
+    ["A < 'X'", 1_000],
+    ["A LIKE '%X%'", 1_000],
+    ["A + 'X' IN ('a', 'b')", 1_000],
+    ["UPPER(A + 'X') === 'a'", 1_000],
+    ["CONTAINS(A, 'X', True)", 1_000],
+    ["UPPER(REPLACE(A, 'X', '')) === 'a'", 1_000],
+    ["UPPER(REPLACE(A, 'a', 'X')) === 'a'", 66_536],
+    ["A === 'X'", 0],
+    ["A LIKE BINARY '%X%'", 0],
+    ["A IN BINARY ('X', A)", 0],
+    ["A IN ('X', 'b')", 0],
+  ];
+  for (const [text, count] of tests) {
+    assertEquals(more((some) => text.replace("X", some)), 100 * count, text);
+  }
   const list = (item: (i: number) => string) =>
     least(`FILTER TOP 0 T WHERE LEN(A) IN (${Array.from({ length: 500 }, (_, i) => item(i)).join()})`);
   assertEquals(list((i) => `LEN('a') + ${i}`) > 10 * list((i) => `${i}.5`), true);
+  // Each value that is no constant is compared with what is looked for.
+  const found = least("FILTER TOP 0 T WHERE A IN (A, A, A)") - least("FILTER TOP 0 T WHERE A IN (A, A)");
+  assertEquals(found, 100 * (1 + 6_400 / 16));
 });
 
 Deno.test("what takes too long stops, whatever was reckoned", () => {

@@ -7,7 +7,7 @@ import type { Code } from "./code.ts";
 import { readText, toDouble, toText } from "./convert.ts";
 import { truncateDecimal } from "../decimal.ts";
 import { ShardedMap } from "../sharded_map.ts";
-import { equalsFolded, fold } from "./text.ts";
+import { equalsFolded, equalsOneFolded, fold } from "./text.ts";
 import { type FilterValue, isNumeric, type ValueType } from "./types.ts";
 
 type Present = NonNullable<FilterValue>;
@@ -89,10 +89,7 @@ export class Membership {
     if (this.#words.size > MAX_SCANNED) return (value) => this.#words.has(fold(value as string));
     const words = [...this.#words.keys()];
     if (words.length === 1) return (value) => equalsFolded(value as string, words[0]!);
-    return (value) => {
-      for (const word of words) if (equalsFolded(value as string, word)) return true;
-      return false;
-    };
+    return (value) => equalsOneFolded(value as string, words);
   }
 }
 

@@ -2,7 +2,7 @@
  * Text without regard to case, and by code points where UTF-16 would tell otherwise.
  *
  * Case is ignored by comparing in upper case. A constant is folded once; a row's text is compared with it character by
- * character, which mostly ends at the first, and is folded only if something outside of ASCII is met.
+ * character, which mostly ends at the first, and is folded only if it is long or something outside of ASCII is met.
  *
  * @module
  */
@@ -22,16 +22,35 @@ function upper(code: number): number {
 
 /** Whether `text` in upper case equals `folded`, which is in upper case. */
 export function equalsFolded(text: string, folded: string): boolean {
+  return tellFolded(text, folded) ?? fold(text) === folded;
+}
+
+/** Whether `text` in upper case equals one of several texts, which are in upper case. */
+export function equalsOneFolded(text: string, several: readonly string[]): boolean {
+  for (const folded of several) {
+    const equal = tellFolded(text, folded);
+    if (equal === undefined) return several.includes(fold(text));
+    if (equal) return true;
+  }
+  return false;
+}
+
+/** So many characters are compared one by one; to compare long texts whole takes the engine less time. */
+const FEW = 64;
+
+/** The same as far as it can be told without putting `text` in upper case; else `undefined`. */
+function tellFolded(text: string, folded: string): boolean | undefined {
   // Nothing becomes shorter in upper case, and only letters outside of ASCII become longer.
-  const length = text.length;
+  const { length } = text;
   if (length > folded.length) return false;
-  for (let i = 0; i < length; i++) {
+  const few = Math.min(length, FEW);
+  for (let i = 0; i < few; i++) {
     const code = text.charCodeAt(i);
     if (code === folded.charCodeAt(i)) continue;
-    if (code >= ASCII_END) return text.toUpperCase() === folded;
+    if (code >= ASCII_END) return undefined;
     if (upper(code) !== folded.charCodeAt(i)) return false;
   }
-  return length === folded.length;
+  return length > FEW ? undefined : length === folded.length;
 }
 
 /** Whether `text` in upper case begins with `folded`. */

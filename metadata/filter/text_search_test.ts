@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { caseless } from "./caseless.ts";
+import { caseless, countUnusual } from "./caseless.ts";
 import { lengthOf, sliceOf } from "./text.ts";
 import { countOf, indexOf, lastIndexOf, placeOf, splitBy, splitByCaseless } from "./text_search.ts";
 
@@ -102,6 +102,19 @@ Deno.test("characters are the same without regard to case where they are in a re
   for (const [form, group] of groups) {
     assertEquals(all.match(new RegExp(form, "giu")), group);
     assertEquals(folded.split(form).length - 1, group.length);
+  }
+});
+
+Deno.test("what is several characters in another case is counted", () => {
+  assertEquals([countUnusual("Straße"), countUnusual("Strasse ÄÖ αβ"), countUnusual("ŉ".repeat(9))], [
+    1,
+    0,
+    9,
+  ]);
+  for (let code = 0; code < 0x1_0000; code++) {
+    const character = String.fromCharCode(code);
+    const many = character.toLowerCase().toUpperCase().length + character.toUpperCase().length > 2;
+    assertEquals(countUnusual(character), Number(many || character === "ı"), code.toString(16));
   }
 });
 
