@@ -45,7 +45,7 @@ export function isComparison(operator: BinaryOperator): operator is ComparisonOp
 function spendConstants(context: Compilation, operands: readonly Code[], span: Span): void {
   for (const { constant, run } of operands) {
     const value = constant ? run(0) : null;
-    if (typeof value === "string") context.spend(value.length / CHARACTERS_LOOKED_AT, span);
+    if (typeof value === "string") context.spend(1 + value.length / CHARACTERS_LOOKED_AT, span);
   }
 }
 
