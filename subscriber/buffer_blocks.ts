@@ -43,6 +43,8 @@ export interface BufferBlockReceiverOptions {
   readonly timeout: () => number;
 }
 
+/** So many bytes are copied at a time. */
+const PIECE = 262_144;
 /** How many time-outs a missing block is given: four tries of a publisher that waits twice as long each time. */
 const PATIENCE = 16;
 
@@ -151,7 +153,7 @@ export class BufferBlockReceiver {
         throw new SttpError("LimitExceeded", `${payload.length} bytes, at most ${maxLength} expected`);
       }
       const isCompressed = (flags & BufferBlockFlags.Compressed) !== 0;
-      const bytes = isCompressed ? yield* gunzipSteps(payload, { maxLength, maxRatio }) : payload.slice();
+      const bytes = yield* isCompressed ? gunzipSteps(payload, { maxLength, maxRatio }) : copySteps(payload);
       return { signal, signalId: idOf(signal), payload: bytes };
     } catch (error) {
       if (!(error instanceof SttpError)) throw error;
@@ -217,4 +219,14 @@ export class BufferBlockReceiver {
     }
     this.#held.clear();
   }
+}
+
+/** A copy, in steps. */
+function* copySteps(bytes: Uint8Array): Generator<void, Uint8Array<ArrayBuffer>, unknown> {
+  const copy = new Uint8Array(bytes.length);
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    if (at > 0) yield;
+    copy.set(bytes.subarray(at, at + PIECE), at);
+  }
+  return copy;
 }

@@ -308,6 +308,15 @@ Deno.test("a datagram that comes while another is decompressed is left to the pu
   assertEquals([handed, dropped], [[1024 ** 2, 2], ["refusedBufferBlock"]]);
 });
 
+Deno.test("a long block that is not compressed is copied in steps, a short one at once", () => {
+  const { receiver, handed } = receiving();
+  const steps = [262_144, 262_145, 16 * 1024 ** 2].map((length, sequence) =>
+    [...receiver.receive(encodeBufferBlock(sequence, 0, 0, new Uint8Array(length)))].length
+  );
+  assertEquals(steps, [0, 1, 63]);
+  assertEquals(handed, [262_144, 262_145, 16 * 1024 ** 2]);
+});
+
 Deno.test("a missing block that comes at last is not given up while it is decompressed", () => {
   const { clock, receiver, handed, dropped } = receiving();
   finish(receiver.receive(encodeBufferBlock(1, 0, 0, new Uint8Array(1))));
