@@ -14,6 +14,7 @@ import {
   TimeLimitError,
 } from "./errors.ts";
 import type { FilterLimits } from "./limits.ts";
+import { Patterns } from "./patterns.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { actualType, type FilterValue, type TypedValue, type ValueType } from "./types.ts";
 
@@ -64,6 +65,8 @@ export class Compilation {
   readonly clock: Clock;
   /** Keeps the time that compiling and evaluating take. */
   readonly watch: Stopwatch;
+  /** Its regular expressions. */
+  readonly patterns: Patterns;
   readonly #lines: Lines;
 
   constructor(
@@ -78,6 +81,7 @@ export class Compilation {
     this.limits = limits;
     this.clock = clock;
     this.watch = watch;
+    this.patterns = new Patterns(limits.maxPatternLength, watch);
     this.#lines = new Lines(text);
   }
 

@@ -268,7 +268,7 @@ function* compileInOf(
     }) as Code;
     if (!tested.constant) items.push(tested);
     if (context.watch.isDue || index % STEP === 0) {
-      context.watch.isDue = false;
+      context.watch.resume();
       yield;
     }
   }

@@ -88,6 +88,11 @@ class Compiler {
           const built: ReturnType<Build> = job.build(job.operands);
           operand = built !== undefined && Symbol.iterator in built ? yield* built : built;
           if (operand !== undefined) this.#jobs.pop();
+          // What took long may stand in what takes long, too.
+          if (watch.isDue) {
+            watch.resume();
+            yield;
+          }
         }
       } catch (error) {
         this.#excuse(error);
@@ -95,7 +100,7 @@ class Compiler {
       const { parts, operands } = this.#jobs.at(-1)!;
       node = parts[operands.length]!;
       if (watch.isDue || count % STEP === 0) {
-        watch.isDue = false;
+        watch.resume();
         yield;
       }
     }

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { RE2JS } from "re2js";
 import { formatDecimal } from "../decimal.ts";
 import type { Steps } from "../steps.ts";
 import { countUnusual } from "./caseless.ts";
@@ -43,14 +42,6 @@ const DIGITS = 16;
 
 /** What ordering by one term costs for each row: as often as it is compared in a long table. */
 const ORDER_TERM = 20;
-
-/** How many classes of Unicode characters a pattern may have: to compile one takes hundreds of ranges. */
-export const MAX_UNICODE_CLASSES = 10;
-
-/** How many classes of Unicode characters, such as `\p{L}`, a pattern has. */
-export function unicodeClassesIn(pattern: string): number {
-  return pattern.match(/\\p/gi)?.length ?? 0;
-}
 
 /** What a call of a function costs, without its arguments and their lengths. */
 export function callCost(name: string, args: number): number {
@@ -133,6 +124,8 @@ function partsOf(node: Sum["node"]): readonly ExpressionNode[] {
 }
 
 class Reckoning {
+  /** What searching for constant patterns costs. */
+  searches = 0;
   readonly #context: Compilation | undefined;
   readonly #maxTextLength: number;
   readonly #maxPatternLength: number;
@@ -197,6 +190,11 @@ class Reckoning {
         }
         cost = this.#whole(sum!);
         sums.pop();
+        // A pattern takes some milliseconds, and patterns may stand in one another's calls.
+        if (this.#isDue) {
+          this.#isDue = false;
+          yield;
+        }
       }
     }
   }
@@ -235,7 +233,9 @@ class Reckoning {
       const pattern = node.args[0]!;
       const constant = pattern.kind === "literal" && typeof pattern.value === "string";
       const size = constant ? this.#programSize(pattern.value as string, pattern) : this.#maxPatternLength;
-      return { work: call + stepCost(size, lastLength) + (constant ? 0 : PATTERN), length, unusual };
+      const search = stepCost(size, lastLength);
+      if (constant) this.searches += search;
+      return { work: call + search + (constant ? 0 : PATTERN), length, unusual };
     }
     if (name !== "REPLACE") {
       return { work: call + length / charactersOfCall(name) + unusual, length, unusual };
@@ -253,11 +253,10 @@ class Reckoning {
 
   /** How many instructions a constant pattern has; one that is none is refused when it is compiled. */
   #programSize(pattern: string, span: Span): number {
-    if (this.#context === undefined || pattern.length > this.#maxPatternLength) return pattern.length;
-    if (unicodeClassesIn(pattern) > MAX_UNICODE_CLASSES) return pattern.length;
+    if (this.#context === undefined) return pattern.length;
     this.#isDue = true;
     try {
-      return RE2JS.compile(pattern).programSize();
+      return this.#context.patterns.compile(pattern, false).size;
     } catch {
       return pattern.length;
     } finally {
@@ -292,14 +291,24 @@ function literalCost(value: unknown): Cost {
   return { work: (length / DIGITS) ** 2, length, unusual: 0 };
 }
 
+/** Roughly what a condition costs in a row. */
+export interface RowCost {
+  readonly work: number;
+  /** The same where regular expressions take longest: all their instructions are in play. */
+  readonly most: number;
+}
+
 /**
  * Roughly what a condition costs in a row.
  *
  * @param context Tells the lengths of texts; without it they and patterns are left out: they are counted as they come.
  * @throws {FilterError} `limit` when time is up.
  */
-export function* costOfRow(where: ExpressionNode | undefined, context?: Compilation): Steps<number> {
-  return 1 + (where === undefined ? 0 : (yield* new Reckoning(context).of(where)).work);
+export function* costOfRow(where: ExpressionNode | undefined, context?: Compilation): Steps<RowCost> {
+  if (where === undefined) return { work: 1, most: 1 };
+  const reckoning = new Reckoning(context);
+  const work = 1 + (yield* reckoning.of(where)).work;
+  return { work, most: work + reckoning.searches };
 }
 
 /** Roughly what ordering costs for each row. */

@@ -3,14 +3,11 @@
  *
  * @module
  */
-import { RE2JS } from "re2js";
 import type { Code } from "./code.ts";
-import { MAX_UNICODE_CLASSES, stepCost, unicodeClassesIn } from "./cost.ts";
+import { stepCost } from "./cost.ts";
 import type { Arguments, FunctionSpec } from "./function_spec.ts";
+import { type Pattern, PatternError } from "./patterns.ts";
 import type { FilterValue } from "./types.ts";
-
-/** How many instructions a pattern may be compiled to; each may be looked at once for each character. */
-const MAX_PROGRAM_SIZE = 2_000;
 
 /** The most instructions times characters of one search: some milliseconds. */
 const MAX_STEPS = 200_000;
@@ -33,7 +30,7 @@ function build(
   result: (match: string | undefined) => FilterValue,
 ): Code {
   const regex = args.text(0);
-  const find = finder(args);
+  const find = finder(args, !regex.constant);
   // A constant pattern is compiled at once, so that a wrong one does not wait for a row to be reported.
   const pattern = regex.constant ? regex.run(0) : null;
   if (pattern !== null) find(pattern as string, "");
@@ -45,47 +42,39 @@ function build(
   );
 }
 
-/** Finds a pattern's first match in a text; compiles the pattern again only when it changes. */
-function finder(args: Arguments): (pattern: string, text: string) => string | undefined {
+/**
+ * Finds a pattern's first match in a text; compiles the pattern again only when it changes.
+ *
+ * @param inRow Whether patterns come from rows.
+ */
+function finder(args: Arguments, inRow: boolean): (pattern: string, text: string) => string | undefined {
   let last: string | undefined;
-  let compiled: RE2JS | undefined;
+  let compiled: Pattern | undefined;
   return (pattern, text) => {
     if (compiled === undefined || pattern !== last) {
-      compiled = compilePattern(args, pattern);
+      compiled = compilePattern(args, pattern, inRow);
       last = pattern;
     }
-    if (compiled.programSize() * text.length > MAX_STEPS) {
-      const expected = `at most ${
-        Math.floor(MAX_STEPS / compiled.programSize())
-      } for this regular expression`;
+    const { regex, size } = compiled;
+    if (size * text.length > MAX_STEPS) {
+      const expected = `at most ${Math.floor(MAX_STEPS / size)} for this regular expression`;
       throw args.error("limit", `a text of ${text.length} characters`, expected, 1);
     }
-    const matcher = compiled.matcher(text);
+    const matcher = regex.matcher(text);
     const found = matcher.find() ? matcher.group() ?? undefined : undefined;
-    args.context.spend(stepCost(compiled.programSize(), text.length), args.span);
+    args.context.spend(stepCost(size, text.length), args.span);
     return found;
   };
 }
 
-function compilePattern(args: Arguments, pattern: string): RE2JS {
-  const { maxPatternLength } = args.context.limits;
-  if (pattern.length > maxPatternLength) {
-    const expected = `at most ${maxPatternLength}`;
-    throw args.error("limit", `a regular expression of ${pattern.length} characters`, expected, 0);
-  }
-  const classes = unicodeClassesIn(pattern);
-  if (classes > MAX_UNICODE_CLASSES) {
-    const problem = `a regular expression with ${classes} classes of Unicode characters`;
-    throw args.error("limit", problem, `at most ${MAX_UNICODE_CLASSES}`, 0);
-  }
-  let compiled: RE2JS;
+function compilePattern(args: Arguments, pattern: string, inRow: boolean): Pattern {
+  let compiled: Pattern;
   try {
-    compiled = RE2JS.compile(pattern);
+    compiled = args.context.patterns.compile(pattern, inRow);
   } catch (error) {
-    const expected = "a pattern of the RE2 syntax, which has no look-around and no back-references";
-    throw args.error("value", (error as Error).message, expected, 0);
+    if (!(error instanceof PatternError)) throw error;
+    throw args.error(error.kind, error.message, error.expected, 0);
   }
   args.context.checkTime(args.span);
-  if (compiled.programSize() <= MAX_PROGRAM_SIZE) return compiled;
-  throw args.error("limit", "a regular expression with too many repetitions", "fewer", 0);
+  return compiled;
 }

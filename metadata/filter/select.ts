@@ -225,7 +225,7 @@ export class Selection {
       const context = this.#contextOf(table);
       context.spend(STATEMENT, statement);
       if (this.#watch.isDue) {
-        this.#watch.isDue = false;
+        this.#watch.resume();
         yield;
       }
       yield* take({ statement, table, rows: yield* this.#select(context, table, statement) });
@@ -290,8 +290,8 @@ export class Selection {
   ): Steps<void> {
     const { maxWork, maxRowWork } = context.limits;
     const ofRow = yield* costOfRow(where, context);
-    this.#work += table.rowCount * (ofRow + costOfOrder(orderBy));
-    if (this.#work <= maxWork && ofRow <= maxRowWork) return;
+    this.#work += table.rowCount * (ofRow.work + costOfOrder(orderBy));
+    if (this.#work <= maxWork && ofRow.most <= maxRowWork) return;
     const rows = this.#work > maxWork ? `the ${table.rowCount} rows` : "a row";
     throw context.error("limit", `too much work for ${rows} of ${table.name}`, {
       start: span.start,
@@ -429,13 +429,13 @@ function* matchingRows(
   limit: number,
 ): Steps<readonly number[]> {
   const matches = where === undefined ? () => true : yield* compileCondition(context, where, "WHERE");
-  const work = yield* costOfRow(where);
+  const { work } = yield* costOfRow(where);
   const span = where ?? { start: 0, end: 0 };
   const rows: number[] = [];
   const { rowCount } = table;
   const { watch } = context;
   const testSome = (row: number): number => {
-    watch.isDue = false;
+    watch.resume();
     for (; row < rowCount && !watch.isDue; row++) {
       if (rows.length >= limit) return rowCount;
       context.spend(work, span);

@@ -11,8 +11,10 @@ const BUDGET = 4_096;
 export class Stopwatch {
   /** How long it may take, in milliseconds. */
   readonly milliseconds: number;
-  /** Whether the clock was looked at since this was last set to false: a good time to let others in. */
+  /** Whether the clock was looked at since others were last let in: a good time to do that. */
   isDue = false;
+  /** How often others were let in. */
+  turns = 0;
   readonly #clock: Clock;
   #left = BUDGET;
   #startedAt: number | undefined;
@@ -32,6 +34,13 @@ export class Stopwatch {
   reset(): void {
     this.#startedAt = undefined;
     this.#left = BUDGET;
+    this.resume();
+  }
+
+  /** Goes on after others were let in. */
+  resume(): void {
+    this.isDue = false;
+    this.turns++;
   }
 
   /** Leaves out time that was spent on something else. */
