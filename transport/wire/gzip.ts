@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { gzipSync } from "fflate";
+import { gzipSync, Inflate } from "fflate";
 import { SttpError } from "../errors.ts";
 import { DefaultLimits } from "../limits.ts";
 import { crc32 } from "./crc32.ts";
-import { inflate } from "./inflate.ts";
 import { finish } from "./steps.ts";
 
 /** How hard {@linkcode gzip} tries: 0 not at all, 9 most. */
@@ -33,8 +32,14 @@ export interface GunzipOptions {
 
 // Below this no ratio is suspicious: it is the most memory that a small gzip can claim.
 const UNSUSPICIOUS_LENGTH = 1024 ** 2;
+const EMPTY = new Uint8Array(0);
 const HEADER_LENGTH = 10;
 const TRAILER_LENGTH = 8;
+// Bytes of input at a time: shorter slices are slow. One of a bomb comes to 4 MiB, as deflate makes at most 1,032 bytes
+// of one.
+const SLICE = 4_096;
+// Bytes of output at a time.
+const PIECE = 1024 ** 2;
 // The longest name or comment in a header, in bytes: it is gone through at once.
 const TEXT_LENGTH = 65_536;
 
@@ -76,23 +81,40 @@ export function* gunzipSteps(
 
 /**
  * {@linkcode gunzip} piece by piece, for output that is used as it comes: pieces are given out before the checksum
- * is known, so what they are used for counts only when the iteration has ended without an error. A piece is empty where
- * nothing came out for a while: each takes a fraction of a millisecond.
+ * is known, so what they are used for counts only when the iteration has ended without an error. Each takes some
+ * milliseconds at most; one of input that came to nothing is empty.
  */
 export function* gunzipChunks(
   bytes: Uint8Array,
   options: GunzipOptions,
 ): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
   const { start, end, length, checksum } = member(bytes, options);
+  const pending: Uint8Array<ArrayBuffer>[] = [];
+  const inflate = new Inflate((chunk) => pending.push(chunk as Uint8Array<ArrayBuffer>));
   let produced = 0;
   let crc = 0;
-  for (const piece of inflate(bytes, start, end)) {
-    produced += piece.length;
-    if (produced > length) {
-      throw new SttpError("MalformedFrame", `gzip data is longer than the ${length} bytes that it states`);
+  for (let offset = start; offset < end || offset === start;) {
+    const size = Math.min(SLICE, end - offset);
+    try {
+      inflate.push(bytes.subarray(offset, offset + size), offset + size === end);
+    } catch (cause) {
+      throw new SttpError("MalformedFrame", `gzip data is damaged or cut short near byte ${offset}`, {
+        cause,
+      });
     }
-    crc = crc32(piece, crc);
-    yield piece;
+    offset += Math.max(size, 1);
+    if (pending.length === 0) yield EMPTY;
+    for (const chunk of pending.splice(0)) {
+      produced += chunk.length;
+      if (produced > length) {
+        throw new SttpError("MalformedFrame", `gzip data is longer than the ${length} bytes that it states`);
+      }
+      for (let at = 0; at < chunk.length || at === 0; at += PIECE) {
+        const piece = chunk.subarray(at, at + PIECE);
+        crc = crc32(piece, crc);
+        yield piece;
+      }
+    }
   }
   if (produced !== length) {
     throw new SttpError("MalformedFrame", `gzip data has ${produced} bytes, it states ${length}`);
