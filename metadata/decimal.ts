@@ -37,6 +37,9 @@ const DECIMAL = new RegExp(String.raw`^[+-]?${DIGITS}(?:[eE]([+-]?\d{1,6}))?$`);
 
 const KEPT: MathContext = MC(MAX_DIGITS, RoundingMode.HALF_EVEN);
 
+/** From so many zeros or places on, texts are put together here. */
+const MANY_ZEROS = 30;
+
 /**
  * Reads a decimal number: digits with an optional sign, point and exponent, white space around it ignored.
  *
@@ -57,12 +60,27 @@ export function parseDecimal(text: string): Decimal | undefined {
   if (trimmed.length > MAX_TEXT_LENGTH) return undefined;
   const match = DECIMAL.exec(trimmed);
   if (match === null || Math.abs(Number(match[1] ?? 0)) > MAX_EXPONENT) return undefined;
-  return Big(trimmed);
+  return trimmed.length > MAX_DIGITS ? parseLong(trimmed) : Big(trimmed);
+}
+
+/** Reads digits all at once, which the library does one by one. */
+function parseLong(text: string): Decimal {
+  const [digits, exponent = 0] = text.toLowerCase().split("e") as [string, string?];
+  const [whole, fraction = ""] = digits.split(".") as [string, string?];
+  return Big(BigInt(whole + fraction), fraction.length - Number(exponent));
 }
 
 /** A decimal as text without an exponent and with all of its scale, such as `2.50`. */
 export function formatDecimal(value: Decimal): string {
-  return value.toPlainString();
+  const scale = value.scale();
+  // The library adds zeros one by one.
+  if (scale > -MANY_ZEROS && scale < MANY_ZEROS) return value.toPlainString();
+  const unscaled = value.unscaledValue();
+  const digits = String(unscaled < 0n ? -unscaled : unscaled);
+  const sign = unscaled < 0n ? "-" : "";
+  if (scale < 0) return unscaled === 0n ? "0" : sign + digits + "0".repeat(-scale);
+  const padded = digits.padStart(scale + 1, "0");
+  return `${sign}${padded.slice(0, -scale)}.${padded.slice(-scale)}`;
 }
 
 /** The double nearest to a decimal. */
@@ -111,9 +129,31 @@ export function roundDecimal(value: Decimal, rounding: DecimalRounding): Decimal
   return value.setScale(0, mode);
 }
 
+/** The least that has more digits than a result keeps. */
+const TOO_LONG = 10n ** BigInt(MAX_DIGITS);
+
+function isLong(unscaled: bigint): boolean {
+  return unscaled >= TOO_LONG || unscaled <= -TOO_LONG;
+}
+
+/**
+ * Rounds to {@linkcode MAX_DIGITS}. The library counts digits by writing them, which takes the square of their number:
+ * first all is left out but a few more than are kept, and one that tells a half from more.
+ */
+function rounded(value: Decimal, unscaled: bigint): Decimal {
+  const bits = 4 * (unscaled.toString(16).length - 2);
+  const drop = Math.floor(bits * Math.log10(2)) - MAX_DIGITS - 2;
+  if (drop <= 1) return value.round(KEPT);
+  const power = 10n ** BigInt(drop);
+  const quotient = unscaled / power;
+  const rest = quotient * power === unscaled ? 0n : unscaled < 0n ? -1n : 1n;
+  return Big(10n * quotient + rest, value.scale() - drop + 1).round(KEPT);
+}
+
 /** Keeps a result within the digits and the scale that the next operation may be given. */
 function bounded(value: Decimal): Decimal {
-  const kept = value.precision() > MAX_DIGITS ? value.round(KEPT) : value;
+  const unscaled = value.unscaledValue();
+  const kept = isLong(unscaled) ? rounded(value, unscaled) : value;
   if (Math.abs(kept.scale()) > MAX_SCALE) {
     throw new RangeError(
       `a decimal with an exponent of ${-kept.scale()}, at most ${MAX_SCALE} either way expected`,
@@ -122,14 +162,23 @@ function bounded(value: Decimal): Decimal {
   return kept;
 }
 
+/**
+ * Whether two numbers of few digits are so far apart that they are not brought to one scale, which may take thousands of
+ * digits: of the smaller one it only counts that there is something.
+ */
+function isFar(left: Decimal, right: Decimal): boolean {
+  return Math.abs(left.scale() - right.scale()) > MAX_DIGITS && !isLong(left.unscaledValue()) &&
+    !isLong(right.unscaledValue());
+}
+
 /** The sum. @throws {RangeError} When its exponent is out of bounds. */
 export function addDecimals(left: Decimal, right: Decimal): Decimal {
-  return bounded(left.add(right));
+  return bounded(isFar(left, right) ? left.add(right, KEPT) : left.add(right));
 }
 
 /** The difference. @throws {RangeError} When its exponent is out of bounds. */
 export function subtractDecimals(left: Decimal, right: Decimal): Decimal {
-  return bounded(left.subtract(right));
+  return bounded(isFar(left, right) ? left.subtract(right, KEPT) : left.subtract(right));
 }
 
 /** The product. @throws {RangeError} When its exponent is out of bounds. */
@@ -144,10 +193,15 @@ export function multiplyDecimals(left: Decimal, right: Decimal): Decimal {
  * @throws {RangeError} When its exponent is out of bounds. The divisor must not be zero.
  */
 export function divideDecimals(left: Decimal, right: Decimal): Decimal {
-  const quotient = left.divideWithMathContext(right, KEPT);
-  if (quotient.multiply(right).compareTo(left) === 0) return bounded(quotient);
+  const isExact = (quotient: Decimal) => quotient.multiply(right).compareTo(left) === 0;
   const digits = Math.max(QUOTIENT_DIGITS, Math.min(left.precision(), MAX_DIGITS));
-  return bounded(left.divideWithMathContext(right, MC(digits, RoundingMode.HALF_EVEN)));
+  // The library takes zeros off an exact quotient one by one, so it is made no longer than it mostly must be.
+  const quotient = left.divideWithMathContext(right, MC(digits, RoundingMode.HALF_EVEN));
+  if (digits === MAX_DIGITS || (quotient.scale() >= left.scale() - right.scale() && isExact(quotient))) {
+    return bounded(quotient);
+  }
+  const longer = left.divideWithMathContext(right, KEPT);
+  return bounded(isExact(longer) ? longer : quotient);
 }
 
 /**

@@ -1,8 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { Big, type BigDecimal, MC, RoundingMode } from "bigdecimal.js";
 import fc from "fast-check";
 import { CELL_PARSERS } from "./cell_text.ts";
 import {
   addDecimals,
+  type Decimal,
   decimalFromInteger,
   decimalFromNumber,
   decimalToNumber,
@@ -112,6 +114,40 @@ Deno.test("results are bounded in digits and exponent", () => {
     },
     RangeError,
     "exponent",
+  );
+});
+
+Deno.test("long and far numbers are added, multiplied and written as by the library, without its detours", () => {
+  const kept = MC(100, RoundingMode.HALF_EVEN);
+  const digits = fc.oneof(
+    fc.string({ unit: fc.constantFrom(..."0123456789"), minLength: 1, maxLength: 500 }),
+    fc.tuple(
+      fc.constantFrom("1", "5", "9", "49", "105"),
+      fc.constantFrom("0", "9"),
+      fc.nat(300),
+      fc.constantFrom("", "1"),
+    )
+      .map(([head, unit, count, tail]) => head + unit.repeat(count) + tail),
+  );
+  const number = fc.tuple(fc.constantFrom("", "-"), digits, fc.integer({ min: -1000, max: 1000 }))
+    .map(([sign, whole, exponent]) => `${sign}${whole}e${exponent}`);
+  const same = (actual: Decimal, exact: BigDecimal) => {
+    const expected = exact.precision() > 100 ? exact.round(kept) : exact;
+    assertEquals([actual.unscaledValue(), actual.scale()], [expected.unscaledValue(), expected.scale()]);
+    assertEquals(formatDecimal(actual), expected.toPlainString());
+  };
+  fc.assert(
+    fc.property(number, number, (one, other) => {
+      const [left, right] = [of(one), of(other)];
+      assertEquals([left.unscaledValue(), left.scale()], [Big(one).unscaledValue(), Big(one).scale()]);
+      same(addDecimals(left, right), Big(one).add(other));
+      same(subtractDecimals(left, right), Big(one).subtract(other));
+      same(multiplyDecimals(left, right), Big(one).multiply(other));
+      if (right.signum() === 0) return;
+      const quotient = Big(one).divideWithMathContext(other, kept);
+      if (quotient.multiply(other).compareTo(one) === 0) same(divideDecimals(left, right), quotient);
+    }),
+    { numRuns: 500 },
   );
 });
 

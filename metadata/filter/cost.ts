@@ -8,6 +8,7 @@ import { formatDecimal } from "../decimal.ts";
 import type { Steps } from "../steps.ts";
 import { countUnusual } from "./caseless.ts";
 import type { Compilation } from "./code.ts";
+import { decimalCost, digitsOf } from "./decimal_cost.ts";
 import type { Span } from "./errors.ts";
 import type { CallNode, ColumnNode, ExpressionNode, LiteralNode, SelectStatement } from "./tree.ts";
 
@@ -76,9 +77,11 @@ interface Cost {
   readonly length: number;
   /** How many of its characters may be unusual: each costs as much as a short value where case is ignored or changed. */
   readonly unusual: number;
+  /** How many digits it may have if it is a decimal. */
+  readonly digits: number;
 }
 
-const NOTHING: Cost = { work: 0, length: 0, unusual: 0 };
+const NOTHING: Cost = { work: 0, length: 0, unusual: 0, digits: 0 };
 
 /** The length of what is no text, as text. */
 const SHORT_LENGTH = 32;
@@ -97,6 +100,8 @@ interface Sum {
   length: number;
   /** Of all parts together. */
   unusual: number;
+  /** Of all parts together. */
+  digits: number;
   /** Of the last part. */
   lastLength: number;
   /** What comparing the first part with a short value costs beside. */
@@ -157,7 +162,7 @@ class Reckoning {
         cost = isLookedUp ? NOTHING : literalCost(node.value);
         this.#isDue ||= cost !== NOTHING && (typeof node.value === "object" || cost.unusual > STEP);
       } else if (node.kind === "column") {
-        cost = { work: 1, length: this.#columnLength(node.name), unusual: 0 };
+        cost = { work: 1, length: this.#columnLength(node.name), unusual: 0, digits: 0 };
       } else {
         sums.push({
           node,
@@ -166,6 +171,7 @@ class Reckoning {
           work: 0,
           length: 0,
           unusual: 0,
+          digits: 0,
           lastLength: 0,
           firstFolding: 0,
         });
@@ -177,6 +183,7 @@ class Reckoning {
           sum.work += cost.work;
           sum.length += cost.length;
           sum.unusual += cost.unusual;
+          sum.digits += cost.digits;
           if (sum.done === 0) sum.firstFolding = cost.length / CHARACTERS_LOOKED_AT + cost.unusual;
           // What is not looked up is compared one by one.
           else if (sum.node.kind === "in" && cost !== NOTHING) sum.work += sum.firstFolding;
@@ -188,7 +195,8 @@ class Reckoning {
           node = next;
           break;
         }
-        cost = this.#whole(sum!);
+        sum!.work += decimalCost(sum!.node, sum!.digits, sum!.length);
+        cost = { ...this.#whole(sum!), digits: digitsOf(sum!.node, sum!.digits) };
         sums.pop();
         // A pattern takes some milliseconds, and patterns may stand in one another's calls.
         if (this.#isDue) {
@@ -199,7 +207,7 @@ class Reckoning {
     }
   }
 
-  #whole(sum: Sum): Cost {
+  #whole(sum: Sum): Omit<Cost, "digits"> {
     const { node, work, unusual } = sum;
     const made = Math.max(sum.length, SHORT_LENGTH);
     switch (node.kind) {
@@ -226,7 +234,7 @@ class Reckoning {
   }
 
   /** @param length Of all arguments together, at least that of a short value. */
-  #call(node: CallNode, { work, unusual, lastLength }: Sum, length: number): Cost {
+  #call(node: CallNode, { work, unusual, lastLength }: Sum, length: number): Omit<Cost, "digits"> {
     const name = node.name.toUpperCase();
     const call = work + callCost(name, node.args.length);
     if ((name === "REGEXMATCH" || name === "REGEXVAL") && node.args.length === 2) {
@@ -283,12 +291,12 @@ class Reckoning {
 
 function literalCost(value: unknown): Cost {
   if (typeof value === "string") {
-    return { work: value.length / CHARACTERS, length: value.length, unusual: countUnusual(value) };
+    return { work: value.length / CHARACTERS, length: value.length, unusual: countUnusual(value), digits: 0 };
   }
-  if (typeof value !== "object" || value === null) return { work: 0, length: SHORT_LENGTH, unusual: 0 };
+  if (typeof value !== "object" || value === null) return { ...NOTHING, length: SHORT_LENGTH };
   const { length } = formatDecimal(value as Parameters<typeof formatDecimal>[0]);
   // Multiplying takes the square of the digits.
-  return { work: (length / DIGITS) ** 2, length, unusual: 0 };
+  return { work: (length / DIGITS) ** 2, length, unusual: 0, digits: length };
 }
 
 /** Roughly what a condition costs in a row. */

@@ -27,7 +27,7 @@ export interface FilterLimits {
   /**
    * What a condition may cost in one row, by its operators and the lengths of texts and patterns; against rows during
    * which nothing else runs, as a selection can stop between rows only. Default 250,000: some milliseconds; 60,000
-   * comparisons, or some 10,000 functions.
+   * comparisons, some 10,000 functions, or 2,000 divisions.
    */
   readonly maxRowWork: number;
   /**
