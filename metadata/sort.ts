@@ -8,29 +8,40 @@ import type { Steps } from "./steps.ts";
 /** Below zero, zero or above as what is at the first position comes before, with or after that at the second. */
 export type Order = (left: number, right: number) => number;
 
-/** So many comparisons are a step: less than a millisecond. */
+/** So many comparisons by few terms are a step: less than a millisecond. */
 const STEP = 1_024;
-/** So many are sorted at a time; what was sorted is merged. */
+/** So many are sorted by few terms at a time; what was sorted is merged. */
 const RUN = 4_096;
+/** Up to so many terms are few. By more, fewer are sorted at a time and merged in a step, but no less than these. */
+const FEW_TERMS = 4;
+const LEAST = 64;
 /** After so many from one run in a row, the next are looked for in strides. */
 const IN_A_ROW = 8;
 
-/** Sorts in steps: runs, which are then merged. @param positions Is left in another order. */
-export function* sortSteps(positions: number[], order: Order): Steps<number[]> {
+/**
+ * Sorts in steps: runs, which are then merged.
+ *
+ * @param positions Is left in another order.
+ * @param terms How many comparisons the order may take for two positions: the more, the fewer are sorted in a step.
+ */
+export function* sortSteps(positions: number[], order: Order, terms: number = 1): Steps<number[]> {
   const { length } = positions;
-  if (length <= RUN) return positions.sort(order);
+  const share = Math.max(1, terms / FEW_TERMS);
+  const run = Math.max(LEAST, Math.floor(RUN / share));
+  const step = Math.max(LEAST, Math.floor(STEP / share));
+  if (length <= run) return positions.sort(order);
   let from: number[] = [];
-  for (let start = 0; start < length; start += RUN) {
-    for (const position of positions.slice(start, start + RUN).sort(order)) from.push(position);
+  for (let start = 0; start < length; start += run) {
+    for (const position of positions.slice(start, start + run).sort(order)) from.push(position);
     yield;
   }
   let to = positions;
-  for (let width = RUN; width < length; width *= 2) {
+  for (let width = run; width < length; width *= 2) {
     for (let start = 0; start < length; start += 2 * width) {
       const merge = new Merge(from, to, start, Math.min(start + width, length), order);
       const end = Math.min(start + 2 * width, length);
-      for (let at = start; at < end; at += STEP) {
-        merge.fill(at, Math.min(at + STEP, end), end);
+      for (let at = start; at < end; at += step) {
+        merge.fill(at, Math.min(at + step, end), end);
         yield;
       }
     }

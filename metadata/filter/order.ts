@@ -44,9 +44,9 @@ export function* orderRows(
     return 0;
   });
   const positions = top < rows.length / 2
-    ? yield* first(rows.length, top, order)
+    ? yield* first(rows.length, top, order, orders.length)
     : rows.map((_, position) => position);
-  const sorted = yield* sortSteps(positions, order);
+  const sorted = yield* sortSteps(positions, order, orders.length);
   return sorted.slice(0, top).map((position) => rows[position]!);
 }
 
@@ -136,9 +136,10 @@ function compareDoubles(left: number, right: number): number {
 }
 
 /** The first `top` of so many positions, in any order: kept in a heap whose root is the last of those kept. */
-function* first(count: number, top: number, order: Order): Steps<number[]> {
+function* first(count: number, top: number, order: Order, terms: number): Steps<number[]> {
   const heap: number[] = [];
   if (top === 0) return heap;
+  const step = Math.max(1, Math.floor(STEP / Math.max(1, terms)));
   for (let position = 0; position < count; position++) {
     if (heap.length < top) {
       heap.push(position);
@@ -147,7 +148,7 @@ function* first(count: number, top: number, order: Order): Steps<number[]> {
       heap[0] = position;
       sink(heap, order);
     }
-    if (position % STEP === STEP - 1) yield;
+    if (position % step === step - 1) yield;
   }
   return heap;
 }

@@ -2,6 +2,7 @@ import { assertEquals, assertLess, assertStringIncludes, assertThrows } from "@s
 import fc from "fast-check";
 import { type Clock, systemClock } from "../../transport/clock.ts";
 import { DataSet } from "../data_set.ts";
+import { sortSteps } from "../sort.ts";
 import { finish, type Steps } from "../steps.ts";
 import { Compilation } from "./code.ts";
 import { FilterError, Lines } from "./errors.ts";
@@ -221,6 +222,38 @@ Deno.test("rows are in the same order whether they are sorted in one run or merg
       values[a] === values[b] ? a - b : descending(a, b)
     );
     assertEquals(selectRows(dataSet, "FILTER T ORDER BY A DESC").map((row) => row.index), expected);
+  }
+});
+
+Deno.test("the more terms there are to sort by, the fewer rows are compared in a step", () => {
+  for (const [terms, count] of [[1, 20_000], [24, 20_000], [500, 4_096]] as const) {
+    const values = Array.from({ length: count }, (_, i) => i * 7_919 % count);
+    let compared = 0;
+    const sorting = sortSteps(values, (left, right) => (compared += terms, left - right), terms);
+    let most = 0;
+    for (;;) {
+      const before = compared;
+      const step = sorting.next();
+      most = Math.max(most, compared - before);
+      if (!step.done) continue;
+      assertEquals(step.value, Array.from({ length: count }, (_, i) => i));
+      break;
+    }
+    assertLess(most, Math.max(4 * 4_096, 64 * terms) * 12);
+  }
+  const rows = new DataSet();
+  const table = rows.addTable("T");
+  const names = Array.from({ length: 24 }, (_, i) => `A${i}`);
+  for (const name of names) table.addColumn(name, "int32");
+  table.addColumn("B", "int32");
+  table.addRows({
+    ...Object.fromEntries(names.map((name) => [name, new Array(4_096).fill(1)])),
+    B: Array.from({ length: 4_096 }, (_, row) => row * 7_919 % 4_096),
+  });
+  const by = `ORDER BY ${names.join(", ")}, B`;
+  for (const [text, least] of [[`FILTER T ${by}`, 180], [`FILTER TOP 9 T ${by}`, 170]] as const) {
+    const steps = stepsOf(text, rows);
+    assertLess(least, steps, text);
   }
 });
 
