@@ -3,11 +3,14 @@
  *
  * @module
  */
+import { ShardedMap } from "../metadata/sharded_map.ts";
+import { finish, type Steps } from "../metadata/steps.ts";
 import type { Clock } from "../transport/clock.ts";
 import { inRange } from "../transport/option_checks.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
 import { ticksNow } from "../transport/wire/ticks.ts";
 import type { BatchIterator } from "./delivery.ts";
+import { GivingWay } from "./giving_way.ts";
 
 /** How measurements are sorted into frames. */
 export interface FrameOptions {
@@ -70,6 +73,15 @@ const wordRemainder = 4_294_967_296 % ticksPerSecond;
 const highTimeBits = 0x3fff_ffff;
 /** Measurements that a new frame has room for. */
 const smallestFrame = 64;
+/** So many measurements are a step: some 3 ms where each opens a frame, mostly a hundredth of that. */
+const STEP = 256;
+/** After so many frames that were there already it is asked whether everything else waits. */
+const FRAMES = 32;
+/** So many milliseconds of sorting, and of frames that are taken at once, keep everything else waiting. */
+const SLICE = 4;
+/** Signals of a page: what grows is how many pages there are, and no page is copied. */
+const PAGE = 1024;
+const PAGE_BITS = 10;
 
 /** A frame that is being filled. */
 class OpenFrame implements Frame {
@@ -77,7 +89,7 @@ class OpenFrame implements Frame {
   ticks = 0n;
   readonly measurements = new MeasurementBatch(smallestFrame);
   /** Where a signal's measurement is. Made when measurements of a signal come in disorder, which is rare. */
-  #positions: Map<number, number> | undefined;
+  #positions: ShardedMap<number, number> | undefined;
 
   open(key: number, ticks: bigint): void {
     this.key = key;
@@ -90,13 +102,24 @@ class OpenFrame implements Frame {
     this.#positions = undefined;
   }
 
-  find(signal: number): number | undefined {
-    if (this.#positions === undefined) {
-      const { signals, length } = this.measurements;
-      this.#positions = new Map();
-      for (let i = 0; i < length; i++) this.#positions.set(signals[i]!, i);
+  /** Whether a signal's measurement can be found. */
+  get isIndexed(): boolean {
+    return this.#positions !== undefined;
+  }
+
+  /** Makes that so. */
+  *index(): Steps<void> {
+    const { signals, length } = this.measurements;
+    const positions = new ShardedMap<number, number>();
+    for (let i = 0; i < length; i++) {
+      positions.set(signals[i]!, i);
+      if (i % STEP === STEP - 1) yield;
     }
-    return this.#positions.get(signal);
+    this.#positions = positions;
+  }
+
+  find(signal: number): number | undefined {
+    return this.#positions?.get(signal);
   }
 
   /** Copies a measurement to a position, or to the end. @returns The position. */
@@ -110,7 +133,8 @@ class OpenFrame implements Frame {
       measurements.signals[at] = signal;
       this.#positions?.set(signal, at);
     }
-    measurements.ticks[at] = batch.ticks[i]!;
+    measurements.tickWords[2 * at] = batch.tickWords[2 * i]!;
+    measurements.tickWords[2 * at + 1] = batch.tickWords[2 * i + 1]!;
     measurements.valueBits[at] = batch.valueBits[i]!;
     measurements.flags[at] = batch.flags[i]!;
     return at;
@@ -139,9 +163,9 @@ export class FrameSorter {
   #lastKey = -1;
   /** The latest frame that there are measurements for. */
   #latestKey = -1;
-  /** The latest frame of each signal, by handle, and where its measurement is in there. */
-  #signalKeys = new Float64Array(64).fill(-1);
-  #signalPositions = new Int32Array(64);
+  /** The latest frame of each signal, by handle in pages, and where its measurement is in there. */
+  readonly #signalKeys: (Float64Array | undefined)[] = [];
+  readonly #signalPositions: (Int32Array | undefined)[] = [];
   #frames = 0;
   #early = 0;
   #late = 0;
@@ -188,17 +212,25 @@ export class FrameSorter {
    * @returns Where it stopped: before the end of the batch when a frame has to be taken first.
    */
   add(batch: MeasurementBatch, from: number, now: bigint): number {
+    return finish(this.addSteps(batch, from, now));
+  }
+
+  /** {@linkcode FrameSorter.add} in steps. */
+  *addSteps(batch: MeasurementBatch, from: number, now: bigint): Steps<number> {
     const { signals, tickWords, length } = batch;
-    const fps = this.#framesPerSecond;
     const last = this.#keyOf(now + this.#leadTicks);
     let frame: OpenFrame | undefined;
+    // Mostly, many measurements have the same time: key 0 is that of time 0.
+    let low = 0;
+    let high = 0;
+    let key = 0;
     for (let i = from; i < length; i++) {
-      const low = tickWords[2 * i]! >>> 0;
-      const high = tickWords[2 * i + 1]! & highTimeBits;
-      const subsecond = (high * wordRemainder + low) % ticksPerSecond;
-      // The sum is not exact, but it is off by far less than half a second.
-      const second = Math.round((high * 4_294_967_296 + low - subsecond) / ticksPerSecond);
-      const key = second * fps + Math.round(subsecond * fps / ticksPerSecond);
+      if ((i - from) % STEP === STEP - 1) yield;
+      if (tickWords[2 * i] !== low || tickWords[2 * i + 1] !== high) {
+        low = tickWords[2 * i]!;
+        high = tickWords[2 * i + 1]!;
+        key = this.#keyOfWords(low >>> 0, high & highTimeBits);
+      }
       if (key <= this.#lastKey) {
         this.#late++;
         continue;
@@ -211,21 +243,22 @@ export class FrameSorter {
         frame = this.#open.get(key) ?? this.#openFrame(key);
         if (frame === undefined) return i;
       }
-      if (!this.#sort(batch, i, signals[i]!, frame)) return i;
+      const signal = signals[i]!;
+      const keys = this.#signalKeys[signal >>> PAGE_BITS] ?? this.#addPage(signal >>> PAGE_BITS);
+      const isBehind = key < keys[signal & (PAGE - 1)]!;
+      if (isBehind && !frame.isIndexed) yield* frame.index();
+      if (!this.#sort(batch, i, signal, frame, keys)) return i;
     }
     return length;
   }
 
   /** @returns Whether there was room. */
-  #sort(batch: MeasurementBatch, i: number, signal: number, frame: OpenFrame): boolean {
-    if (signal >= this.#signalKeys.length) this.#makeRoom(signal);
-    const latest = this.#signalKeys[signal]!;
+  #sort(batch: MeasurementBatch, i: number, signal: number, frame: OpenFrame, keys: Float64Array): boolean {
+    const positions = this.#signalPositions[signal >>> PAGE_BITS]!;
+    const place = signal & (PAGE - 1);
+    const latest = keys[place]!;
     const isLatest = frame.key > latest;
-    const at = isLatest
-      ? undefined
-      : frame.key === latest
-      ? this.#signalPositions[signal]!
-      : frame.find(signal);
+    const at = isLatest ? undefined : frame.key === latest ? positions[place]! : frame.find(signal);
     if (at !== undefined) {
       this.#replaced++;
       frame.put(batch, i, at);
@@ -236,8 +269,8 @@ export class FrameSorter {
     const position = frame.put(batch, i);
     this.#room += frame.measurements.capacity - room;
     if (isLatest) {
-      this.#signalKeys[signal] = frame.key;
-      this.#signalPositions[signal] = position;
+      keys[place] = frame.key;
+      positions[place] = position;
     }
     return true;
   }
@@ -249,13 +282,14 @@ export class FrameSorter {
     return !this.#lacksRoom;
   }
 
-  #makeRoom(signal: number): void {
-    const keys = new Float64Array(2 * signal + 2).fill(-1);
-    const positions = new Int32Array(keys.length);
-    keys.set(this.#signalKeys);
-    positions.set(this.#signalPositions);
-    this.#signalKeys = keys;
-    this.#signalPositions = positions;
+  #addPage(page: number): Float64Array {
+    // Without a gap, which would make it a slower kind of array.
+    while (this.#signalKeys.length <= page) {
+      this.#signalKeys.push(undefined);
+      this.#signalPositions.push(undefined);
+    }
+    this.#signalPositions[page] = new Int32Array(PAGE);
+    return this.#signalKeys[page] = new Float64Array(PAGE).fill(-1);
   }
 
   #openFrame(key: number): OpenFrame | undefined {
@@ -340,6 +374,17 @@ export class FrameSorter {
       Math.round(subsecond * this.#framesPerSecond / ticksPerSecond);
   }
 
+  /** The same of a time in halves, without 64-bit arithmetic. */
+  #keyOfWords(low: number, high: number): number {
+    const framesPerSecond = this.#framesPerSecond;
+    // Less than 2^53, and so exact; the quotient is off by less than it differs from a whole number, if it is not one.
+    const sum = high * wordRemainder + low;
+    const subsecond = sum - Math.floor(sum / ticksPerSecond) * ticksPerSecond;
+    // This sum is not exact, but it is off by far less than half a second.
+    const second = Math.round((high * 4_294_967_296 + low - subsecond) / ticksPerSecond);
+    return second * framesPerSecond + Math.round(subsecond * framesPerSecond / ticksPerSecond);
+  }
+
   #ticksOf(key: number): bigint {
     const second = Math.floor(key / this.#framesPerSecond);
     const subsecond = Math.round((key % this.#framesPerSecond) * ticksPerSecond / this.#framesPerSecond);
@@ -352,8 +397,13 @@ export class SortedFrames implements FrameIterator {
   readonly #batches: BatchIterator;
   readonly #sorter: FrameSorter;
   readonly #clock: Clock;
+  readonly #givingWay = new GivingWay(SLICE);
   #batch: MeasurementBatch | undefined;
   #position = 0;
+  /** Whether all is sorted that has arrived. */
+  #isComplete = false;
+  /** Frames taken since it was last asked whether everything else waits. */
+  #taken = 0;
 
   /** @param batches Where measurements come from; this iterator is its only user. */
   constructor(batches: BatchIterator, sorter: FrameSorter, clock: Clock) {
@@ -371,11 +421,15 @@ export class SortedFrames implements FrameIterator {
   async next(): Promise<IteratorResult<Frame, undefined>> {
     for (;;) {
       // Everything that has arrived comes first: it is not late only because the consumer was.
-      const complete = this.#sortWaiting();
+      const sorting = this.#givingWay.carryOut(this.#sortWaiting());
+      if (sorting !== undefined) await sorting;
       const now = ticksNow(this.#clock);
-      const frame = this.#sorter.take(now, complete && this.#batches.done);
-      if (frame !== undefined) return { done: false, value: frame };
-      if (!complete) continue;
+      const frame = this.#sorter.take(now, this.#isComplete && this.#batches.done);
+      if (frame !== undefined) {
+        this.#taken++;
+        return { done: false, value: frame };
+      }
+      if (!this.#isComplete) continue;
       if (this.#batches.done) return { done: true, value: undefined };
       const dueIn = this.#sorter.dueIn(now);
       const cancel = dueIn === undefined
@@ -389,17 +443,27 @@ export class SortedFrames implements FrameIterator {
     }
   }
 
-  /** @returns Whether all that has arrived is sorted. */
-  #sortWaiting(): boolean {
-    const now = ticksNow(this.#clock);
-    for (;;) {
-      this.#batch ??= this.#batches.poll();
-      if (this.#batch === undefined) return true;
-      this.#position = this.#sorter.add(this.#batch, this.#position, now);
-      if (this.#position < this.#batch.length) return false;
+  *#sortWaiting(): Steps<void> {
+    this.#isComplete = false;
+    // Who takes frames that are there already lets nobody else in.
+    if (this.#taken >= FRAMES) {
+      this.#taken = 0;
+      yield;
+    }
+    // There may be a batch that was given back before the one that was filled; what comes meanwhile is for the next time.
+    for (let polls = 0; this.#batch !== undefined || polls < 2;) {
+      if (this.#batch === undefined) {
+        polls++;
+        this.#batch = this.#batches.poll();
+        if (this.#batch === undefined) break;
+      }
+      const now = ticksNow(this.#clock);
+      this.#position = yield* this.#sorter.addSteps(this.#batch, this.#position, now);
+      if (this.#position < this.#batch.length) return;
       this.#batch = undefined;
       this.#position = 0;
     }
+    this.#isComplete = true;
   }
 
   /** What was counted so far. */
@@ -409,6 +473,7 @@ export class SortedFrames implements FrameIterator {
 
   /** Ends the iteration; frames that are not due yet are discarded. */
   async return(): Promise<IteratorResult<Frame, undefined>> {
+    this.#givingWay.close();
     await this.#batches.return();
     return { done: true, value: undefined };
   }

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
@@ -363,4 +364,106 @@ Deno.test("iteration: a next() that is refused while another waits leaves no tim
   delivery.end();
   assertEquals((await waiting).value?.measurements.length, 1);
   assertEquals(clock.pending, 0);
+});
+
+Deno.test("any measurements are sorted as one by one, by their times in 64 bits", () => {
+  const row = fc.tuple(
+    fc.oneof(fc.nat({ max: 6 }), fc.nat({ max: 5000 })),
+    fc.oneof(fc.bigInt({ min: 0n, max: 3n * second }), fc.constantFrom(0n, 333_333n, -second, 7n * second)),
+    fc.nat({ max: 1000 }),
+  );
+  const rate = fc.constantFrom(1, 7, 30, 60, 1000);
+  fc.assert(fc.property(fc.array(row, { maxLength: 200 }), rate, (rows, framesPerSecond) => {
+    const frames = new Map<bigint, Map<number, number>>();
+    let replaced = 0;
+    let future = 0;
+    for (const [signal, offset, value] of rows) {
+      const ticks = start + offset;
+      const rounded = Math.round(Number(ticks % second) * framesPerSecond / 1e7);
+      const key = ticks / second * BigInt(framesPerSecond) + BigInt(rounded);
+      if (key > (start / second + 5n) * BigInt(framesPerSecond)) {
+        future++;
+        continue;
+      }
+      const frame = frames.get(key) ?? new Map<number, number>();
+      if (frame.has(signal)) replaced++;
+      frames.set(key, frame.set(signal, value));
+    }
+    const expected = [...frames].sort(([a], [b]) => a < b ? -1 : 1).map(([, frame]) =>
+      [...frame].map(([signal, value]) => `${signal}=${value}`).join(" ")
+    );
+    const sorter = sorterOf(rows, { framesPerSecond });
+    assertEquals(taken(sorter, start, true).map((frame) => frame?.replace(/^.*: /, "")), expected);
+    assertEquals(sorter.stats(), { frames: frames.size, early: 0, late: 0, future, replaced });
+  }));
+});
+
+/** How many steps it takes to sort a batch. */
+function stepsOf(batch: MeasurementBatch): number {
+  const steps = new FrameSorter().addSteps(batch, 0, start);
+  let count = 1;
+  while (!steps.next().done) count++;
+  return count;
+}
+
+Deno.test("many measurements are sorted in steps, and so is a full frame looked through for one in disorder", () => {
+  const all = rowsOf(0, 10_000, 0);
+  const inOrder = stepsOf(batchOf(all));
+  assert(inOrder >= 10_000 / 256, `${inOrder}`);
+  const inDisorder = stepsOf(batchOf([...all, [0, second, 1], [0, 0n, 2]]));
+  assert(inDisorder >= 2 * inOrder - 1, `${inDisorder}`);
+});
+
+/** How often everything else has its turn until something is done. */
+async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
+  let turns = 0;
+  const timer = setInterval(() => turns++, 0);
+  await work();
+  clearInterval(timer);
+  return turns;
+}
+
+Deno.test("iteration: everything else has its turn while a large batch is sorted", async () => {
+  const delivery = new Delivery({ capacity: 1000, overflow: "pause" });
+  const frames = new SortedFrames(new BatchIterator(delivery), new FrameSorter(), new ManualClock());
+  for (let i = 0; i < 500_000; i++) delivery.filling.add(i % 1000, start + BigInt(i % 100) * 333_334n, i);
+  delivery.end();
+  assert(await turnsDuring(() => frames.next()) > 0);
+  assertEquals((await frames.next()).value?.measurements.length, 10);
+  await frames.return();
+});
+
+Deno.test("iteration: everything else has its turn while many frames are taken that are there already", async () => {
+  const delivery = new Delivery({ capacity: 1000, overflow: "pause" });
+  const sorter = new FrameSorter({
+    framesPerSecond: 1,
+    lagTime: 1,
+    leadTime: 1,
+    useLocalClockAsRealTime: false,
+  });
+  const frames = new SortedFrames(new BatchIterator(delivery), sorter, new ManualClock());
+  for (let i = 0; i < 30_000; i++) delivery.filling.add(0, BigInt(i + 1) * second, i);
+  delivery.end();
+  let count = 0;
+  const turns = await turnsDuring(async () => {
+    for await (const _ of frames) count++;
+  });
+  assertEquals(count, 30_000);
+  assert(turns > 0);
+});
+
+Deno.test("iteration: frames come although there is always more to sort", async () => {
+  let polls = 0;
+  const batches = {
+    done: false,
+    poll: () => (polls++, batchOf([[polls, 0n, polls]])),
+    return: () => Promise.resolve({ done: true, value: undefined }),
+  };
+  const frames = new SortedFrames(
+    batches as unknown as BatchIterator,
+    new FrameSorter({ lagTime: 0 }),
+    new ManualClock(),
+  );
+  assertEquals(shown((await frames.next()).value), "0: 1=1 2=2");
+  await frames.return();
 });

@@ -13,14 +13,20 @@ const SLICE = 10;
  * round by themselves, and nobody is held up here.
  */
 export class GivingWay {
+  readonly #slice: number;
   #since = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #turn: PromiseWithResolvers<void> | undefined;
   #isClosed = false;
 
+  /** @param slice For how many milliseconds everything else may be kept waiting. */
+  constructor(slice: number = SLICE) {
+    this.#slice = slice;
+  }
+
   /** Whether everything else has been waiting for long; to be asked every fraction of a millisecond. */
   get isDue(): boolean {
-    if (this.#timer !== undefined) return performance.now() - this.#since >= SLICE;
+    if (this.#timer !== undefined) return performance.now() - this.#since >= this.#slice;
     if (this.#isClosed) return false;
     this.#since = performance.now();
     // If it does not fire soon, neither does any other timer.
