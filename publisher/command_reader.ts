@@ -7,6 +7,8 @@ import type { SessionState } from "./session_state.ts";
 
 /** How much an idle session reads at a time: commands are short. */
 const READ_SIZE = 1024;
+/** How much is read at once, at most, in bytes, whatever there is room for. */
+const MOST_AT_ONCE = 65_536;
 /** Within so many microtasks a command is carried out, unless it waits for something. */
 const STEPS = 8;
 
@@ -53,8 +55,12 @@ export class CommandReader {
     const { limits, clock } = this.#options;
     const frames = new FrameReader({ maxLength: limits.handshakeFrameLength, readSize: READ_SIZE });
     for (;;) {
-      const length = await this.#input.read(frames.writable());
+      // Of commands that are never finished there is nothing else to wait for.
+      const room = this.#turns.next();
+      if (room !== undefined) await room;
+      const length = await this.#input.read(frames.writable().subarray(0, MOST_AT_ONCE));
       if (length === null || taker.state === "closed") return;
+      this.#turns.wasRead(length);
       this.receivedBytes += length;
       this.lastReceivedAt = clock.now();
       // Who is leaving is read from, so that the refusal arrives, but not listened to.

@@ -3,6 +3,7 @@ import type { Channel } from "../transport/channel.ts";
 import { ManualClock } from "../transport/clock.ts";
 import { SttpError } from "../transport/errors.ts";
 import { createChannelPair } from "../transport/memory_channel.ts";
+import { nextTurn } from "../transport/next_turn.ts";
 import { encodeCommand } from "../transport/wire/frame.ts";
 import { CommandReader, type CommandTaker } from "./command_reader.ts";
 import { CommandTurns } from "./command_turns.ts";
@@ -181,4 +182,34 @@ Deno.test("what is carried out at once is read as it comes", async () => {
   assertEquals([count, sizes.length], [10, 11]);
   far.close();
   await run;
+});
+
+Deno.test("of a command that is never finished a little is read at a time, and others have their turn", async () => {
+  let [reads, turns, longest] = [0, 0, 0];
+  // Its length is 8 MiB, and all of it is there at once.
+  const start = Uint8Array.of(0, 128, 0, 0);
+  const [{ peer }] = createChannelPair();
+  const channel: Channel = {
+    peer,
+    read: (into) => {
+      longest = Math.max(longest, into.length);
+      if (++reads === 1) into.set(start);
+      return Promise.resolve(reads === 1 ? start.length : reads < 120 ? into.length : null);
+    },
+    write: () => Promise.resolve(),
+    close: () => {},
+  };
+  const clock = new ManualClock();
+  const reader = new CommandReader(
+    channel,
+    checkOptions({ clock, limits: { handshakeFrameLength: 16_777_216 } }),
+    new CommandTurns(clock),
+  );
+  const run = reader.run(new Taker());
+  let isOver = false;
+  run.then(() => isOver = true);
+  for (; !isOver; turns++) await nextTurn();
+  assertEquals(longest, 65_536);
+  // 28 reads of 64 KiB take 2 ms.
+  assert(turns >= 3, `${reads} reads in ${turns} turns`);
 });

@@ -1,14 +1,26 @@
+import type { Steps } from "../metadata/steps.ts";
 import { nextTurn } from "../transport/next_turn.ts";
 import type { Clock } from "../transport/clock.ts";
+import { SttpError } from "../transport/errors.ts";
 
 /** For how long commands may keep everything else waiting, in milliseconds. */
 const SLICE = 2;
-/** Within so many microtasks somebody whose turn it is has carried out a command, unless it waits for something. */
-const STEPS = 4;
+/**
+ * Within so many microtasks somebody whose turn it is has carried out a command, or read some of one, unless it waits for
+ * something.
+ */
+const STEPS = 8;
+/**
+ * What reading takes, in milliseconds: of each command, each piece that is read, and each byte. Much of it is in
+ * microtasks between those of others, where no clock can tell whose time passes: on a busy publisher it is not theirs.
+ */
+const OF_COMMAND = 0.001;
+const OF_READ = 0.005;
+const OF_BYTE = 0.000_001;
 
 /**
- * Lets all of a publisher's sessions together carry out commands for 2 ms at most before sockets and timers have their
- * turn. What is left then goes on in the order in which it came, one command of each at a time: whoever floods a
+ * Lets all of a publisher's sessions together read and carry out commands for 2 ms at most before sockets and timers have
+ * their turn. What is left then goes on in the order in which it came, one command of each at a time: whoever floods a
  * publisher with commands keeps himself waiting.
  */
 export class CommandTurns {
@@ -16,6 +28,8 @@ export class CommandTurns {
   readonly #waiting: (() => void)[] = [];
   /** Milliseconds that commands took since they last gave way. */
   #used = 0;
+  /** The last of what is done in steps. */
+  #long: Promise<unknown> = Promise.resolve();
   #givingWay: Promise<void> | undefined;
 
   /** @param clock For how long commands take. */
@@ -23,19 +37,55 @@ export class CommandTurns {
     this.#clock = clock;
   }
 
-  /** Resolves when another command may be carried out; `undefined`: now. */
+  /** Resolves when another command may be carried out, or more be read; `undefined`: now. */
   next(): Promise<void> | undefined {
     if (this.#used < SLICE && this.#waiting.length === 0) return undefined;
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** Carries out a command: what it does before it first waits for something counts. */
-  carryOut(command: () => Promise<void>): Promise<void> {
+  carryOut<Result>(command: () => Result): Result {
     const started = this.#clock.monotonic();
-    const done = command();
-    this.#used += this.#clock.monotonic() - started;
+    try {
+      return command();
+    } finally {
+      this.#count(OF_COMMAND + this.#clock.monotonic() - started);
+    }
+  }
+
+  /** Bytes of commands were read at once. */
+  wasRead(bytes: number): void {
+    this.#count(OF_READ + bytes * OF_BYTE);
+  }
+
+  #count(milliseconds: number): void {
+    this.#used += milliseconds;
     if (this.#used >= SLICE) this.#givingWay ??= this.#giveWay();
-    return done;
+  }
+
+  /**
+   * Does what takes long of a command, such as reading a long text, in steps, each as if it were a command. Of several such
+   * things one is done after the other, as each takes memory until it is done.
+   *
+   * @param isWanted Whether it still is.
+   * @throws {SttpError} `Closed` when it is not.
+   */
+  inSteps<Result>(steps: Steps<Result>, isWanted: () => boolean): Promise<Result> {
+    const result = this.#long.then(() => this.#finish(steps, isWanted));
+    this.#long = result.then(() => {}, () => {});
+    return result;
+  }
+
+  async #finish<Result>(steps: Steps<Result>, isWanted: () => boolean): Promise<Result> {
+    for (;;) {
+      await this.next();
+      if (!isWanted()) throw new SttpError("Closed", "it was no longer wanted when its turn came");
+      const step = this.carryOut(() => steps.next());
+      if (!step.done) continue;
+      // What is done with it may take long, too.
+      await this.next();
+      return step.value;
+    }
   }
 
   /** Resolves when nobody waits and no timer is left. */

@@ -1,3 +1,4 @@
+import { finish, type Steps } from "../metadata/steps.ts";
 import { SttpError } from "../transport/errors.ts";
 import { networkOfPeer } from "../transport/peer_host.ts";
 import { decodeBufferBlockConfirmation } from "../transport/wire/buffer_block.ts";
@@ -9,8 +10,9 @@ import {
   type OperationalModes,
   usesGzipMetadata,
 } from "../transport/wire/operational_modes.ts";
-import { decodeSubscribe } from "../transport/wire/subscribe.ts";
+import { decodeSubscribeSteps } from "../transport/wire/subscribe.ts";
 import { formatName } from "./delivery.ts";
+import type { HeldFilter } from "./filter_account.ts";
 import { type KeptRequest, keptRequest } from "./kept_request.ts";
 import { partAskedFor } from "./metadata_part.ts";
 import { updateProcessingInterval } from "./processing_interval.ts";
@@ -26,6 +28,13 @@ import { userCommand } from "./user_commands.ts";
  * @param code The command's code.
  */
 export type CommandHandler = (session: Session, body: Uint8Array, code: number) => void | Promise<void>;
+
+/** Of how many bytes a command is taken in at once: that takes less than a millisecond. */
+const SHORT = 65_536;
+
+function isLong(body: Uint8Array): boolean {
+  return body.length > SHORT;
+}
 
 /** Versions of the protocol that are spoken here. */
 const VERSIONS: readonly number[] = [1, 2, 3];
@@ -89,20 +98,18 @@ function problemWith({ version, encoding }: OperationalModes): string | undefine
 
 /** §3. */
 async function refreshMetadata(session: Session, body: Uint8Array): Promise<void> {
-  const { host: { options, filters }, modes, encoding } = session;
+  const { host: { options }, modes, encoding } = session;
   if (!options.allowMetadataRefresh) {
     throw new SttpError("Refused", "This publisher does not allow metadata to be asked for.");
   }
-  const filter = filters.hold(
-    decodeMetadataRefresh(body, encoding, options.limits),
-    networkOfPeer(session.peer.address),
-  );
+  const steps = filterIn(body, session);
+  const filter = isLong(body) ? await session.takeIn(steps) : finish(steps);
   try {
     await session.rights.with(
       async (definition, inTurn) => {
         if (definition === undefined) return { pieces: [], length: 0 };
         const gzip = usesGzipMetadata(modes);
-        return await definition.metadataBody(filter.text, encoding, gzip, partAskedFor(modes), inTurn);
+        return await definition.metadataBody(filter, encoding, gzip, partAskedFor(modes), inTurn);
       },
       (metadata) => session.respond(Response.Succeeded, Command.MetadataRefresh, metadata),
     );
@@ -111,9 +118,20 @@ async function refreshMetadata(session: Session, body: Uint8Array): Promise<void
   }
 }
 
+/** The filter expressions of a MetadataRefresh. */
+function* filterIn(
+  body: Uint8Array,
+  { encoding, peer, host: { options, filters } }: Session,
+): Steps<HeldFilter> {
+  const text = decodeMetadataRefresh(body, encoding, options.limits);
+  yield;
+  return yield* filters.hold(text, networkOfPeer(peer.address));
+}
+
 /** §4. */
 async function subscribe(session: Session, body: Uint8Array): Promise<void> {
-  const request = requestIn(body, session);
+  const steps = requestIn(body, session);
+  const request = isLong(body) ? await session.takeIn(steps) : finish(steps);
   try {
     await grant(request, session);
   } finally {
@@ -121,9 +139,14 @@ async function subscribe(session: Session, body: Uint8Array): Promise<void> {
   }
 }
 
-/** What a Subscribe asks for. What it is taken from is in memory no longer than this function takes. */
-function requestIn(body: Uint8Array, { encoding, peer, host: { options, filters } }: Session): KeptRequest {
-  return keptRequest(decodeSubscribe(body, encoding, options.limits), filters, networkOfPeer(peer.address));
+/** What a Subscribe asks for. What it is taken from is in memory no longer than this takes. */
+function* requestIn(
+  body: Uint8Array,
+  { encoding, peer, host: { options, filters } }: Session,
+): Steps<KeptRequest> {
+  const request = yield* decodeSubscribeSteps(body, encoding, options.limits);
+  yield;
+  return yield* keptRequest(request, filters, networkOfPeer(peer.address));
 }
 
 async function grant(request: KeptRequest, session: Session): Promise<void> {

@@ -2,7 +2,6 @@ import { deriveActiveMeasurementsSteps } from "../metadata/active_measurements.t
 import { DataSet } from "../metadata/data_set.ts";
 import { type CompileOptions, selectSignalIds } from "../metadata/filter/mod.ts";
 import { filterMetadataSteps } from "../metadata/filter/metadata_filter.ts";
-import { parseFilterSteps } from "../metadata/filter/parser.ts";
 import { selectSignalIdsSteps } from "../metadata/filter/select.ts";
 import { KnownColumns, textOf, type Values } from "../metadata/known_columns.ts";
 import { parseMeasurementKey } from "../metadata/measurement_key.ts";
@@ -16,9 +15,11 @@ import { SttpError } from "../transport/errors.ts";
 import { SignalIndexCache } from "../transport/wire/signal_index_cache.ts";
 import type { TextEncoding } from "../transport/wire/text.ts";
 import type { SignalSelector, UnauthorizedReport } from "./access_options.ts";
+import { type FilterText, fingerprintOf, type HeldFilter } from "./filter_account.ts";
 import { KeptByWeight } from "./kept_by_weight.ts";
 import { encodeMetadata, type MetadataBody } from "./metadata_body.ts";
 import { type MetadataPart, partOf } from "./metadata_part.ts";
+import { namedSignals } from "./named_signals.ts";
 import type { CheckedOptions } from "./options.ts";
 import { noSignals, Selection } from "./selection.ts";
 import { SignalSet } from "./signal_set.ts";
@@ -26,6 +27,8 @@ import type { InTurn } from "./turns.ts";
 import { allVisible, type Visibility } from "./visibility.ts";
 import { visibleMetadata } from "./visible_metadata.ts";
 
+/** Selects nothing, and narrows nothing. */
+const NO_FILTER: FilterText = { text: "", fingerprint: finish(fingerprintOf("")) };
 /** Functions that give another result at another time. */
 const TIME_DEPENDENT = /\b(?:utc)?now\b/i;
 /** What may be kept of a definition for the next asker. */
@@ -189,31 +192,38 @@ export class Definition {
    *
    * @throws {SttpError} `InvalidFilter`; `Closed` as by `inTurn`.
    */
-  async select(filter: string, inTurn: InTurn): Promise<Selection> {
-    if (filter.trim() === "") return noSignals;
-    return this.#shelf.selections.get(this.#mark + filter) ?? await inTurn({
-      key: `selection ${this.generation} ${this.#mark}${filter}`,
-      length: filter.length,
+  async select(filter: HeldFilter, inTurn: InTurn): Promise<Selection> {
+    const { text, id } = filter;
+    if (text.trim() === "") return noSignals;
+    return this.#shelf.selections.get(this.#keyOf(filter), text) ?? await inTurn({
+      key: `selection ${this.generation} ${this.#mark}${id}`,
+      length: text.length,
       begin: () => this.#selection(filter),
     });
   }
 
-  *#selection(filter: string): Steps<Selection> {
-    const key = this.#mark + filter;
-    const kept = this.#shelf.selections.get(key);
-    if (kept !== undefined) return kept;
-    const set = new SignalSet(yield* this.#select(filter, this.#active));
-    const unauthorized = yield* this.#unauthorized(filter);
+  /** What is kept of a filter expression is under this key. */
+  #keyOf({ fingerprint }: FilterText): string {
+    return this.#mark + fingerprint;
+  }
+
+  *#selection(filter: FilterText): Steps<Selection> {
+    const { text } = filter;
+    const key = this.#keyOf(filter);
     const { selections } = this.#shelf;
-    const weight = OVERHEAD + 2 * key.length + set.byteLength + UNAUTHORIZED * unauthorized.length;
+    const kept = selections.get(key, text);
+    if (kept !== undefined) return kept;
+    const set = new SignalSet(yield* this.#select(text, this.#active));
+    const unauthorized = yield* this.#unauthorized(filter);
+    const weight = OVERHEAD + 2 * text.length + set.byteLength + UNAUTHORIZED * unauthorized.length;
     const selection: Selection = new Selection(set, unauthorized.length, {
       entries: () => this.#cacheOf(set, unauthorized),
       // Its caches are kept with it.
       onCached: (bytes) => {
-        if (selections.get(key) === selection) selections.set(key, selection, weight + bytes);
+        if (selections.get(key, text) === selection) selections.set(key, selection, weight + bytes, text);
       },
     });
-    if (!(yield* tellsTime(filter))) selections.set(key, selection, weight);
+    if (!(yield* tellsTime(text))) selections.set(key, selection, weight, text);
     return selection;
   }
 
@@ -241,12 +251,12 @@ export class Definition {
   }
 
   /** The signals that a filter expression would come to if nothing were hidden, and that are, as far as they are told. */
-  *#unauthorized(filter: string): Steps<string[]> {
+  *#unauthorized(filter: FilterText): Steps<string[]> {
     if (this.#origin === undefined || this.#origin.report === "none") return [];
     const { whole, visibility, report } = this.#origin;
     try {
-      const asked = report === "named" ? yield* namedSignals(filter) : filter;
-      const { handles } = asked.trim() === "" ? noSignals.set : (yield* whole.#selection(asked)).set;
+      const asked = report === "named" ? yield* namedSignals(filter.text) : filter;
+      const { handles } = asked.text.trim() === "" ? noSignals.set : (yield* whole.#selection(asked)).set;
       const hidden = yield* those(handles, (handle) => !visibility.has(handle));
       const ids = new Array<string>(hidden.length);
       for (let i = 0; i < hidden.length; i++) {
@@ -417,42 +427,45 @@ export class Definition {
    * @throws {SttpError} `InvalidFilter`; `Closed` as by `inTurn`.
    */
   async metadataBody(
-    filter: string,
+    filter: HeldFilter,
     encoding: TextEncoding,
     gzip: boolean,
     part: MetadataPart,
     inTurn: InTurn,
   ): Promise<MetadataBody> {
-    const asked = filter.trim() === "" ? "" : filter;
-    const key = `${this.#mark}${encoding} ${gzip} ${part} ${asked}`;
-    return this.#keptBody(key) ?? await inTurn({
-      key: `metadata ${this.generation} ${key}`,
-      length: asked.length,
+    const isAll = filter.text.trim() === "";
+    const asked = isAll ? NO_FILTER : filter;
+    const form = `${encoding} ${gzip} ${part}`;
+    const key = `${form} ${this.#keyOf(asked)}`;
+    return this.#keptBody(key, asked) ?? await inTurn({
+      key: `metadata ${this.generation} ${this.#mark}${form} ${isAll ? "" : filter.id}`,
+      length: asked.text.length,
       begin: () => this.#body(key, asked, encoding, gzip, part),
     });
   }
 
-  #keptBody(key: string): MetadataBody | undefined {
-    return this.#bodies.get(key) ?? this.#shelf.filteredBodies.get(key);
+  #keptBody(key: string, { text }: FilterText): MetadataBody | undefined {
+    return (text === "" ? this.#bodies.get(key) : undefined) ?? this.#shelf.filteredBodies.get(key, text);
   }
 
   *#body(
     key: string,
-    filter: string,
+    filter: FilterText,
     encoding: TextEncoding,
     gzip: boolean,
     part: MetadataPart,
   ): Steps<MetadataBody> {
-    const kept = this.#keptBody(key);
+    const kept = this.#keptBody(key, filter);
     if (kept !== undefined) return kept;
-    const body = yield* encodeMetadata(yield* this.#narrowed(filter, part), encoding, gzip);
-    if (filter === "" && this.#origin === undefined && part === "all") {
+    const { text } = filter;
+    const body = yield* encodeMetadata(yield* this.#narrowed(text, part), encoding, gzip);
+    if (text === "" && this.#origin === undefined && part === "all") {
       const forGood = { ...body, isKept: true };
       this.#bodies.set(key, forGood);
       return forGood;
     }
-    if (!(yield* tellsTime(filter))) {
-      this.#shelf.filteredBodies.set(key, body, OVERHEAD + 2 * key.length + body.length);
+    if (!(yield* tellsTime(text))) {
+      this.#shelf.filteredBodies.set(key, body, OVERHEAD + 2 * text.length + body.length, text);
     }
     return body;
   }
@@ -501,10 +514,4 @@ function* tellsTime(filter: string): Steps<boolean> {
     if (TIME_DEPENDENT.test(filter.slice(Math.max(0, start - OVERLAP), start + STEP_LENGTH))) return true;
   }
   return false;
-}
-
-/** Of a filter expression the signals that are named directly. */
-function* namedSignals(filter: string): Steps<string> {
-  const named = (yield* parseFilterSteps(filter)).filter(({ kind }) => kind === "signal");
-  return named.map(({ start, end }) => filter.slice(start, end)).join(";");
 }

@@ -8,6 +8,7 @@ import { Definition } from "./definition.ts";
 import { noSignals } from "./selection.ts";
 import { grid, signalId } from "./testdata/rig.ts";
 import { atOnce } from "./testdata/at_once.ts";
+import { filterOf } from "./testdata/filter_of.ts";
 import type { InTurn } from "./turns.ts";
 
 function define(size: number): Definition {
@@ -21,7 +22,7 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array {
 Deno.test("a filter is evaluated once, unless it tells the time", async () => {
   const definition = define(8);
   const filter = "FILTER ActiveMeasurements WHERE SignalType = 'FREQ'";
-  const select = (filter: string) => definition.select(filter, atOnce);
+  const select = (filter: string) => definition.select(filterOf(filter), atOnce);
   const selection = await select(filter);
   assertEquals([...selection.set.handles], [0, 1, 2, 4, 5, 6]);
   assertStrictEquals(await select(filter), selection);
@@ -40,25 +41,28 @@ Deno.test("a long filter that tells the time is not kept, wherever it does", asy
       "PPA",
       "SignalType = 'STAT'",
     );
-    const selection = await definition.select(filter, atOnce);
+    const selection = await definition.select(filterOf(filter), atOnce);
     assertEquals(
-      [selection.set.size, await definition.select(filter, atOnce) === selection],
+      [selection.set.size, await definition.select(filterOf(filter), atOnce) === selection],
       [2, false],
       `${length}`,
     );
   }
   const timeless = "SignalType = 'STAT'".padStart(300_000);
-  assertStrictEquals(await definition.select(timeless, atOnce), await definition.select(timeless, atOnce));
+  assertStrictEquals(
+    await definition.select(filterOf(timeless), atOnce),
+    await definition.select(filterOf(timeless), atOnce),
+  );
 });
 
 Deno.test("the clock of filters is the publisher's", async () => {
   // It stands at the start of 2024.
   const timed = "FILTER ActiveMeasurements WHERE UtcNow() < #2024-01-02#";
-  assertEquals((await define(8).select(timed, atOnce)).set.size, 8);
+  assertEquals((await define(8).select(filterOf(timed), atOnce)).set.size, 8);
 });
 
 Deno.test("a selection's cache is encoded once for each form and shared between subscribers", async () => {
-  const selection = await define(3).select("PPA:2; PPA:3", atOnce);
+  const selection = await define(3).select(filterOf("PPA:2; PPA:3"), atOnce);
   for (const gzip of [true, false]) {
     const block = await selection.cache(gzip, "utf-8", atOnce);
     assertStrictEquals(await selection.cache(gzip, "utf-8", atOnce), block);
@@ -85,7 +89,10 @@ Deno.test("a selection's cache is made in its turn, as one task of who asks for 
     await undefined;
     return await atOnce(task);
   };
-  const selections = [await definition.select("PPA:2", atOnce), await definition.select("PPA:3", atOnce)];
+  const selections = [
+    await definition.select(filterOf("PPA:2"), atOnce),
+    await definition.select(filterOf("PPA:3"), atOnce),
+  ];
   const asked = [0, 0, 1].map((which) => selections[which]!.cache(true, "utf-8", inTurn));
   await Promise.all(asked);
   assertEquals([keys.length, keys[0] === keys[1], keys[0] === keys[2]], [3, true, false]);
@@ -108,13 +115,13 @@ Deno.test("what is large is made in many steps, which tell how much memory it ta
     }
   };
   const all = "FILTER ActiveMeasurements WHERE True";
-  const selection = await definition.select(all, counted);
+  const selection = await definition.select(filterOf(all), counted);
   assertEquals([steps > 50, held > 16 * SIGNALS], [true, true], `select: ${steps} steps, ${held} bytes`);
   for (const gzip of [false, true]) {
     await selection.cache(gzip, "utf-8", counted);
     assertEquals([steps > 40, held > 64 * SIGNALS], [true, true], `cache: ${steps} steps, ${held} bytes`);
     for (const filter of ["", "FILTER MeasurementDetail WHERE True"]) {
-      const body = await definition.metadataBody(filter, "utf-8", gzip, "all", counted);
+      const body = await definition.metadataBody(filterOf(filter), "utf-8", gzip, "all", counted);
       assertEquals(
         [steps > 40, held > 0.9 * body.length],
         [true, true],
@@ -122,26 +129,29 @@ Deno.test("what is large is made in many steps, which tell how much memory it ta
       );
     }
   }
-  await definition.select(`${all} ORDER BY PointTag`, counted);
+  await definition.select(filterOf(`${all} ORDER BY PointTag`), counted);
   assertEquals(held > 48 * SIGNALS, true, `order: ${held} bytes`);
-  await definition.select(Array.from({ length: SIGNALS }, (_, n) => `PPA:${n}`).join(";"), counted);
+  await definition.select(filterOf(Array.from({ length: SIGNALS }, (_, n) => `PPA:${n}`).join(";")), counted);
   assertEquals(held > 64 * SIGNALS, true, `names: ${held} bytes`);
 });
 
 Deno.test("metadata is written once for each form, also when many ask at the same time", async () => {
   const definition = define(3);
   const bodies = await Promise.all(
-    [1, 2, 3].map(() => definition.metadataBody("", "utf-8", true, "all", atOnce)),
+    [1, 2, 3].map(() => definition.metadataBody(filterOf(""), "utf-8", true, "all", atOnce)),
   );
   assertStrictEquals(bodies[0], bodies[1]);
   assertStrictEquals(bodies[0], bodies[2]);
-  assertStrictEquals(await definition.metadataBody("  ", "utf-8", true, "all", atOnce), bodies[0]);
-  assertEquals(await definition.metadataBody("", "utf-8", false, "all", atOnce) === bodies[0], false);
+  assertStrictEquals(await definition.metadataBody(filterOf("  "), "utf-8", true, "all", atOnce), bodies[0]);
+  assertEquals(
+    await definition.metadataBody(filterOf(""), "utf-8", false, "all", atOnce) === bodies[0],
+    false,
+  );
 });
 
 Deno.test("filtered metadata is kept for the next asker, unless it tells the time", async () => {
   const definition = define(8);
-  const body = (filter: string) => definition.metadataBody(filter, "utf-8", false, "all", atOnce);
+  const body = (filter: string) => definition.metadataBody(filterOf(filter), "utf-8", false, "all", atOnce);
   const filter = "FILTER MeasurementDetail WHERE SignalAcronym = 'STAT'";
   const filtered = await body(filter);
   assertStrictEquals(await body(filter), filtered);
@@ -166,7 +176,52 @@ Deno.test("a failed answer does not stand for those to come", async () => {
       return tables;
     },
   });
-  await assertRejects(() => definition.metadataBody("", "utf-8", true, "all", atOnce), SttpError, "not now");
+  await assertRejects(
+    () => definition.metadataBody(filterOf(""), "utf-8", true, "all", atOnce),
+    SttpError,
+    "not now",
+  );
   failing = false;
-  assertEquals((await definition.metadataBody("", "utf-8", true, "all", atOnce)).length > 100, true);
+  assertEquals(
+    (await definition.metadataBody(filterOf(""), "utf-8", true, "all", atOnce)).length > 100,
+    true,
+  );
+});
+
+Deno.test("filters with the same fingerprint are told apart, kept or under way", async () => {
+  const [one, two] = [filterOf("PPA:1 /* 9p7140 */"), filterOf("PPA:2 /* ye4zj6 */")];
+  assertEquals(one.fingerprint, two.fingerprint);
+  const definition = define(8);
+  for (const _ of [1, 2]) {
+    assertEquals([...(await definition.select(one, atOnce)).set.handles], [0]);
+    assertEquals([...(await definition.select(two, atOnce)).set.handles], [1]);
+  }
+  const keys: string[] = [];
+  const asked: InTurn = (task) => {
+    keys.push(task.key);
+    return atOnce(task);
+  };
+  const other = define(8);
+  await Promise.all([one, two, one].map((filter) => other.select(filter, asked)));
+  assertEquals([keys.length, keys[0] === keys[1], keys[0] === keys[2]], [3, false, true]);
+});
+
+Deno.test("long filters are looked up by what is short", async () => {
+  const definition = define(8);
+  const keys: string[] = [];
+  const asked: InTurn = (task) => {
+    keys.push(task.key);
+    return atOnce(task);
+  };
+  const [select, metadata] = ["PPA:1", "FILTER MeasurementDetail WHERE True"].map((text) =>
+    text.padEnd(1_000_000)
+  );
+  const selection = await definition.select(filterOf(select!), asked);
+  assertStrictEquals(await definition.select(filterOf(select!), asked), selection);
+  const body = await definition.metadataBody(filterOf(metadata!), "utf-8", false, "all", asked);
+  assertStrictEquals(
+    await definition.metadataBody(filterOf(metadata!), "utf-8", false, "all", asked),
+    body,
+  );
+  assertEquals(keys.map((key) => key.length < 100), [true, true]);
 });

@@ -1,3 +1,4 @@
+import type { Steps } from "../metadata/steps.ts";
 import { SttpError } from "../transport/errors.ts";
 import { Account, type Part } from "./account.ts";
 import { flatCopy } from "./flat_text.ts";
@@ -5,21 +6,37 @@ import { flatCopy } from "./flat_text.ts";
 /** Filter expressions of so many characters are always kept: they come to little, even with as many as can connect. */
 const ALWAYS_KEPT = 4096;
 
-interface Entry extends Part {
+/** One of so many characters is not copied for the rest of the text that it is part of: that is an eighth at most. */
+const NOT_COPIED = 524_288;
+/** So many characters are a step: less than a millisecond. */
+const STEP = 131_072;
+
+/** A filter expression and what it may be looked up by: where many long ones have the same length, that takes a Map long. */
+export interface FilterText {
+  /** The filter expression. */
   readonly text: string;
+  /** Equal ones have the same; others most likely another. */
   readonly fingerprint: number;
 }
 
+interface Entry extends Part, FilterText {
+  readonly id: number;
+}
+
 /** A filter expression in memory, for as long as somebody holds it. */
-export class HeldFilter {
-  /** The filter expression. */
+export class HeldFilter implements FilterText {
   readonly text: string;
+  readonly fingerprint: number;
+  /** Tells it from all others; equal ones that are held at the same time have the same, most likely. */
+  readonly id: number;
   readonly #letGo: () => void;
   #holds = 1;
 
   /** @param letGo Called when nobody holds it any more. */
-  constructor(text: string, letGo: () => void) {
+  constructor({ text, fingerprint, id }: Entry, letGo: () => void) {
     this.text = text;
+    this.fingerprint = fingerprint;
+    this.id = id;
     this.#letGo = letGo;
   }
 
@@ -46,6 +63,7 @@ export class FilterAccount {
   readonly #entries = new Map<number, Entry>();
   readonly #all = new Account();
   readonly #networks = new Map<string, Account>();
+  #entered = 0;
 
   /** @param limit How many characters all of them together may have. */
   constructor(limit: number) {
@@ -58,21 +76,22 @@ export class FilterAccount {
   }
 
   /**
-   * Takes a filter expression in, held once; of a text that it is part of nothing stays in memory.
+   * Takes a filter expression in, held once; of a text that it is part of hardly anything stays in memory.
    *
    * @param network Whose it is, see `networkOf`.
+   * @param whole How many characters the text has that it is part of.
    * @throws {SttpError} `LimitExceeded` when there is no room for it. Short ones, and those that are there, have room.
    */
-  hold(text: string, network: string): HeldFilter {
-    const fingerprint = fingerprintOf(text);
+  *hold(text: string, network: string, whole: number = text.length): Steps<HeldFilter> {
+    const fingerprint = yield* fingerprintOf(text);
     const theirs = this.#networks.get(network) ?? new Account();
     const known = this.#entries.get(fingerprint);
-    const entry = known?.text === text ? known : this.#enter(text, fingerprint, theirs);
+    const entry = known?.text === text ? known : this.#enter(text, fingerprint, theirs, whole);
     const parts = [entry];
     this.#all.hold(parts);
     theirs.hold(parts);
     this.#networks.set(network, theirs);
-    return new HeldFilter(entry.text, () => {
+    return new HeldFilter(entry, () => {
       this.#all.release(parts);
       theirs.release(parts);
       if (theirs.isEmpty) this.#networks.delete(network);
@@ -80,9 +99,15 @@ export class FilterAccount {
     });
   }
 
-  #enter(text: string, fingerprint: number, theirs: Account): Entry {
+  #enter(text: string, fingerprint: number, theirs: Account, whole: number): Entry {
     if (text.length > ALWAYS_KEPT) this.#checkRoom(text.length, theirs);
-    const entry = { text: flatCopy(text), fingerprint, size: text.length };
+    const isKept = text.length === whole || text.length >= NOT_COPIED;
+    const entry = {
+      text: isKept ? text : flatCopy(text),
+      fingerprint,
+      id: ++this.#entered,
+      size: text.length,
+    };
     this.#entries.set(fingerprint, entry);
     return entry;
   }
@@ -111,10 +136,14 @@ export class FilterAccount {
  * FNV-1a. A Map by text would do if it did not take the length of a long text for its hash, and compare it with all others
  * of that length; of texts with the same fingerprint only the last is compared, and shared.
  */
-function fingerprintOf(text: string): number {
+export function* fingerprintOf(text: string): Steps<number> {
   let fingerprint = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) {
-    fingerprint = Math.imul(fingerprint ^ text.charCodeAt(i), 0x01000193);
+  for (let start = 0; start < text.length; start += STEP) {
+    if (start > 0) yield;
+    const end = Math.min(start + STEP, text.length);
+    for (let i = start; i < end; i++) {
+      fingerprint = Math.imul(fingerprint ^ text.charCodeAt(i), 0x01000193);
+    }
   }
   return fingerprint;
 }

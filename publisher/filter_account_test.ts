@@ -1,56 +1,63 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { finish } from "../metadata/steps.ts";
 import { assertSttpError } from "../tests/support/hostile.ts";
+import { nextTurn } from "../transport/next_turn.ts";
 import { Command, Response } from "../transport/wire/codes.ts";
 import { encodeMetadataRefresh } from "../transport/wire/metadata_refresh.ts";
+import { encodeSubscribe } from "../transport/wire/subscribe.ts";
 import { FilterAccount, type HeldFilter } from "./filter_account.ts";
 import { clipped } from "./flat_text.ts";
 import { Rig, type ScriptedPeer, settle } from "./testdata/rig.ts";
 
 const [A, B, C] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"] as const;
 
+function hold(filters: FilterAccount, text: string, network: string): HeldFilter {
+  return finish(filters.hold(text, network));
+}
+
 Deno.test("equal filter expressions count once, and as long as somebody holds one", () => {
   const filters = new FilterAccount(20_000);
-  const one = filters.hold("x".repeat(6000), A);
-  const other = filters.hold("x".repeat(6000), A);
+  const one = hold(filters, "x".repeat(6000), A);
+  const other = hold(filters, "x".repeat(6000), A);
   assertEquals(filters.length, 6000);
-  assertSttpError("LimitExceeded", () => filters.hold("y".repeat(5000), A), "would have 11000 characters");
+  assertSttpError("LimitExceeded", () => hold(filters, "y".repeat(5000), A), "would have 11000 characters");
   one.keep();
   one.release();
   one.release();
   assertEquals(filters.length, 6000);
   other.release();
   assertEquals(filters.length, 0);
-  assertEquals(filters.hold("y".repeat(10_000), A).text, "y".repeat(10_000));
+  assertEquals(hold(filters, "y".repeat(10_000), A).text, "y".repeat(10_000));
   assertEquals(filters.length, 10_000);
 });
 
 Deno.test("short filter expressions are taken whatever others hold", () => {
   const filters = new FilterAccount(20_000);
-  filters.hold("x".repeat(10_000), A);
-  for (let i = 0; i < 10; i++) filters.hold(`${i}`.padEnd(4096), A);
+  hold(filters, "x".repeat(10_000), A);
+  for (let i = 0; i < 10; i++) hold(filters, `${i}`.padEnd(4096), A);
   assertEquals(filters.length, 10_000 + 10 * 4096);
-  assertSttpError("LimitExceeded", () => filters.hold("y".padEnd(4097), A), "at most 10000");
+  assertSttpError("LimitExceeded", () => hold(filters, "y".padEnd(4097), A), "at most 10000");
 });
 
 Deno.test("one network has room for half: others can still have long filter expressions", () => {
   const filters = new FilterAccount(20_000);
   const text = (name: string, length: number): string => name.repeat(length);
-  const greedy = filters.hold(text("a", 8000), A);
-  const more = (): HeldFilter => filters.hold(text("b", 5000), A);
+  const greedy = hold(filters, text("a", 8000), A);
+  const more = (): HeldFilter => hold(filters, text("b", 5000), A);
   assertSttpError(
     "LimitExceeded",
     more,
     "from your address would have 13000 characters with this one of 5000",
   );
   // What others have as well takes no more memory, and short ones have room.
-  const other = filters.hold(text("b", 5000), B);
+  const other = hold(filters, text("b", 5000), B);
   more().release();
-  const same = filters.hold(text("a", 8000), B);
-  filters.hold(text("c", 4096), A).release();
+  const same = hold(filters, text("a", 8000), B);
+  hold(filters, text("c", 4096), A).release();
   other.release();
   assertSttpError("LimitExceeded", more, "at most 10000 expected");
-  filters.hold(text("d", 9000), C);
-  const tooMuch = (): HeldFilter => filters.hold(text("e", 5000), "192.0.2.4");
+  hold(filters, text("d", 9000), C);
+  const tooMuch = (): HeldFilter => hold(filters, text("e", 5000), "192.0.2.4");
   assertSttpError("LimitExceeded", tooMuch, "of all subscribers would have 22000 characters");
   for (const filter of [greedy, same]) filter.release();
   more();
@@ -60,7 +67,7 @@ Deno.test("one network has room for half: others can still have long filter expr
 Deno.test("filter expressions of the same length are told apart, each given back by itself", () => {
   const filters = new FilterAccount(1_000_000);
   const texts = Array.from({ length: 500 }, (_, i) => String.fromCharCode(i).padStart(200, "x"));
-  const held = texts.map((text) => filters.hold(text, A));
+  const held = texts.map((text) => hold(filters, text, A));
   assertEquals(held.map(({ text }) => text), texts);
   assertEquals(filters.length, 500 * 200);
   for (const filter of held.slice(1)) filter.release();
@@ -187,6 +194,73 @@ Deno.test("a renewed subscription holds its filter expression once, and lets go 
   await peer.expect(Response.Succeeded, Command.Unsubscribe);
   await peer.subscribe({ filterExpression: long("b", 8000) });
   await granted(peer);
+});
+
+/** Each look at the clock takes three milliseconds: more than commands have at a time. */
+function slow(rig: Rig): void {
+  let looks = 0;
+  rig.clock.monotonic = () => 3 * looks++;
+}
+
+Deno.test("long commands are taken in over several turns, and answered in their order", async () => {
+  await using rig = await Rig.start();
+  slow(rig);
+  const turnsFor = async (filterExpression: string): Promise<number> => {
+    const peer = await rig.agree();
+    let isOver = false;
+    const answers = (async () => {
+      await granted(peer);
+      await peer.expect(Response.Succeeded, Command.MetadataRefresh);
+      await peer.expect(Response.Succeeded, Command.Unsubscribe);
+      isOver = true;
+    })();
+    await peer.subscribe({ filterExpression });
+    await peer.send(Command.MetadataRefresh, encodeMetadataRefresh(filterExpression, "utf-8"));
+    await peer.send(Command.Unsubscribe);
+    let turns = 0;
+    for (; !isOver; turns++) await nextTurn();
+    await answers;
+    return turns;
+  };
+  // What selects nothing takes no time besides.
+  const short = await turnsFor(" ");
+  const many = await turnsFor(" ".repeat(1_000_000));
+  assert(many - short >= 3, `${short} turns for a short one, ${many} for a long one`);
+});
+
+Deno.test("who goes while a long filter expression is taken in leaves nothing", async () => {
+  await using rig = await Rig.start({ limits: { allFiltersLength: 1_000_000 } });
+  const [one, other] = [await rig.agree(), await rig.agree()];
+  slow(rig);
+  for (let i = 0; i < 12; i++) {
+    const peer = await rig.agree();
+    await peer.subscribe({ filterExpression: long(`${i}`, 300_000) });
+    for (let turn = 0; turn < i; turn++) await nextTurn();
+    peer.channel.close();
+  }
+  await one.subscribe({ filterExpression: long("a", 300_000) });
+  await granted(one);
+  await other.subscribe({ filterExpression: long("b", 300_000) });
+  assertStringIncludes(await other.expectText(Response.Failed, Command.Subscribe), "have 600000 characters");
+});
+
+Deno.test("a long filter expression is not copied for the little that came with it", async () => {
+  await using rig = await Rig.start();
+  const peer = await rig.agree();
+  const copied: number[] = [];
+  const { encode } = TextEncoder.prototype;
+  const body = encodeSubscribe({ filterExpression: long("a", 600_000) }, "utf-8");
+  TextEncoder.prototype.encode = function (text?: string): Uint8Array<ArrayBuffer> {
+    copied.push(text?.length ?? 0);
+    return encode.call(this, text);
+  };
+  try {
+    await peer.send(Command.Subscribe, body);
+    await granted(peer);
+  } finally {
+    TextEncoder.prototype.encode = encode;
+  }
+  assert(Math.max(...copied) < 600_000, `${copied}`);
 });
 
 Deno.test("of who has gone only the beginning of the filter expression is remembered", async () => {

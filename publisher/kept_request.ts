@@ -1,3 +1,4 @@
+import type { Steps } from "../metadata/steps.ts";
 import type { SubscribeRequest } from "../transport/wire/subscribe.ts";
 import type { FilterAccount, HeldFilter } from "./filter_account.ts";
 import { clipped, flatCopy } from "./flat_text.ts";
@@ -21,13 +22,13 @@ const EXTRA_LENGTH = 8192;
  * @param network Whose it is, see `networkOf`.
  * @throws {SttpError} `LimitExceeded` when there is no room for its filter expression.
  */
-export function keptRequest(
+export function* keptRequest(
   request: SubscribeRequest,
   filters: FilterAccount,
   network: string,
-): KeptRequest {
-  const { text: _, assemblyInfo: { source, version, updatedOn }, dataChannel, ...settings } = request;
-  const filter = filters.hold(request.filterExpression, network);
+): Steps<KeptRequest> {
+  const { text, assemblyInfo: { source, version, updatedOn }, dataChannel, ...settings } = request;
+  const filter = yield* filters.hold(request.filterExpression, network, text.length);
   return {
     ...settings,
     filter,

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { assert, assertEquals } from "@std/assert";
+import { finish } from "../metadata/steps.ts";
 import { decodeSubscribe, encodeSubscribe, type SubscriptionOptions } from "../transport/wire/subscribe.ts";
 import { FilterAccount } from "./filter_account.ts";
 import { type KeptRequest, keptRequest } from "./kept_request.ts";
@@ -8,7 +9,8 @@ import { type KeptRequest, keptRequest } from "./kept_request.ts";
 const filters = new FilterAccount(64 * 1024 ** 2);
 
 function kept(options: SubscriptionOptions): KeptRequest {
-  return keptRequest(decodeSubscribe(encodeSubscribe(options, "utf-8"), "utf-8"), filters, "192.0.2.1");
+  const request = decodeSubscribe(encodeSubscribe(options, "utf-8"), "utf-8");
+  return finish(keptRequest(request, filters, "192.0.2.1"));
 }
 
 Deno.test("the settings that count are kept as they are", () => {

@@ -1,3 +1,4 @@
+import type { Steps } from "../metadata/steps.ts";
 import type { Channel, PeerInfo } from "../transport/channel.ts";
 import { SttpError } from "../transport/errors.ts";
 import { hostOf } from "../transport/peer_host.ts";
@@ -313,6 +314,15 @@ export class Session implements CommandTaker, DataPathOwner {
   }
 
   // ---- what command handlers do ----
+
+  /**
+   * Takes in what a command holds, in steps between which others have their turn.
+   *
+   * @throws {SttpError} `Closed` when it ends meanwhile.
+   */
+  takeIn<Result>(steps: Steps<Result>): Promise<Result> {
+    return this.host.commandTurns.inSteps(steps, () => !this.#isEnding());
+  }
 
   /** How what may be costly is done for it. @param isWanted Whether it still is, if the session goes on. */
   #inTurn(isWanted: () => boolean): InTurn {

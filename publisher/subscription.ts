@@ -48,7 +48,7 @@ export async function createSubscription(
 ): Promise<Subscription> {
   const { nanValueFilter, udp } = options;
   const temporal = temporalOf(request, options);
-  const selection = await definition?.select(request.filterExpression, inTurn) ?? noSignals;
+  const selection = await definition?.select(request.filter, inTurn) ?? noSignals;
   const datagramLength = dataChannel && udp?.maxDatagramLength;
   return {
     request,

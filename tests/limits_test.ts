@@ -15,6 +15,7 @@ import { KeptByWeight } from "../publisher/kept_by_weight.ts";
 import { Publisher } from "../publisher/mod.ts";
 import { checkOptions as checkPublisher } from "../publisher/options.ts";
 import { atOnce } from "../publisher/testdata/at_once.ts";
+import { filterOf } from "../publisher/testdata/filter_of.ts";
 import { Rig, settle } from "../publisher/testdata/rig.ts";
 import { Visibility } from "../publisher/visibility.ts";
 import { readMetadata } from "../subscriber/metadata.ts";
@@ -235,7 +236,7 @@ Deno.test("filter expressions take as long as they may, and no longer", async ()
     const options = { nodeId: undefined, clock, limits };
     const definition = new Definition(1, metadataOf(5_000), new SignalTable(), options);
     looks = 0;
-    return (await definition.select(costly, atOnce)).set.size;
+    return (await definition.select(filterOf(costly), atOnce)).set.size;
   };
   const costly = `FILTER ActiveMeasurements WHERE ${Array(50).fill("LEN(PointTag) > 1").join(" AND ")}`;
   assertEquals(await select(1_000_000), 5_000);
@@ -256,6 +257,16 @@ Deno.test("what is kept for those who ask for the same: the least recently used 
   assertEquals([kept.get("a"), kept.get("b"), kept.get("c")], ["A", undefined, "C"]);
   kept.set("d", "too heavy by itself", 11);
   assertEquals([kept.get("a"), kept.get("c"), kept.get("d")], ["A", "C", undefined]);
+});
+
+Deno.test("what is kept under the key of a text is for nobody who asks for another with that key", () => {
+  const kept = new KeptByWeight<string>(10);
+  kept.set("key", "A", 5, "a");
+  assertEquals([kept.get("key", "b"), kept.get("key"), kept.get("key", "a")], [undefined, undefined, "A"]);
+  kept.set("key", "B", 5, "b");
+  assertEquals([kept.get("key", "a"), kept.get("key", "b")], [undefined, "B"]);
+  kept.set("other", "C", 5);
+  assertEquals([kept.get("key", "b"), kept.get("other")], ["B", "C"], "the first weighs no more");
 });
 
 /** Two that were made one after the other, as the first was not kept. */
@@ -285,7 +296,7 @@ Deno.test("what is kept of a definition has the limits that are written down", (
 
 Deno.test("selections that are kept weigh by their bytes, and by those of their filters and caches", async () => {
   const definition = keeping({ selections: 5_000 });
-  const select = (filter: string) => definition.select(filter, atOnce);
+  const select = (filter: string) => definition.select(filterOf(filter), atOnce);
   const filter = "FILTER TOP 8 ActiveMeasurements WHERE True";
   const selection = await select(filter);
   assertStrictEquals(await select(filter), selection);
@@ -314,7 +325,7 @@ Deno.test("views that are kept weigh", async () => {
 
 Deno.test("filtered metadata that is kept weighs by its bytes, and by the characters of its filters", async () => {
   const body = (definition: Definition, filter: string) =>
-    definition.metadataBody(filter, "utf-8", false, "all", atOnce);
+    definition.metadataBody(filterOf(filter), "utf-8", false, "all", atOnce);
   const filter = "FILTER TOP 8 MeasurementDetail WHERE True";
   const { length } = await body(keeping({}), filter);
   const definition = keeping({ metadata: 1.5 * length + 4_096 });

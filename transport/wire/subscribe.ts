@@ -11,6 +11,7 @@ import {
   parseConnectionString,
   parseNumber,
 } from "./connection_string.ts";
+import { finish } from "./steps.ts";
 import { decodeText, encodeText, type TextEncoding } from "./text.ts";
 
 /** Where data packets go over UDP. */
@@ -239,6 +240,15 @@ export function decodeSubscribe(
   encoding: TextEncoding,
   limits: Partial<Limits> = {},
 ): SubscribeRequest {
+  return finish(decodeSubscribeSteps(body, encoding, limits));
+}
+
+/** Does in steps what {@linkcode decodeSubscribe} does: of the longest, each takes some milliseconds. */
+export function* decodeSubscribeSteps(
+  body: Uint8Array,
+  encoding: TextEncoding,
+  limits: Partial<Limits> = {},
+): Generator<void, SubscribeRequest, unknown> {
   if (body.length < HEADER_LENGTH) {
     throw new SttpError("MalformedFrame", `Subscribe body of ${body.length} bytes, at least 5 expected`);
   }
@@ -257,6 +267,7 @@ export function decodeSubscribe(
     );
   }
   const text = decodeText(body.subarray(HEADER_LENGTH, HEADER_LENGTH + length), encoding, { fatal: true });
+  yield;
   const settings = new Settings(
     parseConnectionString(text, { maxLength: connectionStringLength, maxPairs: connectionStringPairs }),
   );
