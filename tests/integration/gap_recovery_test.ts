@@ -55,8 +55,9 @@ async function until(subscriber: Subscriber, source: Source, live: number[], kin
   const over = seen.then(() => isOver = true);
   while (!isOver) {
     source.publish(1);
-    await Promise.race([over, new Promise((resolve) => setTimeout(resolve, 5))]);
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
+  await over;
   assertEquals(live.length > 0, true);
 }
 
