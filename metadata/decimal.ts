@@ -28,7 +28,7 @@ const MAX_SCALE = 2 * (MAX_TEXT_LENGTH + MAX_EXPONENT);
  * Digits with an optional point. There is one way only to take a text apart by it: with several, refusing a long text
  * would take the square of its length.
  */
-const DIGITS = String.raw`(?:\d+(?:\.\d*)?|\.\d+)`;
+export const DIGITS: string = String.raw`(?:\d+(?:\.\d*)?|\.\d+)`;
 
 /** A number as text. */
 export const NUMBER: RegExp = new RegExp(String.raw`^[+-]?${DIGITS}(?:[eE][+-]?\d+)?$`);
@@ -113,7 +113,9 @@ export function decimalFromNumber(value: number): Decimal {
 
 /** The whole part of a decimal, towards zero. */
 export function truncateDecimal(value: Decimal): bigint {
-  return value.setScale(0, RoundingMode.DOWN).unscaledValue();
+  const unscaled = value.unscaledValue();
+  const scale = value.scale();
+  return scale > 0 ? unscaled / 10n ** BigInt(scale) : unscaled * 10n ** BigInt(-scale);
 }
 
 /** How {@linkcode roundDecimal} goes to an integer. */

@@ -1,7 +1,5 @@
-import type { Steps } from "../metadata/steps.ts";
 import { nextTurn } from "../transport/next_turn.ts";
 import type { Clock } from "../transport/clock.ts";
-import { SttpError } from "../transport/errors.ts";
 
 /** For how long commands may keep everything else waiting, in milliseconds. */
 const SLICE = 2;
@@ -28,8 +26,6 @@ export class CommandTurns {
   readonly #waiting: (() => void)[] = [];
   /** Milliseconds that commands took since they last gave way. */
   #used = 0;
-  /** The last of what is done in steps. */
-  #long: Promise<unknown> = Promise.resolve();
   #givingWay: Promise<void> | undefined;
 
   /** @param clock For how long commands take. */
@@ -61,31 +57,6 @@ export class CommandTurns {
   #count(milliseconds: number): void {
     this.#used += milliseconds;
     if (this.#used >= SLICE) this.#givingWay ??= this.#giveWay();
-  }
-
-  /**
-   * Does what takes long of a command, such as reading a long text, in steps, each as if it were a command. Of several such
-   * things one is done after the other, as each takes memory until it is done.
-   *
-   * @param isWanted Whether it still is.
-   * @throws {SttpError} `Closed` when it is not.
-   */
-  inSteps<Result>(steps: Steps<Result>, isWanted: () => boolean): Promise<Result> {
-    const result = this.#long.then(() => this.#finish(steps, isWanted));
-    this.#long = result.then(() => {}, () => {});
-    return result;
-  }
-
-  async #finish<Result>(steps: Steps<Result>, isWanted: () => boolean): Promise<Result> {
-    for (;;) {
-      await this.next();
-      if (!isWanted()) throw new SttpError("Closed", "it was no longer wanted when its turn came");
-      const step = this.carryOut(() => steps.next());
-      if (!step.done) continue;
-      // What is done with it may take long, too.
-      await this.next();
-      return step.value;
-    }
   }
 
   /** Resolves when nobody waits and no timer is left. */

@@ -1,7 +1,5 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { Steps } from "../metadata/steps.ts";
+import { assert, assertEquals } from "@std/assert";
 import { ManualClock } from "../transport/clock.ts";
-import { SttpError } from "../transport/errors.ts";
 import { nextTurn } from "../transport/next_turn.ts";
 import { CommandTurns } from "./command_turns.ts";
 
@@ -126,60 +124,4 @@ Deno.test("however long everything else takes between commands, as many are carr
     }
   };
   assert(await turnsOf(commands()) < 5);
-});
-
-/** Steps of three milliseconds. */
-function* long(clock: ManualClock, count: number, log: (step: number) => void): Steps<number> {
-  for (let i = 0; i < count; i++) {
-    clock.advance(3);
-    log(i);
-    yield;
-  }
-  return count;
-}
-
-Deno.test("what takes long of a command is done in steps, one such thing after the other, and others have turns", async () => {
-  const clock = new ManualClock();
-  const turns = new CommandTurns(clock);
-  const order: string[] = [];
-  const steps = (name: string, count: number): Steps<number> =>
-    long(clock, count, (i) => order.push(`${name}${i}`));
-  const always = (): boolean => true;
-  const all = Promise.all([
-    turns.inSteps(steps("a", 3), always),
-    turns.inSteps(steps("b", 2), always),
-    flood(turns, clock, 4, (i) => order.push(`command${i}`)),
-  ]);
-  assert(await turnsOf(all) >= 5);
-  assertEquals((await all).slice(0, 2), [3, 2]);
-  assertEquals(order.filter((name) => name.startsWith("command")).length, 4);
-  assertEquals(order.filter((name) => !name.startsWith("command")), ["a0", "a1", "a2", "b0", "b1"]);
-  assert(order.indexOf("command3") < order.indexOf("b1"), `${order}`);
-  await turns.idle();
-});
-
-Deno.test("what comes of steps is given in a turn of its own", async () => {
-  const clock = new ManualClock();
-  const turns = new CommandTurns(clock);
-  let isNext = false;
-  const result = turns.inSteps(long(clock, 1, () => setTimeout(() => isNext = true, 0)), () => true);
-  assertEquals([await result, isNext], [1, true]);
-});
-
-Deno.test("steps that are not wanted any more, or fail, end there, and what waits goes on", async () => {
-  const clock = new ManualClock();
-  const turns = new CommandTurns(clock);
-  const done: string[] = [];
-  const gone = turns.inSteps(long(clock, 5, (i) => done.push(`gone${i}`)), () => done.length < 2);
-  const failing = turns.inSteps(
-    long(clock, 5, () => {
-      throw new SttpError("MalformedText", "no text");
-    }),
-    () => true,
-  );
-  const last = turns.inSteps(long(clock, 2, (i) => done.push(`last${i}`)), () => true);
-  await assertRejects(() => gone, SttpError, "no longer wanted");
-  await assertRejects(() => failing, SttpError, "no text");
-  assertEquals([await last, done], [2, ["gone0", "gone1", "last0", "last1"]]);
-  await turns.idle();
 });

@@ -102,8 +102,8 @@ async function refreshMetadata(session: Session, body: Uint8Array): Promise<void
   if (!options.allowMetadataRefresh) {
     throw new SttpError("Refused", "This publisher does not allow metadata to be asked for.");
   }
-  const steps = filterIn(body, session);
-  const filter = isLong(body) ? await session.takeIn(steps) : finish(steps);
+  const taken = (): Steps<HeldFilter> => filterIn(body, session);
+  const filter = isLong(body) ? await session.takeIn(body.length, taken) : finish(taken());
   try {
     await session.rights.with(
       async (definition, inTurn) => {
@@ -130,8 +130,8 @@ function* filterIn(
 
 /** §4. */
 async function subscribe(session: Session, body: Uint8Array): Promise<void> {
-  const steps = requestIn(body, session);
-  const request = isLong(body) ? await session.takeIn(steps) : finish(steps);
+  const taken = (): Steps<KeptRequest> => requestIn(body, session);
+  const request = isLong(body) ? await session.takeIn(body.length, taken) : finish(taken());
   try {
     await grant(request, session);
   } finally {

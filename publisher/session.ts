@@ -316,12 +316,13 @@ export class Session implements CommandTaker, DataPathOwner {
   // ---- what command handlers do ----
 
   /**
-   * Takes in what a command holds, in steps between which others have their turn.
+   * Takes in what a long command holds, in its turn.
    *
+   * @param bytes How many it has: what it is decoded to takes as much memory again, and as much for UTF-16.
    * @throws {SttpError} `Closed` when it ends meanwhile.
    */
-  takeIn<Result>(steps: Steps<Result>): Promise<Result> {
-    return this.host.commandTurns.inSteps(steps, () => !this.#isEnding());
+  takeIn<Result>(bytes: number, begin: () => Steps<Result>): Promise<Result> {
+    return this.#inTurn(() => true)({ key: `command ${this.id}`, length: bytes / 16, begin });
   }
 
   /** How what may be costly is done for it. @param isWanted Whether it still is, if the session goes on. */

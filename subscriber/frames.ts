@@ -6,6 +6,7 @@
 import { ShardedMap } from "../metadata/sharded_map.ts";
 import { finish, type Steps } from "../metadata/steps.ts";
 import type { Clock } from "../transport/clock.ts";
+import { SttpError } from "../transport/errors.ts";
 import { inRange } from "../transport/option_checks.ts";
 import { MeasurementBatch } from "../transport/wire/batch.ts";
 import { ticksNow } from "../transport/wire/ticks.ts";
@@ -402,6 +403,9 @@ export class SortedFrames implements FrameIterator {
   #position = 0;
   /** Whether all is sorted that has arrived. */
   #isComplete = false;
+  #isSorting = false;
+  /** Whether the consumer has ended it. */
+  #isOver = false;
   /** Frames taken since it was last asked whether everything else waits. */
   #taken = 0;
 
@@ -417,12 +421,12 @@ export class SortedFrames implements FrameIterator {
     return this;
   }
 
-  /** The next frame; waits until it is due. */
+  /** The next frame; waits until it is due. @throws {SttpError} `InvalidState` while another call waits. */
   async next(): Promise<IteratorResult<Frame, undefined>> {
     for (;;) {
       // Everything that has arrived comes first: it is not late only because the consumer was.
-      const sorting = this.#givingWay.carryOut(this.#sortWaiting());
-      if (sorting !== undefined) await sorting;
+      await this.#sort();
+      if (this.#isOver) return { done: true, value: undefined };
       const now = ticksNow(this.#clock);
       const frame = this.#sorter.take(now, this.#isComplete && this.#batches.done);
       if (frame !== undefined) {
@@ -430,7 +434,7 @@ export class SortedFrames implements FrameIterator {
         return { done: false, value: frame };
       }
       if (!this.#isComplete) continue;
-      if (this.#batches.done) return { done: true, value: undefined };
+      if (this.#batches.done) return await this.return();
       const dueIn = this.#sorter.dueIn(now);
       const cancel = dueIn === undefined
         ? undefined
@@ -440,6 +444,22 @@ export class SortedFrames implements FrameIterator {
       } finally {
         cancel?.();
       }
+    }
+  }
+
+  /** Sorts what has arrived, as far as there is room. */
+  async #sort(): Promise<void> {
+    if (this.#isSorting) throw new SttpError("InvalidState", "next() was called while another next() sorts");
+    try {
+      const sorting = this.#givingWay.carryOut(this.#sortWaiting());
+      if (sorting === undefined) return;
+      this.#isSorting = true;
+      await sorting;
+      this.#isSorting = false;
+    } catch (error) {
+      // The iteration was aborted.
+      this.#givingWay.close();
+      throw error;
     }
   }
 
@@ -473,6 +493,8 @@ export class SortedFrames implements FrameIterator {
 
   /** Ends the iteration; frames that are not due yet are discarded. */
   async return(): Promise<IteratorResult<Frame, undefined>> {
+    this.#isOver = true;
+    this.#batch = undefined;
     this.#givingWay.close();
     await this.#batches.return();
     return { done: true, value: undefined };

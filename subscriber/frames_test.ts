@@ -423,6 +423,11 @@ async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
   return turns;
 }
 
+/** Gives frames of a second as soon as there are measurements of the one behind. */
+function bySecond(): FrameSorter {
+  return new FrameSorter({ framesPerSecond: 1, lagTime: 1, leadTime: 1, useLocalClockAsRealTime: false });
+}
+
 Deno.test("iteration: everything else has its turn while a large batch is sorted", async () => {
   const delivery = new Delivery({ capacity: 1000, overflow: "pause" });
   const frames = new SortedFrames(new BatchIterator(delivery), new FrameSorter(), new ManualClock());
@@ -433,15 +438,44 @@ Deno.test("iteration: everything else has its turn while a large batch is sorted
   await frames.return();
 });
 
+Deno.test("iteration: who ends it, or asks again, while a large batch is sorted", async () => {
+  const delivery = new Delivery({ capacity: 1000, overflow: "pause" });
+  const frames = new SortedFrames(new BatchIterator(delivery), new FrameSorter(), new ManualClock());
+  for (let i = 0; i < 500_000; i++) delivery.filling.add(i % 1000, start + BigInt(i % 100) * 333_334n, i);
+  delivery.end();
+  const first = frames.next();
+  await assertRejects(() => frames.next(), SttpError, "another next() sorts");
+  assertEquals((await first).value?.measurements.length, 10);
+  const next = new SortedFrames(new BatchIterator(delivery), new FrameSorter(), new ManualClock());
+  await frames.return();
+  for (let i = 0; i < 500_000; i++) delivery.filling.add(i % 1000, start + BigInt(i % 100) * 333_334n, i);
+  const sorting = next.next();
+  await next.return();
+  assertEquals([await sorting, await next.next()], new Array(2).fill({ done: true, value: undefined }));
+});
+
+Deno.test("iteration: at its end no timer is left, nor where it is aborted", async () => {
+  const source = (): Delivery => new Delivery({ capacity: 1000, overflow: "pause" });
+  const delivery = source();
+  for (let i = 0; i < 2_000; i++) delivery.filling.add(i, start, i);
+  delivery.end();
+  const frames = new SortedFrames(new BatchIterator(delivery), new FrameSorter(), new ManualClock());
+  for await (const frame of frames) assertEquals(frame.measurements.length, 2_000);
+  const abort = new AbortController();
+  const another = source();
+  for (let i = 0; i < 2_000; i++) another.filling.add(0, BigInt(i + 1) * second, i);
+  const batches = new BatchIterator(another, abort.signal);
+  const aborted = new SortedFrames(batches, bySecond(), new ManualClock());
+  await aborted.next();
+  abort.abort();
+  await assertRejects(async () => {
+    for await (const _ of aborted);
+  }, SttpError);
+});
+
 Deno.test("iteration: everything else has its turn while many frames are taken that are there already", async () => {
   const delivery = new Delivery({ capacity: 1000, overflow: "pause" });
-  const sorter = new FrameSorter({
-    framesPerSecond: 1,
-    lagTime: 1,
-    leadTime: 1,
-    useLocalClockAsRealTime: false,
-  });
-  const frames = new SortedFrames(new BatchIterator(delivery), sorter, new ManualClock());
+  const frames = new SortedFrames(new BatchIterator(delivery), bySecond(), new ManualClock());
   for (let i = 0; i < 30_000; i++) delivery.filling.add(0, BigInt(i + 1) * second, i);
   delivery.end();
   let count = 0;

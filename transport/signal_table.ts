@@ -112,11 +112,11 @@ export class SignalTable {
 
   /** The signal ID behind a handle, a lower-case GUID. @throws {RangeError} When there is no such handle. */
   idOf(handle: number): string {
+    this.#check(handle);
     return this.#texts[handle >>> PAGE_BITS]?.[handle & (PAGE - 1)] ?? this.#makeText(handle);
   }
 
   #makeText(handle: number): string {
-    this.#check(handle);
     const page = handle >>> PAGE_BITS;
     const texts = this.#texts[page] ??= new Array<string | undefined>(PAGE);
     const place = handle & (PAGE - 1);

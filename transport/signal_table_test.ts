@@ -29,6 +29,11 @@ Deno.test("what is no signal is refused", () => {
   assertThrows(() => signals.add("PPA:1"), TypeError, "GUID");
   assertThrows(() => signals.handleOf("PPA:1"), TypeError, "GUID");
   assertThrows(() => signals.idOf(0), RangeError, "handle 0");
+  const some = new SignalTable();
+  assertEquals(some.idOf(some.add(A)), A);
+  for (const handle of [-1, 1, NaN, 2 ** 32, Infinity]) {
+    assertThrows(() => some.idOf(handle), RangeError, `handle ${handle}`);
+  }
 });
 
 Deno.test("an ID in bytes and the same in text are one signal", () => {

@@ -17,7 +17,7 @@ import {
   typeByType,
 } from "./code.ts";
 import { describeText, readText, toDouble, toText } from "./convert.ts";
-import { CHARACTERS, CHARACTERS_LOOKED_AT } from "./cost.ts";
+import { CHARACTERS, CHARACTERS_LOOKED_AT, workOfFactor } from "./cost.ts";
 import type { FilterError, Span } from "./errors.ts";
 import { Membership } from "./membership.ts";
 import { compareExact, type ExactNumber, widenInteger } from "./numbers.ts";
@@ -122,6 +122,7 @@ function readConstant(context: Compilation, left: Code, right: Code): Code {
   const value = readText(text as string, left.type);
   if (value === undefined) throw unreadable(context, text as string, left.type, right.span);
   if (!isExact(left.type) || typeof value !== "object") return constantCode(left.type, value, right.span);
+  context.spend(workOfFactor(value.precision() + Math.abs(value.scale())), right.span);
   // A whole number compares faster as an integer.
   const whole = truncateDecimal(value);
   const same = decimalFromInteger(whole).compareTo(value) === 0;

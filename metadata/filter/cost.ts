@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { DataColumn } from "../data_column.ts";
 import { formatDecimal } from "../decimal.ts";
 import type { Steps } from "../steps.ts";
 import { countUnusual } from "./caseless.ts";
@@ -38,8 +39,8 @@ const PATTERN = 20_000;
 /** So many instructions of a regular expression, each looked at once, cost as much as a comparison. */
 const INSTRUCTIONS = 4;
 
-/** So many digits of a decimal cost as much as one short value. */
-const DIGITS = 16;
+/** So many digits of a factor, with as many of the other one, cost as much as one short value. */
+const DIGITS_OF_FACTOR = 16;
 
 /** What ordering by one term costs for each row: as often as it is compared in a long table. */
 const ORDER_TERM = 20;
@@ -79,9 +80,11 @@ interface Cost {
   readonly unusual: number;
   /** How many digits it may have if it is a decimal. */
   readonly digits: number;
+  /** Whether it is a double for certain. */
+  readonly isDouble: boolean;
 }
 
-const NOTHING: Cost = { work: 0, length: 0, unusual: 0, digits: 0 };
+const NOTHING: Cost = { work: 0, length: 0, unusual: 0, digits: 0, isDouble: false };
 
 /** The length of what is no text, as text. */
 const SHORT_LENGTH = 32;
@@ -102,6 +105,8 @@ interface Sum {
   unusual: number;
   /** Of all parts together. */
   digits: number;
+  /** Whether one of the parts is a double: of numbers, any with a double becomes one. */
+  hasDouble: boolean;
   /** Of the last part. */
   lastLength: number;
   /** What comparing the first part with a short value costs beside. */
@@ -155,14 +160,15 @@ class Reckoning {
         yield;
       }
       let cost: Cost | undefined;
-      if (node.kind === "literal") {
-        const sum: Sum | undefined = sums.at(-1);
-        // What IN looks for is looked up in all constants at once.
-        const isLookedUp = sum?.node.kind === "in" && sum.done > 0;
-        cost = isLookedUp ? NOTHING : literalCost(node.value);
-        this.#isDue ||= cost !== NOTHING && (typeof node.value === "object" || cost.unusual > STEP);
+      const parent: Sum | undefined = sums.at(-1);
+      // What IN looks for is looked up in all constants at once.
+      if (parent?.node.kind === "in" && parent.done > 0 && isConstant(node)) {
+        cost = NOTHING;
+      } else if (node.kind === "literal") {
+        cost = literalCost(node);
+        this.#isDue ||= typeof node.value === "object" || cost.unusual > STEP;
       } else if (node.kind === "column") {
-        cost = { work: 1, length: this.#columnLength(node.name), unusual: 0, digits: 0 };
+        cost = this.#columnCost(node.name);
       } else {
         sums.push({
           node,
@@ -172,6 +178,7 @@ class Reckoning {
           length: 0,
           unusual: 0,
           digits: 0,
+          hasDouble: false,
           lastLength: 0,
           firstFolding: 0,
         });
@@ -184,6 +191,7 @@ class Reckoning {
           sum.length += cost.length;
           sum.unusual += cost.unusual;
           sum.digits += cost.digits;
+          sum.hasDouble ||= cost.isDouble;
           if (sum.done === 0) sum.firstFolding = cost.length / CHARACTERS_LOOKED_AT + cost.unusual;
           // What is not looked up is compared one by one.
           else if (sum.node.kind === "in" && cost !== NOTHING) sum.work += sum.firstFolding;
@@ -195,8 +203,7 @@ class Reckoning {
           node = next;
           break;
         }
-        sum!.work += decimalCost(sum!.node, sum!.digits, sum!.length);
-        cost = { ...this.#whole(sum!), digits: digitsOf(sum!.node, sum!.digits) };
+        cost = this.#whole(sum!);
         sums.pop();
         // A pattern takes some milliseconds, and patterns may stand in one another's calls.
         if (this.#isDue) {
@@ -207,7 +214,14 @@ class Reckoning {
     }
   }
 
-  #whole(sum: Sum): Omit<Cost, "digits"> {
+  #whole(sum: Sum): Cost {
+    const { node, digits, hasDouble, length } = sum;
+    const isDouble = hasDouble && isArithmetic(node);
+    sum.work += decimalCost(node, digits, length, isDouble);
+    return { ...this.#wholeText(sum), digits: isDouble ? 0 : digitsOf(node, digits), isDouble };
+  }
+
+  #wholeText(sum: Sum): Pick<Cost, "work" | "length" | "unusual"> {
     const { node, work, unusual } = sum;
     const made = Math.max(sum.length, SHORT_LENGTH);
     switch (node.kind) {
@@ -234,7 +248,11 @@ class Reckoning {
   }
 
   /** @param length Of all arguments together, at least that of a short value. */
-  #call(node: CallNode, { work, unusual, lastLength }: Sum, length: number): Omit<Cost, "digits"> {
+  #call(
+    node: CallNode,
+    { work, unusual, lastLength }: Sum,
+    length: number,
+  ): Pick<Cost, "work" | "length" | "unusual"> {
     const name = node.name.toUpperCase();
     const call = work + callCost(name, node.args.length);
     if ((name === "REGEXMATCH" || name === "REGEXVAL") && node.args.length === 2) {
@@ -251,7 +269,7 @@ class Reckoning {
     const longest = Math.max(length, this.#maxTextLength);
     // What is replaced is not in the result; what is left and put in may be there many times.
     const replaced = node.args[1];
-    const stays = unusual - (replaced?.kind === "literal" ? literalCost(replaced.value).unusual : 0) > 0;
+    const stays = unusual - (replaced?.kind === "literal" ? literalCost(replaced).unusual : 0) > 0;
     return {
       work: call + longest / charactersOfCall(name) + unusual,
       length: longest,
@@ -272,10 +290,20 @@ class Reckoning {
     }
   }
 
-  /** How long a column's texts are, on the average: what they cost, they cost all together. */
-  #columnLength(name: string): number {
+  #columnCost(name: string): Cost {
     const column = this.#context?.table?.column(name);
-    if (column === undefined || column.type !== "string") return SHORT_LENGTH;
+    const isDouble = column?.type === "double" || column?.type === "single";
+    return {
+      ...NOTHING,
+      work: 1,
+      length: column === undefined ? SHORT_LENGTH : this.#columnLength(column),
+      isDouble,
+    };
+  }
+
+  /** How long a column's texts are, on the average: what they cost, they cost all together. */
+  #columnLength(column: DataColumn): number {
+    if (column.type !== "string") return SHORT_LENGTH;
     if (column.computed) return this.#maxTextLength;
     let length = this.#lengths.get(column.name);
     if (length === undefined) {
@@ -289,14 +317,40 @@ class Reckoning {
   }
 }
 
-function literalCost(value: unknown): Cost {
+function literalCost({ type, value }: LiteralNode): Cost {
   if (typeof value === "string") {
-    return { work: value.length / CHARACTERS, length: value.length, unusual: countUnusual(value), digits: 0 };
+    const { length } = value;
+    return { ...NOTHING, work: length / CHARACTERS, length, unusual: countUnusual(value) };
   }
-  if (typeof value !== "object" || value === null) return { ...NOTHING, length: SHORT_LENGTH };
-  const { length } = formatDecimal(value as Parameters<typeof formatDecimal>[0]);
-  // Multiplying takes the square of the digits.
-  return { work: (length / DIGITS) ** 2, length, unusual: 0, digits: length };
+  if (typeof value !== "object" || value === null) {
+    return { ...NOTHING, length: SHORT_LENGTH, isDouble: type === "double" };
+  }
+  const { length } = formatDecimal(value);
+  return { ...NOTHING, work: workOfFactor(length), length, digits: length };
+}
+
+/** What multiplying by so many digits costs: the square of them. */
+export function workOfFactor(digits: number): number {
+  return (digits / DIGITS_OF_FACTOR) ** 2;
+}
+
+/** Whether a node is a constant, signed or not. */
+function isConstant(node: ExpressionNode): boolean {
+  return node.kind === "literal" || (node.kind === "unary" && node.operand.kind === "literal");
+}
+
+/** Whether a whole of numbers is of the widest type that one of them has. */
+function isArithmetic(node: Sum["node"]): boolean {
+  switch (node.kind) {
+    case "unary":
+      return node.operator !== "!";
+    case "binary":
+      return "+-*/".includes(node.operator);
+    case "call":
+      return node.name.toUpperCase() === "POWER";
+    default:
+      return false;
+  }
 }
 
 /** Roughly what a condition costs in a row. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { decimalToNumber } from "../decimal.ts";
 import type { CallNode, ColumnNode, ExpressionNode, LiteralNode } from "./tree.ts";
 
 /** An expression with parts. */
@@ -32,9 +33,11 @@ const LONG_NUMBER = 100;
  *
  * @param digits How many digits all parts together may have.
  * @param length How long they may be as texts.
+ * @param isDouble Whether the whole is a double for certain.
  */
-export function decimalCost(node: Whole, digits: number, length: number): number {
+export function decimalCost(node: Whole, digits: number, length: number, isDouble: boolean): number {
   const work = digits / DIGITS;
+  if (isDouble) return work;
   if (node.kind === "call" && node.name.toUpperCase() === "POWER") {
     return isSmall(node.args[1]) ? work : work + GREAT_POWER;
   }
@@ -75,7 +78,9 @@ function digitsOfCall({ name, args }: CallNode, digits: number): number {
 
 /** Whether an exponent is a small constant. */
 function isSmall(exponent: ExpressionNode | undefined): boolean {
-  const number = exponent?.kind === "unary" ? exponent.operand : exponent;
-  return number?.kind === "literal" && typeof number.value === "number" &&
-    Math.abs(number.value) <= SMALL_EXPONENT;
+  const constant = exponent?.kind === "unary" ? exponent.operand : exponent;
+  if (constant?.kind !== "literal") return false;
+  const { value } = constant;
+  const number = typeof value === "object" && value !== null ? decimalToNumber(value) : value;
+  return typeof number === "number" && Math.abs(number) <= SMALL_EXPONENT;
 }

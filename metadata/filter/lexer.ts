@@ -4,7 +4,7 @@
  * @module
  */
 import { normalizeGuid } from "../../transport/wire/guid.ts";
-import { decimalFromInteger, parseDecimal } from "../decimal.ts";
+import { decimalFromInteger, DIGITS, parseDecimal } from "../decimal.ts";
 import type { Steps } from "../steps.ts";
 import { FilterError, type FilterErrorKind } from "./errors.ts";
 import type { FilterLimits } from "./limits.ts";
@@ -13,7 +13,7 @@ import { type TokenKind, Tokens } from "./tokens.ts";
 import type { FilterValue, ValueType } from "./types.ts";
 
 const GUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}/iy;
-const NUMBER = /0[xX][0-9a-fA-F]+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y;
+const NUMBER = new RegExp(String.raw`0[xX][0-9a-fA-F]+|${DIGITS}(?:[eE][+-]?\d+)?`, "y");
 const SPACE = /[\0-\x20\xa0\ufeff]*/y;
 const LINE_END = /[\n\r]/g;
 const SIGN = /===|!==|<<|>>|<=|>=|<>|!=|==|&&|\|\||[-+*/%&|^<>=!~(),;]/y;

@@ -26,7 +26,7 @@ export interface FilterLimits {
   readonly maxWork: number;
   /**
    * What a condition may cost in one row, by its operators and the lengths of texts and patterns; against rows during
-   * which nothing else runs, as a selection can stop between rows only. Default 250,000: some milliseconds; 60,000
+   * which nothing else runs, as a selection can stop between rows only. Default 250,000: some milliseconds; 50,000
    * comparisons, some 10,000 functions, or 2,000 divisions.
    */
   readonly maxRowWork: number;

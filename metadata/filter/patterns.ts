@@ -93,7 +93,8 @@ export class Patterns {
     this.#count(work, inRow);
     const compiled = compilePattern(pattern, work, classes);
     if (compiled.size > MAX_PROGRAM_SIZE) throw tooManyRepetitions();
-    this.#keep(pattern, compiled);
+    // Of those from rows there may be another in each.
+    if (!inRow) this.#keep(pattern, compiled);
     return compiled;
   }
 
@@ -113,7 +114,7 @@ export class Patterns {
     this.#workOfTurn = work + (turns === this.#turns ? this.#workOfTurn : 0);
     this.#turns = turns;
     if (this.#workOfTurn <= MAX_WORK_OF_TURN) return;
-    throw new PatternError("limit", "too many big regular expressions in a row", "smaller ones");
+    throw new PatternError("limit", "too many big regular expressions in one row", "smaller ones");
   }
 
   #keep(pattern: string, compiled: Pattern): void {

@@ -246,7 +246,7 @@ Deno.test("patterns that come from a row have its limit together", () => {
   assertEquals(selectRows(big, condition(3), { primaryTable: "T" }).length, 0);
   const error = assertThrows(() => selectRows(big, condition(4), { primaryTable: "T" }), FilterError);
   assertEquals(error.kind, "limit");
-  assertStringIncludes(error.message, "too many big regular expressions in a row");
+  assertStringIncludes(error.message, "too many big regular expressions in one row");
 });
 
 Deno.test("searches that may take all instructions of their patterns fill a row sooner", () => {

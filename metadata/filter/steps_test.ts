@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { type Clock, systemClock } from "../../transport/clock.ts";
 import { DataSet } from "../data_set.ts";
 import { sortSteps } from "../sort.ts";
+import { decimalFromInteger } from "../decimal.ts";
 import { finish, type Steps } from "../steps.ts";
 import { Compilation } from "./code.ts";
 import { FilterError, Lines } from "./errors.ts";
@@ -57,6 +58,7 @@ Deno.test("whatever is long is read, compiled and evaluated in many steps", () =
     ["/**/".repeat(200_000) + "True", 20],
     [";".repeat(100_000), 300],
     [`NOT ${"A ".repeat(100_000)}`, 500],
+    [`IIF(True, 1, 2.5) IN (${joined(2_000, () => "'1e1000'", ",")})`, 1_000],
     // Errors in what is constant, which may go on.
     [joined(5_000, () => "1%0=1", " OR "), 700],
     [joined(5_000, () => "IIF(True, A = '1', 'a' * 1)", " OR "), 900],
@@ -186,6 +188,30 @@ Deno.test("conditions that take long in one row are refused, however few rows th
     selectRows(numbers, decimals(5_000, "CONVERT(A*1.5,'int')=1"), { primaryTable: "T" }).length,
     0,
   );
+});
+
+Deno.test("what is a double is not reckoned as a decimal, and signs do not make constants costly", () => {
+  const dataSet = new DataSet();
+  const table = dataSet.addTable("T");
+  table.addColumn("D", "double");
+  table.addColumn("N", "decimal");
+  table.addRows({ D: [7], N: [decimalFromInteger(7n)] });
+  const work = (condition: string, maxRowWork: number): void => {
+    assertEquals(selectRows(dataSet, condition, { primaryTable: "T", limits: { maxRowWork } }).length, 1);
+  };
+  const refused = (condition: string, maxRowWork: number): void =>
+    void assertThrows(() => work(condition, maxRowWork), FilterError, "too much work for a row");
+  work("D / 3 > 2", 20);
+  work("-D / N / N < 0", 20);
+  refused("N / 3 > 2", 20);
+  work("POWER(D, N) > 2", 600);
+  work("POWER(10, D / 20) > 2", 600);
+  work("POWER(N, 0.5) > 2", 600);
+  work("POWER(N, -2.0) < 2", 600);
+  refused("POWER(N, N) > 2", 600);
+  refused("POWER(N, 100.0) > 2", 600);
+  work(`D NOT IN (${joined(500, (i) => `-${i}`, ",")})`, 20);
+  refused(`D NOT IN (${joined(500, () => "-N", ",")})`, 20);
 });
 
 Deno.test("texts and numbers that are written out have their limits, too", () => {
